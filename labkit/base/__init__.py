@@ -1,0 +1,1 @@
+"""What every layer stands on: errors, files, data folders, TOML, interrupts. Nothing here knows about models."""
