@@ -1,0 +1,69 @@
+# Two commands matter: `make lab` opens the course, `make test` runs all a contributor must pass.
+# Both set up .venv by themselves and do nothing twice.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The tested set. Plain `torch` from the default index is a build with gigabytes of CUDA packages, so torch is first
+# tried, alone, from PyTorch's own CPU index; the one file that names it is binder/requirements.txt.
+TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
+CPU_INDEX := $(shell sed -n 's/^--extra-index-url *//p' binder/requirements.txt)
+
+# Small matrices are slower on many threads, and two workers share the cores.
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: lab test lint unit notebooks browser property wheel bench clean help
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+lab: .venv/lab  ## set up and open the course in JupyterLab
+	$(BIN)/labkit lab
+
+test: lint unit notebooks browser wheel  ## all a contributor must pass
+
+lint: .venv/test  ## ruff, and notebooks that match their sources
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/labkit build --check
+
+unit: .venv/test  ## the library's tests and the guard over the notebooks
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/labkit tests/lessons -n 2 --dist worksteal --durations=8
+
+notebooks: .venv/test  ## every notebook executed, tagged outputs compared
+	LABKIT_STATIC=1 LABKIT_MY=$$(mktemp -d) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest lessons -p no:cacheprovider \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval.cfg \
+		-n 2 --dist loadscope
+
+browser: .venv/test  ## a real JupyterLab in headless Chromium (skipped, with a word, where Chromium is missing)
+	$(BIN)/python -m pytest tests/browser -rs
+
+wheel: .venv/test  ## the wheel carries the course and works in an empty environment outside the repository
+	$(BIN)/python -m pytest tests/wheel -rs
+
+property: .venv/test  ## the edit-and-restore laws on ten thousand random plans
+	LABKIT_EXAMPLES=10000 $(BIN)/python -m pytest tests/labkit/test_interventions_property.py
+
+bench: .venv/test  ## the budgets, measured
+	$(BIN)/labkit doctor --budgets
+
+# An environment is ready when its stamp is newer than what defines it.
+.venv/python:
+	$(PYTHON) -m venv .venv
+	@$(PIP) install -q --timeout 10 --retries 0 --no-deps --index-url $(CPU_INDEX) $(TORCH) 2>/dev/null \
+		|| echo "PyTorch's CPU index did not answer; taking torch from the default index."
+	$(PIP) install -q -c constraints.txt $(TORCH)
+	@touch $@
+
+.venv/lab: .venv/python pyproject.toml constraints.txt
+	$(PIP) install -q -c constraints.txt -e ".[lab]"
+	@touch $@
+
+.venv/test: .venv/lab
+	$(PIP) install -q -c constraints.txt -e ".[test,browser]"
+	@touch $@
+
+clean:  ## forget the environment and caches (never my/, which is yours)
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build
