@@ -1,0 +1,35 @@
+"""Decoders as one trunk with small differences: State, four slots, and the plain baseline."""
+
+from .config import DecoderConfig
+from .decoder import Decoder, Output, next_token_loss
+from .generation import generate
+from .llama import from_llama, to_llama, to_llama_state_dict
+from .parts import Attention, RMSNorm, SwiGLU, rotary_tables, rotate
+from .state import Cache, State
+from .storage import load, read_tensors, save
+from .trunk import Add, Block, Branch, Trunk
+
+__all__ = [
+    "Add",
+    "Attention",
+    "Block",
+    "Branch",
+    "Cache",
+    "Decoder",
+    "DecoderConfig",
+    "Output",
+    "RMSNorm",
+    "State",
+    "SwiGLU",
+    "Trunk",
+    "from_llama",
+    "generate",
+    "load",
+    "next_token_loss",
+    "read_tensors",
+    "rotary_tables",
+    "rotate",
+    "save",
+    "to_llama",
+    "to_llama_state_dict",
+]

@@ -1,0 +1,61 @@
+"""Continue a text with any causal language model, ours or one of transformers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from labkit.base.errors import BadInput
+
+__all__ = ["generate"]
+
+
+@torch.no_grad()
+def generate(
+    model: nn.Module,
+    input_ids: Tensor,
+    max_new_tokens: int,
+    *,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    stop: int | None = None,
+    use_cache: bool = True,
+) -> Tensor:
+    """Return `input_ids` [B, L] followed by up to `max_new_tokens` more.
+
+    temperature 0 takes the likeliest token; above 0 it samples, with `generator`. A row that has said `stop`
+    repeats it; when all rows have, or the model's context is full, the text ends there.
+    """
+    if temperature < 0:
+        raise BadInput(f"temperature = {temperature} has no meaning.", expected="0 (likeliest token) or above")
+    if temperature > 0 and generator is None:
+        raise BadInput(
+            "Sampling needs a generator.",
+            expected="a torch.Generator, so that the same text comes again",
+            do="pass generator=torch.Generator().manual_seed(0)",
+        )
+    context = getattr(getattr(model, "config", None), "context", None)
+    room = max_new_tokens if context is None else min(max_new_tokens, context - input_ids.shape[1])
+    if room < 0:
+        raise BadInput(
+            f"The text is {input_ids.shape[1]} tokens long.", expected=f"at most {context}", do="shorten the text"
+        )
+    ids, fresh, cache = input_ids, input_ids, None
+    done = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    for _ in range(room):
+        output = model(fresh if use_cache else ids, past_key_values=cache, use_cache=use_cache)
+        cache = output.past_key_values
+        fresh = _choose(output.logits[:, -1], temperature, generator)
+        if stop is not None:
+            fresh = fresh.masked_fill(done[:, None], stop)
+            done |= fresh[:, 0] == stop
+        ids = torch.cat((ids, fresh), dim=1)
+        if stop is not None and bool(done.all()):
+            break
+    return ids
+
+
+def _choose(logits_BV: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    if temperature == 0:
+        return logits_BV.argmax(dim=-1, keepdim=True)
+    return torch.multinomial((logits_BV.float() / temperature).softmax(dim=-1), 1, generator=generator)

@@ -1,0 +1,121 @@
+"""Save and load a decoder: config.json and model.safetensors, nothing that could run code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from labkit.base.errors import BadInput, BrokenFile
+from labkit.base.files import write_atomically
+
+from .config import DecoderConfig
+from .decoder import Decoder
+
+__all__ = ["load", "read_tensors", "save"]
+
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+
+
+def save(model: Decoder, folder: str | Path, *, half: bool = False) -> Path:
+    """Write config.json and model.safetensors into `folder`; with `half`, weights take two bytes each.
+
+    The config is also inside the weights file, so that a save cut short between the two is noticed by `load`.
+    Raises `BadInput` when a weight is not finite or does not fit half precision.
+    """
+    folder = Path(folder)
+    config = json.dumps(model.config.as_dict(), indent=2)
+    tensors = {name: _on_disk(name, tensor, half) for name, tensor in model.state_dict().items()}
+    if model.config.tie:
+        tensors.pop("head.weight")
+    write_atomically(folder / _WEIGHTS, to_bytes(tensors, metadata={"format": "pt", "config": config}))
+    write_atomically(folder / _CONFIG, config + "\n")
+    return folder
+
+
+def load(folder: str | Path) -> Decoder:
+    """Return the model saved in `folder`, in float32 and evaluation mode.
+
+    Raises `BrokenFile` for files that are missing, truncated, corrupt or do not belong together.
+    """
+    folder = Path(folder)
+    table = _read_config(folder / _CONFIG)
+    tensors, metadata = read_tensors(folder / _WEIGHTS)
+    if "config" in metadata and json.loads(metadata["config"]) != table:
+        raise BrokenFile(
+            f"{folder / _CONFIG} describes another model than {folder / _WEIGHTS}.",
+            expected="two files of one save",
+            do="save the model again; the last save was cut short or one file was changed by hand",
+        )
+    config = DecoderConfig.from_dict(table)
+    with torch.device("meta"):
+        model = Decoder(config)
+    model.to_empty(device="cpu")
+    if config.tie and "embed.weight" in tensors:
+        tensors["head.weight"] = tensors["embed.weight"]
+    _check_shapes(folder / _WEIGHTS, model.state_dict(), tensors)
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors (floating ones as float32) and metadata of a safetensors file."""
+    if not Path(path).is_file():
+        raise BrokenFile(f"{path} is missing.", expected="a safetensors file", do="save or download the model again")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            metadata = file.metadata() or {}
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise BrokenFile(
+            f"{path} is not a whole safetensors file ({error}).",
+            expected="the file as it was saved",
+            do="save or download it again",
+        ) from error
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, metadata
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BrokenFile(f"{path} is missing.", expected="the folder of a saved model", do="check the path") from error
+    except ValueError as error:
+        raise BrokenFile(f"{path} is not valid JSON ({error}).", do="save the model again") from error
+    if not isinstance(table, dict):
+        raise BrokenFile(f"{path} holds no table of fields.", do="save the model again")
+    return table
+
+
+def _on_disk(name: str, tensor: Tensor, half: bool) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor.contiguous()
+    if not torch.isfinite(tensor).all():
+        raise BadInput(f"{name} holds values that are not numbers; the model was not saved.", do="train it again")
+    stored = tensor.detach().to(torch.float16 if half else torch.float32).contiguous()
+    if half and not torch.isfinite(stored).all():
+        raise BadInput(
+            f"{name} holds {float(tensor.abs().max()):.3g}, too large for half precision.",
+            expected="values up to 65504",
+            do="save with half=False",
+        )
+    return stored
+
+
+def _check_shapes(path: Path, wanted: dict[str, Tensor], held: dict[str, Tensor]) -> None:
+    missing, extra = sorted(set(wanted) - set(held)), sorted(set(held) - set(wanted))
+    if missing or extra:
+        raise BrokenFile(
+            f"{path} does not fit its config: missing {missing[:3]}, not expected {extra[:3]}.",
+            expected="the weights this config describes",
+        )
+    for name, tensor in wanted.items():
+        if tensor.shape != held[name].shape:
+            raise BrokenFile(
+                f"{path}: {name} has shape {list(held[name].shape)}.", expected=f"{list(tensor.shape)} by its config"
+            )
