@@ -1,0 +1,25 @@
+"""What lessons need besides science: predictions, exercises, progress; and how notebooks are built, checked and copied.
+
+In a notebook: `lesson = labkit.open_lesson("00")`. Building and editions live in `build`, `editions`, `guard`.
+"""
+
+from .catalogue import LessonDefinition, definition, definitions
+from .exercises import Exercise, one_of, right, wrong
+from .lesson import Lesson, open_lesson
+from .numbers import close_to, holds, number, report
+
+__all__ = [
+    "Exercise",
+    "Lesson",
+    "LessonDefinition",
+    "close_to",
+    "definition",
+    "definitions",
+    "holds",
+    "number",
+    "one_of",
+    "open_lesson",
+    "report",
+    "right",
+    "wrong",
+]
