@@ -197,7 +197,7 @@ class LessonExercise:
 
     def _keep(self, change: Any) -> None:
         lesson = self._lesson
-        lesson._saved(lambda: lesson._store.put(lesson.id, "exercises", self.id, **change(self._entry())))
+        lesson._saved(lambda: lesson._store.change(lesson.id, "exercises", self.id, change))
 
     def _ipython_display_(self) -> None:
         """Show nothing: `lesson.exercise` has shown the task already."""

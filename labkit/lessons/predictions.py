@@ -95,7 +95,8 @@ class Prediction:
         text, entry = self.option(answer), self.stored
         if entry and not entry.get("shown"):
             hit = None if entry.get("skipped") else entry["choice"] == text
-            entry = self._store.put(self._lesson, "predictions", self.id, shown=True, right=hit)
+            seen = {"shown": True, "right": hit}
+            entry = self._store.change(self._lesson, "predictions", self.id, lambda _: seen)
         return entry
 
     def text(self) -> str:
@@ -119,7 +120,7 @@ class Prediction:
                 f"Prediction {self.id} stays as it is: its result has been shown.",
                 do="go on; `lesson.start_over()` begins the lesson afresh",
             )
-        self._store.put(self._lesson, "predictions", self.id, **fields)
+        self._store.change(self._lesson, "predictions", self.id, lambda _: fields)
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback()

@@ -53,15 +53,17 @@ class ProgressStore:
         """Return the part of one lesson: `{"predictions": {...}, "exercises": {...}}`."""
         return _part(self.read(), lesson_id)
 
-    def put(self, lesson_id: str, kind: str, item_id: str, **fields: Any) -> dict[str, Any]:
-        """Merge `fields` into one entry (`kind` is "predictions" or "exercises") and return the whole entry."""
+    def change(
+        self, lesson_id: str, kind: str, item_id: str, fields: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Merge what `fields(entry)` gives into one entry (`kind`: "predictions" or "exercises"), and return it."""
 
-        def change(record: dict[str, Any]) -> dict[str, Any]:
+        def merge(record: dict[str, Any]) -> dict[str, Any]:
             entry = _part(record, lesson_id)[kind].setdefault(item_id, {})
-            entry.update(fields)
+            entry.update(fields(dict(entry)))
             return dict(entry)
 
-        return self.update(change)
+        return self.update(merge)
 
     def _read(self) -> dict[str, Any]:
         try:
