@@ -1,0 +1,147 @@
+"""The ledger: every claim the course makes a test of, and what the records say about each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.base.errors import BadInput, BrokenFile, unknown
+from labkit.measurements import Estimate, mean_over, proportion
+
+from .entry import Claim, read_claims
+from .records import Record, claims_dir, read_record
+from .rule import Verdict, exactness, verdict
+
+__all__ = ["Assessment", "Ledger", "assess", "ledger"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """The claims of all lessons, in order; iterable, with each claim found by its id."""
+
+    folder: Path
+    claims: tuple[Claim, ...]
+
+    def __iter__(self) -> Iterator[Claim]:
+        return iter(self.claims)
+
+    def __len__(self) -> int:
+        return len(self.claims)
+
+    @property
+    def lessons(self) -> tuple[str, ...]:
+        """The lessons that have claims."""
+        return tuple(dict.fromkeys(claim.lesson for claim in self.claims))
+
+    def claim(self, claim_id: str) -> Claim:
+        """Return the claim called `claim_id`."""
+        for claim in self.claims:
+            if claim.id == claim_id:
+                return claim
+        raise unknown("claim", claim_id, [claim.id for claim in self.claims])
+
+    def lesson(self, lesson: str) -> Ledger:
+        """Return the part of the ledger that belongs to one lesson, such as "00"."""
+        if lesson not in self.lessons:
+            raise unknown("lesson with claims", lesson, self.lessons)
+        return Ledger(folder=self.folder, claims=tuple(c for c in self.claims if c.lesson == lesson))
+
+
+def ledger(folder: Path | None = None) -> Ledger:
+    """Return the ledger in `folder` (the course's own by default)."""
+    folder = folder or claims_dir()
+    if not folder.is_dir():
+        raise BrokenFile(
+            f"There is no ledger at {folder}.",
+            expected="a folder of NN.toml files",
+            do="reinstall labkit, or unset LABKIT_DATA",
+        )
+    claims = tuple(claim for path in sorted(folder.glob("*.toml")) for claim in read_claims(path))
+    ids = [claim.id for claim in claims]
+    twice = sorted({claim_id for claim_id in ids if ids.count(claim_id) > 1})
+    if twice:
+        raise BadInput(f"Two claims are called {', '.join(twice)}.", expected="an id of its own for each claim")
+    return Ledger(folder=folder, claims=claims)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What our records say about a claim: value and interval on its scale (None without a record), and the verdict.
+
+    For an identity the value is the case farthest from exact, and the interval the range of all cases.
+    """
+
+    claim: Claim
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    over: str
+    verdict: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.claim.id}: {self.verdict} ({self.reason})"
+
+
+def assess(claim: Claim | str, folder: Path | None = None) -> Assessment:
+    """Return the verdict on a claim, recomputed from its record.
+
+    Raises `BrokenFile` when the record does not belong to the claim as it stands.
+    """
+    if isinstance(claim, str):
+        claim = ledger(folder).claim(claim)
+    record = read_record(claim, folder)
+    if record is None:
+        ruling = Verdict("unresolved", "not measured yet")
+        if claim.kind == "hub":
+            ruling = Verdict("not run", f"it needs {claim.settles}")
+        return _assessment(claim, None, None, None, 0, ruling)
+    return judge(claim, record)
+
+
+def judge(claim: Claim, record: Record) -> Assessment:
+    """Return the verdict of one record."""
+    if claim.exact:
+        ruling = exactness(record.values, target=claim.null, tolerance=claim.delta)
+        worst = max(record.values, key=lambda value: abs(value - claim.null))
+        return _assessment(claim, worst, min(record.values), max(record.values), len(record.values), ruling)
+    ours = estimate(claim, record)
+    ruling = verdict(
+        value=ours.value,
+        low=ours.low,
+        high=ours.high,
+        n=ours.n,
+        null=claim.null,
+        direction=claim.direction,
+        delta=claim.delta,
+        paper=claim.number_on_scale,
+        needed=claim.n,
+    )
+    return _assessment(claim, ours.value, ours.low, ours.high, ours.n, ruling)
+
+
+def estimate(claim: Claim, record: Record) -> Estimate:
+    """Return value and 95 % interval: Student's t over seeds, Wilson for shares, else the bootstrap over units."""
+    if claim.estimator == "share":
+        return proportion(record.values, over=claim.over)
+    if claim.estimator == "ratio":  # a sum over a sum is the mean of the units' ratios, weighted by what is below
+        above, below = zip(*record.values)
+        return mean_over([a / b for a, b in zip(above, below)], claim.over, weights=below)
+    return mean_over(record.values, claim.over, method="t" if claim.over == "seeds" else "bootstrap")
+
+
+def _assessment(
+    claim: Claim, value: float | None, low: float | None, high: float | None, n: int, ruling: Verdict
+) -> Assessment:
+    return Assessment(
+        claim=claim,
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        over=claim.over,
+        verdict=ruling.word,
+        reason=ruling.reason,
+    )

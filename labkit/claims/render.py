@@ -1,0 +1,134 @@
+"""The ledger as a reader meets it: in a terminal, in a lesson or the README, and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .assessment import Assessment, Ledger, assess, ledger
+from .entry import Claim
+
+__all__ = ["as_json", "render_markdown", "render_terminal"]
+
+SYMBOLS = {
+    "reproduced": "●",
+    "direction": "◐",
+    "absent here": "○",
+    "contradicted": "✕",
+    "unresolved": "?",
+    "exact": "●",
+    "not exact": "✕",
+    "not run": "–",
+}
+
+
+def as_json(claims: Ledger | None = None) -> list[dict[str, Any]]:
+    """Return one plain dictionary per claim: id, lesson, kind, paper, ours, null, delta, verdict."""
+    claims = claims or ledger()
+    return [_plain(assess(claim, claims.folder)) for claim in claims]
+
+
+def render_terminal(claims: Ledger | None = None) -> str:
+    """Return the ledger as text, one claim in a few short lines, its verdict first."""
+    claims = claims or ledger()
+    if not len(claims):
+        return "The ledger holds no claims yet."
+    return "\n\n".join(_paragraph(assess(claim, claims.folder)) for claim in claims)
+
+
+def render_markdown(lesson: str | None = None, folder: Path | None = None) -> str:
+    """Return the claims of a lesson (of all, without one) as a Markdown table, for notebooks and the README."""
+    claims = ledger(folder)
+    claims = claims.lesson(lesson) if lesson else claims
+    head = ["| claim | the paper | ours | null | ±δ | verdict |", "| --- | --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *(_row(assess(claim, claims.folder)) for claim in claims)])
+
+
+def ours_in_words(assessment: Assessment) -> str:
+    """Return our value with its interval and units, such as "0.31 [0.27, 0.36], 64 documents"."""
+    if assessment.value is None:
+        return "–"
+    units = f"{assessment.n} {assessment.over if assessment.n != 1 else assessment.over.rstrip('s')}"
+    if assessment.claim.exact:
+        return f"worst {_short(assessment.value)}, {units}"
+    return f"{_short(assessment.value)} [{_short(assessment.low)}, {_short(assessment.high)}], {units}"
+
+
+def verdict_in_words(assessment: Assessment) -> str:
+    """Return the verdict, with its reason where the word alone leaves the reader wondering."""
+    if assessment.verdict in ("unresolved", "not run"):
+        return f"{assessment.verdict}: {assessment.reason}"
+    return assessment.verdict
+
+
+def paper_in_words(claim: Claim) -> str:
+    """Return what the paper states and where, or that no paper does."""
+    if claim.number is None:
+        return "–"
+    return f"{claim.number} ({claim.setting}; arXiv {claim.paper.arxiv}, {claim.place})"
+
+
+def _plain(assessment: Assessment) -> dict[str, Any]:
+    claim = assessment.claim
+    paper = None
+    if claim.paper is not None:
+        paper = {
+            "authors": claim.paper.authors,
+            "title": claim.paper.title,
+            "arxiv": claim.paper.arxiv,
+            "year": claim.paper.year,
+            "number": claim.number,
+            "number_on_scale": claim.number_on_scale,
+            "setting": claim.setting,
+            "place": claim.place,
+        }
+    ours = {name: getattr(assessment, name) for name in ("value", "low", "high", "n", "over")}
+    return {
+        "id": claim.id,
+        "lesson": claim.lesson,
+        "kind": claim.kind,
+        "paper": paper,
+        "ours": ours,
+        "null": claim.null,
+        "delta": claim.delta,
+        "verdict": assessment.verdict,
+    }
+
+
+def _paragraph(assessment: Assessment) -> str:
+    claim = assessment.claim
+    lines = [
+        f"{SYMBOLS[assessment.verdict]} {claim.id}  {verdict_in_words(assessment)}",
+        f"  claim   {claim.sentence}",
+    ]
+    if claim.number is not None:
+        lines.append(f"  paper   {paper_in_words(claim)}")
+    if assessment.value is not None:
+        lines.append(f"  ours    {ours_in_words(assessment)} · {_test_in_words(claim)}")
+        lines.append(f"  scale   {claim.scale}")
+    if assessment.verdict == "unresolved":
+        lines.append(f"  settle  {claim.settles}")
+    return "\n".join(lines)
+
+
+def _test_in_words(claim: Claim) -> str:
+    if claim.exact:
+        return f"exact value {_short(claim.null)}, tolerance {_short(claim.delta)}"
+    return f"null {_short(claim.null)}, margin ±{_short(claim.delta)}"
+
+
+def _row(assessment: Assessment) -> str:
+    claim = assessment.claim
+    cells = (
+        f"{claim.sentence} ({claim.scale})",
+        paper_in_words(claim),
+        ours_in_words(assessment),
+        _short(claim.null),
+        _short(claim.delta),
+        f"{SYMBOLS[assessment.verdict]} {verdict_in_words(assessment)}",
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _short(number: float | None) -> str:
+    return "–" if number is None else f"{number:.3g}".replace("-", "−")
