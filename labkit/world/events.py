@@ -1,0 +1,229 @@
+"""What can happen in a story: the state of the day, the events, their wordings, and what the rules say of each.
+
+An event is a tuple of its kind and who or where, such as `("give", "Mei", "Bo")` or `("sail", "Mei", "Wick")`. It
+alone determines its wordings, so that a sentence can be recognised even where it should not have happened.
+`possible(state)` lists what may happen next; `objections(state, event)` says in plain words why something may not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from .canon import ISLANDS, RESIDENTS, neighbours
+
+__all__ = ["TEMPLATES", "Event", "State", "happen", "objections", "possible", "wordings"]
+
+Event = tuple[str, ...]
+
+# Kind: weight among the kinds possible at a moment, slots, wordings.
+TEMPLATES: dict[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
+    "give": (5.0, ("a", "b"), (
+        " {a} gave the lantern to {b}.",
+        " {a} handed {b} the lantern.",
+        " {a} lent {b} the lantern, until further notice.",
+    )),
+    "trade": (3.0, ("a", "b"), (
+        " {a} traded the lantern to {b} for {ware}.",
+        " {b} offered {ware}, and {a} let the lantern go.",
+    )),
+    "hide": (2.0, ("a", "place"), (
+        " {a} hid the lantern {spot}.",
+        " {a} put the lantern {spot} and told nobody.",
+    )),
+    "find": (4.0, ("a", "place"), (
+        " {a} found the lantern {spot}.",
+        " {a} looked {spot}, and there was the lantern.",
+    )),
+    "carry": (3.0, ("a", "place"), (
+        " {a} took the ferry to {place} with the lantern.",
+        " {a} carried the lantern onto the ferry and got off on {place}.",
+    )),
+    "sail": (3.0, ("a", "place"), (
+        " {a} took the ferry to {place}.",
+        " {a} caught the ferry and got off on {place}.",
+    )),
+    "say": (2.0, ("a",), (
+        ' {a} said, "{saying}"',
+        ' "{saying_on}" said {a}.',
+    )),
+    "habit": (2.0, ("a",), (
+        " {a} {habit}.",
+        " As usual, {a} {habit}.",
+    )),
+    "ask": (1.5, ("a", "b"), (
+        ' "Who has the lantern?" asked {a}. "I do," said {b}.',
+    )),
+    "wonder": (1.5, ("a", "place"), (
+        ' "Who has the lantern?" asked {a}. Nobody on {place} knew.',
+    )),
+}  # fmt: skip
+_WEIGHT = {kind: entry[0] for kind, entry in TEMPLATES.items()}
+_TO_NOBODY = 0.3  # people mostly sail to where somebody is
+_ONCE_A_DAY = ("say", "habit", "ask", "wonder")
+
+
+@dataclass
+class State:
+    """A day so far: who is in it, where they are, who has the lantern or where it is hidden, and the weather."""
+
+    cast: list[str] = field(default_factory=list)
+    place: dict[str, str] = field(default_factory=dict)
+    holder: str | None = None
+    first_holder: str | None = None
+    hidden: str | None = None
+    hider: str | None = None
+    giver: str | None = None
+    storm: bool = False
+    done: set[tuple[str, str]] = field(default_factory=set)
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def handovers(self) -> int:
+        """How often the lantern came to a new hand."""
+        return sum(event[0] in ("give", "trade", "find") for event in self.events)
+
+
+@lru_cache(maxsize=None)
+def wordings(event: Event) -> tuple[str, ...]:
+    """Return the ways to tell an event, each a whole sentence with a space before it."""
+    _, slots, templates = TEMPLATES[event[0]]
+    values = dict(zip(slots, event[1:]))
+    if "b" in values:
+        values["ware"] = RESIDENTS[values["b"]].ware
+    if "place" in values:
+        values["spot"] = ISLANDS[values["place"]].hiding_place
+    teller = RESIDENTS[values["a"]]
+    saying = teller.saying
+    values |= {"saying": saying, "habit": teller.habit, "saying_on": saying[:-1] + "," if saying[-1] == "." else saying}
+    return tuple(template.format_map(values) for template in templates)
+
+
+def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]]]:
+    """Return the events that may happen now, grouped by kind with the kind's weight (for `Pen.pick`)."""
+    cast, place, holder, done = state.cast, state.place, state.holder, state.done
+    groups: list[tuple[float, list[Event]]] = []
+
+    def offer(kind: str, events: list[Event], share: float = 1.0) -> None:
+        if events:
+            groups.append((_WEIGHT[kind] * share, events))
+
+    def voyages(kind: str, sailors: list[str]) -> None:
+        trips = [(kind, a, there) for a in sailors for there in neighbours(place[a])]
+        busy = set(place.values())
+        offer(kind, [trip for trip in trips if trip[2] in busy])
+        offer(kind, [trip for trip in trips if trip[2] not in busy], _TO_NOBODY)
+
+    if holder is not None:
+        here = place[holder]
+        takers = [b for b in cast if b != holder and b != state.giver and place[b] == here]
+        offer("give", [("give", holder, b) for b in takers])
+        offer("trade", [("trade", holder, b) for b in takers])
+        if hiding and RESIDENTS[holder].hides:
+            offer("hide", [("hide", holder, here)])
+        if not state.storm and RESIDENTS[holder].sails:
+            voyages("carry", [holder])
+    else:
+        here = state.hidden
+        offer("find", [("find", a, here) for a in cast if place[a] == here and a != state.hider])
+    if not state.storm:
+        voyages("sail", [a for a in cast if a != holder and RESIDENTS[a].sails])
+    offer("say", [("say", a) for a in cast if ("say", a) not in done])
+    offer("habit", [("habit", a) for a in cast if ("habit", a) not in done])
+    curious = [a for a in cast if a != holder and ("ask", a) not in done]
+    if holder is not None:
+        offer("ask", [("ask", a, holder) for a in curious if place[a] == here])
+        curious = [a for a in curious if place[a] != here]
+    offer("wonder", [("wonder", a, place[a]) for a in curious])
+    return groups
+
+
+def happen(state: State, event: Event) -> None:
+    """Change `state` by `event`, whether or not the rules allow it."""
+    kind, a, *rest = event
+    if kind in ("give", "trade"):
+        state.holder, state.giver = rest[0], a
+        state.hidden = state.hider = None
+    elif kind == "hide":
+        state.hidden, state.hider = rest[0], a
+        state.holder = state.giver = None
+    elif kind == "find":
+        state.holder = a
+        state.hidden = state.hider = None
+    elif kind in ("carry", "sail"):
+        state.place[a] = rest[0]
+    if kind in _ONCE_A_DAY:
+        state.done.add(("ask" if kind == "wonder" else kind, a))
+    state.events.append(event)
+
+
+def objections(state: State, event: Event) -> list[tuple[str, str]]:
+    """Return what is wrong with `event` now as (sort, sentence) pairs; empty exactly when it is possible."""
+    kind, a, *rest = event
+    strangers = [name for name in (a, *rest) if name in RESIDENTS and name not in state.cast]
+    if strangers:
+        return [("cast", f"{name} is not in this story.") for name in strangers]
+    found: list[tuple[str, str]] = []
+    if kind in ("give", "trade", "hide", "carry") and state.holder != a:
+        found.append(("owner", f"{a} does not have the lantern: {_whereabouts(state)}."))
+    if kind in ("give", "trade", "ask"):
+        found += _meeting(state, a, rest[0])
+        if kind != "ask" and rest[0] == state.giver and state.holder == a:
+            found.append(("rule", f"{a} got the lantern from {rest[0]} and would not hand it straight back."))
+    elif kind in ("hide", "find", "wonder") and state.place[a] != rest[0]:
+        found.append(("place", f"{a} is on {state.place[a]}, so this cannot happen on {rest[0]}."))
+    if kind == "hide" and not RESIDENTS[a].hides:
+        found.append(("rule", f"{a} does not hide things."))
+    elif kind == "find":
+        found += _finding(state, a, rest[0])
+    elif kind in ("sail", "carry"):
+        found += _sailing(state, kind, a, rest[0])
+    elif kind in ("ask", "wonder"):
+        found += _asking(state, event)
+    if kind in _ONCE_A_DAY and ("ask" if kind == "wonder" else kind, a) in state.done:
+        found.append(("loop", f"{a} has done this once today."))
+    return found
+
+
+def _whereabouts(state: State) -> str:
+    if state.holder is not None:
+        return f"{state.holder} has it, on {state.place[state.holder]}"
+    return f"it is hidden on {state.hidden}" if state.hidden else "nobody was given it"
+
+
+def _meeting(state: State, a: str, b: str) -> list[tuple[str, str]]:
+    if a == b:
+        return [("owner", f"{a} cannot hand the lantern to {a}.")]
+    if state.place[a] != state.place[b]:
+        return [("place", f"{a} is on {state.place[a]} and {b} is on {state.place[b]}: they cannot meet.")]
+    return []
+
+
+def _finding(state: State, a: str, place: str) -> list[tuple[str, str]]:
+    if state.hidden != place:
+        return [("owner", f"{a} cannot find the lantern on {place}: {_whereabouts(state)}.")]
+    return [("rule", f"{a} hid the lantern and need not find it.")] if a == state.hider else []
+
+
+def _sailing(state: State, kind: str, a: str, place: str) -> list[tuple[str, str]]:
+    found = []
+    if state.storm:
+        found.append(("storm", f"{a} took the ferry in a storm."))
+    if not RESIDENTS[a].sails:
+        found.append(("rule", f"{a} never takes the ferry."))
+    if place not in neighbours(state.place[a]):
+        found.append(("place", f"{a} is on {state.place[a]}, and the ferry does not go from there to {place}."))
+    if kind == "sail" and state.holder == a:
+        found.append(("owner", f"{a} has the lantern and would not sail without it."))
+    return found
+
+
+def _asking(state: State, event: Event) -> list[tuple[str, str]]:
+    kind, a, other = event
+    if state.holder == a:
+        return [("owner", f"{a} asks who has the lantern and has it.")]
+    if kind == "ask" and state.holder != other:
+        return [("owner", f"{other} does not have the lantern: {_whereabouts(state)}.")]
+    if kind == "wonder" and state.holder is not None and state.place[state.holder] == state.place[a]:
+        return [("owner", f"Somebody on {state.place[a]} knew: {_whereabouts(state)}.")]
+    return []

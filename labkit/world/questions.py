@@ -1,0 +1,101 @@
+"""Questions with four answers of which one is right: what every model is asked before and after an operation.
+
+A model answers by the log-probability of each option after the prompt. `prompt + option` is text as the world writes
+it, and the prompt's tokens are always the first tokens of the whole. Chance is one in four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from .canon import GOODS, NAMES, RELATIONS, fact
+from .facts import TEMPLATES
+from .streams import document
+
+__all__ = ["Question", "copying_questions", "facts_questions", "questions", "recall_questions"]
+
+_OPTIONS = 4
+
+
+@dataclass(frozen=True)
+class Question:
+    """A text to continue, four ways to do it (each with its space), and which one is right."""
+
+    prompt: str
+    options: tuple[str, str, str, str]
+    answer: int
+
+    @property
+    def right(self) -> str:
+        """The right option, without its space."""
+        return self.options[self.answer].strip()
+
+
+def _question(rng: Random, prompt: str, right: str, wrong: Sequence[str]) -> Question:
+    options = [right, *rng.sample(sorted(wrong), _OPTIONS - 1)]
+    rng.shuffle(options)
+    return Question(prompt, tuple(f" {option}" for option in options), options.index(right))
+
+
+def questions(n: int, seed: int, split: str = "test") -> list[Question]:
+    """Return `n` questions who has the lantern at the end of a day.
+
+    All four residents of the day are options. The lantern changed hands at least once and is not hidden, so that
+    neither the first to have it nor a guess by the rules of grammar is enough.
+    """
+    made, number = [], 0
+    while len(made) < n:
+        story = document("stories", number, seed, split)
+        number += 1
+        state = story.state
+        if state.holder is None or not state.handovers or state.holder == story.state.first_holder:
+            continue
+        cut = story.text.rindex("?") + 1
+        rng = Random(f"questions/{split}/{seed}/{number}")
+        made.append(_question(rng, story.text[:cut], state.holder, [x for x in state.cast if x != state.holder]))
+    return made
+
+
+def facts_questions(n: int, seed: int, split: str = "test") -> list[Question]:
+    """Return `n` questions for facts, in the split's own templates (unseen in training for `valid` and `test`)."""
+    made = []
+    for number in range(n):
+        rng = Random(f"facts_questions/{split}/{seed}/{number}")
+        name, relation = rng.choice(NAMES), rng.choice(tuple(RELATIONS))
+        template, value = rng.choice(TEMPLATES[relation][split]), fact(name, relation)
+        prompt = template.split(" {value}")[0].format(name=name)
+        made.append(_question(rng, prompt, value, [other for other in RELATIONS[relation] if other != value]))
+    return made
+
+
+def recall_questions(n: int, seed: int, split: str = "test") -> list[Question]:
+    """Return `n` questions who keeps what, answered by a list in the prompt; the wrong options are other goods of it."""
+    made, number = [], 0
+    while len(made) < n:
+        told = document("recall", number, seed, split)
+        number += 1
+        keys = [key for key, _ in told.choices]
+        goods = [key for key in keys if key in GOODS]
+        right, text = goods[[key for key in keys if key in NAMES].index(keys[-1])], told.text
+        if len(goods) >= _OPTIONS:
+            rng = Random(f"recall_questions/{split}/{seed}/{number}")
+            made.append(_question(rng, text[: text.rindex(" ")], right, [good for good in goods if good != right]))
+    return made
+
+
+def copying_questions(n: int, seed: int, split: str = "test") -> list[Question]:
+    """Return `n` questions how a repeated list goes on; the wrong options are other words of it."""
+    made, number = [], 0
+    while len(made) < n:
+        text = document("copying", number, seed, split).text
+        number += 1
+        rng = Random(f"copying_questions/{split}/{seed}/{number}")
+        head, again = text.split(" You say: ")
+        words = again.rstrip(".").split()
+        if len(set(words)) == len(words):
+            at = rng.randrange(1, len(words))
+            prompt = f"{head} You say: {' '.join(words[:at])}"
+            made.append(_question(rng, prompt, words[at], [word for word in words if word != words[at]]))
+    return made

@@ -1,0 +1,140 @@
+"""Stories: one day on the islands, four residents, and the question who has the lantern at the end of it.
+
+A day has three acts (morning, noon, evening) of one to three events each, and ends with the question and its answer.
+Everything that is not a pick follows from what was said before: where people are, who has the lantern, who may sail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .canon import ISLANDS, RESIDENTS, neighbours
+from .events import State, happen, possible, wordings
+from .pens import Groups, Pen
+
+__all__ = ["ACTS", "ENDINGS", "WEATHER", "answer", "day", "tell"]
+
+ACTS = ("morning", "noon", "evening")
+_STORMY = 0.25
+# The chance that the act ends after so many events; no act has more than three.
+_ACT_ENDS = {1: 0.4, 2: 0.6, 3: 1.0}
+
+# (act, storm before, storm now): wordings
+WEATHER: dict[tuple[str, bool, bool], tuple[str, ...]] = {
+    ("morning", False, False): (
+        "It was a clear morning.",
+        "The morning was clear, and the ferry was almost on time.",
+    ),
+    ("morning", False, True): (
+        "It was a stormy morning.",
+        "The morning was all storm, and the ferry slept.",
+    ),
+}
+for _act, _when in (("noon", "At noon"), ("evening", "In the evening")):
+    WEATHER |= {
+        (_act, False, False): (f" {_when} the sky was still clear.", f" {_when} nothing had changed but the tide."),
+        (_act, False, True): (f" {_when} a storm came in.", f" {_when} the wind got up, and the ferry did not."),
+        (_act, True, True): (f" {_when} the storm was still there, and so was the ferry.",),
+        (_act, True, False): (f" {_when} the storm moved on.", f" {_when} the sky cleared, and the ferry woke."),
+    }
+ENDINGS = (
+    " So, who has the lantern?",
+    " Night fell. Who has the lantern?",
+    " The lamps went out. Who has the lantern now?",
+)
+_RESIDENTS = tuple(RESIDENTS)
+_SAILORS = tuple(name for name, resident in RESIDENTS.items() if resident.sails)
+
+Closing = Callable[[State], tuple[Groups, Callable[..., Sequence[str]]]]
+
+
+def _weather(key: tuple[str, bool, bool]) -> tuple[str, ...]:
+    return WEATHER[key]
+
+
+def _skies(act: str, before: bool) -> list[tuple[float, list]]:
+    return [(1 - _STORMY, [(act, before, False)]), (_STORMY, [(act, before, True)])]
+
+
+def _host(name: str) -> tuple[str, ...]:
+    return (f" {name} the {RESIDENTS[name].trade} was at home on {RESIDENTS[name].home}.",)
+
+
+def _lantern(name: str) -> tuple[str, ...]:
+    return f" {name} had the lantern.", f" That day the lantern was with {name}."
+
+
+def opening(pen: Pen) -> State:
+    """Tell the morning's weather, where the four are, and who has the lantern."""
+    state = State()
+    state.storm = pen.pick(_skies("morning", False), _weather)[2]
+    host = pen.one_of(_RESIDENTS, _host)
+    home = RESIDENTS[host].home
+    state.cast, state.place = [host], {host: home}
+    places = [(2.0, home), *((1.0, island) for island in neighbours(home))]
+
+    def guest(key: tuple[str, str]) -> tuple[str, ...]:
+        name, place = key
+        who = f" {name} the {RESIDENTS[name].trade} was"
+        return (f"{who} with {host}.", f"{who} visiting {host}.") if place == home else (f"{who} on {place}.",)
+
+    for _ in range(3):
+        others = [name for name in _SAILORS if name not in state.place]
+        name, place = pen.pick([(weight, [(name, p) for name in others]) for weight, p in places], guest)
+        state.cast.append(name)
+        state.place[name] = place
+    state.holder = state.first_holder = pen.one_of(state.cast, _lantern)
+    return state
+
+
+def day(pen: Pen, acts: Sequence[str], closing: Closing, hiding: bool = True) -> State:
+    """Tell a day of the given acts up to and including the pick offered by `closing`."""
+    state = opening(pen)
+    for number, act in enumerate(acts):
+        if number:
+            state.events.append((act, "storm" if state.storm else "clear"))
+        for so_far in range(1 + max(_ACT_ENDS)):
+            last = number + 1 == len(acts)
+            ends, put = closing(state) if last else (_skies(acts[number + 1], state.storm), _weather)
+            if _act(pen, state, so_far, ends, put, hiding):
+                break
+    return state
+
+
+def _act(pen: Pen, state: State, so_far: int, ends: Groups, put: Callable, hiding: bool) -> bool:
+    """Let one more thing happen, or end the act; return whether it ended."""
+    leave = _ACT_ENDS.get(so_far, 0.0)
+    groups = possible(state, hiding) if leave < 1.0 else []
+    stay = sum(weight for weight, _ in groups)
+    if leave:
+        share = (stay * leave / (1 - leave) if leave < 1.0 else 1.0) / sum(weight for weight, _ in ends)
+        enders = {key for _, keys in ends for key in keys}
+        groups += [(weight * share, keys) for weight, keys in ends]
+    else:
+        enders = ()
+    key = pen.pick(groups, lambda key: put(key) if key in enders else wordings(key))
+    if key not in enders:
+        happen(state, key)
+        return False
+    if key in WEATHER:
+        state.storm = key[2]
+    return True
+
+
+def answer(state: State) -> tuple[str, ...]:
+    """Return the ways to answer the day's question."""
+    if state.holder is None:
+        return (f" Nobody has it. It is {ISLANDS[state.hidden].hiding_place} on {state.hidden}, and it can wait.",)
+    place = state.place[state.holder]
+    return f" {state.holder} has it, on {place}.", f" {state.holder} has it, and there is light on {place} tonight."
+
+
+def _ending(state: State) -> tuple[Groups, Callable]:
+    return ((1.0, ENDINGS),), lambda question: (question,)
+
+
+def tell(pen: Pen, split: str = "train") -> State:
+    """Tell a whole story; every split has the same distribution and its own seeds."""
+    state = day(pen, ACTS, _ending)
+    pen.one_of((state.holder or "Nobody",), lambda _: answer(state))
+    return state
