@@ -1,0 +1,125 @@
+"""A panel's controls as data: what may be chosen, and what is said when something else is.
+
+A control knows its legal values and nothing of widgets; `labkit.panels.fields` makes the widget for each.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labkit.base.errors import BadInput, unknown
+
+__all__ = ["Choice", "Control", "Slider", "Text", "Toggle"]
+
+
+@dataclass(frozen=True)
+class Control:
+    """One thing a reader can move: `name` is the field of the panel's state, `label` what stands beside it."""
+
+    name: str
+    label: str = field(default="", kw_only=True)
+    help: str = field(default="", kw_only=True)
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as the state keeps it; raise `BadInput` when no mouse could have produced it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Choice(Control):
+    """One of a few options: a tuple of words, or a mapping from the words shown to the values kept."""
+
+    options: tuple[str, ...] | Mapping[str, Hashable] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.pairs) < 2:
+            raise BadInput(f"The choice {self.name!r} has {len(self.pairs)} options.", expected="at least two")
+
+    @property
+    def pairs(self) -> tuple[tuple[str, Hashable], ...]:
+        """The options as (words shown, value kept)."""
+        if isinstance(self.options, Mapping):
+            return tuple(self.options.items())
+        return tuple((str(option), option) for option in self.options)
+
+    def check(self, value: Any) -> Any:
+        for shown, kept in self.pairs:
+            if value is kept or (type(value) is type(kept) and value == kept) or value == shown:
+                return kept
+        problem = unknown(f"option of {self.name!r}", value, [str(kept) for _, kept in self.pairs])
+        raise BadInput(problem.what, problem.expected, problem.do)
+
+
+@dataclass(frozen=True)
+class Slider(Control):
+    """A number from `low` to `high` in equal steps; all three integers make an integer slider."""
+
+    low: float = 0
+    high: float = 1
+    step: float = 1
+
+    def __post_init__(self) -> None:
+        if not (self.low < self.high and self.step > 0):
+            raise BadInput(
+                f"The slider {self.name!r} runs from {self.low} to {self.high} in steps of {self.step}.",
+                expected="low < high and a step above zero",
+            )
+
+    @property
+    def whole(self) -> bool:
+        return all(isinstance(number, int) for number in (self.low, self.high, self.step))
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise BadInput(f"{value!r} is not a number for {self.name!r}.", expected=self._range())
+        steps = round((value - self.low) / self.step)
+        kept = self.low + steps * self.step
+        off = abs(value - kept) > 1e-6 * self.step
+        if off or not (self.low - 1e-9 <= kept <= self.high + 1e-9):
+            raise BadInput(f"{self.name!r} cannot be {value}.", expected=self._range())
+        return int(kept) if self.whole else round(float(kept), 12)
+
+    def _range(self) -> str:
+        kind = "a whole number" if self.whole and self.step == 1 else f"a multiple of {self.step} from {self.low}"
+        return f"{kind}, {self.low} to {self.high}"
+
+
+@dataclass(frozen=True)
+class Toggle(Control):
+    """On or off."""
+
+    def check(self, value: Any) -> bool:
+        if isinstance(value, bool) or type(value).__name__ == "bool_":  # numpy's own truth values
+            return bool(value)
+        raise BadInput(f"{self.name!r} cannot be {value!r}.", expected="True or False")
+
+
+@dataclass(frozen=True)
+class Text(Control):
+    """The reader's own words, with ready texts by title; a title given to `check` stands for its text."""
+
+    ready: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 2000  # characters
+    rows: int = 3
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise BadInput(f"{self.name!r} cannot be {value!r}.", expected="text")
+        words = " ".join(self.ready.get(value, value).split())
+        if not words:
+            raise BadInput(f"The box {self.title!r} is empty.", expected="a few words", do="type a sentence")
+        if len(words) > self.limit:
+            raise BadInput(
+                f"The text has {len(words):,} characters.",
+                expected=f"at most {self.limit:,}",
+                do="keep the part that matters",
+            )
+        return words

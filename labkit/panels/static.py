@@ -1,0 +1,38 @@
+"""Where nothing runs: the panel at its preset values, as one picture and its sentences.
+
+The environment variable LABKIT_STATIC alone decides (1: static; empty or 0: live). Committed notebooks are built with
+it, so that they hold no widget at all and GitHub, a printer and a screen reader get the whole answer.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .panel import Panel
+
+__all__ = ["is_static", "show_static"]
+
+
+def is_static() -> bool:
+    """Return whether panels are to be printed rather than operated."""
+    return os.environ.get("LABKIT_STATIC", "") not in ("", "0")
+
+
+def show_static(panel: Panel) -> None:
+    """Display the small multiples of a panel, with one sentence each; the prediction gate is left aside."""
+    from matplotlib.figure import Figure
+
+    from labkit.figures import show
+
+    answers = [panel.inquiry.find(state) for state in panel.presets()]
+    columns = 1 if len(answers) == 1 else 2
+    rows = -(-len(answers) // columns)
+    width, height = panel.size
+    figure = Figure(figsize=(width * columns, height * rows))
+    cells = figure.subfigures(rows, columns, squeeze=False).flat
+    for data, cell in zip(answers, cells):
+        panel.draw(data, cell)
+    sentences = [f"{number}. {panel.sentence(data)}" for number, data in enumerate(answers, start=1)]
+    show(figure, alt="\n".join([panel.question, *sentences]))
