@@ -34,9 +34,13 @@ def lessons_dir() -> Path:
 def my_dir() -> Path:
     """Return the reader's own folder: copies of lessons, predictions, answers (`LABKIT_MY` overrides it).
 
-    It is never overwritten and git ignores it.
+    It is never overwritten and git ignores it. An installed wheel has no checkout: there it is the folder around us
+    that `labkit lab` has laid out, or `my` in the current one.
     """
     if "LABKIT_MY" in os.environ:
         return Path(os.environ["LABKIT_MY"])
-    home = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
-    return home / "my"
+    if (_CHECKOUT / "pyproject.toml").is_file():
+        return _CHECKOUT / "my"
+    here = Path.cwd()
+    laid_out = [folder for folder in (here, *here.parents) if (folder / ".editions.json").is_file()]
+    return laid_out[0] if laid_out else here / "my"

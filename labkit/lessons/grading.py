@@ -1,0 +1,181 @@
+"""Reading what a class has handed in, without a server: progress files, exported answers, codes, notebooks.
+
+What a learner's machine judged is taken as it is and called so; `again=True` executes the notebooks here and judges
+their answers anew. Nothing here proves who wrote an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labkit.base.errors import BadInput, LabkitError
+
+from .catalogue import definitions
+from .codes import decode, find_codes
+from .progress import ProgressStore
+
+__all__ = ["Submission", "collect", "table"]
+
+_TRUST = ("run again", "progress file", "exported answers", "answer code")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """One learner's work on one lesson, and where it was read; `problem` says why something could not be."""
+
+    who: str
+    lesson: str
+    source: str
+    predictions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problem: str = ""
+
+
+def collect(
+    folder: Path, *, lesson: str | None = None, again: bool = False, say: Callable[[str], None] = print
+) -> list[Submission]:
+    """Return what was found in `folder` (or one text file of codes), the most trusted per learner and lesson."""
+    folder = Path(folder)
+    if not folder.exists():
+        raise BadInput(f"There is no {folder}.", expected="a folder with what the class handed in, or a file of codes")
+    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if _is_submission(path))
+    found = []
+    for path in files:
+        who = path.stem if folder.is_file() else _who(path.relative_to(folder))
+        if again and path.suffix == ".ipynb":
+            say(f"running {path.name} of {who}")
+        found += [one for one in _read(path, who, again) if lesson in (None, one.lesson) or one.problem]
+    if not found:
+        raise BadInput(
+            f"Nothing to grade was found in {folder}.",
+            expected="progress.json, answers-NN.json, notebooks with an answer code, or text files of codes",
+        )
+    return _best(found)
+
+
+def table(submissions: list[Submission]) -> list[list[str]]:
+    """Return rows of text, first the columns' names: who, lesson, source, right, of, one per item, problem."""
+    predictions = sorted({(one.lesson, name) for one in submissions for name in one.predictions})
+    exercises = sorted({name for one in submissions for name in one.exercises})
+    head = ["who", "lesson", "source", "right", "of", *(f"{lesson} {name}" for lesson, name in predictions)]
+    rows = [[*head, *exercises, "problem"]]
+    for one in submissions:
+        known = definitions().get(one.lesson)
+        total = len(known.exercises) if known else len(one.exercises)
+        right = sum(entry.get("status") == "right" for entry in one.exercises.values())
+        cells = [one.who, one.lesson, one.source, str(right), str(total)]
+        cells += [_guess(one.predictions.get(name, {})) if lesson == one.lesson else "" for lesson, name in predictions]
+        cells += [_tries(one.exercises[name]) if name in one.exercises else "" for name in exercises]
+        rows.append([*cells, one.problem])
+    return rows
+
+
+def _is_submission(path: Path) -> bool:
+    if any(part.startswith(".") for part in path.parts[-3:]) or not path.is_file():
+        return False
+    named = path.name == "progress.json" or (path.name.startswith("answers-") and path.suffix == ".json")
+    return named or path.suffix in (".ipynb", ".txt")
+
+
+def _who(path: Path) -> str:
+    """Return the learner's name: the folder they handed in, or the file where there is none."""
+    return path.parts[0] if len(path.parts) > 1 else path.stem
+
+
+def _read(path: Path, who: str, again: bool) -> Iterator[Submission]:
+    try:
+        if path.name == "progress.json":
+            record = json.loads(path.read_text(encoding="utf-8"))
+            for lesson, part in record["lessons"].items():
+                yield _submission(who, lesson, "progress file", part)
+        elif path.suffix == ".json":
+            part = json.loads(path.read_text(encoding="utf-8"))
+            yield _submission(who, part["lesson"], "exported answers", part)
+        elif path.suffix == ".ipynb":
+            yield from _read_notebook(path, who, again)
+        else:
+            yield from _read_codes(path.read_text(encoding="utf-8"), who, by_line=True)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        reason = error.what if isinstance(error, LabkitError) else f"{type(error).__name__}: {error}"
+        yield Submission(who=who, lesson="", source=path.name, problem=f"could not be read: {reason}".splitlines()[0])
+
+
+def _read_notebook(path: Path, who: str, again: bool) -> Iterator[Submission]:
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = "\n".join(str(output.get("text", "")) for output in outputs)
+    recorded = list(_read_codes(said, who))
+    if not again:
+        if not recorded:
+            raise BadInput(f"{path.name} holds no answer code: its last cell was not run")
+        yield from recorded
+        return
+    guesses = {one.lesson: one.predictions for one in recorded}
+    for lesson, part in _run_again(notebook).items():
+        part = {**part, "predictions": guesses.get(lesson, {})}  # made with buttons, so not in the cells
+        yield _submission(who, lesson, "run again", part)
+
+
+def _run_again(notebook: Any) -> dict[str, Any]:
+    """Execute a notebook in an empty folder and return what its checks put on record, by lesson."""
+    from .executing import execute
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        execute(notebook, folder, allow_errors=True, my=folder / "my")
+        return ProgressStore(folder / "my" / "progress.json").read()["lessons"]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_codes(text: str, who: str, by_line: bool = False) -> Iterator[Submission]:
+    """Yield what the codes in `text` say; in a list, what stands before a code on its line names the learner."""
+    for line in text.splitlines():
+        for code in find_codes(line):
+            name = line.split(code, 1)[0].strip(" ,;:\t") if by_line else ""
+            try:
+                part = decode(code)
+            except BadInput as error:
+                yield Submission(who=name or who, lesson=code[2:4], source="answer code", problem=error.what)
+            else:
+                yield _submission(name or who, part["lesson"], "answer code", part)
+
+
+def _submission(who: str, lesson: str, source: str, part: dict[str, Any]) -> Submission:
+    predictions, exercises = dict(part.get("predictions", {})), dict(part.get("exercises", {}))
+    return Submission(who=who, lesson=str(lesson), source=source, predictions=predictions, exercises=exercises)
+
+
+def _best(found: list[Submission]) -> list[Submission]:
+    """Return one submission per learner and lesson, the most trusted and then the last; problems always stay."""
+    best: dict[tuple[str, str], Submission] = {}
+    problems = [one for one in found if one.problem]
+    for one in found:
+        if one.problem:
+            continue
+        held = best.get((one.who, one.lesson))
+        if held is None or _TRUST.index(one.source) <= _TRUST.index(held.source):
+            best[one.who, one.lesson] = one
+    return sorted([*best.values(), *problems], key=lambda one: (one.who, one.lesson))
+
+
+def _guess(entry: dict[str, Any]) -> str:
+    if entry.get("skipped"):
+        return "skipped"
+    return f"{entry['letter']}, {entry['confidence']}" if entry.get("letter") else ""
+
+
+def _tries(entry: dict[str, Any]) -> str:
+    words = [entry.get("status", "not attempted")]
+    for key, word in (("attempts", "tries"), ("hints", "hints")):
+        if entry.get(key):
+            words.append(f"{entry[key]} {word}")
+    return ", ".join([*words, *(["solution opened"] if entry.get("solution_seen") else [])])
