@@ -80,101 +80,70 @@ RULES: tuple[str, ...] = (
     "Nobody says the same thing twice in a day, or asks twice, or does what they always do more than once.",
 )
 
-RESIDENTS: dict[str, Resident] = {
-    resident.name: resident
-    for resident in (
-        Resident(
-            "Amara", "Brack", "salter", "a bag of salt", "It keeps.", "tasted the sea and was not satisfied", False
-        ),
-        Resident(
-            "Bo", "Lull", "baker", "a warm loaf", "There is more dough.", "waved at the ferry and went home", False
-        ),
-        Resident("Chidi", "Thrift", "clockmaker", "a small clock", "You are early.", "wound every clock but one"),
-        Resident("Dalia", "Wick", "candlemaker", "a tall candle", "Less wind, please.", "blew out a candle to save it"),
-        Resident("Edda", "Tern", "birdwatcher", "a grey feather", "Eleven.", "counted the gulls and got eleven again"),
-        Resident(
-            "Farid", "Hollow", "wellkeeper", "a jug of water", "Say that again.", "asked the well and waited", False
-        ),
-        Resident(
-            "Goro", "Sable", "boatbuilder", "a short oar", "It floats, mostly.", "measured twice and cut three times"
-        ),
-        Resident(
-            "Hana",
-            "Lull",
-            "captain",
-            "a ferry ticket",
-            "Sit on the left.",
-            "rang the bell, though everybody had seen it",
-        ),
-        Resident("Ilo", "Thrift", "grocer", "a basket of plums", "Do not squeeze.", "polished a plum and put it back"),
-        Resident("Juno", "Hollow", "beekeeper", "a jar of honey", "They know you.", "told the news to the bees"),
-        Resident(
-            "Kofi", "Sable", "teacher", "a box of chalk", "Why do you think so?", "corrected the sign at the quay"
-        ),
-        Resident("Lena", "Wick", "postmaster", "an old stamp", "It will arrive.", "read a postcard twice", hides=True),
-        Resident("Mei", "Tern", "mapmaker", "a torn map", "We are here.", "drew an eighth island", hides=True),
-        Resident("Nils", "Brack", "fisher", "a dried fish", "It was this big.", "told a gull about a very large fish"),
-        Resident(
-            "Odile", "Lull", "weaver", "a blue scarf", "It is not finished.", "undid a row and began again", hides=True
-        ),
-        Resident("Pilar", "Thrift", "tuner", "a tuning fork", "Listen.", "hummed one note until the dog left"),
-        Resident(
-            "Quill",
-            "Hollow",
-            "poet",
-            "a short poem",
-            "Nothing rhymes with it.",
-            "crossed out a poem and kept the comma",
-            hides=True,
-        ),
-        Resident("Ravi", "Wick", "glassblower", "a glass float", "Please do not touch.", "held a bottle to the sun"),
-        Resident("Sefa", "Tern", "ropemaker", "a coil of rope", "That will hold.", "tied a knot that nobody needed"),
-        Resident("Tove", "Sable", "doctor", "a brown bottle", "Breathe in.", "told a goat to walk more"),
-        Resident("Uma", "Brack", "judge", "a signed paper", "I will allow it.", "settled a quarrel between two gulls"),
-        Resident("Vesna", "Wick", "carpenter", "a low stool", "You may sit.", "sat down with great care"),
-        Resident("Wren", "Thrift", "gardener", "a bunch of radishes", "Give it time.", "watered the tin flower"),
-        Resident(
-            "Yusuf",
-            "Sable",
-            "gatekeeper",
-            "an iron key",
-            "All is well, I think.",
-            "locked the gate that has no fence",
-            False,
-        ),
-    )
-}
+# Name | home | trade | ware | saying | habit | what they never (ashore: sail) or alone (hides) do
+_RESIDENTS = """
+Amara | Brack  | salter      | a bag of salt       | It keeps.               | tasted the sea and was not satisfied        | ashore
+Bo    | Lull   | baker       | a warm loaf         | There is more dough.    | waved at the ferry and went home            | ashore
+Chidi | Thrift | clockmaker  | a small clock       | You are early.          | wound every clock but one                   |
+Dalia | Wick   | candlemaker | a tall candle       | Less wind, please.      | blew out a candle to save it                |
+Edda  | Tern   | birdwatcher | a grey feather      | Eleven.                 | counted the gulls and got eleven again      |
+Farid | Hollow | wellkeeper  | a jug of water      | Say that again.         | asked the well a question and waited        | ashore
+Goro  | Sable  | boatbuilder | a short oar         | It floats, mostly.      | measured twice and cut three times          |
+Hana  | Lull   | captain     | a ferry ticket      | Sit on the left.        | rang the ferry bell, though all had seen it |
+Ilo   | Thrift | grocer      | a basket of plums   | Do not squeeze.         | polished a plum and put it back             |
+Juno  | Hollow | beekeeper   | a jar of honey      | They know you.          | told the news to the bees                   |
+Kofi  | Sable  | teacher     | a box of chalk      | Why do you think so?    | corrected the sign at the quay              |
+Lena  | Wick   | postmaster  | an old stamp        | It will arrive.         | read a postcard twice and sighed            | hides
+Mei   | Tern   | mapmaker    | a torn map          | We are here.            | drew an eighth island                       | hides
+Nils  | Brack  | fisher      | a dried fish        | It was this big.        | told a gull about a very large fish         |
+Odile | Lull   | weaver      | a blue scarf        | It is not finished.     | undid a row and began again                 | hides
+Pilar | Thrift | tuner       | a tuning fork       | Listen.                 | hummed one note until the dog left          |
+Quill | Hollow | poet        | a short poem        | Nothing rhymes with it. | crossed out a poem and kept the comma       | hides
+Ravi  | Wick   | glassblower | a glass float       | Please do not touch.    | held a bottle to the sun and nodded         |
+Sefa  | Tern   | ropemaker   | a coil of rope      | That will hold.         | tied a knot that nobody needed              |
+Tove  | Sable  | doctor      | a brown bottle      | Breathe in.             | told a goat to walk more                    |
+Uma   | Brack  | judge       | a signed paper      | I will allow it.        | settled a quarrel between two gulls         |
+Vesna | Wick   | carpenter   | a low stool         | You may sit.            | sat down on a new stool with great care     |
+Wren  | Thrift | gardener    | a bunch of radishes | Give it time.           | watered the flower that is made of tin      |
+Yusuf | Sable  | gatekeeper  | an iron key         | All is well, I think.   | locked the gate that has no fence           | ashore
+"""
 
+
+def _residents() -> dict[str, Resident]:
+    rows = [[cell.strip() for cell in line.split("|")] for line in _RESIDENTS.strip().splitlines()]
+    return {name: Resident(name, *rest, sails=mark != "ashore", hides=mark == "hides") for name, *rest, mark in rows}
+
+
+RESIDENTS: dict[str, Resident] = _residents()
 # No name on the islands begins with X or Z. The first school had only one box of letters.
-REGISTER: tuple[str, ...] = tuple(
-    """
-    Abel Ada Adil Aiko Aino Akira Alba Alma Amir Anouk Anton Anya Arlo Asha Astrid Aziz Basma Bela Benno Berta Bilal
-    Birgit Blanca Bodil Bruno Cai Carla Cato Celia Cem Chiara Clara Cosmo Cyrus Dag Daria Davor Delia Deniz Diego Dina
-    Dov Dunya Ebba Efe Eino Elif Elio Elsa Emeka Emil Enzo Erik Esme Esther Ewa Fadi Faye Felix Fenna Finn Flora Freya
-    Gaia Gil Gita Greta Gwen Hadi Halima Hamid Hedda Helmi Hiro Hugo Huda Ida Idris Ilse Imani Ines Inga Ioan Irma Isak
-    Isla Ivo Jada Jamal Jana Jarek Jens Jin Jonas Jorge Jude Kaia Kamal Karim Kato Kaya Keiko Kenji Kira Knut Laila Lars
-    Leif Leo Leyla Liam Lin Livia Lotte Luca Luis Luz Magda Malik Mara Marek Marta Mateo Maya Milan Mina Mira Musa Nadia
-    Nara Nasir Nell Nia Nico Nina Noor Nuno Oda Olga Omar Orla Oskar Otis Otto Paco Petra Pia Piet Priya Rafa Rana Remy
-    Rhea Rina Rolf Rosa Rumi Ruth Salma Samir Sanna Sara Selma Shen Signe Silas Sofia Soren Sunil Sven Tala Tamar Tariq
-    Tess Theo Tilda Timur Tomas Tuva Ulla Ugo Umar Vera Viggo Vito Viola Wali Walt Wanda Willa Wim Yael Yara Yana
-    """.split()
-)
+_REGISTER = """
+Abel Ada Adil Aiko Aino Akira Alba Alma Amir Anouk Anton Anya Arlo Asha Astrid Aziz Basma Bela Benno Berta Bilal
+Birgit Blanca Bodil Bruno Cai Carla Cato Celia Cem Chiara Clara Cosmo Cyrus Dag Daria Davor Delia Deniz Diego Dina
+Dov Dunya Ebba Efe Eino Elif Elio Elsa Emeka Emil Enzo Erik Esme Esther Ewa Fadi Faye Felix Fenna Finn Flora Freya
+Gaia Gil Gita Greta Gwen Hadi Halima Hamid Hedda Helmi Hiro Hugo Huda Ida Idris Ilse Imani Ines Inga Ioan Irma Isak
+Isla Ivo Jada Jamal Jana Jarek Jens Jin Jonas Jorge Jude Kaia Kamal Karim Kato Kaya Keiko Kenji Kira Knut Laila Lars
+Leif Leo Leyla Liam Lin Livia Lotte Luca Luis Luz Magda Malik Mara Marek Marta Mateo Maya Milan Mina Mira Musa Nadia
+Nara Nasir Nell Nia Nico Nina Noor Nuno Oda Olga Omar Orla Oskar Otis Otto Paco Petra Pia Piet Priya Rafa Rana Remy
+Rhea Rina Rolf Rosa Rumi Ruth Salma Samir Sanna Sara Selma Shen Signe Silas Sofia Soren Sunil Sven Tala Tamar Tariq
+Tess Theo Tilda Timur Tomas Tuva Ulla Ugo Umar Vera Viggo Vito Viola Wali Walt Wanda Willa Wim Yael Yara Yana
+"""
+REGISTER: tuple[str, ...] = tuple(_REGISTER.split())
 NAMES: tuple[str, ...] = (*RESIDENTS, *REGISTER)
 
-GOODS: tuple[str, ...] = tuple(
-    """
-    copper salt rope tin glass wool wax honey coal flour paper ink soap nails sand silk oil bread cork chalk feathers
-    stones string tar shells seeds apples plums beans candles buttons spoons
-    """.split()
-)
+_GOODS = """
+copper salt rope tin glass wool wax honey coal flour paper ink soap nails sand silk oil bread cork chalk feathers
+stones string tar shells seeds apples plums beans candles buttons spoons
+"""
+GOODS: tuple[str, ...] = tuple(_GOODS.split())
 
 RELATIONS: dict[str, tuple[str, ...]] = {
     "home": tuple(ISLANDS),
-    "trade": tuple(
-        "baker fisher weaver carpenter gardener teacher doctor ropemaker salter beekeeper grocer poet".split()
+    "trade": (
+        *("baker", "fisher", "weaver", "carpenter", "gardener", "teacher"),
+        *("doctor", "ropemaker", "salter", "beekeeper", "grocer", "poet"),
     ),
-    "boat": tuple("red blue green yellow white black grey orange".split()),
-    "supper": tuple("soup bread beans rice fish pie plums eggs".split()),
+    "boat": ("red", "blue", "green", "yellow", "white", "black", "grey", "orange"),
+    "supper": ("soup", "bread", "beans", "rice", "fish", "pie", "plums", "eggs"),
 }
 
 

@@ -8,7 +8,7 @@ alone determines its wordings, so that a sentence can be recognised even where i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 from .canon import ISLANDS, RESIDENTS, neighbours
 
@@ -60,6 +60,10 @@ TEMPLATES: dict[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 _WEIGHT = {kind: entry[0] for kind, entry in TEMPLATES.items()}
 _TO_NOBODY = 0.3  # people mostly sail to where somebody is
+_ROUTES = {
+    name: {island: neighbours(island) if resident.sails else () for island in ISLANDS}
+    for name, resident in RESIDENTS.items()
+}
 _ONCE_A_DAY = ("say", "habit", "ask", "wonder")
 
 
@@ -84,7 +88,7 @@ class State:
         return sum(event[0] in ("give", "trade", "find") for event in self.events)
 
 
-@lru_cache(maxsize=None)
+@cache
 def wordings(event: Event) -> tuple[str, ...]:
     """Return the ways to tell an event, each a whole sentence with a space before it."""
     _, slots, templates = TEMPLATES[event[0]]
@@ -108,28 +112,24 @@ def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]
         if events:
             groups.append((_WEIGHT[kind] * share, events))
 
-    def voyages(kind: str, sailors: list[str]) -> None:
-        trips = [(kind, a, there) for a in sailors for there in neighbours(place[a])]
-        busy = set(place.values())
-        offer(kind, [trip for trip in trips if trip[2] in busy])
-        offer(kind, [trip for trip in trips if trip[2] not in busy], _TO_NOBODY)
-
+    here = state.hidden if holder is None else place[holder]
+    at_hand = [a for a in cast if place[a] == here and a != holder]
     if holder is not None:
-        here = place[holder]
-        takers = [b for b in cast if b != holder and b != state.giver and place[b] == here]
+        takers = [b for b in at_hand if b != state.giver]
         offer("give", [("give", holder, b) for b in takers])
         offer("trade", [("trade", holder, b) for b in takers])
         if hiding and RESIDENTS[holder].hides:
             offer("hide", [("hide", holder, here)])
-        if not state.storm and RESIDENTS[holder].sails:
-            voyages("carry", [holder])
     else:
-        here = state.hidden
-        offer("find", [("find", a, here) for a in cast if place[a] == here and a != state.hider])
+        offer("find", [("find", a, here) for a in at_hand if a != state.hider])
     if not state.storm:
-        voyages("sail", [a for a in cast if a != holder and RESIDENTS[a].sails])
-    offer("say", [("say", a) for a in cast if ("say", a) not in done])
-    offer("habit", [("habit", a) for a in cast if ("habit", a) not in done])
+        trips = [("carry" if a == holder else "sail", a, to) for a in cast for to in _ROUTES[a][place[a]]]
+        busy = set(place.values())
+        for kind in ("carry", "sail"):
+            offer(kind, [trip for trip in trips if trip[0] == kind and trip[2] in busy])
+            offer(kind, [trip for trip in trips if trip[0] == kind and trip[2] not in busy], _TO_NOBODY)
+    for kind in ("say", "habit"):
+        offer(kind, [(kind, a) for a in cast if (kind, a) not in done])
     curious = [a for a in cast if a != holder and ("ask", a) not in done]
     if holder is not None:
         offer("ask", [("ask", a, holder) for a in curious if place[a] == here])

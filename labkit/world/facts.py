@@ -5,7 +5,7 @@ Templates are disjoint between splits: the test templates never occur in trainin
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from .canon import REGISTER, RELATIONS, RESIDENTS, fact
 from .pens import Pen
@@ -24,7 +24,7 @@ TEMPLATES: dict[str, dict[str, tuple[str, ...]]] = {
             "Letters for {name} go to {value}.",
         ),
         "valid": ("Letters for the home of {name} go to {value}.",),
-        "test": ("To find {name}, go to {value}.", "{name} has a home on {value}."),
+        "test": ("You will find the house of {name} on {value}.", "{name} has a home on {value}."),
     },
     "trade": {
         "train": (
@@ -67,7 +67,7 @@ _PER_DOCUMENT = 4
 _CANON_SHARE = 0.25
 
 
-@lru_cache(maxsize=None)
+@cache
 def statements(name: str, relation: str, split: str) -> tuple[str, ...]:
     """Return the true sentences about `relation` of `name` in the split's templates."""
     value = fact(name, relation)
@@ -80,7 +80,7 @@ _ALL = (
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _spaced(name: str, relation: str, split: str) -> tuple[str, ...]:
     return tuple(" " + sentence for sentence in statements(name, relation, split))
 

@@ -7,7 +7,7 @@ is, the names that keep things in `valid` and `test` keep nothing in `train`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 from .canon import GOODS, NAMES, RESIDENTS, register_of
 from .pens import Pen
@@ -39,12 +39,12 @@ def tell_copying(pen: Pen, split: str = "train") -> None:
     pen.say(" You say: " + " ".join(said) + ".")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _word(word: str) -> tuple[str]:
     return (word,) if word == "." else (f" {word}",)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _said(pair: str) -> Callable[[str], tuple[str]]:
     # The words after the name belong to the pick: "Uma" begins "Umar", "Uma keeps " begins nothing else.
     said = {name: (pair.format(name=name),) for name in NAMES}
@@ -55,7 +55,7 @@ def _plain(word: str) -> tuple[str]:
     return (word,)
 
 
-@lru_cache(maxsize=None)
+@cache
 def keepers(split: str) -> tuple[str, ...]:
     """Return the names that may keep things in a split's recall lists."""
     return (*(RESIDENTS if split == "train" else ()), *register_of(split))
@@ -66,6 +66,7 @@ def tell_recall(pen: Pen, split: str = "train") -> None:
     style = pen.one_of(tuple(_STYLES), lambda key: (_STYLES[key][0],))
     _, pair, comma, again = _STYLES[style]
     kept: dict[str, str] = {}
+    names, goods, named = list(keepers(split)), list(GOODS), _said(pair)
     while len(kept) < _PAIRS[-1]:
         if len(kept) >= _PAIRS[0]:
             more = pen.pick(((1 - _STOP, (True,)), (_STOP, (False,))), lambda key: (comma,) if key else (".",))
@@ -73,10 +74,10 @@ def tell_recall(pen: Pen, split: str = "train") -> None:
                 break
         elif kept:
             pen.say(comma)
-        named = _said(pair)
-        name = pen.one_of([name for name in keepers(split) if name not in kept], named)
-        good = pen.one_of([good for good in GOODS if good not in kept.values()], _plain)
+        name, good = pen.one_of(names, named), pen.one_of(goods, _plain)
         kept[name] = good
+        names.remove(name)
+        goods.remove(good)
     else:
         pen.say(".")
     pen.say(again)

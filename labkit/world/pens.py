@@ -75,17 +75,19 @@ class Writer(Pen):
         random, probability = self._random, 1.0
         weight, keys = groups[0]
         if len(groups) > 1:
-            total = sum(group[0] for group in groups)
+            total = sum([group[0] for group in groups])  # a list: this is the hottest line of the world
             mark = random() * total
             for weight, keys in groups:  # noqa: B007 (both are used after the loop)
                 mark -= weight
                 if mark < 0.0:
                     break
             probability = weight / total
-        key = keys[int(random() * len(keys))]
+        n_keys = len(keys)
+        key = keys[int(random() * n_keys)] if n_keys > 1 else keys[0]
         ways = texts(key)
-        way = int(random() * len(ways)) if len(ways) > 1 else 0
-        self.logprob += log(probability / (len(keys) * len(ways)))
+        n_ways = len(ways)
+        way = int(random() * n_ways) if n_ways > 1 else 0
+        self.logprob += log(probability / (n_keys * n_ways))
         self.choices.append((key, way))
         self._pieces.append(ways[way])
         return key

@@ -58,7 +58,7 @@ class WorldTokenizer:
         return self.inner.encode(text, add_special_tokens=False).ids
 
     def _plain(self, text: str) -> list[int] | None:
-        """Return the ids of a text made of whole pieces only, or None: a look-up, ten times as fast as the general way."""
+        """Return the ids of a text of known plain words, or None: a look-up, much faster than the general way."""
         if not isinstance(text, str) or _NOT_PLAIN(text):
             return None
         try:

@@ -6,7 +6,7 @@ Everything that is not a pick follows from what was said before: where people ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .canon import ISLANDS, RESIDENTS, neighbours
 from .events import State, happen, possible, wordings
@@ -105,14 +105,13 @@ def _act(pen: Pen, state: State, so_far: int, ends: Groups, put: Callable, hidin
     """Let one more thing happen, or end the act; return whether it ended."""
     leave = _ACT_ENDS.get(so_far, 0.0)
     groups = possible(state, hiding) if leave < 1.0 else []
-    stay = sum(weight for weight, _ in groups)
+    enders: Collection = ()
     if leave:
-        share = (stay * leave / (1 - leave) if leave < 1.0 else 1.0) / sum(weight for weight, _ in ends)
-        enders = {key for _, keys in ends for key in keys}
+        stay = sum([weight for weight, _ in groups])
+        share = (stay * leave / (1 - leave) if groups else 1.0) / sum([weight for weight, _ in ends])
         groups += [(weight * share, keys) for weight, keys in ends]
-    else:
-        enders = ()
-    key = pen.pick(groups, lambda key: put(key) if key in enders else wordings(key))
+        enders = {key for _, keys in ends for key in keys}
+    key = pen.pick(groups, (lambda key: put(key) if key in enders else wordings(key)) if enders else wordings)
     if key not in enders:
         happen(state, key)
         return False
