@@ -1,0 +1,30 @@
+"""What a model does with a text, as plain numbers with intervals; nothing of the measuring stays in the model.
+
+Names are imported when first used: intervals alone (`Estimate`, `mean_over`, `proportion`) need no torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "estimate": ("Estimate", "mean_over", "proportion"),
+    "language": ("Loss", "difference", "kl", "logits", "loss", "perplexity_ratio"),
+    "choices": ("ChoiceAccuracy", "Question", "choice_accuracy"),
+    "residuals": ("ResidualStats", "residual_stats"),
+    "measures": ("ChoiceMeasure", "KLMeasure", "LossMeasure"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'labkit.measurements' has no attribute {name!r}")
+    value = getattr(import_module(f"labkit.measurements.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

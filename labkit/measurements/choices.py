@@ -1,0 +1,76 @@
+"""Multiple choice: which of the offered continuations does the model find most probable?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from labkit.base.errors import BadInput
+
+from .estimate import Estimate, proportion
+from .measures import ChoiceMeasure, scores
+from .runs import checked_documents
+
+__all__ = ["ChoiceAccuracy", "Question", "choice_accuracy"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt (token ids), at least two options (token ids each), and which of them is right (from 0)."""
+
+    prompt: tuple[int, ...]
+    options: tuple[tuple[int, ...], ...]
+    answer: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompt", tuple(int(token) for token in self.prompt))
+        options = tuple(tuple(int(token) for token in option) for option in self.options)
+        object.__setattr__(self, "options", options)
+        if not self.prompt or len(options) < 2 or not all(options):
+            raise BadInput(
+                f"A question has a prompt of {len(self.prompt)} tokens and {len(options)} options "
+                f"of {[len(option) for option in options]} tokens.",
+                expected="at least one token of prompt (BOS will do) and two options of at least one token each",
+            )
+        if not 0 <= self.answer < len(options):
+            raise BadInput(f"Option {self.answer} is said to be right.", expected=f"0 to {len(options) - 1}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceAccuracy(Estimate):
+    """Share of questions answered right; `null` is the chance level. `log_probs`: each option's score in nats."""
+
+    log_probs: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+    answers: tuple[int, ...] = field(default=(), repr=False)
+
+    @property
+    def margins(self) -> tuple[float, ...]:
+        """Nats by which the right option leads the best wrong one (negative: it trails), per question."""
+        return tuple(
+            options[answer] - max(value for number, value in enumerate(options) if number != answer)
+            for options, answer in zip(self.log_probs, self.answers)
+        )
+
+
+def choice_accuracy(
+    model: Any, questions: Sequence[Question], *, per_token: bool = False, level: float = 0.95
+) -> ChoiceAccuracy:
+    """Return how often the right option has the highest log-probability given its prompt, with Wilson's interval.
+
+    An option's score is the sum of its tokens' log-probabilities, which favours short options; `per_token=True`
+    divides by their number instead (acc_norm of the evaluation harness, in tokens). Options within 1e-4 nats of
+    the best are tied: a right one among k tied counts 1/k, what guessing among them would earn.
+    The null is the chance level: the mean of 1 / number of options.
+    """
+    if not questions:
+        raise BadInput("There are no questions to ask.", expected="a list of Question")
+    asked = ChoiceMeasure(tuple(questions), per_token)
+    found = scores(model, checked_documents(model, asked.documents), asked)
+    right, _ = asked.fold(found, [])
+    left = iter(found)
+    log_probs = tuple(tuple(next(left) for _ in question.options) for question in questions)
+    chance = sum(1 / len(question.options) for question in questions) / len(questions)
+    share = proportion(right, name="choice accuracy", level=level, null=chance)
+    answers = tuple(question.answer for question in questions)
+    return ChoiceAccuracy(**asdict(share), log_probs=log_probs, answers=answers)

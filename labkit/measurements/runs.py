@@ -1,0 +1,118 @@
+"""Texts through a model: checked documents, batches of equal length, one pass.
+
+Shapes: B documents of equal length, L tokens, V vocabulary. No padding anywhere, so a document's numbers do not
+depend on its neighbours beyond rounding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labkit.anatomy import module_of
+from labkit.base.errors import BadInput
+
+__all__ = ["Batch", "batches", "checked_documents", "forward", "text_hash"]
+
+MOST_TOKENS = 4096  # in one batch
+MOST_LOGITS = 1 << 24  # numbers in one batch of logits: 64 MB of float32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents of one length, ids [B, L], and where each stands in the caller's list."""
+
+    ids_BL: Tensor
+    index: tuple[int, ...]
+
+
+def checked_documents(model: Any, documents: Sequence, shortest: int = 2) -> list[Tensor]:
+    """Return each document as a 1-D LongTensor; text is encoded when `model` is a handle with a tokenizer.
+
+    Raises `BadInput` for no documents, for one shorter than `shortest` tokens, for ids outside the vocabulary.
+    """
+    if isinstance(documents, str) or not len(documents):
+        raise BadInput(
+            "One text was given where a list of documents belongs."
+            if isinstance(documents, str)
+            else "There are no documents to measure on.",
+            expected="a list of documents, each a list of token ids",
+        )
+    vocabulary = module_of(model).get_input_embeddings().weight.shape[0]
+    checked = []
+    for number, document in enumerate(documents):
+        ids = _as_ids(model, document, number)
+        if len(ids) < shortest:
+            raise BadInput(
+                f"Document {number} has {len(ids)} tokens.",
+                expected=f"at least {shortest}: the first token is read, never scored",
+                do="leave short documents out, or join them",
+            )
+        if int(ids.min()) < 0 or int(ids.max()) >= vocabulary:
+            raise BadInput(
+                f"Document {number} holds token ids from {int(ids.min())} to {int(ids.max())}.",
+                expected=f"ids from 0 to {vocabulary - 1}",
+                do="encode the text with this model's own tokenizer",
+            )
+        checked.append(ids)
+    return checked
+
+
+def batches(model: Any, documents: Sequence[Tensor]) -> list[Batch]:
+    """Group documents of equal length, in batches whose logits stay small."""
+    module = module_of(model)
+    vocabulary = module.get_output_embeddings().weight.shape[0]
+    device = next(module.parameters()).device
+    by_length: dict[int, list[int]] = {}
+    for number, ids in enumerate(documents):
+        by_length.setdefault(len(ids), []).append(number)
+    grouped = []
+    for length, numbers in by_length.items():
+        rows = max(1, min(MOST_TOKENS, MOST_LOGITS // vocabulary) // length)
+        for start in range(0, len(numbers), rows):
+            index = tuple(numbers[start : start + rows])
+            grouped.append(Batch(torch.stack([documents[i] for i in index]).to(device), index))
+    return grouped
+
+
+def forward(module: nn.Module, ids_BL: Tensor) -> Tensor:
+    """Return the logits [B, L, V] in float32; raise `BadInput` where the text does not fit the model."""
+    try:
+        return module(input_ids=ids_BL, use_cache=False).logits.float()
+    except IndexError as error:  # a table of positions that ends before the text does
+        raise BadInput(
+            f"The model could not read a document of {ids_BL.shape[1]} tokens ({error}).",
+            expected="documents no longer than the model's context",
+            do="cut the documents into shorter ones",
+        ) from error
+
+
+def text_hash(documents: Sequence[Tensor]) -> str:
+    """Return a short name for exactly these documents in this order."""
+    digest = hashlib.sha256()
+    for ids in documents:
+        digest.update(",".join(map(str, ids.tolist())).encode() + b";")
+    return digest.hexdigest()[:16]
+
+
+def _as_ids(model: Any, document: Any, number: int) -> Tensor:
+    if isinstance(document, str):
+        if not hasattr(model, "encode"):
+            raise BadInput(
+                f"Document {number} is text, and a bare model has no tokenizer.",
+                expected="token ids",
+                do="pass the handle that labkit.load returned, or encode the text first",
+            )
+        document = model.encode(document)
+    ids = torch.as_tensor(document)
+    if ids.dim() != 1 or (len(ids) and (ids.is_floating_point() or ids.dtype == torch.bool)):
+        raise BadInput(
+            f"Document {number} has shape {list(ids.shape)} and type {ids.dtype}.",
+            expected="whole numbers in one row: the token ids of one document",
+        )
+    return ids.to(device="cpu", dtype=torch.long)
