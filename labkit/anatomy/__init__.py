@@ -1,0 +1,41 @@
+"""Where the parts of a causal language model are, by one set of names for all families.
+
+`anatomy_of(model).tree()` prints the addresses; `view(model, "layers.3.mlp.down[12, 7]")` reads and writes a weight;
+`record(model, ids, ["layers.3"])` returns activations; `fingerprint(model)` tells whether anything changed.
+What a family of `transformers` calls its parts stands in `families.py`, and nowhere else.
+"""
+
+from .address import Address
+from .families import family_of
+from .fingerprint import fingerprint, fingerprint_parts, hooks_of
+from .locks import model_lock, module_of, quietly
+from .parts import Anatomy, BlockParts, SublayerParts, anatomy_of, view
+from .sites import Site, record, site_of, sites, stream_of, tokens, with_stream
+from .skips import Skip, cache_in
+from .view import View
+
+__all__ = [
+    "Address",
+    "Anatomy",
+    "BlockParts",
+    "Site",
+    "Skip",
+    "SublayerParts",
+    "View",
+    "anatomy_of",
+    "cache_in",
+    "family_of",
+    "fingerprint",
+    "fingerprint_parts",
+    "hooks_of",
+    "model_lock",
+    "module_of",
+    "quietly",
+    "record",
+    "site_of",
+    "sites",
+    "stream_of",
+    "tokens",
+    "view",
+    "with_stream",
+]

@@ -1,0 +1,275 @@
+"""What the families of `transformers` call their parts: the only file that knows.
+
+A family is data. Paths are attribute paths: the ends' from the model, the others' from a block. A logical
+matrix [out, in] may be stored transposed (GPT-2), as a range of rows of a fused one (Phi-3, GPT-2), or as rows
+taken in turns with others, head by head (GPT-NeoX); a gain may be stored as gain - 1 (Gemma), or not exist (OLMo).
+
+To add a family: describe it here, give `tests/labkit/families.py` a tiny config of it, and the laws of
+`tests/labkit/test_anatomy*.py` and `test_interventions*.py` say whether the description is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from labkit.base.errors import BadInput
+from labkit.models import Decoder
+
+__all__ = ["FAMILIES", "Family", "HeadSizes", "Stored", "Sublayer", "family_of"]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a logical matrix is kept: the module's path, which rows of it, and whether it is kept transposed."""
+
+    path: str
+    rows: str = "all"
+    transposed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sublayer:
+    """Paths of one sub-layer, from its block.
+
+    module: what computes. norm: before it. post_norm: after it, before the residual add. writer: the last module
+    before the add. returns: "tensor" or "tuple" (output, attention weights). write: the module that adds, if any.
+    """
+
+    module: str
+    norm: str | None
+    writer: str
+    post_norm: str | None = None
+    returns: str = "tensor"
+    write: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One way of naming and storing the parts of a decoder.
+
+    trunk: the module that runs the blocks. weights: `Stored` by part ("attn.q"). gain_offset: what is added to a
+    stored norm gain to get the gain. parallel: both sub-layers read the block's input, always or by a config field.
+    """
+
+    name: str
+    model_types: tuple[str, ...]
+    trunk: str
+    embed: str
+    blocks: str
+    final_norm: str
+    head: str
+    attn: Sublayer
+    mlp: Sublayer
+    weights: Mapping[str, Stored]
+    positions: str | None = None
+    gain_offset: float = 0.0
+    parallel: bool | str = False
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HeadSizes:
+    """Numbers of query heads and of key and value heads, and the width of one."""
+
+    heads: int
+    kv_heads: int
+    size: int
+
+    @classmethod
+    def of(cls, config: Any) -> HeadSizes:
+        """Read the sizes from a config of transformers."""
+        heads = config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // heads
+        return cls(heads, getattr(config, "num_key_value_heads", None) or heads, size)
+
+    def rows(self, rule: str, total: int) -> range | torch.Tensor:
+        """Return which of `total` stored rows make up the logical matrix, in order."""
+        kind, _, part = rule.partition(" ")
+        if kind == "all":
+            return range(total)
+        if kind == "half":
+            return range(total // 2) if part == "first" else range(total // 2, total)
+        place = "qkv".index(part)
+        if kind == "fused":  # all queries, then all keys, then all values
+            ends = torch.tensor([0, self.heads, self.kv_heads, self.kv_heads]).cumsum(0) * self.size
+            return range(int(ends[place]), int(ends[place + 1]))
+        if kind == "interleaved":  # query, key and value of head 0, then of head 1, ...
+            return torch.arange(total).view(self.heads, 3, self.size)[:, place].flatten()
+        raise BadInput(f"There is no rule {rule!r} for rows.", expected="all, half, fused or interleaved")
+
+
+_Q_K_V_O = {f"attn.{part}": Stored(f"self_attn.{part}_proj") for part in "qkvo"}
+_QK_NORMS = {f"attn.{part}_norm": Stored(f"self_attn.{part}_norm") for part in "qk"}
+_GATED_MLP = {f"mlp.{part}": Stored(f"mlp.{part}_proj") for part in ("gate", "up", "down")}
+
+_LLAMA = Family(
+    name="llama",
+    model_types=("llama", "mistral", "qwen2", "smollm3"),
+    trunk="model",
+    embed="model.embed_tokens",
+    blocks="model.layers",
+    final_norm="model.norm",
+    head="lm_head",
+    attn=Sublayer(module="self_attn", norm="input_layernorm", writer="self_attn", returns="tuple"),
+    mlp=Sublayer(module="mlp", norm="post_attention_layernorm", writer="mlp"),
+    weights=_Q_K_V_O | _GATED_MLP,
+)
+
+# Gemma 2 and 3 and OLMo 2 norm what a sub-layer writes; in OLMo 2 nothing is normed before.
+_ATTN_POST = Sublayer(
+    module="self_attn",
+    norm="input_layernorm",
+    post_norm="post_attention_layernorm",
+    writer="post_attention_layernorm",
+    returns="tuple",
+)
+_MLP_POST = Sublayer(
+    module="mlp",
+    norm="pre_feedforward_layernorm",
+    post_norm="post_feedforward_layernorm",
+    writer="post_feedforward_layernorm",
+)
+_GEMMA2 = replace(_LLAMA, name="gemma2", model_types=("gemma2",), attn=_ATTN_POST, mlp=_MLP_POST, gain_offset=1.0)
+
+_NEOX = Family(
+    name="gpt_neox",
+    model_types=("gpt_neox",),
+    trunk="gpt_neox",
+    embed="gpt_neox.embed_in",
+    blocks="gpt_neox.layers",
+    final_norm="gpt_neox.final_layer_norm",
+    # transformers 4 calls the head embed_out.
+    head="lm_head|embed_out",
+    attn=Sublayer(module="attention", norm="input_layernorm", writer="post_attention_dropout", returns="tuple"),
+    mlp=Sublayer(module="mlp", norm="post_attention_layernorm", writer="post_mlp_dropout"),
+    weights={
+        **{f"attn.{part}": Stored("attention.query_key_value", f"interleaved {part}") for part in "qkv"},
+        "attn.o": Stored("attention.dense"),
+        "mlp.up": Stored("mlp.dense_h_to_4h"),
+        "mlp.down": Stored("mlp.dense_4h_to_h"),
+    },
+    parallel="use_parallel_residual",
+    notes={"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"},
+)
+
+_GPT2 = Family(
+    name="gpt2",
+    model_types=("gpt2",),
+    trunk="transformer",
+    embed="transformer.wte",
+    positions="transformer.wpe",
+    blocks="transformer.h",
+    final_norm="transformer.ln_f",
+    head="lm_head",
+    attn=Sublayer(module="attn", norm="ln_1", writer="attn", returns="tuple"),
+    mlp=Sublayer(module="mlp", norm="ln_2", writer="mlp"),
+    weights={
+        **{f"attn.{part}": Stored("attn.c_attn", f"fused {part}", transposed=True) for part in "qkv"},
+        "attn.o": Stored("attn.c_proj", transposed=True),
+        "mlp.up": Stored("mlp.c_fc", transposed=True),
+        "mlp.down": Stored("mlp.c_proj", transposed=True),
+    },
+    notes={"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"},
+)
+
+# GPT-J: one norm in front of both sub-layers, which run side by side.
+_GPTJ = Family(
+    name="gptj",
+    model_types=("gptj",),
+    trunk="transformer",
+    embed="transformer.wte",
+    blocks="transformer.h",
+    final_norm="transformer.ln_f",
+    head="lm_head",
+    attn=Sublayer(module="attn", norm="ln_1", writer="attn", returns="tuple"),
+    mlp=Sublayer(module="mlp", norm="ln_1", writer="mlp"),
+    weights={
+        **{f"attn.{part}": Stored(f"attn.{part}_proj") for part in "qkv"},
+        "attn.o": Stored("attn.out_proj"),
+        "mlp.up": Stored("mlp.fc_in"),
+        "mlp.down": Stored("mlp.fc_out"),
+    },
+    parallel=True,
+    notes={"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"},
+)
+
+_OURS = Family(
+    name="labkit",
+    model_types=(),
+    trunk="trunk",
+    embed="embed",
+    blocks="trunk.blocks",
+    final_norm="norm",
+    head="head",
+    attn=Sublayer(module="attention.mixer", norm="attention.norm", writer="attention.scale", write="attention.write"),
+    mlp=Sublayer(module="mlp.mixer", norm="mlp.norm", writer="mlp.scale", write="mlp.write"),
+    weights={
+        **{f"attn.{part}": Stored(f"attention.mixer.{part}") for part in "qkvo"},
+        **{f"mlp.{part}": Stored(f"mlp.mixer.{part}") for part in ("gate", "up", "down")},
+    },
+)
+
+FAMILIES = (
+    _OURS,
+    _LLAMA,
+    replace(_LLAMA, name="qwen3", model_types=("qwen3",), weights=_LLAMA.weights | _QK_NORMS),
+    replace(
+        _LLAMA,
+        name="olmo",
+        model_types=("olmo",),
+        notes=dict.fromkeys(("attn_norm", "mlp_norm", "final_norm"), "OLMo's LayerNorm has neither gain nor bias"),
+    ),
+    replace(
+        _LLAMA,
+        name="olmo2",
+        model_types=("olmo2",),
+        attn=replace(_ATTN_POST, norm=None),
+        mlp=replace(_MLP_POST, norm=None),
+        weights=_LLAMA.weights | _QK_NORMS,
+        notes={
+            "attn_norm": "OLMo 2 norms after the sub-layer, not before it (see attn_post_norm)",
+            "mlp_norm": "OLMo 2 norms after the sub-layer, not before it (see mlp_post_norm)",
+        },
+    ),
+    replace(
+        _LLAMA,
+        name="phi3",
+        model_types=("phi3",),
+        attn=replace(_LLAMA.attn, writer="resid_attn_dropout"),
+        mlp=replace(_LLAMA.mlp, writer="resid_mlp_dropout"),
+        weights={
+            **{f"attn.{part}": Stored("self_attn.qkv_proj", f"fused {part}") for part in "qkv"},
+            "attn.o": Stored("self_attn.o_proj"),
+            "mlp.gate": Stored("mlp.gate_up_proj", "half first"),
+            "mlp.up": Stored("mlp.gate_up_proj", "half second"),
+            "mlp.down": Stored("mlp.down_proj"),
+        },
+    ),
+    replace(_LLAMA, name="gemma", model_types=("gemma",), gain_offset=1.0),
+    _GEMMA2,
+    replace(_GEMMA2, name="gemma3", model_types=("gemma3_text",), weights=_GEMMA2.weights | _QK_NORMS),
+    _NEOX,
+    _GPT2,
+    _GPTJ,
+)
+
+
+def family_of(model: nn.Module) -> Family:
+    """Return the family of a causal language model; raise `BadInput` for one that is not described here."""
+    if isinstance(model, Decoder):
+        return _OURS
+    kind = getattr(getattr(model, "config", None), "model_type", None)
+    for family in FAMILIES:
+        if kind in family.model_types:
+            return family
+    known = sorted(name for family in FAMILIES for name in family.model_types)
+    raise BadInput(
+        f"{type(model).__name__} (model_type {kind!r}) has no anatomy here.",
+        expected=f"our Decoder, or a causal language model of {', '.join(known)}",
+        do="describe its parts in labkit/anatomy/families.py; some lines of data suffice",
+    )

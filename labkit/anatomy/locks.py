@@ -1,0 +1,68 @@
+"""One re-entrant lock per model: who edits, records or sweeps holds it, so that nobody sees a half-cut model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from labkit.base.errors import BadInput
+from labkit.base.interrupts import InterruptGuard, unbroken
+
+__all__ = ["model_lock", "module_of", "quietly"]
+
+T = TypeVar("T")
+
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_LOCKS_GUARD = threading.Lock()
+
+
+def module_of(model: Any) -> nn.Module:
+    """Return the module of a loaded model's handle, or the module itself."""
+    module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
+    if not isinstance(module, nn.Module):
+        raise BadInput(
+            f"{type(model).__name__} is not a model.", expected="a torch module, or what labkit.load returns"
+        )
+    return module
+
+
+def model_lock(model: Any) -> threading.RLock:
+    """Return the one re-entrant lock of `model` (a handle or a module)."""
+    module = module_of(model)
+    with _LOCKS_GUARD:
+        return _LOCKS.setdefault(module, threading.RLock())
+
+
+def quietly(model: Any, work: Callable[[nn.Module], T]) -> T:
+    """Return `work(module)`, done under the model's lock, in evaluation mode and without gradients.
+
+    Every module's mode is put back. Evaluation mode keeps dropout from drawing on the global random state.
+    """
+    module = module_of(model)
+    guard, training, gradients = InterruptGuard(), [], torch.is_grad_enabled()
+    with model_lock(module):
+        try:
+            guard.install()
+            training += [part for part in module.modules() if part.training]
+            _set_modes(training, False)
+            torch.set_grad_enabled(False)
+            return work(module)
+        finally:
+            _set_modes(training, True, gradients, guard)
+
+
+@unbroken
+def _set_modes(
+    parts: list[nn.Module], training: bool, gradients: bool | None = None, guard: InterruptGuard | None = None
+) -> None:
+    for part in parts:
+        part.training = training
+    if gradients is not None:
+        torch.set_grad_enabled(gradients)
+    if guard is not None:
+        guard.remove()

@@ -1,0 +1,264 @@
+"""Anatomy: the parts of one model, found by its family's description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from labkit.base.errors import BadInput, unknown
+
+from .address import ENDS, LAYER_PARTS, Address
+from .families import HeadSizes, Stored, Sublayer, family_of
+from .locks import module_of
+from .skips import KeepStream, PassOn, WriteNothing
+from .view import Place, View
+
+__all__ = ["Anatomy", "BlockParts", "SublayerParts", "anatomy_of", "view"]
+
+
+@dataclass(frozen=True)
+class SublayerParts:
+    """The modules of an attention or an MLP, and how it is skipped.
+
+    module: what computes. norm: before it. post_norm: after it. writer: the last module before the residual add;
+    its output is what the sub-layer writes. skip: (module, forward) pairs that make it write nothing.
+    """
+
+    module: nn.Module
+    norm: nn.Module | None
+    post_norm: nn.Module | None
+    writer: nn.Module
+    skip: tuple[tuple[nn.Module, Callable[..., Any]], ...]
+
+
+@dataclass(frozen=True)
+class BlockParts:
+    """One block. parallel: both sub-layers read the block's input, instead of one after the other."""
+
+    module: nn.Module
+    attention: SublayerParts | None
+    mlp: SublayerParts | None
+    parallel: bool
+
+
+class Anatomy:
+    """Where the parts of one model are. Get it from `anatomy_of(model)`.
+
+    family, depth (N), width (D); blocks; trunk (the module that runs them); embed, final_norm, head.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.description = family = family_of(model)
+        self.kind = type(model).__name__
+        self.trunk, self.embed = _need(model, family.trunk), _need(model, family.embed)
+        self.final_norm, self.head = _need(model, family.final_norm), _need(model, family.head)
+        self.block_list: nn.ModuleList = _need(model, family.blocks)
+        self._block_ids = tuple(map(id, self.block_list))
+        self._config = getattr(model, "config", None)
+        self.width: int = self.embed.weight.shape[1]
+        self.blocks = tuple(self._block(block, layer) for layer, block in enumerate(self.block_list))
+        self._positions = _find(model, family.positions)
+        self._places: dict[str, Place] = dict(self._find_places())
+
+    @property
+    def family(self) -> str:
+        """The name of the family."""
+        return self.description.name
+
+    @property
+    def depth(self) -> int:
+        """The number of blocks."""
+        return len(self.blocks)
+
+    @property
+    def current(self) -> bool:
+        """Whether the model still has the blocks it had when this was made."""
+        return self._block_ids == tuple(map(id, self.block_list))
+
+    def addresses(self) -> list[str]:
+        """Return the names of all weights this model has, in the order of the tree."""
+        return list(self._places)
+
+    def layer(self, layer: int) -> BlockParts:
+        """Return one block; raise `BadInput` for a layer the model does not have."""
+        if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < self.depth:
+            raise BadInput(f"There is no layer {layer!r}.", expected=f"a whole number from 0 to {self.depth - 1}")
+        return self.blocks[layer]
+
+    def view(self, address: str | Address) -> View:
+        """Return the view of an address; raise `UnknownName` (with the nearest) or `BadInput` (out of range)."""
+        address = Address.parse(address)
+        if address.layer is not None:
+            self.layer(address.layer)
+        if address.name not in self._places:
+            raise self._absent(address)
+        return View(address, self._places[address.name])
+
+    def module(self, address: str | Address) -> nn.Module:
+        """Return the module that owns the parameter at an address."""
+        return self.view(Address.parse(address).whole).place.owner
+
+    def tied(self, address: str | Address) -> list[str]:
+        """Return the other names of the same stored parameter with the same rows (tied embeddings)."""
+        name = Address.parse(address).name
+        mine = self._places[name]
+        return [
+            other
+            for other, place in self._places.items()
+            if other != name
+            and place.parameter is mine.parameter
+            and len(place.rows) == len(mine.rows)
+            and list(place.rows) == list(mine.rows)
+        ]
+
+    def tree(self) -> str:
+        """Return every address with its shape and how it is stored, one a line."""
+        lines = [f"{self.kind}: {self.family}, {self.depth} layers, width {self.width}"]
+        size = max(map(len, self._places))
+        for name, place in self._places.items():
+            shape = " × ".join(map(str, place.shape))
+            notes = "; ".join(self._storage_notes(name, place))
+            lines.append(f"  {name:<{size}}  {shape:<12} {notes}".rstrip())
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.tree()
+
+    def _storage_notes(self, name: str, place: Place) -> Iterator[str]:
+        if place.transposed:
+            yield "stored as [in, out]"
+        stored = place.parameter.shape[-1] if place.transposed else place.parameter.shape[0]
+        if len(place.rows) != stored:
+            how = "rows" if isinstance(place.rows, range) else "interleaved rows"
+            yield f"{len(place.rows)} of {stored} {how}"
+        if place.offset:
+            yield f"stored as gain - {place.offset:g}"
+        if tied := self.tied(name):
+            yield f"the same weights as {', '.join(tied)}"
+
+    def _block(self, block: nn.Module, layer: int) -> BlockParts:
+        family = self.description
+        parallel = family.parallel
+        return BlockParts(
+            module=block,
+            attention=_sublayer(block, family.attn, layer, shared=family.mlp.norm),
+            mlp=_sublayer(block, family.mlp, layer, shared=family.attn.norm),
+            parallel=getattr(self._config, parallel) if isinstance(parallel, str) else parallel,
+        )
+
+    def _find_places(self) -> Iterator[tuple[str, Place]]:
+        family = self.description
+        ends = {"embed": self.embed, "positions": self._positions, "final_norm": self.final_norm, "head": self.head}
+        for part in ENDS[:2]:
+            yield from _places(part, ends[part])
+        sizes = HeadSizes.of(self._config) if family.model_types else None
+        norms = {
+            "attn_norm": family.attn.norm,
+            "mlp_norm": family.mlp.norm,
+            "attn_post_norm": family.attn.post_norm,
+            "mlp_post_norm": family.mlp.post_norm,
+        }
+        for layer, block in enumerate(self.block_list):
+            for part in LAYER_PARTS:
+                is_norm = part.endswith("norm")
+                stored = Stored(norms[part]) if norms.get(part) else family.weights.get(part)
+                if stored is not None:
+                    offset = family.gain_offset if is_norm else 0.0
+                    yield from _places(f"layers.{layer}.{part}", _find(block, stored.path), stored, sizes, offset)
+        yield from _places("final_norm", ends["final_norm"], offset=family.gain_offset)
+        yield from _places("head", ends["head"])
+
+    def _absent(self, address: Address) -> Exception:
+        why = self.description.notes.get(address.part)
+        if address.bias and address.name.removesuffix(".bias") in self._places:
+            why = "that part has no bias in this model"
+        elif why is None and address.part.endswith("norm") and not address.bias:
+            why = "this model has no such norm, or its norm has no gain"
+        error = unknown("address", address.name, self._places)
+        return type(error)(
+            f"{error.what[:-1]} in this {self.family} model" + (f": {why}." if why else "."), error.expected, error.do
+        )
+
+
+_CACHE: WeakKeyDictionary[nn.Module, Anatomy] = WeakKeyDictionary()
+
+
+def anatomy_of(model: Any) -> Anatomy:
+    """Return where the parts of a causal language model (or a handle to one) are.
+
+    Raises `BadInput` for a family that is not described. Kept as long as the model lives and keeps its blocks.
+    """
+    module = module_of(model)
+    known = _CACHE.get(module)
+    if known is None or not known.current:
+        known = _CACHE[module] = Anatomy(module)
+    return known
+
+
+def view(model: Any, address: str | Address) -> View:
+    """Return the view of an address of `model`: `.shape` [out, in], `.read()`, `.write(values)`.
+
+    >>> view(model, "layers.0.mlp.down[12, :]").read()  # doctest: +SKIP
+    """
+    return anatomy_of(model).view(address)
+
+
+def _find(root: nn.Module, path: str | None) -> nn.Module | None:
+    """Return the module at one of the paths of `path` ("a.b|c"), or None."""
+    for choice in (path or "").split("|"):
+        found = reduce(lambda module, name: getattr(module, name, None), choice.split("."), root) if choice else None
+        if isinstance(found, nn.Module):
+            return found
+    return None
+
+
+def _need(root: nn.Module, path: str) -> nn.Module:
+    found = _find(root, path)
+    if found is None:
+        raise BadInput(
+            f"{type(root).__name__} has no {path}.",
+            expected="a causal language model with its head",
+            do="load it with labkit.load or transformers' AutoModelForCausalLM",
+        )
+    return found
+
+
+def _sublayer(block: nn.Module, paths: Sublayer, layer: int, shared: str | None) -> SublayerParts | None:
+    module, norm = _find(block, paths.module), _find(block, paths.norm)
+    if module is None:
+        return None
+    post_norm, writer = _find(block, paths.post_norm), _find(block, paths.writer)
+    # transformers' own index: a model may have been cut so that it differs from the block's place.
+    skip: list = [(module, WriteNothing(paths.returns, getattr(module, "layer_idx", layer)))]
+    if norm is not None and paths.norm != shared:
+        skip.append((norm, PassOn()))
+    if writer is not module:
+        skip.append((writer, PassOn()))
+    if (write := _find(block, paths.write)) is not None:
+        skip.append((write, KeepStream()))
+    return SublayerParts(module, norm, post_norm, writer, tuple(skip))
+
+
+def _places(
+    name: str,
+    module: nn.Module | None,
+    stored: Stored | None = None,
+    sizes: HeadSizes | None = None,
+    offset: float = 0.0,
+) -> Iterator[tuple[str, Place]]:
+    """Yield the weight and the bias of a module, if it is there and has them."""
+    stored = stored or Stored("")
+    for attribute, suffix in (("weight", ""), ("bias", ".bias")):
+        parameter = getattr(module, attribute, None)
+        if not isinstance(parameter, torch.Tensor):
+            continue
+        transposed = stored.transposed and parameter.dim() == 2
+        total = parameter.shape[-1] if transposed else parameter.shape[0]
+        rows = range(total) if sizes is None else sizes.rows(stored.rows, total)
+        yield name + suffix, Place(module, attribute, rows, transposed, 0.0 if suffix else offset)

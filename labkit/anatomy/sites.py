@@ -1,0 +1,166 @@
+"""Activation sites: the places in a pass where something can be read or replaced.
+
+embed                  the stream before the first block [B, L, D]
+layers.3               the stream after block 3 [B, L, D]
+layers.3.attn|mlp      what that sub-layer writes to the stream [B, L, D]
+layers.3.mlp.neurons   what enters the down projection [B, L, F]
+layers.3.attn.heads    what enters the output projection, head after head [B, L, H · K]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labkit.base.errors import BadInput, NotAvailable, unknown
+from labkit.base.interrupts import unbroken
+from labkit.models import State
+
+from .locks import quietly
+from .parts import SublayerParts, anatomy_of
+
+__all__ = ["Site", "record", "site_of", "sites", "stream_of", "tokens", "with_stream"]
+
+_LAYER_SITES = ("", ".attn", ".mlp", ".mlp.neurons", ".attn.heads")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site of one model: a module, and whether its first input or its output is meant."""
+
+    name: str
+    module: nn.Module
+    side: str
+
+    def hook(self, function: Any) -> Any:
+        """Attach `function(tensor) -> tensor or None` here and return the handle; None leaves the value alone."""
+        if self.side == "output":
+            return self.module.register_forward_hook(OnOutput(function))
+        return self.module.register_forward_pre_hook(OnInput(function), with_kwargs=True)
+
+
+class OnOutput:
+    """A forward hook that shows a function the stream in a module's output."""
+
+    def __init__(self, function: Any):
+        self.function = function
+
+    def __call__(self, module: nn.Module, args: tuple, output: Any) -> Any:
+        new = self.function(stream_of(output))
+        return None if new is None else with_stream(output, new)
+
+
+class OnInput:
+    """A forward pre-hook that shows a function the stream in a module's first argument."""
+
+    def __init__(self, function: Any):
+        self.function = function
+
+    def __call__(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Any:
+        name = None if args else "hidden_states"
+        given = args[0] if args else kwargs[name]
+        new = self.function(stream_of(given))
+        if new is None:
+            return None
+        if args:
+            return (with_stream(given, new), *args[1:]), kwargs
+        return args, {**kwargs, name: with_stream(given, new)}
+
+
+def stream_of(value: Any) -> Tensor:
+    """Return the stream in what a module gives or takes: a tensor, a tuple that starts with it, or a State."""
+    if isinstance(value, State):
+        return value.stream
+    return value[0] if isinstance(value, tuple) else value
+
+
+def with_stream(value: Any, stream: Tensor) -> Any:
+    """Return `value` with another stream in it."""
+    if isinstance(value, State):
+        return value.with_stream(stream)
+    return (stream, *value[1:]) if isinstance(value, tuple) else stream
+
+
+def sites(model: Any) -> list[str]:
+    """Return the names of all sites of `model`."""
+    return ["embed", *(f"layers.{i}{part}" for i in range(anatomy_of(model).depth) for part in _LAYER_SITES)]
+
+
+def site_of(model: Any, name: str) -> Site:
+    """Return the site called `name`; raise `UnknownName` with the nearest, `BadInput` for a layer out of range."""
+    anatomy = anatomy_of(model)
+    if name == "embed":
+        return Site(name, anatomy.blocks[0].module, "input")
+    match = re.fullmatch(r"layers\.(\d+)((?:\.\w+)*)", name) if isinstance(name, str) else None
+    if match is None or match[2] not in _LAYER_SITES:
+        raise unknown("site", name, sites(model))
+    block = anatomy.layer(int(match[1]))
+    if not match[2]:
+        return Site(name, block.module, "output")
+    which, _, inside = match[2][1:].partition(".")
+    sublayer: SublayerParts | None = getattr(block, "attention" if which == "attn" else "mlp")
+    if sublayer is None:
+        raise NotAvailable(f"Block {match[1]} has no {which}.", do="choose a site of another layer")
+    if not inside:
+        return Site(name, sublayer.writer, "output")
+    last = anatomy.module(f"layers.{match[1]}.{which}.{'down' if which == 'mlp' else 'o'}")
+    return Site(name, last, "input")
+
+
+def tokens(model: Any, ids: Any) -> Tensor:
+    """Return token ids as [B, L] on the model's device; raise `BadInput` for what is not whole numbers."""
+    ids = torch.as_tensor(ids)
+    if ids.dim() not in (1, 2) or ids.numel() == 0 or ids.is_floating_point():
+        raise BadInput(
+            f"Token ids of shape {list(ids.shape)} and type {ids.dtype} cannot be run.",
+            expected="whole numbers of shape [length] or [batch, length], at least one",
+        )
+    return torch.atleast_2d(ids).to(anatomy_of(model).embed.weight.device)
+
+
+def record(model: Any, ids: Any, sites: Iterable[str]) -> dict[str, Tensor]:
+    """Run `model` once on token ids [L] or [B, L] and return what was at each site, as copies [B, L, ...].
+
+    The model runs in evaluation mode, without gradients, and is left as it was.
+    """
+    found = [site_of(model, name) for name in ([sites] if isinstance(sites, str) else sites)]
+    ids_BL = tokens(model, ids)
+    seen: dict[str, Tensor] = {}
+    handles: list[Any] = []
+
+    def run(module: nn.Module) -> None:
+        try:
+            _attach(found, seen, handles)
+            module(ids_BL)
+        finally:
+            _detach(handles)
+
+    quietly(model, run)
+    return {site.name: seen[site.name] for site in found}
+
+
+class Keep:
+    """A function for a hook that keeps a copy of what it is shown."""
+
+    def __init__(self, into: dict[str, Tensor], name: str):
+        self.into, self.name = into, name
+
+    def __call__(self, value: Tensor) -> None:
+        self.into[self.name] = value.detach().clone()
+
+
+@unbroken
+def _attach(found: list[Site], seen: dict[str, Tensor], handles: list[Any]) -> None:
+    for site in found:
+        handles.append(site.hook(Keep(seen, site.name)))
+
+
+@unbroken
+def _detach(handles: list[Any]) -> None:
+    for handle in reversed(handles):
+        handle.remove()
