@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from . import canon
 from .canon import map_places
 from .questions import Question, copying_questions, facts_questions, questions, recall_questions
-from .reader import Problem, check, unknown_words
+from .reader import Problem, check
 from .streams import PARTS, SPLITS, VERSION, Document, document, documents, floor, parse, story, stream, write
+from .vocabulary import unknown_words
 
 if TYPE_CHECKING:
     from .pieces import WorldTokenizer

@@ -80,38 +80,41 @@ RULES: tuple[str, ...] = (
     "Nobody says the same thing twice in a day, or asks twice, or does what they always do more than once.",
 )
 
-# Name | home | trade | ware | saying | habit | what they never (ashore: sail) or alone (hides) do
+# Name, home, trade, ware, saying, habit; and a mark: who stays ashore never sails, who hides may hide things.
 _RESIDENTS = """
-Amara | Brack  | salter      | a bag of salt       | It keeps.               | tasted the sea and was not satisfied        | ashore
-Bo    | Lull   | baker       | a warm loaf         | There is more dough.    | waved at the ferry and went home            | ashore
-Chidi | Thrift | clockmaker  | a small clock       | You are early.          | wound every clock but one                   |
-Dalia | Wick   | candlemaker | a tall candle       | Less wind, please.      | blew out a candle to save it                |
-Edda  | Tern   | birdwatcher | a grey feather      | Eleven.                 | counted the gulls and got eleven again      |
-Farid | Hollow | wellkeeper  | a jug of water      | Say that again.         | asked the well a question and waited        | ashore
-Goro  | Sable  | boatbuilder | a short oar         | It floats, mostly.      | measured twice and cut three times          |
-Hana  | Lull   | captain     | a ferry ticket      | Sit on the left.        | rang the ferry bell, though all had seen it |
-Ilo   | Thrift | grocer      | a basket of plums   | Do not squeeze.         | polished a plum and put it back             |
-Juno  | Hollow | beekeeper   | a jar of honey      | They know you.          | told the news to the bees                   |
-Kofi  | Sable  | teacher     | a box of chalk      | Why do you think so?    | corrected the sign at the quay              |
-Lena  | Wick   | postmaster  | an old stamp        | It will arrive.         | read a postcard twice and sighed            | hides
-Mei   | Tern   | mapmaker    | a torn map          | We are here.            | drew an eighth island                       | hides
-Nils  | Brack  | fisher      | a dried fish        | It was this big.        | told a gull about a very large fish         |
-Odile | Lull   | weaver      | a blue scarf        | It is not finished.     | undid a row and began again                 | hides
-Pilar | Thrift | tuner       | a tuning fork       | Listen.                 | hummed one note until the dog left          |
-Quill | Hollow | poet        | a short poem        | Nothing rhymes with it. | crossed out a poem and kept the comma       | hides
-Ravi  | Wick   | glassblower | a glass float       | Please do not touch.    | held a bottle to the sun and nodded         |
-Sefa  | Tern   | ropemaker   | a coil of rope      | That will hold.         | tied a knot that nobody needed              |
-Tove  | Sable  | doctor      | a brown bottle      | Breathe in.             | told a goat to walk more                    |
-Uma   | Brack  | judge       | a signed paper      | I will allow it.        | settled a quarrel between two gulls         |
-Vesna | Wick   | carpenter   | a low stool         | You may sit.            | sat down on a new stool with great care     |
-Wren  | Thrift | gardener    | a bunch of radishes | Give it time.           | watered the flower that is made of tin      |
-Yusuf | Sable  | gatekeeper  | an iron key         | All is well, I think.   | locked the gate that has no fence           | ashore
+Amara | Brack  | salter      | a bag of salt     | It keeps.               | tasted the sea and was not pleased | ashore
+Bo    | Lull   | baker       | a warm loaf       | There is more dough.    | waved at the ferry and went home | ashore
+Chidi | Thrift | clockmaker  | a small clock     | You are early.          | wound every clock but one
+Dalia | Wick   | candlemaker | a tall candle     | Less wind, please.      | blew out a candle to save it
+Edda  | Tern   | birdwatcher | a grey feather    | Eleven.                 | counted the gulls and got eleven again
+Farid | Hollow | wellkeeper  | a jug of water    | Say that again.         | asked the well and waited for news | ashore
+Goro  | Sable  | boatbuilder | a short oar       | It floats, mostly.      | measured twice and cut three times
+Hana  | Lull   | captain     | a ferry ticket    | Sit on the left.        | rang the bell, though nobody had asked
+Ilo   | Thrift | grocer      | a basket of plums | Do not squeeze.         | polished a plum and put it back
+Juno  | Hollow | beekeeper   | a jar of honey    | They know you.          | told the news to the bees
+Kofi  | Sable  | teacher     | a box of chalk    | Why do you think so?    | corrected the sign at the quay
+Lena  | Wick   | postmaster  | an old stamp      | It will arrive.         | read a postcard twice and sighed | hides
+Mei   | Tern   | mapmaker    | a torn map        | We are here.            | drew an eighth island | hides
+Nils  | Brack  | fisher      | a dried fish      | It was this big.        | told a gull about a very large fish
+Odile | Lull   | weaver      | a blue scarf      | It is not finished.     | undid a row and began again | hides
+Pilar | Thrift | tuner       | a tuning fork     | Listen.                 | hummed one note until the dog left
+Quill | Hollow | poet        | a short poem      | Nothing rhymes with it. | burned a poem and kept the comma | hides
+Ravi  | Wick   | glassblower | a glass float     | Please do not touch.    | held a bottle to the sun and nodded
+Sefa  | Tern   | ropemaker   | a coil of rope    | That will hold.         | tied a knot that nobody needed
+Tove  | Sable  | doctor      | a brown bottle    | Breathe in.             | told a goat to walk more
+Uma   | Brack  | judge       | a signed paper    | I will allow it.        | settled a quarrel between two gulls
+Vesna | Wick   | carpenter   | a low stool       | You may sit.            | sat down on a new stool with great care
+Wren  | Thrift | gardener    | three radishes    | Give it time.           | watered the flower that is made of tin
+Yusuf | Sable  | gatekeeper  | an iron key       | All is well, I think.   | locked the gate that has no fence | ashore
 """
 
 
 def _residents() -> dict[str, Resident]:
-    rows = [[cell.strip() for cell in line.split("|")] for line in _RESIDENTS.strip().splitlines()]
-    return {name: Resident(name, *rest, sails=mark != "ashore", hides=mark == "hides") for name, *rest, mark in rows}
+    found = {}
+    for line in _RESIDENTS.strip().splitlines():
+        name, home, trade, ware, saying, habit, *mark = (cell.strip() for cell in line.split("|"))
+        found[name] = Resident(name, home, trade, ware, saying, habit, "ashore" not in mark, "hides" in mark)
+    return found
 
 
 RESIDENTS: dict[str, Resident] = _residents()

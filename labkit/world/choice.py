@@ -13,7 +13,7 @@ from .events import State
 from .pens import Groups, Pen
 from .stories import ACTS, day
 
-__all__ = ["QUESTIONS", "tell"]
+__all__ = ["QUESTIONS", "STARTS", "tell"]
 
 QUESTIONS = {
     "home": "Where is the home of {name}:",
@@ -21,7 +21,8 @@ QUESTIONS = {
     "boat": "What colour is the boat of {name}:",
     "supper": "What is the supper of {name}:",
 }
-_STARTS = {"story": ("A short day.",), "fact": ("A question.",)}
+OR, ANSWER = " or ", " Answer: "
+STARTS = {"story": ("A short day.",), "fact": ("A question.",)}
 _OPTIONS = 4
 _SUBJECTS = {split: register_of(split) for split in ("train", "valid", "test")}
 _SUBJECTS["train"] = (*RESIDENTS, *_SUBJECTS["train"])
@@ -29,7 +30,7 @@ _FACTS = {split: tuple((name, r) for name in names for r in QUESTIONS) for split
 
 
 def _listed(names: tuple[str, ...]) -> tuple[str]:
-    return (f" Who has the lantern: {', '.join(names[:-1])} or {names[-1]}?",)
+    return (f" Who has the lantern: {', '.join(names[:-1])}{OR}{names[-1]}?",)
 
 
 def _closing(state: State) -> tuple[Groups, object]:
@@ -38,11 +39,11 @@ def _closing(state: State) -> tuple[Groups, object]:
 
 def tell(pen: Pen, split: str = "train") -> State | None:
     """Ask about the lantern after a morning, or about a fact, and answer."""
-    if pen.one_of(("story", "fact"), lambda key: _STARTS[key]) == "fact":
+    if pen.one_of(("story", "fact"), lambda key: STARTS[key]) == "fact":
         return _fact(pen, split)
     pen.say(" ")
     state = day(pen, ACTS[:1], _closing, hiding=False)
-    pen.say(f" Answer: {state.holder}.")
+    pen.say(f"{ANSWER}{state.holder}.")
     return state
 
 
@@ -51,7 +52,7 @@ def _fact(pen: Pen, split: str) -> None:
     truth = fact(name, relation)
     shown: list[str] = []
     for number in range(_OPTIONS):
-        lead, tail = (" or ", "?") if number == _OPTIONS - 1 else (" ", "," if number < _OPTIONS - 2 else "")
+        lead, tail = (OR, "?") if number == _OPTIONS - 1 else (" ", "," if number < _OPTIONS - 2 else "")
         others = [value for value in RELATIONS[relation] if value != truth and value not in shown]
         left = _OPTIONS - number
         if truth in shown:
@@ -61,4 +62,4 @@ def _fact(pen: Pen, split: str) -> None:
         else:
             groups = [(1.0, [truth]), (left - 1.0, others)]
         shown.append(pen.pick(groups, lambda key, lead=lead, tail=tail: (lead + key + tail,)))
-    pen.say(f" Answer: {truth}.")
+    pen.say(f"{ANSWER}{truth}.")

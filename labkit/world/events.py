@@ -130,7 +130,7 @@ def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]
             offer(kind, [trip for trip in trips if trip[0] == kind and trip[2] not in busy], _TO_NOBODY)
     for kind in ("say", "habit"):
         offer(kind, [(kind, a) for a in cast if (kind, a) not in done])
-    curious = [a for a in cast if a != holder and ("ask", a) not in done]
+    curious = [a for a in cast if a != holder and a != state.giver and ("ask", a) not in done]
     if holder is not None:
         offer("ask", [("ask", a, holder) for a in curious if place[a] == here])
         curious = [a for a in curious if place[a] != here]
@@ -222,6 +222,8 @@ def _asking(state: State, event: Event) -> list[tuple[str, str]]:
     kind, a, other = event
     if state.holder == a:
         return [("owner", f"{a} asks who has the lantern and has it.")]
+    if state.giver == a:
+        return [("rule", f"{a} gave the lantern to {state.holder} and need not ask.")]
     if kind == "ask" and state.holder != other:
         return [("owner", f"{other} does not have the lantern: {_whereabouts(state)}.")]
     if kind == "wonder" and state.holder is not None and state.place[state.holder] == state.place[a]:

@@ -12,21 +12,23 @@ from functools import cache
 from .canon import GOODS, NAMES, RESIDENTS, register_of
 from .pens import Pen
 
-__all__ = ["keepers", "tell_copying", "tell_recall"]
+__all__ = ["PHRASES", "keepers", "tell_copying", "tell_recall"]
 
 _WORDS = range(4, 9)
 _PAIRS = range(3, 7)
 _STOP = 0.3
 _QUERIES = 2
+_SAY, _AGAIN = "Say after me:", " You say: "
 _STYLES = {
     "ledger": ("In the ledger:", " {name}: ", ";", " Once more:"),
     "cellar": ("In the cellar,", " {name} keeps ", ",", " So,"),
 }
+PHRASES = (_SAY, _AGAIN, *(phrase for style in _STYLES.values() for phrase in style))
 
 
 def tell_copying(pen: Pen, split: str = "train") -> None:
     """Say a list of four to eight goods, then say it again."""
-    pen.say("Say after me:")
+    pen.say(_SAY)
     said: list[str] = []
     while True:
         groups = [(1.0, GOODS)]
@@ -36,7 +38,7 @@ def tell_copying(pen: Pen, split: str = "train") -> None:
         if word == ".":
             break
         said.append(word)
-    pen.say(" You say: " + " ".join(said) + ".")
+    pen.say(_AGAIN + " ".join(said) + ".")
 
 
 @cache

@@ -71,7 +71,7 @@ def facts_questions(n: int, seed: int, split: str = "test") -> list[Question]:
 
 
 def recall_questions(n: int, seed: int, split: str = "test") -> list[Question]:
-    """Return `n` questions who keeps what, answered by the list in the prompt; other goods of it are the wrong options."""
+    """Return `n` questions who keeps what, answered by the list in the prompt; all options are goods of that list."""
     made, number = [], 0
     while len(made) < n:
         told = document("recall", number, seed, split)

@@ -7,6 +7,7 @@ Everything that is not a pick follows from what was said before: where people ar
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 
 from .canon import ISLANDS, RESIDENTS, neighbours
 from .events import State, happen, possible, wordings
@@ -18,6 +19,7 @@ ACTS = ("morning", "noon", "evening")
 _STORMY = 0.25
 # The chance that the act ends after so many events; no act has more than three.
 _ACT_ENDS = {1: 0.4, 2: 0.6, 3: 1.0}
+MOST_EVENTS = max(_ACT_ENDS)
 
 # (act, storm before, storm now): wordings
 WEATHER: dict[tuple[str, bool, bool], tuple[str, ...]] = {
@@ -42,6 +44,12 @@ ENDINGS = (
     " Night fell. Who has the lantern?",
     " The lamps went out. Who has the lantern now?",
 )
+HOST = " {a} the {trade} was at home on {place}."
+GUESTS = (" {a} the {trade} was with {b}.", " {a} the {trade} was visiting {b}.", " {a} the {trade} was on {place}.")
+LANTERN_IS = (" {a} had the lantern.", " That day the lantern was with {a}.")
+ANSWER_HELD = (" {a} has it, on {place}.", " {a} has it, and there is light on {place} tonight.")
+ANSWER_HIDDEN = " Nobody has it. It is {spot} on {place}, and it can wait."
+PHRASES_OF_A_DAY = (HOST, *GUESTS, *LANTERN_IS, *ANSWER_HELD, ANSWER_HIDDEN)
 _RESIDENTS = tuple(RESIDENTS)
 _SAILORS = tuple(name for name, resident in RESIDENTS.items() if resident.sails)
 
@@ -56,12 +64,20 @@ def _skies(act: str, before: bool) -> list[tuple[float, list]]:
     return [(1 - _STORMY, [(act, before, False)]), (_STORMY, [(act, before, True)])]
 
 
+@cache
 def _host(name: str) -> tuple[str, ...]:
-    return (f" {name} the {RESIDENTS[name].trade} was at home on {RESIDENTS[name].home}.",)
+    return (HOST.format(a=name, trade=RESIDENTS[name].trade, place=RESIDENTS[name].home),)
 
 
+@cache
+def _guest(name: str, place: str, host: str) -> tuple[str, ...]:
+    templates = GUESTS[:2] if place == RESIDENTS[host].home else GUESTS[2:]
+    return tuple(text.format(a=name, trade=RESIDENTS[name].trade, place=place, b=host) for text in templates)
+
+
+@cache
 def _lantern(name: str) -> tuple[str, ...]:
-    return f" {name} had the lantern.", f" That day the lantern was with {name}."
+    return tuple(text.format(a=name) for text in LANTERN_IS)
 
 
 def opening(pen: Pen) -> State:
@@ -72,15 +88,11 @@ def opening(pen: Pen) -> State:
     home = RESIDENTS[host].home
     state.cast, state.place = [host], {host: home}
     places = [(2.0, home), *((1.0, island) for island in neighbours(home))]
-
-    def guest(key: tuple[str, str]) -> tuple[str, ...]:
-        name, place = key
-        who = f" {name} the {RESIDENTS[name].trade} was"
-        return (f"{who} with {host}.", f"{who} visiting {host}.") if place == home else (f"{who} on {place}.",)
-
     for _ in range(3):
         others = [name for name in _SAILORS if name not in state.place]
-        name, place = pen.pick([(weight, [(name, p) for name in others]) for weight, p in places], guest)
+        name, place = pen.pick(
+            [(weight, [(name, p) for name in others]) for weight, p in places], lambda key: _guest(*key, host)
+        )
         state.cast.append(name)
         state.place[name] = place
     state.holder = state.first_holder = pen.one_of(state.cast, _lantern)
@@ -93,7 +105,7 @@ def day(pen: Pen, acts: Sequence[str], closing: Closing, hiding: bool = True) ->
     for number, act in enumerate(acts):
         if number:
             state.events.append((act, "storm" if state.storm else "clear"))
-        for so_far in range(1 + max(_ACT_ENDS)):
+        for so_far in range(1 + MOST_EVENTS):
             last = number + 1 == len(acts)
             ends, put = closing(state) if last else (_skies(acts[number + 1], state.storm), _weather)
             if _act(pen, state, so_far, ends, put, hiding):
@@ -123,9 +135,8 @@ def _act(pen: Pen, state: State, so_far: int, ends: Groups, put: Callable, hidin
 def answer(state: State) -> tuple[str, ...]:
     """Return the ways to answer the day's question."""
     if state.holder is None:
-        return (f" Nobody has it. It is {ISLANDS[state.hidden].hiding_place} on {state.hidden}, and it can wait.",)
-    place = state.place[state.holder]
-    return f" {state.holder} has it, on {place}.", f" {state.holder} has it, and there is light on {place} tonight."
+        return (ANSWER_HIDDEN.format(spot=ISLANDS[state.hidden].hiding_place, place=state.hidden),)
+    return tuple(text.format(a=state.holder, place=state.place[state.holder]) for text in ANSWER_HELD)
 
 
 def _ending(state: State) -> tuple[Groups, Callable]:
