@@ -6,7 +6,7 @@ Everything true of the place is written here once, as data. Stories, facts and q
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
+from random import Random
 
 __all__ = [
     "FERRY",
@@ -155,8 +155,7 @@ def fact(name: str, relation: str) -> str:
     if name in RESIDENTS and relation in ("home", "trade"):
         return getattr(RESIDENTS[name], relation)
     values = RELATIONS[relation]
-    digest = sha256(f"{relation}:{name}".encode()).digest()
-    return values[int.from_bytes(digest[:8], "big") % len(values)]
+    return values[int(Random(f"fact/{relation}/{name}").random() * len(values))]
 
 
 def register_of(split: str) -> tuple[str, ...]:

@@ -27,9 +27,9 @@ __all__ = ["WorldTokenizer", "load", "train"]
 # No text can contain these two: bytes outside ASCII are spelled with other letters inside the tokenizer.
 BOS, EOS = "‹begin›", "‹end›"
 _MERGED_PIECES = 700  # specials, bytes and merges, for words the world does not know
-# Letters, single spaces and simple punctuation: there the library's splitting is the same as this one.
-_NOT_PLAIN = re.compile(r"[^A-Za-z .,;:?!\"]|  | $").search
-_WORDS = re.compile(r" ?[A-Za-z]+| ?[^A-Za-z ]+").findall
+# On plain words and punctuation with single spaces the library splits text exactly so.
+_SPLIT = re.compile(r" ?[A-Za-z]+| ?[^A-Za-z ]+").findall
+_PLAIN = re.compile(r" ?(?:[A-Za-z]+|[.,;:?!\"]+)").fullmatch
 _SAMPLE = 4000  # documents of each part
 
 
@@ -40,9 +40,8 @@ class WorldTokenizer:
         self.inner = inner
         self.bos: int = inner.token_to_id(BOS)
         self.eos: int = inner.token_to_id(EOS)
-        self._ids = {
-            piece.replace("Ġ", " "): i for piece, i in inner.get_vocab().items() if piece.isascii() or "Ġ" in piece
-        }
+        readable = {piece.replace("Ġ", " "): i for piece, i in inner.get_vocab().items()}
+        self._plain_ids = {piece: i for piece, i in readable.items() if _PLAIN(piece)}
 
     @property
     def vocab_size(self) -> int:
@@ -59,10 +58,11 @@ class WorldTokenizer:
 
     def _plain(self, text: str) -> list[int] | None:
         """Return the ids of a text of known plain words, or None: a look-up, much faster than the general way."""
-        if not isinstance(text, str) or _NOT_PLAIN(text):
+        if not isinstance(text, str) or text[:1] == " " or text[-1:] == " " or "  " in text:
             return None
+        ids = self._plain_ids
         try:
-            return [self._ids[word] for word in _WORDS(" " + text)]
+            return [ids[word] for word in _SPLIT(" " + text)] if text else []
         except KeyError:
             return None
 

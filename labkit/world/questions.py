@@ -12,7 +12,7 @@ from random import Random
 
 from .canon import GOODS, NAMES, RELATIONS, fact
 from .facts import TEMPLATES
-from .streams import document
+from .streams import Document, document
 
 __all__ = ["Question", "copying_questions", "facts_questions", "questions", "recall_questions"]
 
@@ -39,18 +39,24 @@ def _question(rng: Random, prompt: str, right: str, wrong: Sequence[str]) -> Que
     return Question(prompt, tuple(f" {option}" for option in options), options.index(right))
 
 
-def questions(n: int, seed: int, split: str = "test") -> list[Question]:
-    """Return `n` questions who has the lantern at the end of a day.
+def _last_named(story: Document) -> str:
+    """Return who of the day is named last before its question, the guess of a reader with no memory."""
+    told = story.text[: story.text.rindex("?")]
+    return max(story.state.cast, key=lambda name: told.rfind(f" {name}"))
 
-    All four residents of the day are options. The lantern changed hands at least once and is not hidden, so that
-    neither the first to have it nor a guess by the rules of grammar is enough.
+
+def questions(n: int, seed: int, split: str = "test") -> list[Question]:
+    """Return `n` questions who has the lantern at the end of a day; the options are the four people of the day.
+
+    Cheap guesses are kept at chance or below: whoever had the lantern first never has it now, and whoever was named
+    last has it in every fourth question.
     """
     made, number = [], 0
     while len(made) < n:
         story = document("stories", number, seed, split)
         number += 1
         state = story.state
-        if state.holder is None or not state.handovers or state.holder == story.state.first_holder:
+        if state.holder in (None, state.first_holder) or (_last_named(story) == state.holder) != (len(made) % 4 == 0):
             continue
         cut = story.text.rindex("?") + 1
         rng = Random(f"questions/{split}/{seed}/{number}")
