@@ -1,0 +1,23 @@
+"""Training: recipes as data, one loop, a log a run; resumed after a kill as if nothing had happened."""
+
+from .batches import Batches, Group, padded
+from .log import read_log
+from .loop import Run, train
+from .loss import accumulate, document_losses
+from .recipe import SIZES, Recipe, differences, read_recipe, recipes
+
+__all__ = [
+    "SIZES",
+    "Batches",
+    "Group",
+    "Recipe",
+    "Run",
+    "accumulate",
+    "differences",
+    "document_losses",
+    "padded",
+    "read_log",
+    "read_recipe",
+    "recipes",
+    "train",
+]

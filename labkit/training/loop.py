@@ -1,0 +1,219 @@
+"""The training loop: AdamW, warm-up and cosine, clipping; killed at any moment it goes on where it was, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labkit import __version__, models
+from labkit.base.errors import BadInput, BrokenFile, NotAvailable
+from labkit.base.files import write_atomically
+from labkit.base.interrupts import deferred_interrupts
+from labkit.models import Decoder
+
+from .batches import Batches
+from .checkpoint import read_checkpoint, restore, write_checkpoint
+from .log import Log, read_log
+from .loss import accumulate
+from .recipe import Recipe, differences, read_recipe
+
+__all__ = ["Run", "train"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run ended: `status` is finished or diverged; `tokens` were predicted in `seconds` of training."""
+
+    folder: Path
+    recipe: Recipe
+    seed: int
+    status: str
+    step: int
+    tokens: int
+    seconds: float
+    model: Decoder
+
+
+def train(
+    recipe: Recipe | str | Path,
+    size: str = "cpu",
+    seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = True,
+    say: Callable[[dict[str, Any]], None] | None = None,
+    watch: Callable[[int, Decoder], None] | None = None,
+) -> Run:
+    """Train a model by `recipe` into the folder `out` (default runs/NAME-SIZE-SEED) and return the run.
+
+    A run found there goes on from its last checkpoint; on a CPU with the same number of threads the result is, bit
+    for bit, that of a run never stopped. `resume=False` refuses a folder in use. `say` receives each entry of the
+    log; `watch(step, model)` is called at the steps in `recipe.keep`.
+
+    Raises `BadInput` when the run in `out` had another recipe or seed, saying what differs, or has diverged.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, size)
+    folder = Path(out) if out else Path("runs") / f"{recipe.name.replace('/', '-')}-{recipe.size}-{seed}"
+    if recipe.device != "cpu" and not torch.cuda.is_available():
+        raise NotAvailable(
+            f"{recipe.name} in size {recipe.size} needs a GPU, and none is here.", do="train it in size cpu"
+        )
+    with _threads(recipe.threads):
+        return _Training(recipe, seed, folder, resume, say, watch).run()
+
+
+class _Training:
+    """One run at work."""
+
+    def __init__(self, recipe: Recipe, seed: int, folder: Path, resume: bool, say, watch):
+        self.recipe, self.seed, self.folder = recipe, seed, folder
+        self.say, self.watch = say or (lambda entry: None), watch or (lambda step, model: None)
+        self.log = Log(folder / "log.jsonl")
+        self.checkpoint = folder / "checkpoint.safetensors"
+        self.batches = Batches(recipe, seed)
+        self.model = recipe.config().build(seed).to(recipe.device)
+        self.optimiser = _optimiser(recipe, self.model)
+        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.losses: list[float] = []  # since the last line of the log
+        self._open(resume)
+
+    def run(self) -> Run:
+        started, first = time.perf_counter(), self.seconds
+        recent = (self.tokens, started)
+        try:
+            while self.step < self.recipe.steps:
+                with deferred_interrupts():
+                    loss, norm = self._one_step()
+                    self.losses.append(loss)
+                    now = time.perf_counter()
+                    self.seconds = first + now - started
+                    if not math.isfinite(loss) or not math.isfinite(norm):
+                        return self._diverged(loss, norm)
+                    if self.step % self.recipe.log_every == 0 or self.step == self.recipe.steps:
+                        speed = (self.tokens - recent[0]) / (now - recent[1])
+                        self._note(norm, speed)
+                        recent = (self.tokens, time.perf_counter())
+                    self._keep()
+        except KeyboardInterrupt:
+            self._save()
+            self.say(self.log.write("interrupted", step=self.step))
+            raise
+        models.save(self.model, self.folder / "final")
+        if not self._has("finished"):
+            self.say(self._event("finished"))
+        return self._result("finished")
+
+    def _one_step(self) -> tuple[float, float]:
+        self.step += 1
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.lr_at(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, tokens = accumulate(self.model, self.batches.at(self.step))
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimiser.step()
+        self.tokens += tokens
+        return loss, float(norm)
+
+    def _keep(self) -> None:
+        if self.step in self.recipe.keep:
+            models.save(self.model, self.folder / "steps" / f"{self.step:06d}")
+            self.watch(self.step, self.model)
+        if self.step % self.recipe.save_every == 0 or self.step == self.recipe.steps:
+            self._save()
+
+    def _save(self) -> None:
+        about = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds, "losses": self.losses}
+        write_checkpoint(self.checkpoint, self.model, self.optimiser, about)
+
+    def _note(self, norm: float, speed: float) -> None:
+        loss, lr = sum(self.losses) / len(self.losses), self.recipe.lr_at(self.step)
+        self.losses = []
+        values = {"step": self.step, "loss": loss, "lr": lr, "gradient": norm, "tokens": self.tokens}
+        self.say(self.log.write("step", **values, seconds=round(self.seconds, 2), tokens_per_s=round(speed)))
+
+    def _event(self, event: str, **values: Any) -> dict[str, Any]:
+        about = {"step": self.step, "tokens": self.tokens, "seconds": round(self.seconds, 2)}
+        return self.log.write(event, **about, **values)
+
+    def _diverged(self, loss: float, norm: float) -> Run:
+        self.say(self._event("diverged", loss=str(loss), gradient=str(norm)))
+        return self._result("diverged")
+
+    def _result(self, status: str) -> Run:
+        model = self.model.eval()
+        return Run(self.folder, self.recipe, self.seed, status, self.step, self.tokens, self.seconds, model)
+
+    # Starting, or going on.
+
+    def _open(self, resume: bool) -> None:
+        described = {"seed": self.seed, "torch": torch.__version__, "recipe": self.recipe.as_dict()}
+        about = self.folder / "run.json"
+        if not about.is_file():
+            write_atomically(about, json.dumps(described, indent=2) + "\n")
+            self.say(self.log.write("start", labkit=__version__, **described))
+            return
+        if not resume:
+            raise BadInput(
+                f"{self.folder} already holds a run.", expected="an empty folder", do="name another folder, or resume"
+            )
+        changed = differences(_read_json(about), json.loads(json.dumps(described)))
+        if changed:
+            raise BadInput(
+                f"The run in {self.folder} was started otherwise: {'; '.join(changed)}.",
+                expected="the same recipe, seed and torch",
+                do="go on with the old recipe, or train into another folder",
+            )
+        if self._has("diverged"):
+            raise BadInput(
+                f"The run in {self.folder} diverged and cannot go on.",
+                do="train into another folder with a lower learning rate",
+            )
+        self._resume()
+
+    def _has(self, event: str) -> bool:
+        return any(entry["event"] == event for entry in read_log(self.log.path))
+
+    def _resume(self) -> None:
+        if self.checkpoint.is_file():
+            tensors, about = read_checkpoint(self.checkpoint)
+            restore(tensors, about["step"], self.model, self.optimiser, self.checkpoint)
+            self.step, self.tokens, self.seconds = about["step"], about["tokens"], about["seconds"]
+            self.losses = about["losses"]
+        self.log.rewind(self.step)
+        if self.step < self.recipe.steps:
+            self.say(self.log.write("resumed", step=self.step))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BrokenFile(
+            f"{path} cannot be read ({error}).",
+            expected="what the run was started with",
+            do="train into another folder",
+        ) from error
+
+
+def _optimiser(recipe: Recipe, model: Decoder) -> torch.optim.AdamW:
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    rest = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=recipe.lr, betas=recipe.betas, fused=True)
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
