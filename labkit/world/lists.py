@@ -14,7 +14,7 @@ from .pens import Pen
 
 __all__ = ["PHRASES", "keepers", "tell_copying", "tell_recall"]
 
-_WORDS = range(4, 9)
+_WORDS = range(5, 10)
 _PAIRS = range(3, 7)
 _STOP = 0.3
 _QUERIES = 2
@@ -27,7 +27,7 @@ PHRASES = (_SAY, _AGAIN, *(phrase for style in _STYLES.values() for phrase in st
 
 
 def tell_copying(pen: Pen, split: str = "train") -> None:
-    """Say a list of four to eight goods, then say it again."""
+    """Say a list of five to nine goods, then say it again."""
     pen.say(_SAY)
     said: list[str] = []
     while True:

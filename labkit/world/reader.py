@@ -234,6 +234,9 @@ class _Day:
 
     def _answer(self, name: str | None, place: str | None) -> None:
         state, self.answered = self.state, True
+        if state.holder is None and state.hidden is None:
+            self._object("order", "The story never said who had the lantern.")
+            return
         if name != state.holder:
             where = f"{state.holder} has it" if state.holder else f"it is hidden on {state.hidden}"
             self._object("owner", f"{name or 'Nobody'} does not have the lantern: {where}.")
