@@ -1,0 +1,231 @@
+# %% [markdown]
+# # 00 · Cut, compare, restore
+#
+# {{badges}}
+#
+# A small model reads a story in which a lantern changes hands. At the end it says who has the lantern, in stories that
+# nobody has told before. It has four blocks, and each block has two parts. You will take parts out while it reads, see
+# what it forgets, and put them back so exactly that not one bit differs.
+#
+# *45 minutes. You need Python, and to have trained a small network once. Afterwards you can cut a part out of a model
+# and say what it was for; say whether a difference in loss is much; prove that a part is back.*
+
+# %% tags=["setup", "network"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    import labkit
+
+lesson = labkit.open_lesson("00")
+
+# %% [markdown]
+# ## 1 · Who has the lantern? · 4 min
+#
+# `lab/tiny` comes with the course. It has read some thousands of days on seven islands, each with its own people,
+# weather and ferry. Here is a day it has not read, up to the question.
+
+# %%
+tiny = labkit.load("lab/tiny")
+questions = labkit.world.questions(200, seed=23, split="test")
+day = questions[2].prompt
+print(day)
+
+# %% [markdown]
+# Find the answer yourself before you run the next cell. You had to follow several people and one object.
+
+# %%
+print(tiny.generate(day, max_new_tokens=14))
+
+# %% [markdown]
+# One day proves nothing. So ask two hundred, with four names to choose from each time. The model takes the name that
+# surprises it least. Whoever guesses is right once in four.
+
+# %% tags=["nbval-check-output"]
+known = labkit.measurements.choice_accuracy(tiny, questions)
+labkit.lessons.report(known.value, digits=2, label="right")
+labkit.lessons.holds(known.low > 0.5, "The whole interval lies far above guessing.")
+
+# %% [markdown]
+# ## 2 · Cut · 9 min
+#
+# Text enters at the bottom as one vector per token and is carried upwards. Every part reads this *residual stream* and
+# adds something to it. Nothing is ever overwritten: a part that is taken out simply adds nothing.
+
+# %%
+figures = labkit.figures
+figures.show(figures.StreamMap(depth=4, chosen="layers.0.attn"))
+
+# %% [markdown]
+# Attention is the only part that looks at other tokens. The MLP works on one token at a time. Where would you cut, if
+# the model should lose the lantern?
+
+# %%
+parts = {
+    "the attention of the first block": labkit.DropAttention(0),
+    "the MLP of the first block": labkit.DropMLP(0),
+    "the attention of the last block": labkit.DropAttention(3),
+    "the MLP of the last block": labkit.DropMLP(3),
+}
+guess = lesson.predict(
+    "p1",
+    "One of these four parts is taken out. Without which one does the model fall furthest in telling who has the lantern?",
+    options=list(parts),
+)
+
+# %% [markdown]
+# Now operate. The panel holds the same model, intact on the left and cut on the right.
+
+# %%
+labkit.panels.CutPanel(tiny, gate=guess)
+
+# %% [markdown]
+# The same by hand, for all four parts and all two hundred days. The `with` block is the whole operation: inside it the
+# part is out, after it the part is back.
+
+# %%
+without = {}
+for name, part in parts.items():
+    with labkit.edit(tiny, part):
+        without[name] = labkit.measurements.choice_accuracy(tiny, questions)
+    print(f"{without[name].value:.2f} [{without[name].low:.2f}, {without[name].high:.2f}]  without {name}")
+
+# %%
+worst = min(without, key=lambda name: without[name].value)
+lesson.result("p1", answer=worst, because="The lowest of the four lines above.")
+
+# %% [markdown]
+# **What this does not show.** That the lantern is *kept* in that part. A part that only tidies up for others is missed
+# just as much. And it is one model of one seed: another may share the work differently.
+#
+# ## 3 · Compare · 9 min
+#
+# Right or wrong is a coarse measure. A finer one is the *loss*: the average surprise at the next token, in nats. Take
+# out every part once, and write down how much the loss rises on sixty days the model has not read.
+
+# %%
+days = [document.text for document in labkit.world.documents("stories", 60, seed=4, split="test")]
+removed = labkit.sweep(tiny, labkit.sweeps.every_sublayer(tiny), days)
+figures.show(removed)
+
+# %% [markdown]
+# The bars differ by a factor. But is a small one much? Is 0.02 nats? You need something to compare with, matched in
+# everything but the thing you chose. For a weight chosen because it looked important, that is another weight of the
+# same matrix, chosen by nobody.
+
+# %%
+chance = lesson.predict(
+    "p2",
+    "You zero one random weight of the last block's down projection. How much does the loss change, typically?",
+    options=["by less than 0.0001 nats", "by about 0.001 nats", "by about 0.02 nats", "by more than 0.1 nats"],
+)
+
+# %%
+import random
+
+places = random.Random(0)
+shape = labkit.view(tiny, "layers.3.mlp.down").shape
+drawn = [f"layers.3.mlp.down[{places.randrange(shape[0])}, {places.randrange(shape[1])}]" for _ in range(40)]
+control = labkit.sweep(tiny, [labkit.ZeroWeight(address) for address in drawn], days)
+changes = sorted(abs(point.change.value) for point in control.points)
+print(f"typical change {changes[20]:.6f} nats, largest of 40 {changes[-1]:.6f} nats")
+
+# %%
+answer = sum(changes[20] >= edge for edge in (0.0003, 0.005, 0.05))
+lesson.result("p2", answer=answer, because="Most single weights are one voice among many.")
+labkit.lessons.holds(changes[-1] < 0.02, "None of the forty random weights moves the loss by 0.02 nats.")
+
+# %% [markdown]
+# So 0.02 nats from one weight would be a finding, and 0.02 nats from a whole part would be next to nothing. The number
+# means something only beside its control.
+#
+# **What this does not show.** That no single weight matters. Forty drawn at random will miss the one that does; the
+# next lesson looks for it.
+#
+# ## 4 · Restore · 5 min
+#
+# A cut that does not heal spoils every measurement after it. A *fingerprint* is a hash over all weights, buffers, hooks
+# and settings of a model. Break something inside the `with` block, and look at it afterwards.
+
+# %%
+before = labkit.fingerprint(tiny)
+plan = labkit.Plan([labkit.DropMLP(0), labkit.ZeroWeight("layers.2.attn.q[5, :]")])
+print(plan)
+
+# %%
+try:
+    with labkit.edit(tiny, plan):
+        print("inside: ", "the same" if labkit.fingerprint(tiny) == before else "another model")
+        raise RuntimeError("something breaks in the middle of the operation")
+except RuntimeError as error:
+    print("then:   ", error)
+
+# %% tags=["nbval-check-output"]
+labkit.lessons.holds(labkit.fingerprint(tiny) == before, "After it: bit for bit the same.")
+print(labkit.audit(tiny))
+
+# %% [markdown]
+# A plan is only data. It can be printed, saved and sent to somebody who has the same model.
+#
+# ## 5 · A claim, from sentence to verdict · 4 min
+#
+# Papers state sentences. He, Sun and colleagues (2024) removed parts of large models and wrote that attention is cheaper
+# to lose than MLPs. Before we measured our small model we wrote down what would count: the direction, what nothing looks
+# like (the null), and how many documents. The verdict then follows by rule.
+
+# %%
+ledger = labkit.claims.ledger()
+claim = labkit.claims.assess(ledger.claim("00.attention_cheaper"))
+print(ledger.claim("00.attention_cheaper").sentence)
+figures.show(claim)
+
+# %% [markdown]
+# Whatever stands there is one small model's answer to a sentence about large ones. Lesson 02 asks it properly.
+#
+# ## Exercises · 14 min
+
+# %%
+factor = lesson.exercise("00.1")
+
+# %%
+factor.check(...)
+
+# %%
+scalpel = lesson.exercise("00.2")
+
+# %%
+import torch
+
+
+def drop_mlp(model, layer):
+    mlp = model.trunk.blocks[layer].mlp.mixer
+
+    def nothing(module, inputs, output):
+        return ...
+
+    return ...
+
+
+scalpel.check(drop_mlp)
+
+# %%
+design = lesson.exercise("00.3")
+
+
+# %%
+def control_for(shape, chosen, seed):
+    return ...
+
+
+design.check(control_for)
+
+# %% [markdown]
+# Stuck? `factor.hint()` gives one of three hints at a time. What you have done so far:
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# Before you go on, write one sentence: which part would you give up first, and what would prove you wrong?
+#
+# *Next: [01 · The Super Weight](../../README.md#the-lessons). One number among millions.*
