@@ -20,7 +20,7 @@ from labkit.base.files import write_atomically
 __all__ = ["ProgressStore"]
 
 _FORMAT = 1
-_THREADS = threading.RLock()  # where the system has no file locks, at least our own threads take turns
+_THREADS = threading.Lock()  # where the system has no file locks, at least our own threads take turns
 
 
 class ProgressStore:
@@ -36,7 +36,15 @@ class ProgressStore:
 
     def read(self) -> dict[str, Any]:
         """Return the record, empty when there is none yet. Needs no lock: the file is always whole."""
-        return self._read()
+        try:
+            return self._parsed()
+        except OSError as error:
+            raise BrokenFile(
+                f"Could not read {self.path.name} ({error.strerror}).", do="check its permissions"
+            ) from error
+        except (ValueError, RecursionError):
+            with self._alone():
+                return self._parsed_or_set_aside()
 
     def update(self, change: Callable[[dict[str, Any]], Any]) -> Any:
         """Let `change` edit the newest record in place, write it whole, and return what `change` returned.
@@ -44,7 +52,7 @@ class ProgressStore:
         Raises `BrokenFile` when the disk refuses; the old record is then untouched.
         """
         with self._alone():
-            record = self._read()
+            record = self._parsed_or_set_aside()
             result = change(record)
             write_atomically(self.path, json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
             return result
@@ -65,35 +73,29 @@ class ProgressStore:
 
         return self.update(merge)
 
-    def _read(self) -> dict[str, Any]:
+    def _parsed(self) -> dict[str, Any]:
+        """Return the record; raise `ValueError` or `RecursionError` when it cannot be understood."""
         try:
             record = json.loads(self.path.read_text(encoding="utf-8"))
-            _check_shape(record)
         except FileNotFoundError:
             return _empty()
-        except OSError as error:
-            raise BrokenFile(
-                f"Could not read {self.path.name} ({error.strerror}).", do="check its permissions"
-            ) from error
-        except (ValueError, RecursionError) as error:
-            with self._alone():
-                self._set_aside(error)
-            return _empty()
+        _check_shape(record)
         return record
 
-    def _set_aside(self, error: Exception) -> None:
-        aside = self.path.with_name(self.path.name + ".broken")
-        number = 2
-        while aside.exists():
-            aside = self.path.with_name(f"{self.path.name}.broken-{number}")
-            number += 1
+    def _parsed_or_set_aside(self) -> dict[str, Any]:
+        """Return the record; set aside one that cannot be understood. To be called while alone."""
         try:
+            return self._parsed()
+        except (ValueError, RecursionError) as error:
+            aside = self.path.with_name(self.path.name + ".broken")
+            number = 2
+            while aside.exists():
+                aside = self.path.with_name(f"{self.path.name}.broken-{number}")
+                number += 1
             os.replace(self.path, aside)
-        except FileNotFoundError:  # another notebook was faster
-            return
-        self._say(
-            f"{self.path.name} could not be understood ({error}). It is kept as {aside.name}; a new one begins here."
-        )
+            name = self.path.name
+            self._say(f"{name} could not be understood ({error}). It is kept as {aside.name}; a new one begins here.")
+            return _empty()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
