@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -72,6 +73,14 @@ def panel():
 
 def words_of(panel):
     return panel.page.words.value
+
+
+async def until(condition, seconds=20.0):
+    """Let the loop turn until `condition()` holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        await asyncio.sleep(0.01)
 
 
 # Controls as data ----------------------------------------------------------------------------------------------------
@@ -409,8 +418,8 @@ def test_run_and_cancel_in_a_notebook_loop():
         panel = LongPanel(pause)
         panel.page.run.click()
         assert "Working" in panel.page.notice.value and panel.page.run.disabled and not panel.page.cancel.disabled
-        while panel.inquiry.job is not None and not panel.inquiry.job.over:
-            await asyncio.sleep(0.02)
+        job = panel.inquiry.job
+        await until(lambda: job.over)
         return panel
 
     panel = asyncio.run(notebook())
@@ -427,8 +436,7 @@ def test_a_running_job_gives_way_to_a_new_value():
         job = panel.inquiry.job
         panel.page.fields["number"].widget.value = 4
         panel.page.run.click()
-        while panel.inquiry.shown is None:
-            await asyncio.sleep(0.05)
+        await until(lambda: panel.inquiry.shown is not None)
         return panel, job
 
     panel, job = asyncio.run(notebook())
