@@ -10,7 +10,7 @@ from .families import family_of
 from .fingerprint import fingerprint, fingerprint_parts, hooks_of
 from .locks import model_lock, module_of, quietly
 from .parts import Anatomy, BlockParts, SublayerParts, anatomy_of, view
-from .sites import Site, record, site_of, sites, stream_of, tokens, with_stream
+from .sites import Site, record, site_of, sites, stream_of, tokens, tokens_before, with_stream
 from .skips import Skip, cache_in
 from .view import View
 
@@ -36,6 +36,7 @@ __all__ = [
     "sites",
     "stream_of",
     "tokens",
+    "tokens_before",
     "view",
     "with_stream",
 ]

@@ -8,7 +8,6 @@ from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import nn
 
 from labkit.base.errors import BadInput, unknown
@@ -255,8 +254,9 @@ def _places(
     """Yield the weight and the bias of a module, if it is there and has them."""
     stored = stored or Stored("")
     for attribute, suffix in (("weight", ""), ("bias", ".bias")):
-        parameter = getattr(module, attribute, None)
-        if not isinstance(parameter, torch.Tensor):
+        # Only what the module itself owns: a weight computed by a parametrisation cannot be written to.
+        parameter = None if module is None else module._parameters.get(attribute)
+        if parameter is None:
             continue
         transposed = stored.transposed and parameter.dim() == 2
         total = parameter.shape[-1] if transposed else parameter.shape[0]

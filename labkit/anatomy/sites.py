@@ -23,8 +23,9 @@ from labkit.models import State
 
 from .locks import quietly
 from .parts import SublayerParts, anatomy_of
+from .skips import cache_in
 
-__all__ = ["Site", "record", "site_of", "sites", "stream_of", "tokens", "with_stream"]
+__all__ = ["Site", "record", "site_of", "sites", "stream_of", "tokens", "tokens_before", "with_stream"]
 
 _LAYER_SITES = ("", ".attn", ".mlp", ".mlp.neurons", ".attn.heads")
 
@@ -86,6 +87,14 @@ def with_stream(value: Any, stream: Tensor) -> Any:
     return (stream, *value[1:]) if isinstance(value, tuple) else stream
 
 
+def tokens_before(args: tuple, kwargs: dict[str, Any]) -> int:
+    """Return how many tokens are in the cache that a call of the trunk was given."""
+    if args and isinstance(args[0], State):
+        return 0 if args[0].cache is None else args[0].cache.length
+    cache = cache_in(args, kwargs)
+    return 0 if cache is None else int(cache.get_seq_length())
+
+
 def sites(model: Any) -> list[str]:
     """Return the names of all sites of `model`."""
     return ["embed", *(f"layers.{i}{part}" for i in range(anatomy_of(model).depth) for part in _LAYER_SITES)]
@@ -141,6 +150,12 @@ def record(model: Any, ids: Any, sites: Iterable[str]) -> dict[str, Tensor]:
             _detach(handles)
 
     quietly(model, run)
+    if missing := [site.name for site in found if site.name not in seen]:
+        raise NotAvailable(
+            f"Nothing passed {', '.join(missing)} in this run.",
+            expected="a site whose sub-layer is computed",
+            do="look at labkit.audit(model): the sub-layer may be dropped",
+        )
     return {site.name: seen[site.name] for site in found}
 
 

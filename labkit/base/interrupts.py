@@ -63,10 +63,9 @@ class InterruptGuard:
 
     def remove(self) -> None:
         """Give SIGINT back, if it is still ours to give, and deliver what was kept."""
-        if self._previous is not None and signal.getsignal(signal.SIGINT) is self:
+        if signal.getsignal(signal.SIGINT) is self:
             signal.signal(signal.SIGINT, self._previous)
         self.deliver()
-        self._previous = None
 
     def deliver(self) -> None:
         """Hand on a signal that was kept."""

@@ -1,0 +1,128 @@
+"""The three ways to change a model, each of which can take itself back: write numbers, replace a forward, add a hook.
+
+A change is made when an edit is entered. `install()` either does all of its work or raises having done none.
+`undo()` puts back, bit for bit, what was there, whoever wrote to the place meanwhile, and returns a `Foreign` when
+somebody did. Both may be called again in turn: edits are lifted for a moment while an intact model is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from labkit.anatomy import Site, View
+from labkit.base.errors import BadInput
+
+__all__ = ["Change", "Foreign", "Forward", "Hook", "Write"]
+
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What an edit found in its place that it had not put there."""
+
+    where: str
+    what: str
+    found: Any = None
+
+
+class Change(Protocol):
+    """What an edit's `prepare` returns a list of."""
+
+    def install(self) -> None:
+        """Change the model, wholly or not at all."""
+
+    def undo(self) -> Foreign | None:
+        """Put back what was there; report what somebody else did to the place."""
+
+
+class Write:
+    """Write `rule(values)` over the values [out, in] that a view shows."""
+
+    def __init__(self, view: View, rule: Callable[[Tensor], Tensor | float]):
+        stored = view.parameter
+        if not stored.is_floating_point() or stored.is_meta:
+            raise BadInput(
+                f"{view.address} is kept as {'nothing yet' if stored.is_meta else stored.dtype}.",
+                expected="floating-point numbers in memory",
+                do="load the model in float32 (not quantised, not on the meta device)",
+            )
+        self.view, self.rule = view, rule
+        self._before = self._written = torch.empty(0)
+
+    def install(self) -> None:
+        before, old = self.view.read_stored(), self.view.read()
+        with torch.no_grad():
+            new = torch.as_tensor(self.rule(old), device=old.device, dtype=old.dtype)
+        if old.isfinite().all() and not new.to(before.dtype).isfinite().all():
+            raise BadInput(
+                f"{self.view.address} would become infinite or undefined.",
+                expected=f"values within the range of {before.dtype}",
+                do="use a smaller factor or value",
+            )
+        self.view.write(new)
+        self._before, self._written = before, self.view.read_stored()
+
+    def undo(self) -> Foreign | None:
+        found = self.view.read_stored()
+        self.view.write_stored(self._before)
+        # Moving the whole model to another device or number format meanwhile is nobody's writing.
+        alien = _bits(found) != _bits(self._written.to(device=found.device, dtype=found.dtype))
+        if not alien.any():
+            return None
+        count, first = int(alien.sum()), found[alien][0].item()
+        place = str(self.view.address)
+        return Foreign(place, f"{place} ({count} of {alien.numel()} numbers, the first is now {first:g})", found)
+
+
+class Forward:
+    """Put `forward` on a module in place of its class's own."""
+
+    def __init__(self, module: nn.Module, forward: Callable[..., Any], where: str):
+        self.module, self.forward, self.where = module, forward, where
+        self._before: tuple[Any, ...] = ()
+
+    def install(self) -> None:
+        own = vars(self.module)
+        self._before = (own["forward"],) if "forward" in own else ()
+        own["forward"] = self.forward
+
+    def undo(self) -> Foreign | None:
+        found = vars(self.module).pop("forward", None)
+        if self._before:
+            vars(self.module)["forward"] = self._before[0]
+        if found is self.forward:
+            return None
+        return Foreign(self.where, f"the forward of {self.where} (now {found!r})", found)
+
+
+class Hook:
+    """Attach a hook: `attach()` registers it and returns torch's handle."""
+
+    def __init__(self, attach: Callable[[], Any], where: str):
+        self.attach, self.where = attach, where
+        self._handle: Any = None
+
+    @classmethod
+    def at(cls, site: Site, function: Callable[[Tensor], Tensor | None]) -> Hook:
+        """Return the hook that lets `function` replace what is at a site."""
+        return cls(lambda: site.hook(function), site.name)
+
+    def install(self) -> None:
+        self._handle = self.attach()
+
+    def undo(self) -> Foreign | None:
+        hooks = self._handle.hooks_dict_ref()
+        there = hooks is not None and self._handle.id in hooks
+        self._handle.remove()
+        return None if there else Foreign(self.where, f"the hook at {self.where} (already removed)")
+
+
+def _bits(values: Tensor) -> Tensor:
+    """Return the numbers as integers, so that NaN equals itself and -0 does not equal 0."""
+    return values.contiguous().view(_INTEGERS[values.dtype.itemsize])

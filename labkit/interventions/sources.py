@@ -1,0 +1,117 @@
+"""Where a replacement for an activation comes from: told by provenance, measured on the intact model when needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from labkit.anatomy import anatomy_of, module_of, record
+from labkit.base.errors import BadInput, unknown
+
+from .edits import Kinds, whole_numbers
+from .plan import Plan
+
+__all__ = ["FromRun", "Mean", "Source", "Zero", "encoded"]
+
+
+class Source(Kinds):
+    """A rule that gives values for a site. A new kind is a frozen dataclass with `values` and `__str__`."""
+
+    kinds: ClassVar[dict[str, type]] = {}
+
+    def values(self, model: Any, site: str) -> Tensor:
+        """Return one vector [C] for every position, or one a position [L, C]; `model` is intact."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Zero(Source):
+    """Zeros at every position."""
+
+    def values(self, model: Any, site: str) -> Tensor:
+        """Return one zero, for all channels."""
+        return torch.zeros(1)
+
+    def __str__(self) -> str:
+        return "zero"
+
+
+@dataclass(frozen=True)
+class Mean(Source):
+    """The mean at the site over all positions of the first `n` documents of a part of the world, such as "stories"."""
+
+    corpus: str
+    n: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
+            raise BadInput(f"n = {self.n!r} documents have no mean.", expected="a whole number from 1 up")
+        whole_numbers("seed", (self.seed,))
+
+    def values(self, model: Any, site: str) -> Tensor:
+        """Return the mean [C]."""
+        from labkit import world  # only this source reads it
+
+        if self.corpus not in world.PARTS:
+            raise unknown("part of the world", self.corpus, world.PARTS)
+        total, count = torch.zeros(1), 0
+        for document in world.documents(self.corpus, self.n, self.seed):
+            seen = record(model, encoded(model, document.text), [site])[site]
+            total = total.to(seen.device) + seen.double().flatten(0, -2).sum(0)
+            count += seen[..., 0].numel()
+        return (total / count).float()
+
+    def __str__(self) -> str:
+        return f"the mean over {self.n} {self.corpus}"
+
+
+@dataclass(frozen=True)
+class FromRun(Source):
+    """What is at the site, position by position, while the model runs a text (or token ids) under a plan."""
+
+    text: str | tuple[int, ...]
+    plan: Plan = field(default_factory=Plan)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            object.__setattr__(self, "text", tuple(map(int, self.text)))
+        object.__setattr__(self, "plan", Plan(self.plan))
+
+    def values(self, model: Any, site: str) -> Tensor:
+        """Return what was there [L, C]."""
+        from .editing import edit  # an edit may contain a source, and a source a plan of edits
+
+        ids = encoded(model, self.text)
+        with edit(model, self.plan):
+            return record(model, ids, [site])[site][0]
+
+    def __str__(self) -> str:
+        shown = self.text if isinstance(self.text, str) else f"{len(self.text)} token ids"
+        return f"its values on {shown!r}" + (f" under: {'; '.join(map(str, self.plan))}" if self.plan else "")
+
+
+def encoded(model: Any, text: str | tuple[int, ...]) -> Tensor:
+    """Return the token ids [L] of a text: by the handle's tokenizer, or the world's for a bare model of its size."""
+    rows = anatomy_of(model).embed.weight.shape[0]
+    if not isinstance(text, str):
+        ids = torch.tensor(text, dtype=torch.long)
+    elif model is not module_of(model):
+        ids = torch.as_tensor(model.encode(text)).flatten()
+    else:
+        from labkit import world
+
+        tokenizer = world.tokenizer()
+        if tokenizer.vocab_size != rows:
+            raise BadInput(
+                f"A text cannot be encoded for a bare {type(model).__name__}.",
+                expected=f"the model's own tokenizer ({rows} pieces; the world's has {tokenizer.vocab_size})",
+                do="pass what labkit.load returned, or token ids instead of a text",
+            )
+        ids = torch.tensor(tokenizer.encode(text), dtype=torch.long)
+    if not len(ids) or int(ids.min()) < 0 or int(ids.max()) >= rows:
+        raise BadInput(f"{text!r} cannot be run.", expected=f"at least one token id, each from 0 to {rows - 1}")
+    return ids
