@@ -1,4 +1,4 @@
-"""The canon: seven islands, one ferry, twenty-four residents, a register of two hundred others, and one lantern.
+"""The canon: seven islands, one ferry, twenty-four residents, a register of nearly two hundred others, one lantern.
 
 Everything true of the place is written here once, as data. Stories, facts and questions only arrange it.
 """

@@ -27,11 +27,10 @@ class Misread(BadInput):
 
     def __init__(self, position: int, found: str, wanted: Sequence[str]):
         self.position, self.wanted = position, tuple(wanted)
-        shown = " | ".join(repr(text.strip()) for text in self.wanted[:4])
-        more = f" | … ({len(self.wanted)} in all)" if len(self.wanted) > 4 else ""
+        shown = " | ".join(repr(text.strip()) for text in self.wanted)
         super().__init__(
             f"At character {position} the text goes on {found[:40]!r}.",
-            expected=shown + more if self.wanted else "the end of the text",
+            expected=f"for instance {shown}" if self.wanted else "the end of the text",
         )
 
 
@@ -156,7 +155,7 @@ class Reader(Pen):
         if len(found) != 1:
             if found:
                 raise RuntimeError(f"The grammar is ambiguous at {self.text[here:][:60]!r}: {found}")
-            raise Misread(here, self.text[here:], [put for _, keys in groups for key in keys for put in texts(key)])
+            raise Misread(here, self.text[here:], [texts(key)[0] for _, keys in groups for key in keys[:2]][:4])
         _choose(self, groups, texts, found)
         self.position += found[0][4]
         return found[0][2]

@@ -1,0 +1,173 @@
+"""Streams: the same text for ever, splits that do not leak, questions that can be answered and not guessed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from hashlib import sha256
+from itertools import islice
+
+import pytest
+
+from labkit import world
+from labkit.base.errors import BadInput, UnknownName
+from labkit.world import canon, facts, lists
+from labkit.world.vocabulary import known_words
+
+# Of the first 40 documents of each stream. A change here changes what every checkpoint was trained on: raise
+# `world.VERSION`, train the tokenizer again, and say so in the cards.
+GOLDEN = {
+    ("stories", "train"): "7f00a7315daf4c05",
+    ("stories", "valid"): "240b589c3b0cc007",
+    ("stories", "test"): "5e3bf33c4933a69f",
+    ("facts", "train"): "2635194478459512",
+    ("facts", "valid"): "8c4cf7d5a1e3c707",
+    ("facts", "test"): "13732fc3026296f0",
+    ("copying", "train"): "3aa1e661aff7f4bb",
+    ("copying", "valid"): "a7000470b44d8a4b",
+    ("copying", "test"): "9c087a678c662fed",
+    ("recall", "train"): "ec1018700fa0043d",
+    ("recall", "valid"): "b28cfb6af22fb28d",
+    ("recall", "test"): "e2e6dcb691d53f05",
+    ("choice", "train"): "99313dc0648d36d8",
+    ("choice", "valid"): "83c2fb5ed5290fa7",
+    ("choice", "test"): "a5cbc4b87d854980",
+}
+
+
+def _fingerprint(part, split):
+    texts = [document.text for document in world.documents(part, 40, seed=0, split=split)]
+    return sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def test_golden_hashes():
+    assert world.VERSION == "1"
+    assert {(part, split): _fingerprint(part, split) for part in world.PARTS for split in world.SPLITS} == GOLDEN
+
+
+def test_a_document_depends_on_its_address_alone():
+    many = world.documents("recall", 20, seed=4)
+    assert world.document("recall", 13, 4) == many[13]
+    assert len({d.text for seed in range(20) for d in world.documents("stories", 2, seed=seed)}) == 40
+    assert world.story(7) == world.story(7)
+
+
+def test_a_stream_keeps_its_shares_and_its_documents():
+    few = {"stories": 0.5, "facts": 0.5}
+    more = {"stories": 0.4, "facts": 0.3, "recall": 0.3, "copying": 0.0}
+    narrow, wide = (list(islice(world.stream(shares, seed=2), 400)) for shares in (few, more))
+    for part in few:
+        a, b = ([d.text for d in source if d.part == part] for source in (narrow, wide))
+        n = min(len(a), len(b))
+        assert n > 20 and a[:n] == b[:n]
+    characters = Counter()
+    for document in wide:
+        characters[document.part] += len(document.text)
+    total = sum(characters.values())
+    assert "copying" not in characters
+    assert all(abs(characters[part] / total - share) < 0.02 for part, share in more.items())
+
+
+def test_bad_requests_are_named():
+    with pytest.raises(UnknownName, match="did you mean stories"):
+        world.documents("storys", 1, seed=0)
+    with pytest.raises(UnknownName, match="split"):
+        world.documents("facts", 1, seed=0, split="dev")
+    with pytest.raises(BadInput, match="from 0 up"):
+        world.documents("facts", -1, seed=0)
+    with pytest.raises(BadInput, match="share of facts"):
+        next(world.stream({"facts": float("nan")}, seed=0))
+    with pytest.raises(BadInput, match="All shares"):
+        next(world.stream({"facts": 0.0}, seed=0))
+
+
+def test_no_text_of_one_split_occurs_in_another():
+    for part in ("stories", "copying", "recall"):
+        train = {d.text for d in world.documents(part, 4000 if part == "copying" else 500, seed=0)}
+        for split in ("valid", "test"):
+            assert not train & {d.text for d in world.documents(part, 300, seed=0, split=split)}, (part, split)
+
+
+def test_held_out_templates_are_new_but_their_words_are_not():
+    for relation, splits in facts.TEMPLATES.items():
+        flat = [template for templates in splits.values() for template in templates]
+        assert len(set(flat)) == len(flat), relation
+    train = " ".join(d.text for part in world.PARTS for d in world.documents(part, 600, seed=0))
+    seen = set(re.findall(r"\w+", train))
+    for splits in facts.TEMPLATES.values():
+        for template in (*splits["valid"], *splits["test"]):
+            assert set(re.findall(r"\w+", re.sub(r"{\w+}", "", template))) <= seen, template
+
+
+def test_no_statement_of_a_held_out_template_occurs_in_training():
+    train = {s for name in canon.NAMES for r in canon.RELATIONS for s in facts.statements(name, r, "train")}
+    for split in ("valid", "test"):
+        assert not train & {
+            s for name in canon.NAMES for r in canon.RELATIONS for s in facts.statements(name, r, split)
+        }
+
+
+def test_held_out_subjects_keep_nothing_and_are_not_asked_about_in_training():
+    assert not set(lists.keepers("train")) & {*lists.keepers("valid"), *lists.keepers("test")}
+    held_out = {*canon.register_of("valid"), *canon.register_of("test")}
+    for part in ("recall", "choice"):
+        for document in world.documents(part, 400, seed=1):
+            assert not held_out & set(re.findall(r"\w+", document.text))
+
+
+def test_the_known_words_are_those_that_are_written():
+    written = " ".join(d.text for part in world.PARTS for s in world.SPLITS for d in world.documents(part, 400, 0, s))
+    used = {word.lower() for word in re.findall(r"\w+", written)}
+    assert used <= known_words()
+    assert len(known_words() - used) < 0.02 * len(known_words())
+
+
+ASKERS = [world.questions, world.facts_questions, world.recall_questions, world.copying_questions]
+
+
+@pytest.mark.parametrize("ask", ASKERS)
+def test_questions_have_one_right_answer_that_the_world_would_give(ask):
+    asked = ask(60, 3)
+    assert asked == ask(60, 3) and asked != ask(60, 4)
+    for question in asked:
+        assert len(set(question.options)) == 4
+        assert question.options[question.answer] == f" {question.right}"
+        assert all(option.startswith(" ") and option.strip().isalpha() for option in question.options)
+        assert not question.prompt.endswith(" ")
+    places = Counter(question.answer for question in ask(400, 1))
+    assert all(60 <= places[place] <= 140 for place in range(4))
+
+
+def test_tracking_answers_come_from_the_story_and_not_from_cheap_guesses():
+    asked = world.questions(80, 0)
+    last = 0
+    for question in asked:
+        finished = f"{question.prompt} {question.right} has it,"
+        assert not [p for p in world.check(finished) if p.sort == "owner"]
+        first = re.search(r"(\w+) had the lantern|the lantern was with (\w+)", question.prompt)
+        assert question.right not in first.groups()
+        named = max(question.options, key=question.prompt.rindex)
+        last += named == question.options[question.answer]
+    assert last == 20  # one in four: chance
+
+
+def test_facts_questions_ask_for_facts_in_templates_of_their_split():
+    for split in world.SPLITS:
+        for question in world.facts_questions(60, 0, split):
+            statement = f"{question.prompt}{question.options[question.answer]}."
+            assert any(
+                statement in facts.statements(name, relation, split)
+                for name in canon.NAMES
+                for relation in canon.RELATIONS
+            )
+
+
+def test_recall_and_copying_answers_stand_in_the_prompt():
+    for question in (*world.recall_questions(60, 0), *world.copying_questions(60, 0)):
+        assert all(option.strip() in question.prompt for option in question.options)
+    for question in world.recall_questions(60, 0):
+        who = re.search(r"(\w+)(?:: | keeps |:| keeps)$", question.prompt).group(1)
+        assert re.search(rf"{who}(?::| keeps) {question.right}\b", question.prompt)
+    for question in world.copying_questions(60, 0):
+        listed, said = question.prompt.split(" You say:")
+        assert listed.startswith("Say after me:" + said + question.options[question.answer])
