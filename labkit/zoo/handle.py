@@ -1,0 +1,101 @@
+"""Handle: a model with the tokenizer and the card that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labkit import models
+from labkit.base.errors import BadInput
+
+__all__ = ["Handle", "module_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Handle:
+    """One kind of handle for every model: ours, a hub model, a local folder.
+
+    name: what was asked for. model: the module, in evaluation mode and float32. tokenizer: its own.
+    card: what is known about it (for shipped models: recipe, seed, numbers with intervals, known defects).
+    """
+
+    name: str
+    model: nn.Module
+    tokenizer: Any
+    card: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Handle({self.name!r}, {self.parameters:,} parameters)"
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights, a shared one counted once."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def ours(self) -> bool:
+        """Whether this is one of the course's own decoders, which read the world's pieces."""
+        return isinstance(self.model, models.Decoder)
+
+    @property
+    def end(self) -> int | None:
+        """The token that ends a text, if there is one."""
+        return self.tokenizer.eos if self.ours else self.tokenizer.eos_token_id
+
+    def encode(self, text: str) -> Tensor:
+        """Return the token ids [L] of a text as the model reads them, with the begin it was trained with."""
+        if not isinstance(text, str):
+            raise BadInput(f"{text!r} of type {type(text).__name__} is no text.", expected="a string")
+        if not text.strip():
+            raise BadInput("The text is empty.", expected="at least one word")
+        ids = [self.tokenizer.bos, *self.tokenizer.encode(text)] if self.ours else self.tokenizer(text)["input_ids"]
+        return torch.tensor(ids, dtype=torch.long)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Tensor]:
+        """Return the token ids of each text."""
+        if isinstance(texts, str):
+            raise BadInput(
+                "One text was given where several belong.", expected="a list of texts", do="use encode(text)"
+            )
+        return [self.encode(text) for text in texts]
+
+    def encode_documents(self, texts: Sequence[str]) -> list[Tensor]:
+        """Return whole documents: as `encode_batch`, and for our models with the end, which is predicted too."""
+        made = self.encode_batch(texts)
+        return [torch.cat((ids, ids.new_tensor([self.end]))) for ids in made] if self.ours else made
+
+    def decode(self, ids: Iterable[int] | Tensor) -> str:
+        """Return the text of token ids, begin and end left out."""
+        ids = [int(i) for i in ids]
+        return self.tokenizer.decode(ids) if self.ours else self.tokenizer.decode(ids, skip_special_tokens=True)
+
+    def pieces(self, ids: Iterable[int] | Tensor) -> list[str]:
+        """Return each token as readable text, for the axes of pictures."""
+        ids = [int(i) for i in ids]
+        return self.tokenizer.pieces(ids) if self.ours else [self.tokenizer.decode([i]) for i in ids]
+
+    def generate(self, text: str, max_new_tokens: int = 40, *, temperature: float = 0.0, seed: int = 0) -> str:
+        """Return `text` continued by up to `max_new_tokens` tokens, or to the end the model gives it."""
+        generator = torch.Generator().manual_seed(seed) if temperature > 0 else None
+        ids = self.encode(text)[None].to(next(self.model.parameters()).device)
+        ids = models.generate(
+            self.model, ids, max_new_tokens, temperature=temperature, generator=generator, stop=self.end
+        )
+        return self.decode(ids[0])
+
+
+def module_of(model: Handle | nn.Module) -> nn.Module:
+    """Return the module of a handle, or the module itself; raise `BadInput` for anything else."""
+    if isinstance(model, Handle):
+        return model.model
+    if isinstance(model, nn.Module):
+        return model
+    raise BadInput(
+        f"{model!r} of type {type(model).__name__} is no model.",
+        expected="what labkit.load(name) returns, or a torch module",
+        do=f"labkit.load({model!r})" if isinstance(model, str) else None,
+    )

@@ -1,0 +1,131 @@
+"""Models in the hub's layout: from the hub or a local folder, safetensors only, never code from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import torch
+
+from labkit.base.errors import BrokenFile, LabkitError, NotAvailable, unknown
+
+from .handle import Handle
+
+__all__ = ["load_hub", "refuse_pickle"]
+
+_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
+_PATIENCE = 3.0  # seconds
+_SAFE = "weights as .safetensors, which cannot run code when opened"
+_CONVERT = "ask the author for a safetensors file, or convert it where you trust it"
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise `BrokenFile` when `path` (a file, or a folder's weights) is a pickle, by its name or by its content."""
+    if path.is_dir():
+        safe = sorted(path.glob("*.safetensors"))
+        found = sorted(p for p in path.iterdir() if p.suffix in _PICKLES)
+        if found and not safe:
+            refuse_pickle(found[0])
+        for file in safe:
+            refuse_pickle(file)
+        return
+    if path.suffix in _PICKLES:
+        raise BrokenFile(f"{path} is a pickle, which can run code when opened.", expected=_SAFE, do=_CONVERT)
+    with path.open("rb") as file:
+        head = file.read(9)
+    if head[8:9] == b"{":  # how a safetensors header begins, after its length
+        return
+    if head.startswith(b"PK\x03\x04") or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05"):
+        raise BrokenFile(f"{path} is a pickle under another name; it was not opened.", expected=_SAFE, do=_CONVERT)
+
+
+def load_hub(name: str, shipped: Iterable[str]) -> Handle:
+    """Return the handle of a hub id or a local folder in hub layout, in float32 on the CPU.
+
+    Raises `BrokenFile` for pickled, truncated or incomplete weights, `NotAvailable` when the model would need code
+    from elsewhere or the hub cannot be reached, `UnknownName` when the hub has no such model.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # seconds to import; our own models need neither
+
+    if Path(name).is_dir():
+        refuse_pickle(Path(name))
+        here = True
+    else:
+        here = not _reachable()
+    try:
+        # The flags that keep foreign code out are named, not left to a default that may change.
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=here)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            name,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            local_files_only=here,
+        )
+    except Exception as error:  # the libraries below raise a dozen kinds for the same few reasons
+        raise _explained(name, error, list(shipped)) from error
+    missing = [*report.get("missing_keys", ()), *map(str, report.get("mismatched_keys", ()))]
+    if missing:  # transformers would go on with random numbers in their place
+        raise BrokenFile(
+            f"The weights of {name} lack {len(missing)} tensors, among them {missing[0]}.",
+            expected="all weights its config.json describes",
+            do="download it again",
+        )
+    return Handle(name, model.eval(), tokenizer, {"name": name, "source": "hub"})
+
+
+def _reachable() -> bool:
+    """Whether the hub answers. Its own client tries for a minute before it gives up; a lesson cannot."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True  # the proxy knows the way
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=_PATIENCE).close()
+    except OSError:
+        return False
+    return True
+
+
+def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
+    said, kinds = str(error), {cls.__name__ for cls in type(error).__mro__} | _causes(error)
+    stand_in = f"a shipped model can stand in: {', '.join(shipped)}" if shipped else None
+    if "trust_remote_code" in said or "execute the configuration file" in said or "custom code" in said:
+        return NotAvailable(
+            f"{name} would run code from its author on this machine; it was not loaded.",
+            expected="a model transformers knows by itself",
+            do=stand_in,
+        )
+    if "SafetensorError" in kinds or ("header" in said.lower() and "deserializ" in said.lower()):
+        return BrokenFile(
+            f"The weights of {name} are truncated or corrupt ({said.splitlines()[0]}).", do="download it again"
+        )
+    if "safetensors" in said and ("does not appear to have" in said or "no file named" in said.lower()):
+        return BrokenFile(f"{name} offers no safetensors weights.", expected=_SAFE, do=_CONVERT)
+    if Path(name).is_dir():
+        return BrokenFile(
+            f"{name} is not a model folder in hub layout ({said.splitlines()[0]}).",
+            expected="config.json, tokenizer.json and model.safetensors",
+        )
+    if kinds & {"RepositoryNotFoundError", "HFValidationError"}:
+        return unknown("model", name, shipped, do="check the name on the hub")
+    return NotAvailable(
+        f"{name} is not on this machine, and the hub cannot be reached.",
+        expected=f"network, or one of the models that come with the course: {', '.join(shipped)}",
+        do=f'labkit.load("{shipped[0]}") can stand in' if shipped else "connect to the network",
+    )
+
+
+def _causes(error: BaseException | None) -> set[str]:
+    names: set[str] = set()
+    while error is not None:
+        names |= {cls.__name__ for cls in type(error).__mro__}
+        error = error.__cause__ or error.__context__
+    return names

@@ -1,0 +1,56 @@
+"""load: one function and one kind of handle for shipped models, local folders and hub models."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from labkit import models as decoders
+from labkit import world
+from labkit.base.errors import BadInput, BrokenFile, unknown
+
+from .handle import Handle
+from .hub import load_hub, refuse_pickle
+from .manifest import card_of, entries, folder_of, verify
+
+__all__ = ["load"]
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def load(name: str | Path) -> Handle:
+    """Return the model called `name`: "lab/tiny", a folder, or an id of the hub such as "HuggingFaceTB/SmolLM2-135M".
+
+    Shipped models are checked against their hash and need no network. Weights are float32 on the CPU.
+    Raises `UnknownName`, `BrokenFile` or `NotAvailable`, each saying which shipped model can stand in where one can.
+    """
+    if not isinstance(name, str | Path) or not str(name).strip():
+        raise BadInput(f"{name!r} is no name of a model.", expected='a text such as "lab/tiny"')
+    shipped, text = entries(), str(name)
+    if text in shipped:
+        verify(shipped[text])
+        return Handle(text, decoders.load(folder_of(text)), world.tokenizer(), card_of(text))
+    path = Path(name)
+    if path.is_file():
+        refuse_pickle(path)
+        raise BadInput(f"{path} is a file.", expected="the folder of a model", do=f"labkit.load({str(path.parent)!r})")
+    if path.is_dir():
+        return _local(path, list(shipped))
+    if text.startswith("lab/") or not _HUB_ID.fullmatch(text) or path.suffix in (".safetensors", ".bin", ".pt"):
+        raise unknown("model", text, shipped, do="labkit models lists what is here; a path must exist")
+    return load_hub(text, shipped)
+
+
+def _local(folder: Path, shipped: list[str]) -> Handle:
+    refuse_pickle(folder)
+    config = folder / "config.json"
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8")).get("kind")
+    except OSError as error:
+        raise BrokenFile(f"{config} is missing.", expected="the folder of a model", do="check the path") from error
+    except (ValueError, AttributeError) as error:
+        raise BrokenFile(f"{config} is damaged ({error}).", do="save or download the model again") from error
+    if kind is None:
+        return load_hub(str(folder), shipped)
+    return Handle(str(folder), decoders.load(folder), world.tokenizer(), {"name": str(folder), "source": "folder"})

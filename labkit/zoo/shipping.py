@@ -1,0 +1,72 @@
+"""Ship a trained model with the course: weights in half precision, a card, its entry in the manifest."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit import models, world
+from labkit.base import toml
+from labkit.base.errors import BadInput, BrokenFile
+from labkit.base.files import write_atomically
+from labkit.training import read_log
+
+from .handle import Handle
+from .manifest import CARD, Entry, folder_of, record
+
+__all__ = ["ship"]
+
+
+def ship(
+    run: str | Path,
+    name: str | None = None,
+    measure: Callable[[Handle], dict[str, Any]] | None = None,
+    defects: Sequence[str] = (),
+) -> Entry:
+    """Put the final model of the run in folder `run` among the shipped ones and return its manifest entry.
+
+    `measure(handle)` sees the model as readers will load it, rounded to half precision, and returns tables of
+    numbers for the card. `defects` are what a reader should know in plain sentences. The manifest is written last.
+    """
+    run = Path(run)
+    try:
+        started = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BrokenFile(
+            f"{run} holds no run of training ({error}).", do="name the folder training wrote to"
+        ) from error
+    ends = [entry for entry in read_log(run / "log.jsonl") if entry["event"] in ("finished", "diverged")]
+    if not ends or ends[-1]["event"] != "finished":
+        raise BadInput(f"The run in {run} did not finish.", expected="a finished run", do="resume the training first")
+    name = name or started["recipe"]["name"]
+    model = models.load(run / "final")
+    with tempfile.TemporaryDirectory() as temporary:
+        models.save(model, temporary, half=True)
+        handle = Handle(name, models.load(temporary), world.tokenizer())
+        card = {**_facts(name, started, ends[-1], handle), "defects": list(defects)}
+        card |= measure(handle) if measure else {}
+    models.save(model, folder_of(name), half=True)
+    write_atomically(folder_of(name) / CARD, toml.dumps(card))
+    return record(name, handle.parameters, ["config.json", "model.safetensors", CARD])
+
+
+def _facts(name: str, started: dict[str, Any], end: dict[str, Any], handle: Handle) -> dict[str, Any]:
+    recipe = started["recipe"]
+    return {
+        "name": name,
+        "about": recipe["about"],
+        "recipe": recipe["name"],
+        "size": recipe["size"],
+        "seed": started["seed"],
+        "world": recipe["world"],
+        "params": handle.parameters,
+        "steps": end["step"],
+        "tokens": end["tokens"],
+        "minutes": round(end["seconds"] / 60, 1),
+        "threads": recipe["threads"],
+        "torch": started["torch"],
+        "precision": "float16 on disk, float32 when loaded",
+    }
