@@ -30,7 +30,9 @@ def learner_edition(notebook: Path) -> str:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
         elif cell["cell_type"] == "markdown":
-            cell["source"] = without_badges("".join(cell["source"])).splitlines(keepends=True)
+            text = without_badges("".join(cell["source"]))
+            text = text.replace("(../../README.md#the-lessons)", "(../START_HERE.md)")
+            cell["source"] = text.splitlines(keepends=True)
     kept = ("kernelspec", "language_info")
     table["metadata"] = {name: value for name, value in table["metadata"].items() if name in kept}
     return json.dumps(table, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

@@ -23,7 +23,7 @@ NOTEBOOK_KB = 400
 _HEADING = re.compile(r"^(#{1,6}) +(.+?)\s*$")
 _MINUTES = re.compile(r"[·(]\s*(\d+)\s*min")
 _HOME = r"home|Users|tmp|root|var|opt|usr|private|mnt|media|work|content|workspace|github"
-_PATH = re.compile(rf"(?<![\w.:/~}}])/(?:{_HOME})/[\w.-]+|\b[A-Za-z]:\\\w")
+_PATH = re.compile(rf"(?<![\w.:/~}}])/(?:{_HOME})/[\w.-]+|\b[A-Z]:\\+(?:Users|Windows|Program|[Tt]emp)")
 _NETWORK = re.compile(
     r"https?://|\bpip install|\b(?:wget|curl)\b|\b(?:requests|urllib|httpx)\b|snapshot_download|hf_hub_download"
     r"|load\(\s*[\"'](?!lab/)[\w.-]+/[\w.-]+[\"']|from_pretrained\(\s*[\"'][\w-]+/"
@@ -147,7 +147,7 @@ def _text_cell(cell: Any) -> Iterator[str]:
 
 def _headings(notebook: Any) -> list[str]:
     headings = _all_headings(notebook)
-    if not headings or headings[0][0] != 1:
+    if not notebook.cells or not notebook.cells[0].source.startswith("# "):
         return ["it does not begin with a title (`# ...`)"]
     found = [f"a second title: {text!r}" for level, text in headings[1:] if level == 1]
     for (above, _), (level, text) in pairwise(headings):

@@ -79,7 +79,9 @@ def fill(source: str, address: str, notebook: str) -> str:
 
 def without_badges(source: str) -> str:
     """Return a cell's source without the badges that `fill` put there: a reader who has the file needs no way to it."""
-    return _BADGE.sub("", source).rstrip() if _BADGE.search(source) else source
+    if not _BADGE.search(source):
+        return source
+    return re.sub(r"\n{3,}", "\n\n", _BADGE.sub("", source)).rstrip()
 
 
 def stamp_regions(text: str, address: str, regions: Mapping[str, str]) -> str:
