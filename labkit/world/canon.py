@@ -1,4 +1,4 @@
-"""The canon: seven islands, one ferry, twenty-four residents, a register of nearly two hundred others, one lantern.
+"""The canon: seven islands, one ferry, twenty-four residents, a register of two hundred others, one lantern.
 
 Everything true of the place is written here once, as data. Stories, facts and questions only arrange it.
 """
@@ -129,6 +129,7 @@ Leif Leo Leyla Liam Lin Livia Lotte Luca Luis Luz Magda Malik Mara Marek Marta M
 Nara Nasir Nell Nia Nico Nina Noor Nuno Oda Olga Omar Orla Oskar Otis Otto Paco Petra Pia Piet Priya Rafa Rana Remy
 Rhea Rina Rolf Rosa Rumi Ruth Salma Samir Sanna Sara Selma Shen Signe Silas Sofia Soren Sunil Sven Tala Tamar Tariq
 Tess Theo Tilda Timur Tomas Tuva Ulla Ugo Umar Vera Viggo Vito Viola Wali Walt Wanda Willa Wim Yael Yara Yana
+Vasil Wilma Yannis Ylva Yoko Yuki
 """
 REGISTER: tuple[str, ...] = tuple(_REGISTER.split())
 NAMES: tuple[str, ...] = (*RESIDENTS, *REGISTER)

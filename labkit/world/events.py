@@ -51,7 +51,7 @@ TEMPLATES: dict[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
         " {a} {habit}.",
         " As usual, {a} {habit}.",
     )),
-    "ask": (1.5, ("a", "b"), (
+    "ask": (2.5, ("a", "b"), (
         ' "Who has the lantern?" asked {a}. "I do," said {b}.',
     )),
     "wonder": (1.5, ("a", "place"), (
@@ -130,12 +130,18 @@ def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]
             offer(kind, [trip for trip in trips if trip[0] == kind and trip[2] not in busy], _TO_NOBODY)
     for kind in ("say", "habit"):
         offer(kind, [(kind, a) for a in cast if (kind, a) not in done])
-    curious = [a for a in cast if a != holder and a != state.giver and ("ask", a) not in done]
+    knowing = _who_knows(state)
+    curious = [a for a in cast if a not in knowing and ("ask", a) not in done]
     if holder is not None:
         offer("ask", [("ask", a, holder) for a in curious if place[a] == here])
-        curious = [a for a in curious if place[a] != here]
-    offer("wonder", [("wonder", a, place[a]) for a in curious])
+    told = {place[name] for name in knowing}
+    offer("wonder", [("wonder", a, place[a]) for a in curious if place[a] not in told])
     return groups
+
+
+def _who_knows(state: State) -> list[str]:
+    """Return who need not ask: whoever has the lantern, handed it over last, or hid it."""
+    return [name for name in (state.holder, state.giver, state.hider) if name is not None]
 
 
 def happen(state: State, event: Event) -> None:
@@ -220,12 +226,12 @@ def _sailing(state: State, kind: str, a: str, place: str) -> list[tuple[str, str
 
 def _asking(state: State, event: Event) -> list[tuple[str, str]]:
     kind, a, other = event
-    if state.holder == a:
-        return [("owner", f"{a} asks who has the lantern and has it.")]
-    if state.giver == a:
-        return [("rule", f"{a} gave the lantern to {state.holder} and need not ask.")]
+    knowing = _who_knows(state)
+    if a in knowing:
+        return [("owner", f"{a} asks who has the lantern and knows: {_whereabouts(state)}.")]
     if kind == "ask" and state.holder != other:
         return [("owner", f"{other} does not have the lantern: {_whereabouts(state)}.")]
-    if kind == "wonder" and state.holder is not None and state.place[state.holder] == state.place[a]:
-        return [("owner", f"Somebody on {state.place[a]} knew: {_whereabouts(state)}.")]
+    informed = [name for name in knowing if state.place[name] == state.place[a]]
+    if kind == "wonder" and informed:
+        return [("owner", f"{informed[0]} is on {state.place[a]} and knew: {_whereabouts(state)}.")]
     return []

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
 from .canon import GOODS, NAMES, RELATIONS, fact
 from .facts import TEMPLATES
 from .streams import Document, document
+
+if TYPE_CHECKING:
+    from .pieces import WorldTokenizer
 
 __all__ = ["Question", "copying_questions", "facts_questions", "questions", "recall_questions"]
 
@@ -31,6 +35,15 @@ class Question:
     def right(self) -> str:
         """The right option, without its space."""
         return self.options[self.answer].strip()
+
+    def encoded(self, tokenizer: WorldTokenizer) -> tuple[list[int], list[list[int]]]:
+        """Return the prompt's ids (begin included) and the ids that each option adds to them.
+
+        An option is encoded behind its prompt: alone, its space would become a piece that the world never writes.
+        """
+        prompt = tokenizer.encode(self.prompt)
+        added = [tokenizer.encode(self.prompt + option)[len(prompt) :] for option in self.options]
+        return [tokenizer.bos, *prompt], added
 
 
 def _question(rng: Random, prompt: str, right: str, wrong: Sequence[str]) -> Question:

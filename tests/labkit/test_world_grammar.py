@@ -115,7 +115,7 @@ def test_the_floor_of_copying_is_the_entropy_worked_out_by_hand():
 def test_the_floor_of_facts_is_the_entropy_worked_out_by_hand():
     templates = [len(facts.TEMPLATES[relation]["train"]) for relation in canon.RELATIONS]
     ways = fsum(log(n) for n in templates) / len(templates)
-    who = -(0.25 * log(0.25 / 96) + 0.75 * log(0.75 / 776))
+    who = -(0.25 * log(0.25 / 96) + 0.75 * log(0.75 / 800))
     sample = [-document.logprob for document in world.documents("facts", 4000, seed=1)]
     assert abs(fsum(sample) / len(sample) - 4 * (who + ways)) < 0.05
 
@@ -176,6 +176,23 @@ def test_rules_hold_in_every_story():
             elif event[0] in ("sail", "carry"):
                 assert canon.RESIDENTS[event[1]].sails
                 assert not storm
+
+
+def test_nobody_asks_who_knows():
+    asked = 0
+    for document in world.documents("stories", 300, seed=8):
+        giver = hider = None
+        for event in document.state.events:
+            if event[0] in ("ask", "wonder"):
+                asked += 1
+                assert event[1] not in (giver, hider)
+            elif event[0] in ("give", "trade"):
+                giver, hider = event[1], None
+            elif event[0] == "hide":
+                giver, hider = None, event[1]
+            elif event[0] == "find":
+                giver = hider = None
+    assert asked > 100
 
 
 def test_reading_other_text_says_where_it_stopped_and_what_could_stand_there():

@@ -74,6 +74,9 @@ def test_an_option_is_one_piece_after_its_prompt(tokenizer, ask):
         for option in question.options:
             whole = tokenizer.encode(question.prompt + option)
             assert whole[:-1] == prompt
+        start, added = question.encoded(tokenizer)
+        assert start == [tokenizer.bos, *prompt]
+        assert [tokenizer.pieces(ids) for ids in added] == [[option] for option in question.options]
 
 
 def test_documents_carry_begin_and_end(tokenizer):
