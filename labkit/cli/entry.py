@@ -28,7 +28,7 @@ PROBLEM, INTERRUPTED = 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `labkit ARGUMENTS`; return 0 when done, 1 when something was found wanting, 2 for a problem, 130 when stopped."""
+    """Run `labkit ARGUMENTS`; return 0 when done, 1 when something is wanting, 2 for a problem, 130 when stopped."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:

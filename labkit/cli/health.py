@@ -131,13 +131,20 @@ def _memory(problems: list[dict[str, str]]) -> dict[str, int | None]:
 
 
 def _models(problems: list[dict[str, str]]) -> list[str]:
+    again = "restore the file (git checkout), or install labkit again"
     try:
         from labkit.zoo import models
 
-        return [model["name"] for model in models()]
+        found = models()
     except (LabkitError, ImportError) as error:
-        _add(problems, f"The shipped models cannot be read: {_first(error)}", "clone the repository or install again")
+        _add(problems, f"The shipped models cannot be read: {_first(error)}", again)
         return []
+    if not found:
+        _add(problems, f"No models are shipped in {data_dir()}.", "clone the repository or install again")
+    for model in found:
+        if not model["ok"]:
+            _add(problems, f"{model['name']} is not whole: {model['problem'].splitlines()[0]}", again)
+    return [model["name"] for model in found if model["ok"]]
 
 
 def _lessons(problems: list[dict[str, str]]) -> list[str]:

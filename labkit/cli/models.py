@@ -1,6 +1,6 @@
-"""List the models that can be loaded without a network.
+"""List the models that come with the course, and whether their files are whole.
 
-Any other name is taken for a model of the hub or a folder in the hub's layout.
+Any other name that `labkit.load` is given is taken for a model of the hub, or a folder in the hub's layout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ def run(options: argparse.Namespace) -> int:
     found = models()
     if options.json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
-        return 0
-    for model in found:
-        print(model)
-    return 0
+    elif not found:
+        print("No models are shipped here.")
+    else:
+        for model in found:
+            mark = "✓" if model["ok"] else "✗"
+            size = f"{model['params'] / 1e6:.2f}M parameters, {model['bytes'] / 2**20:.1f} MiB"
+            print(f"{mark} {model['name']}  {size}  {model['card'].get('about', '')}".rstrip())
+            if model["problem"]:
+                print("  " + model["problem"].replace("\n", "\n  "))
+    return int(any(not model["ok"] for model in found))

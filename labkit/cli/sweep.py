@@ -1,19 +1,67 @@
-"""Make many cuts in one model, measure each, and save the result for lessons to replay without torch."""
+"""Make many cuts in one model, measure each, and keep the result for lessons to replay without torch.
+
+What can be swept: `sublayers` (leave out each attention and each MLP), `blocks` (leave out each block), and `cut-panel`
+(the stored answers of the panel of lesson 00). A sweep that was stopped goes on where it was.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
+from typing import Any
+
+from labkit.base.errors import BadInput, unknown
 
 __all__ = ["add_arguments", "run"]
 
+_KINDS = ("sublayers", "blocks", "cut-panel")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", nargs="?", default="lab/tiny", help="any name that labkit.load knows")
-    parser.add_argument("--out", type=Path, help="where to save the result")
+    parser.add_argument("what", nargs="?", default="sublayers", metavar="WHAT", help="sublayers, blocks or cut-panel")
+    parser.add_argument("--model", default="lab/tiny", help="any name that labkit.load knows (default: lab/tiny)")
+    parser.add_argument("--measure", default="loss", help="loss or kl (default: loss)")
+    parser.add_argument("--documents", type=int, default=64, metavar="N", help="held-out documents (default: 64)")
+    parser.add_argument("--part", default="stories", help="the part of the world they come from (default: stories)")
+    parser.add_argument("--seed", type=int, default=0, help="which documents")
+    parser.add_argument("--plain", action="store_true", help="run every plan from the first block, as a check")
+    parser.add_argument("--out", type=Path, help="where to keep it (default: runs/sweeps/MODEL-WHAT.json)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def run(options: argparse.Namespace) -> int:
-    from labkit.sweeps import sweep  # noqa: F401
+    if options.what not in _KINDS:
+        raise unknown("sweep", options.what, _KINDS)
+    if options.documents < 1:
+        raise BadInput(f"{options.documents} documents were asked for.", expected="at least one")
+    if options.what == "cut-panel":
+        return _cut_panel(options)
+    import labkit
+    from labkit import sweeps, world
 
+    handle = labkit.load(options.model)
+    plans = sweeps.every_sublayer(handle) if options.what == "sublayers" else sweeps.every_block(handle)
+    texts = [one.text for one in world.documents(options.part, options.documents, seed=options.seed, split="test")]
+    out = options.out or Path("runs") / "sweeps" / f"{options.model.replace('/', '-')}-{options.what}.json"
+    engine = "plain" if options.plain else "prefix"
+    result = sweeps.sweep(handle, plans, texts, options.measure, path=out, progress=_say, engine=engine)
+    print(json.dumps(result.as_dict(), ensure_ascii=False) if options.json else result.table())
+    print(f"kept in {out}", file=sys.stderr)
     return 0
+
+
+def _cut_panel(options: argparse.Namespace) -> int:
+    from labkit.panels.cut import store
+
+    kept = store(options.model, options.out)
+    if options.json:
+        print(json.dumps(kept.sweep.as_dict(), ensure_ascii=False))
+    else:
+        print(f"{len(kept.sweep)} cuts on {len(kept.days)} days kept for the panel of lesson 00")
+    return 0
+
+
+def _say(step: Any) -> None:
+    print(f"{step.done}/{step.total}  {step.label}  {step.change:+.4f}", file=sys.stderr, flush=True)

@@ -6,22 +6,42 @@ A run that was killed goes on where it stopped; on the CPU with the same number 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="a recipe, such as tiny")
-    parser.add_argument("--size", choices=("cpu", "gpu"), default="cpu", help="which of the recipe's two sizes")
+    parser.add_argument("name", nargs="?", help="a recipe, such as lab/tiny, or a recipe's file")
+    parser.add_argument("--size", default="cpu", help="cpu (minutes to an hour) or gpu (minutes on one) (default: cpu)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME-SIZE-sSEED)")
-    parser.add_argument("--no-resume", dest="resume", action="store_false", help="begin afresh")
+    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME-SIZE-SEED)")
+    parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on with a run found in the folder (the default), or refuse a folder in use",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    from labkit.training import train
+    from labkit.training import recipes, train
 
-    out = options.out or Path("runs") / f"{options.name.replace('/', '-')}-{options.size}-s{options.seed}"
-    train(options.name, size=options.size, seed=options.seed, out=out, resume=options.resume)
-    return 0
+    if options.name is None:
+        print("\n".join(sorted(recipes())))
+        return 0
+    done = train(options.name, options.size, options.seed, options.out, options.resume, say=_say)
+    print(f"{done.status} at step {done.step}, {done.tokens:,} tokens in {done.seconds / 60:.1f} min: {done.folder}")
+    return int(done.status != "finished")
+
+
+def _say(entry: dict[str, Any]) -> None:
+    if entry["event"] == "step":
+        words = (
+            f"step {entry['step']}  loss {entry['loss']:.4f}  lr {entry['lr']:.2e}  {entry['tokens_per_s']} tokens/s"
+        )
+        print(words, flush=True)
+    else:
+        print(json.dumps({key: value for key, value in entry.items() if key != "recipe"}), flush=True)
