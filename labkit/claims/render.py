@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from labkit.base.numbers import known, number
+
 from .assessment import Assessment, Ledger, assess, ledger
 from .entry import Claim
 
@@ -50,8 +52,8 @@ def ours_in_words(assessment: Assessment) -> str:
         return "–"
     units = f"{assessment.n} {assessment.over if assessment.n != 1 else assessment.over.rstrip('s')}"
     if assessment.claim.exact:
-        return f"worst {_short(assessment.value)}, {units}"
-    return f"{_short(assessment.value)} [{_short(assessment.low)}, {_short(assessment.high)}], {units}"
+        return f"worst {number(assessment.value)}, {units}"
+    return f"{number(assessment.value)} [{number(assessment.low)}, {number(assessment.high)}], {units}"
 
 
 def verdict_in_words(assessment: Assessment) -> str:
@@ -113,8 +115,8 @@ def _paragraph(assessment: Assessment) -> str:
 
 def _test_in_words(claim: Claim) -> str:
     if claim.exact:
-        return f"exact value {_short(claim.null)}, tolerance {_short(claim.delta)}"
-    return f"null {_short(claim.null)}, margin ±{_short(claim.delta)}"
+        return f"exact value {known(claim.null)}, tolerance {known(claim.delta)}"
+    return f"null {known(claim.null)}, margin ±{known(claim.delta)}"
 
 
 def _row(assessment: Assessment) -> str:
@@ -123,12 +125,8 @@ def _row(assessment: Assessment) -> str:
         f"{claim.sentence} ({claim.scale})",
         paper_in_words(claim),
         ours_in_words(assessment),
-        _short(claim.null),
-        _short(claim.delta),
+        known(claim.null),
+        known(claim.delta),
         f"{SYMBOLS[assessment.verdict]} {verdict_in_words(assessment)}",
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _short(number: float | None) -> str:
-    return "–" if number is None else f"{number:.3g}".replace("-", "−")

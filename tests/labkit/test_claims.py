@@ -7,6 +7,7 @@ import pytest
 
 from labkit import claims
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable, OutOfOrder, UnknownName
+from labkit.base.numbers import number
 from labkit.claims.entry import read_claims, registration
 from labkit.claims.records import pilot_seeds, read_record, record_path
 
@@ -394,7 +395,7 @@ def test_what_is_rendered_comes_from_the_records(folder):
     text = claims.render_terminal(claims.ledger(folder))
     table = claims.render_markdown("77", folder)
     for shown in (text, table):
-        assert f"{outcome.value:.3g} [{outcome.low:.3g}, {outcome.high:.3g}], 32 documents" in shown
+        assert f"{number(outcome.value)} [{number(outcome.low)}, {number(outcome.high)}], 32 documents" in shown
         assert "reproduced" in shown
         assert "arXiv 0000.00000, Table 1" in shown
     lines = table.splitlines()

@@ -1,0 +1,27 @@
+"""Figures: matplotlib without pyplot, readable without colour, each with a sentence that stands in for it.
+
+`draw(result)` makes the picture of a result, `describe(result)` says it in words, `show(result)` does both in a
+notebook. `Comparison`, `NextWords`, `StreamMap` and `Islands` are pictures you fill yourself. Nothing here needs torch.
+"""
+
+from .comparison import Comparison
+from .drawing import Drawing, describe, draw, drawing_of
+from .islands import Islands
+from .output import png, show
+from .stream import StreamMap
+from .style import new_figure
+from .words import NextWords
+
+__all__ = [
+    "Comparison",
+    "Drawing",
+    "Islands",
+    "NextWords",
+    "StreamMap",
+    "describe",
+    "draw",
+    "drawing_of",
+    "new_figure",
+    "png",
+    "show",
+]
