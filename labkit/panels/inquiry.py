@@ -44,10 +44,12 @@ class Inquiry:
         self.shown: Shown | None = None
         self.notice = ""  # why the picture is not that of the controls, or ""
         self.problem: BaseException | None = None  # the error behind the notice, for whoever mends panels
+        self.note = ""  # said once after Restore: that the model is as it was
         self.job: Job | None = None
         self.asks_model = False  # True: stored answers no longer count
         self.closed = False
         self._tickets, self._latest = itertools.count(1), 0
+        self._met: str | None = None  # the model's fingerprint when this panel first held it
         self._mutex = threading.RLock()  # guards what is shown; never held while waiting for a model
 
     def ask(self, state: Any, patience: float) -> None:
@@ -159,9 +161,24 @@ class Inquiry:
                 do="ask again when the cell has finished",
             )
         try:
+            self._met = self._met or _fingerprint(model)
             yield
         finally:
             lock.release()
+
+    def prove(self) -> None:
+        """Say whether the model is, bit for bit, what it was when this panel first held it."""
+        if self._met is None:
+            self.note = "These are stored numbers: no model was touched."
+            self.panel.redraw()
+            return
+        with self.held(PATIENCE):
+            now = _fingerprint(self.panel.model)
+        if now == self._met:
+            self.note = f"Everything is back, bit for bit (fingerprint {now[:8]})."
+            self.panel.redraw()
+        else:
+            self.say("The model is not as this panel first met it: labkit.audit(model) tells what else is at work.")
 
     def _show(self, ticket: int, shown: Shown) -> None:
         picture = self.panel.picture_for_page(shown)  # may fail: before anything changes
@@ -169,12 +186,18 @@ class Inquiry:
             if not self.is_latest(ticket):
                 return
             self.shown, self.wanted = shown, shown.state
-            self.notice, self.problem, self.job = "", None, None
+            self.notice, self.note, self.problem, self.job = "", "", None, None
             self.panel.redraw(picture)
 
     def _say_if_latest(self, ticket: int, words: str) -> None:
         if self.is_latest(ticket):
             self.say(words)
+
+
+def _fingerprint(model: Any) -> str:
+    from labkit.anatomy import fingerprint
+
+    return fingerprint(model)
 
 
 def in_words(problem: BaseException | None) -> str:

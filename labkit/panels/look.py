@@ -58,10 +58,11 @@ def prediction(said: str, shut: bool) -> str:
     return f'<div class="labkit-prediction">You said: {escape(said)}</div>' if said else ""
 
 
-def status(sentence: str, replayed: bool) -> str:
+def status(sentence: str, replayed: bool, note: str = "") -> str:
     """Return the sentence of the picture, in a region that a screen reader announces when it changes."""
-    source = ' <span class="labkit-source">(Stored answer; Recompute asks the model.)</span>' if replayed else ""
-    return f'<div class="labkit-status" role="status" aria-live="polite">{escape(sentence)}{source}</div>'
+    said = [note] * bool(note) + ["(Stored answer; Recompute asks the model.)"] * replayed
+    soft = "".join(f' <span class="labkit-source">{escape(words)}</span>' for words in said)
+    return f'<div class="labkit-status" role="status" aria-live="polite">{escape(sentence)}{soft}</div>'
 
 
 def alert(notice: str) -> str:

@@ -42,7 +42,7 @@ class Page:
 
     def _make_buttons(self) -> None:
         self.skip = _button("Skip the prediction", "open the panel without predicting", self.panel.open)
-        self.restore = _button("Restore", "nothing cut", self._restored)
+        self.restore = _button("Restore", "nothing cut", self._guarded(self.panel.restore))
         self.run = _button("Run", "ask the model", self._guarded(self.panel.begin))
         self.cancel = _button("Cancel", "stop; the picture stays", self.panel.cancel)
         self.recompute = _button("Recompute", "ask the model instead of the file", self._guarded(self.panel.recompute))
@@ -68,17 +68,23 @@ class Page:
         if inquiry.shown is None and not inquiry.notice:
             inquiry.ask_patiently(inquiry.wanted)
         else:
-            self.refresh(self.render(inquiry.shown) if inquiry.shown is not None else None)
+            self._show_again()
         parts = (self.head, self.said, controls, self.picture, self.words, self.notice, self.buttons, self.drawer)
         self.box.children = parts
 
+    def _show_again(self) -> None:
+        """Draw what was shown before there was a page."""
+        inquiry = self.panel.inquiry
+        try:
+            self.refresh(None if inquiry.shown is None else self.render(inquiry.shown))
+        except Exception as problem:
+            inquiry.say_problem(problem)
+
     def render(self, shown: Shown) -> bytes:
         """Return the picture of an answer as PNG bytes."""
-        from matplotlib.figure import Figure
+        from labkit.figures import new_figure, png
 
-        from labkit.figures import png
-
-        figure = Figure(figsize=self.panel.size)
+        figure = new_figure(self.panel.size)
         self.panel.draw(shown.data, figure)
         return png(figure)
 
@@ -94,7 +100,7 @@ class Page:
         self.picture.layout.display = None if self.picture.value else "none"
         self.recompute.layout.display = None if shown is not None and shown.replayed else "none"
         if shown is not None:
-            self.words.value = look.status(shown.sentence, shown.replayed)
+            self.words.value = look.status(shown.sentence, shown.replayed, inquiry.note)
             table = panel.table(shown.data).html() if self.table.value else ""
             self.drawer.value = look.drawer(table, panel.code(shown.state) if self.code.value else "")
 
@@ -112,11 +118,6 @@ class Page:
     def _moved(self, name: str, value: Any) -> None:
         if not getattr(self._silence, "on", False):
             self.panel.moved({**{other: field.value for other, field in self.fields.items()}, name: value})
-
-    def _restored(self) -> None:
-        state = self.panel.restored(self.panel.inquiry.wanted)
-        self.follow(state)
-        self.panel.moved(asdict(state))
 
     def _guarded(self, call: Any) -> Any:
         """Return `call` for a button: what goes wrong is said in the panel and not thrown at the notebook."""

@@ -110,8 +110,9 @@ class Panel:
             self._page.follow(self.inquiry.wanted)
 
     def restore(self) -> None:
-        """Go back to where nothing is cut."""
+        """Go back to where nothing is cut, and say whether the model is bit for bit what it was."""
         self.set(**asdict(self.restored(self.inquiry.wanted)))
+        self.inquiry.prove()
 
     def open(self) -> None:
         """Go on without a prediction."""

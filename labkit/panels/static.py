@@ -22,15 +22,13 @@ def is_static() -> bool:
 
 def show_static(panel: Panel) -> None:
     """Display the small multiples of a panel, with one sentence each; the prediction gate is left aside."""
-    from matplotlib.figure import Figure
-
-    from labkit.figures import show
+    from labkit.figures import new_figure, show
 
     answers = [panel.inquiry.find(state) for state in panel.presets()]
     columns = 1 if len(answers) == 1 else 2
     rows = -(-len(answers) // columns)
     width, height = panel.size
-    figure = Figure(figsize=(width * columns, height * rows))
+    figure = new_figure((width * columns, height * rows))
     cells = figure.subfigures(rows, columns, squeeze=False).flat
     for data, cell in zip(answers, cells):
         panel.draw(data, cell)

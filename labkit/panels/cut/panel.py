@@ -1,0 +1,102 @@
+"""The cut panel: one text, one part left out while it is read, intact beside cut. Lesson: 00, section 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from labkit.base.errors import BadInput
+from labkit.panels.controls import Choice, Control, Slider, Text
+from labkit.panels.panel import Panel
+from labkit.panels.tables import Table
+
+from .data import CutData, CutState, Day, candidates
+from .replay import Replay, some_days
+from .words import code_of, sentence_of, table_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import FigureBase
+
+__all__ = ["CutPanel"]
+
+
+class CutPanel(Panel):
+    """Leave out the attention, the MLP or both of one layer, and see what the model still knows.
+
+    `model` is a handle, or a name: then stored answers come first, and torch only when something else is asked.
+    """
+
+    question = "Which part can go and it still knows who has the lantern?"
+    State = CutState
+    size = (8.6, 3.6)
+
+    def __init__(self, model: Any = "lab/tiny", **options: Any):
+        self.replay = Replay.of(model) if isinstance(model, str) else None
+        self.days: tuple[Day, ...] = some_days() if self.replay is None else self.replay.days
+        self._model = model
+        self.depth = self._depth() if self.replay is None else self.replay.depth
+        options["start"] = options.get("start") or CutState(self.days[0].text)
+        super().__init__(self._model, **options)
+
+    def _depth(self) -> int:
+        from labkit.anatomy import anatomy_of
+
+        if isinstance(self._model, str):
+            from labkit.zoo import load
+
+            self._model = load(self._model)
+        if not hasattr(self._model, "encode"):
+            raise BadInput(
+                f"This panel reads text, and a {type(self._model).__name__} has no tokenizer.",
+                expected="the name of a model, or what labkit.load returns",
+            )
+        return anatomy_of(self._model).depth
+
+    def make_controls(self) -> Sequence[Control]:
+        ready = {day.title: day.text for day in self.days}
+        parts = {"nothing": "nothing", "attention": "attention", "MLP": "mlp", "the whole block": "block"}
+        return (
+            Text("story", label="Text", ready=ready, help="leave the box to have it read", limit=4000, rows=5),
+            Choice("part", parts, label="Cut", help="what is left out while the model reads"),
+            Slider("layer", 0, self.depth - 1, 1, label="of layer", help="0 is the layer next to the text"),
+        )
+
+    def compute(self, state: CutState) -> CutData:
+        from .reading import read_both
+
+        day = self._day(state.story)
+        return read_both(self.model, state, self._words(state.story), None if day is None else day.right)
+
+    def stored(self, state: CutState) -> CutData | None:
+        return None if self.replay is None else self.replay.find(state)
+
+    def presets(self) -> Sequence[CutState]:
+        last = self.depth - 1
+        shown = (("attention", 0), ("mlp", 0), ("attention", last), ("mlp", last))
+        return [CutState(self.start.story, part, layer) for part, layer in shown]
+
+    def restored(self, state: CutState) -> CutState:
+        return CutState(state.story, "nothing", state.layer)
+
+    def draw(self, data: CutData, figure: FigureBase) -> None:
+        from .picture import paint
+
+        paint(data, figure)
+
+    def sentence(self, data: CutData) -> str:
+        return sentence_of(data)
+
+    def table(self, data: CutData) -> Table:
+        return table_of(data)
+
+    def code(self, state: CutState) -> str:
+        name = self._model if isinstance(self._model, str) else self._model.name
+        return code_of(name, state, self._words(state.story))
+
+    def _day(self, text: str) -> Day | None:
+        return next((day for day in self.days if day.text == text), None)
+
+    def _words(self, text: str) -> tuple[str, ...]:
+        """Return the candidates for the next word; none when only the model can tell."""
+        day = self._day(text)
+        return candidates(text) if day is None else day.words

@@ -1,0 +1,83 @@
+"""What a model makes of a text, intact and cut. Shapes: L tokens, V vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from labkit import interventions, world
+from labkit.anatomy import quietly
+from labkit.base.errors import BadInput
+
+from .data import EDITS, GO_ON, CutData, CutState, Reading
+
+__all__ = ["read", "read_both"]
+
+MOST_PROBABLE = 4  # words, where the text names nobody to choose from
+
+
+def read_both(handle: Any, state: CutState, words: Sequence[str], right: str | None) -> CutData:
+    """Return the intact and the cut reading of `state.story`; without `words`, the intact model's likeliest ones."""
+    ids_L = _ids(handle, state.story)
+    if not words:
+        words = _likeliest(handle, ids_L)
+    first = [int(handle.encode(state.story + word)[len(ids_L)]) for word in words]
+    intact = read(handle, ids_L, first)
+    cut = intact
+    if state.part != "nothing":
+        with interventions.edit(handle, getattr(interventions, EDITS[state.part])(state.layer)):
+            cut = read(handle, ids_L, first)
+    unseen = tuple(world.unknown_words(state.story)) if handle.ours else ()
+    return CutData(state.part, state.layer, tuple(words), right, len(ids_L), unseen, intact, cut)
+
+
+def read(handle: Any, ids_L: Tensor, first: Sequence[int]) -> Reading:
+    """Return what the model as it now is makes of a text; `first` holds the first piece of each candidate."""
+
+    def work(module: nn.Module) -> Reading:
+        ids_BL = ids_L[None].to(next(module.parameters()).device)
+        output = module(ids_BL, use_cache=True)
+        logits_LV = output.logits[0].float()
+        loss = nn.functional.cross_entropy(logits_LV[:-1], ids_BL[0, 1:])
+        probabilities = logits_LV[-1].softmax(-1)[list(first)]
+        goes_on = handle.decode(_go_on(module, output, handle.end)).strip()
+        return Reading(tuple(probabilities.tolist()), loss.item(), goes_on)
+
+    return quietly(handle, work)
+
+
+def _go_on(module: nn.Module, output: Any, end: int | None) -> list[int]:
+    """Return the likeliest next tokens one by one, going on from a text that was read with a cache."""
+    said: list[int] = []
+    while len(said) < GO_ON:
+        fresh_BL = output.logits[:, -1:].argmax(-1)
+        if int(fresh_BL) == end:
+            break
+        said.append(int(fresh_BL))
+        if len(said) < GO_ON:
+            output = module(fresh_BL, past_key_values=output.past_key_values, use_cache=True)
+    return said
+
+
+def _ids(handle: Any, text: str) -> Tensor:
+    ids_L = handle.encode(text)
+    config = handle.model.config
+    context = getattr(config, "context", None) or getattr(config, "max_position_embeddings", None)
+    if context is not None and len(ids_L) + GO_ON > context:
+        raise BadInput(
+            f"The text has {len(ids_L)} tokens.",
+            expected=f"at most {context - GO_ON}, so that the model can read it and go on",
+            do="shorten it",
+        )
+    if len(ids_L) < 2:
+        raise BadInput("The text is a single token.", expected="at least two", do="write a sentence")
+    return ids_L
+
+
+def _likeliest(handle: Any, ids_L: Tensor) -> list[str]:
+    def work(module: nn.Module) -> Tensor:
+        return module(ids_L[None].to(next(module.parameters()).device)).logits[0, -1].topk(MOST_PROBABLE).indices
+
+    return handle.pieces(quietly(handle, work))
