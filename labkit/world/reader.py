@@ -1,7 +1,7 @@
 """What is wrong with a text: each sentence is recognised, replayed and held against the rules.
 
 A text that `parse` accepts has no problems. In any other, each sentence is matched against everything a story can say,
-what it claims is compared with the day so far, and the day goes on as told, so that one slip is reported once.
+what it claims is compared with the day so far, and the day goes on as told: later sentences are judged by the slip.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from itertools import islice
 import pytest
 
 from labkit import world
+from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, UnknownName
-from labkit.world import canon, facts, lists
+from labkit.world import canon, facts, lists, samples
 from labkit.world.vocabulary import known_words
 
 # Of the first 40 documents of each stream. A change here changes what every checkpoint was trained on: raise
@@ -120,6 +121,16 @@ def test_the_known_words_are_those_that_are_written():
     used = {word.lower() for word in re.findall(r"\w+", written)}
     assert used <= known_words()
     assert len(known_words() - used) < 0.02 * len(known_words())
+
+
+def test_the_page_of_samples_is_what_its_command_writes_and_is_sound():
+    told = (data_dir() / "world" / "samples.md").read_text(encoding="utf-8")
+    assert told == samples.page()
+    days = re.findall(r"\*\*\d+\.\*\* (.+)", told)
+    assert len(days) == 10 and not any(world.check(day) for day in days)
+    verdicts = told.split("## Three ways")[1]
+    for words in ("Odile has it.", "in a storm.", "submarine."):
+        assert words in verdicts
 
 
 ASKERS = [world.questions, world.facts_questions, world.recall_questions, world.copying_questions]
