@@ -55,6 +55,7 @@ def test_left_padding_equals_llama():
         alone = model(ids()[:1, 7:]).logits
     assert (ours - theirs)[mask.bool()].abs().max() <= 1e-5
     assert (ours[:1, 7:] - alone).abs().max() <= 1e-5
+    assert torch.isfinite(ours).all()
 
 
 def test_cached_generation_equals_uncached_and_llama():
@@ -126,6 +127,16 @@ def test_generation_stops_at_the_stop_token_and_at_the_context():
     text = generate(model, ids(length=9)[:1], 100, stop=stop)
     first = 9 + (free[0, 9:] == stop).nonzero()[0].item()
     assert text.shape[1] == first + 1 and text[0, -1] == stop
+
+
+def test_a_row_that_has_stopped_repeats_its_stop():
+    model = config().build(8).eval()
+    free = generate(model, ids(length=9), 12)
+    stop = next(int(t) for t in free[0, 9:] if t not in free[1, 9:])
+    text = generate(model, ids(length=9), 12, stop=stop)
+    first = 9 + (free[0, 9:] == stop).nonzero()[0].item()
+    assert torch.equal(text[1], free[1])
+    assert torch.equal(text[0, : first + 1], free[0, : first + 1]) and (text[0, first:] == stop).all()
 
 
 def test_segments_read_as_if_alone():
