@@ -108,9 +108,9 @@ def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]
     cast, place, holder, done = state.cast, state.place, state.holder, state.done
     groups: list[tuple[float, list[Event]]] = []
 
-    def offer(kind: str, events: list[Event], share: float = 1.0) -> None:
+    def offer(kind: str, events: list[Event]) -> None:
         if events:
-            groups.append((_WEIGHT[kind] * share, events))
+            groups.append((_WEIGHT[kind], events))
 
     here = state.hidden if holder is None else place[holder]
     at_hand = [a for a in cast if place[a] == here and a != holder]
@@ -123,11 +123,7 @@ def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]
     else:
         offer("find", [("find", a, here) for a in at_hand if a != state.hider])
     if not state.storm:
-        trips = [("carry" if a == holder else "sail", a, to) for a in cast for to in _ROUTES[a][place[a]]]
-        busy = set(place.values())
-        for kind in ("carry", "sail"):
-            offer(kind, [trip for trip in trips if trip[0] == kind and trip[2] in busy])
-            offer(kind, [trip for trip in trips if trip[0] == kind and trip[2] not in busy], _TO_NOBODY)
+        groups += _voyages(state)
     for kind in ("say", "habit"):
         offer(kind, [(kind, a) for a in cast if (kind, a) not in done])
     knowing = _who_knows(state)
@@ -137,6 +133,21 @@ def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]
     told = {place[name] for name in knowing}
     offer("wonder", [("wonder", a, place[a]) for a in curious if place[a] not in told])
     return groups
+
+
+def _voyages(state: State) -> list[tuple[float, list[Event]]]:
+    """Return where the ferry may take whom: the lantern's holder first, and visits before tours to nobody."""
+    visits: dict[str, list[Event]] = {"carry": [], "sail": []}
+    tours: dict[str, list[Event]] = {"carry": [], "sail": []}
+    busy = set(state.place.values())
+    for a in state.cast:
+        kind = "carry" if a == state.holder else "sail"
+        for island in _ROUTES[a][state.place[a]]:
+            (visits if island in busy else tours)[kind].append((kind, a, island))
+    found = []
+    for kind in ("carry", "sail"):
+        found += [(_WEIGHT[kind], visits[kind]), (_WEIGHT[kind] * _TO_NOBODY, tours[kind])]
+    return [group for group in found if group[1]]
 
 
 def _who_knows(state: State) -> list[str]:
