@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
+from labkit.panels.static import is_static
+
 __all__ = ["is_static", "show_markdown", "show_widget"]
-
-
-def is_static() -> bool:
-    """Say whether pictures and text stand in for controls: the environment variable LABKIT_STATIC alone decides."""
-    return os.environ.get("LABKIT_STATIC", "") not in ("", "0")
 
 
 def show_markdown(text: str) -> None:
