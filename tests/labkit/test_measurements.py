@@ -27,6 +27,7 @@ from labkit.measurements import (
 )
 from labkit.measurements import runs as runs_module
 from labkit.measurements.measures import scores
+from labkit.zoo import Handle
 
 
 def documents_of_lengths(*lengths):
@@ -218,6 +219,11 @@ def test_a_model_without_preference_scores_chance_exactly():
     assert choice_accuracy(model, QUESTIONS[1:2]).value == 1.0
 
 
+def test_options_told_apart_only_by_rounding_are_tied():
+    asked = ChoiceMeasure(tuple(QUESTIONS[1:]))
+    assert asked.fold([-2.0, -2.00001, -3.0, -2.9], [])[0] == [0.5, 0.0]
+
+
 def test_a_choice_measure_knows_its_questions():
     assert ChoiceMeasure(tuple(QUESTIONS)).name == ChoiceMeasure(tuple(QUESTIONS)).name
     assert ChoiceMeasure(tuple(QUESTIONS)).name != ChoiceMeasure((replace(QUESTIONS[0], answer=1), *QUESTIONS[1:])).name
@@ -271,20 +277,19 @@ def test_residual_stats_can_leave_the_first_token_out():
         residual_stats(model, documents_of_lengths(3), skip=3)
 
 
-class Lettered:
-    """A handle as the zoo gives one: a model and an encoder."""
+class Letters:
+    """A tokenizer: one piece per letter."""
 
-    def __init__(self, model):
-        self.model = model
+    bos = 0
 
     def encode(self, text):
-        return torch.tensor([ord(letter) % VOCAB for letter in text])
+        return [ord(letter) % VOCAB for letter in text]
 
 
 def test_a_handle_may_be_given_text():
-    model = make("labkit")
-    ids = [[ord(letter) % VOCAB for letter in text] for text in ("lantern", "ferry")]
-    assert loss(Lettered(model), ["lantern", "ferry"]) == loss(model, ids) == loss(Lettered(model), ids)
+    handle = Handle("lab/letters", make("labkit"), Letters())
+    ids = [[0, *(ord(letter) % VOCAB for letter in text)] for text in ("lantern", "ferry")]
+    assert loss(handle, ["lantern", "ferry"]) == loss(handle.model, ids) == loss(handle, ids)
 
 
 @pytest.mark.parametrize(

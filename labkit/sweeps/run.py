@@ -1,0 +1,103 @@
+"""`sweep`: many plans, one model, one text; with progress, cancel, resume, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from threading import Event
+from typing import Any
+
+from torch import nn
+
+from labkit.anatomy import quietly
+from labkit.base.errors import BadInput, unknown
+from labkit.interventions import Plan
+from labkit.measurements.measures import KLMeasure, LossMeasure, Measure
+from labkit.measurements.runs import checked_documents
+
+from .engine import Engine
+from .keys import plan_key
+from .making import Making, Step, header_of, to_resume
+from .reach import first_touched
+from .result import Sweep
+
+__all__ = ["sweep"]
+
+MEMORY = 256 << 20  # bytes of kept streams
+MEASURES: dict[str, type] = {"loss": LossMeasure, "kl": KLMeasure}
+
+
+def sweep(
+    model: Any,
+    plans: Iterable,
+    documents: Sequence | None = None,
+    measure: str | Measure = "loss",
+    *,
+    path: str | os.PathLike | None = None,
+    resume: Sweep | None = None,
+    progress: Callable[[Step], None] | None = None,
+    cancel: Callable[[], bool] | Event | None = None,
+    engine: str = "prefix",
+    memory: int = MEMORY,
+) -> Sweep:
+    """Measure every plan on one model and one text and return the Sweep; the model is left as it was.
+
+    plans: plans, edits, or lists of edits (see `every_sublayer`, `every_block`, `weights`).
+    documents: token-id lists, or texts for a handle; a measure of its own documents (multiple choice) needs none.
+    measure: "loss", "kl", or a measure (see `labkit.measurements.measures`).
+    path: where the sweep is kept. Plans found done there are not measured again; what is done is saved on the way
+    and after a cancel, an error or a Ctrl-C. resume: the same from memory, where there is no file yet.
+    progress: called with a `Step` after each plan. cancel: an Event, or a function asked between passes.
+    engine: "plain" runs every plan from the first block. memory: bytes that kept streams may take.
+
+    Raises `BadInput` when the sweep to resume is of another model, text, measure or list of plans.
+    """
+    if engine not in ("prefix", "plain"):
+        raise unknown("engine", engine, ("prefix", "plain"))
+    asked = _asked(measure)
+    planned = _planned(plans)
+    texts = checked_documents(model, getattr(asked, "documents", ()) if documents is None else documents)
+    cancelled = cancel.is_set if isinstance(cancel, Event) else cancel or _never
+    # Resolving every address first: a misspelt one is told before anything has run.
+    first = [first_touched(model, plan) for plan in planned]
+
+    def work(module: nn.Module) -> Sweep:
+        header = header_of(model, planned, texts, asked)
+        old = to_resume(header, resume, path)
+        todo = [number for number, plan in enumerate(planned) if old is None or plan_key(plan) not in old.values]
+        if old is not None and not todo:
+            return old
+        room = Engine(model, texts, asked)
+        wanted = (first[number] for number in todo)
+        intact = room.prepare(wanted, header["fingerprint"], memory, plain=engine == "plain")
+        making = Making(header, old, room, intact, path)
+        try:
+            for number in todo:
+                scores = room.scores(planned[number], first[number], cancelled)
+                if scores is None:
+                    break
+                making.add(planned[number], scores, progress)
+        finally:
+            making.save()
+        return making.sweep()
+
+    return quietly(model, work)
+
+
+def _asked(measure: str | Measure) -> Measure:
+    if not isinstance(measure, str):
+        return measure
+    if measure not in MEASURES:
+        raise unknown("measure", measure, MEASURES)
+    return MEASURES[measure]()
+
+
+def _planned(plans: Iterable) -> list[Plan]:
+    planned = [Plan(plan) for plan in plans]
+    if not planned:
+        raise BadInput("A sweep was asked of no plans.", expected="at least one, for example every_sublayer(model)")
+    return planned
+
+
+def _never() -> bool:
+    return False
