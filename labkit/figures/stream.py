@@ -34,13 +34,13 @@ STREAM, LEFT, BOX, RIGHT = 2.3, 2.1, 3.2, 6.0  # inches from the left: the line,
 
 @dataclass(frozen=True, kw_only=True)
 class StreamMap:
-    """A model of `depth` blocks, an address to point at, and what is cut out of it.
+    """A model of `depth` blocks, the chosen address to point at, and what is cut out of it.
 
     cut: sites such as "layers.2.mlp", "layers.0.attn", or "layers.1" for both. note: what to say at the address.
     """
 
     depth: int
-    address: str | None = None
+    chosen: str | None = None
     cut: tuple[str, ...] = ()
     title: str | None = None
     note: str = ""
@@ -48,7 +48,7 @@ class StreamMap:
     def __post_init__(self) -> None:
         if self.depth < 1:
             raise BadInput(f"A model of {self.depth} blocks has no stream to draw.", expected="at least one block")
-        for place in (*self.cut, *((self.address,) if self.address else ())):
+        for place in (*self.cut, *((self.chosen,) if self.chosen else ())):
             layer, _, _ = _split(place)
             if layer is not None and layer >= self.depth:
                 raise BadInput(f"{place} is beyond the last block.", expected=f"layers.0 to layers.{self.depth - 1}")
@@ -100,8 +100,8 @@ def describe(picture: StreamMap) -> str:
         f"The residual stream of a model with {picture.depth} blocks, drawn upwards from the words read to the next "
         "word. In each block first the attention, then the MLP reads from the stream and adds to it."
     ]
-    if picture.address:
-        said.append(f"Marked: {picture.address}, {_where(picture.address)}.")
+    if picture.chosen:
+        said.append(f"Marked: {picture.chosen}, {_where(picture.chosen)}.")
     if picture.cut:
         said.append(f"Cut: {', '.join(picture.cut)}; there the stream passes on unchanged.")
     return " ".join(said)
@@ -112,7 +112,7 @@ class _Pen:
 
     def __init__(self, ax: Axes, picture: StreamMap, scale: float):
         self.ax, self.picture, self.scale = ax, picture, min(1.0, scale)
-        self.layer, self.part, self.piece = _split(picture.address) if picture.address else (None, None, None)
+        self.layer, self.part, self.piece = _split(picture.chosen) if picture.chosen else (None, None, None)
 
     def text(self, x: float, y: float, text: str, size: float = 10.5, **options) -> None:
         options = {"color": INK, "va": "center", "zorder": 8, **options}
@@ -184,7 +184,7 @@ class _Pen:
             x = RIGHT + 0.1
         self.ax.plot([x, RIGHT + 0.2], [y, y], color=INK, linewidth=1, zorder=3)
         raised = 0.09 if self.picture.note else 0.0
-        self.text(RIGHT + 0.26, y + raised, self.picture.address, 10, family="monospace", weight="bold")
+        self.text(RIGHT + 0.26, y + raised, self.picture.chosen, 10, family="monospace", weight="bold")
         self.text(RIGHT + 0.26, y - 0.11, self.picture.note, 10, color=SOFT)
 
     def box(
@@ -225,7 +225,7 @@ def _split(place: str) -> tuple[int | None, str, str | None]:
 
 def _runs(picture: StreamMap) -> Iterator[range]:
     """Yield the layers from below: alone when drawn, together when left out."""
-    spoken = {_split(place)[0] for place in (*picture.cut, picture.address or "embed")}
+    spoken = {_split(place)[0] for place in (*picture.cut, picture.chosen or "embed")}
     whole = picture.depth <= MOST_LAYERS
     shown = {layer for layer in range(picture.depth) if whole or layer in spoken or layer in (0, picture.depth - 1)}
     layer = 0
@@ -243,7 +243,7 @@ def _size(picture: StreamMap) -> tuple[float, float]:
 
 
 def _title(picture: StreamMap) -> str:
-    return f"Where {picture.address} is" if picture.address else "The residual stream, and what reads and writes it"
+    return f"Where {picture.chosen} is" if picture.chosen else "The residual stream, and what reads and writes it"
 
 
 def _colour(kind: str) -> str:

@@ -152,10 +152,10 @@ SAMPLES = {
     "share": lambda: proportion([1] * 91 + [0] * 9, name="choice accuracy", null=0.25),
     "residuals": lambda: residuals(12),
     "residuals of 40 layers": lambda: residuals(40),
-    "stream": lambda: figures.StreamMap(depth=4, address="layers.2.mlp.down[12, 7]", note="one number of 49,152"),
-    "stream, cut": lambda: figures.StreamMap(depth=12, address="layers.5", cut=("layers.7", "layers.2.attn")),
-    "stream, norm": lambda: figures.StreamMap(depth=30, address="layers.9.attn_norm[4]", note="one gain"),
-    "stream, end": lambda: figures.StreamMap(depth=2, address="head"),
+    "stream": lambda: figures.StreamMap(depth=4, chosen="layers.2.mlp.down[12, 7]", note="one number of 49,152"),
+    "stream, cut": lambda: figures.StreamMap(depth=12, chosen="layers.5", cut=("layers.7", "layers.2.attn")),
+    "stream, norm": lambda: figures.StreamMap(depth=30, chosen="layers.9.attn_norm[4]", note="one gain"),
+    "stream, end": lambda: figures.StreamMap(depth=2, chosen="head"),
     "islands": figures.Islands,
     "islands, lit": lambda: figures.Islands(holder="Odile", island="Hollow"),
 }
@@ -435,9 +435,9 @@ def test_a_claim_is_drawn_where_its_numbers_are():
 
 def test_places_that_no_stream_has_are_named():
     with pytest.raises(UnknownName, match="down"):
-        figures.StreamMap(depth=4, address="layers.2.mlp.dwon")
+        figures.StreamMap(depth=4, chosen="layers.2.mlp.dwon")
     with pytest.raises(BadInput, match="last block"):
-        figures.StreamMap(depth=4, address="layers.4.mlp.down")
+        figures.StreamMap(depth=4, chosen="layers.4.mlp.down")
     with pytest.raises(BadInput, match="cut"):
         figures.StreamMap(depth=4, cut=("embed",))
     with pytest.raises(BadInput):
@@ -452,7 +452,7 @@ def test_what_is_cut_is_said_in_the_picture(cut, boxes):
 
 
 def test_deep_models_leave_out_what_nobody_speaks_of():
-    texts = [t.get_text() for t in visible_texts(figures.draw(figures.StreamMap(depth=30, address="layers.9.attn.q")))]
+    texts = [t.get_text() for t in visible_texts(figures.draw(figures.StreamMap(depth=30, chosen="layers.9.attn.q")))]
     assert {"layers.0", "layers.9", "layers.29"} <= set(texts)
     assert "layers.5" not in texts
     assert any("blocks 10 to 28" in text for text in texts)
