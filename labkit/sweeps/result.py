@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit.base.errors import BrokenFile, unknown
+from labkit.base.errors import BrokenFile, UnknownName, unknown
 from labkit.base.files import write_atomically
 from labkit.base.toml import check_keys
 from labkit.measurements.estimate import Estimate, bootstrap_interval, mean_over, proportion
@@ -28,7 +28,6 @@ from .keys import plan_key, plan_label
 __all__ = ["Point", "Sweep", "rounded"]
 
 FORMAT = "labkit sweep 1"
-_UNFINISHED = "run the sweep again with the same path: it goes on where it stopped"
 DECIMALS = 6
 
 
@@ -110,7 +109,11 @@ class Sweep:
             return found
         label = plan if key is None else plan_label(plan)
         if label in self.missing:
-            raise unknown("point of this sweep yet", label, [point.label for point in self.points], do=_UNFINISHED)
+            raise UnknownName(
+                f"{label!r} was not measured: the sweep stopped after {len(self.values)} plans.",
+                expected=f"one of the {len(self.points)} plans that were",
+                do="run the sweep again with the same path: it goes on where it stopped",
+            )
         raise unknown("point of this sweep", label, self.labels)
 
     @cached_property

@@ -64,7 +64,8 @@ def sweep(
     def work(module: nn.Module) -> Sweep:
         header = header_of(model, planned, texts, asked)
         old = to_resume(header, resume, path)
-        todo = [number for number, plan in enumerate(planned) if old is None or plan_key(plan) not in old.values]
+        done = {} if old is None else old.values
+        todo = [number for key, number in _once(planned).items() if key not in done]
         if old is not None and not todo:
             return old
         room = Engine(model, texts, asked)
@@ -97,6 +98,14 @@ def _planned(plans: Iterable) -> list[Plan]:
     if not planned:
         raise BadInput("A sweep was asked of no plans.", expected="at least one, for example every_sublayer(model)")
     return planned
+
+
+def _once(plans: list[Plan]) -> dict[str, int]:
+    """Return the place of each plan by its key, the first where plans are equal."""
+    places: dict[str, int] = {}
+    for place, plan in enumerate(plans):
+        places.setdefault(plan_key(plan), place)
+    return places
 
 
 def _never() -> bool:
