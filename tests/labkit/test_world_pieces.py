@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labkit import world
@@ -20,6 +20,9 @@ def tokenizer():
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text() | st.text(alphabet=" \n\"'.,:;?!aAtThelantr19é‹›▁Ġ<>"))
+@example(text="Bo  lives on Lull.")
+@example(text=" Bo lives on Lull. ")
+@example(text="  ")
 def test_any_text_survives(text):
     tokenizer = world.tokenizer()
     ids = tokenizer.encode(text)
