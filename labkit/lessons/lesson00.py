@@ -189,7 +189,7 @@ def _control_answer(shape: tuple[int, int], chosen: tuple[int, int], seed: int) 
 
 
 def _control_same_row(shape: tuple[int, int], chosen: tuple[int, int], seed: int) -> tuple[int, int]:
-    return chosen[0], (chosen[1] + 1 + seed) % shape[1]
+    return chosen[0], (chosen[1] + 1 + seed % (shape[1] - 1)) % shape[1]
 
 
 def _control_unseeded(shape: tuple[int, int], chosen: tuple[int, int], seed: int) -> tuple[int, int]:
