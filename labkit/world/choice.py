@@ -21,7 +21,7 @@ QUESTIONS = {
     "boat": "What colour is the boat of {name}:",
     "supper": "What is the supper of {name}:",
 }
-OR, ANSWER = " or ", " Answer: "
+OR, ANSWER, HOLDS = " or ", " Answer: ", " The lantern is with "
 STARTS = {"story": ("A short day.",), "fact": ("A question.",)}
 _OPTIONS = 4
 _SUBJECTS = {split: register_of(split) for split in ("train", "valid", "test")}
@@ -43,7 +43,7 @@ def tell(pen: Pen, split: str = "train") -> State | None:
         return _fact(pen, split)
     pen.say(" ")
     state = day(pen, ACTS[:1], _closing, hiding=False)
-    pen.say(f"{ANSWER}{state.holder}.")
+    pen.say(f"{HOLDS}{state.holder}.")
     return state
 
 

@@ -20,12 +20,12 @@ Event = tuple[str, ...]
 TEMPLATES: dict[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
     "give": (5.0, ("a", "b"), (
         " {a} gave the lantern to {b}.",
-        " {a} handed {b} the lantern.",
-        " {a} lent {b} the lantern, until further notice.",
+        " {a} handed the lantern to {b}.",
+        " {a} lent the lantern to {b}, until further notice.",
     )),
     "trade": (3.0, ("a", "b"), (
         " {a} traded the lantern to {b} for {ware}.",
-        " {b} offered {ware}, and {a} let the lantern go.",
+        " For {ware}, {a} passed the lantern to {b}.",
     )),
     "hide": (2.0, ("a", "place"), (
         " {a} hid the lantern {spot}.",

@@ -67,7 +67,7 @@ def _forms() -> list[tuple[str, Any, re.Pattern[str]]]:
     found += [("question", "story", text) for text in ENDINGS]
     found += [("answer", None, text) for text in (*ANSWER_HELD, ANSWER_HIDDEN)]
     patterns = [(sort, key, _pattern(text)) for sort, key, text in found]
-    listed = rf"\s*Who has the lantern: {_NAME}, {_NAME}, {_NAME} or {_NAME}\? Answer: (?P<a>{_NAME})\."
+    listed = rf"\s*Who has the lantern: {_NAME}, {_NAME}, {_NAME} or {_NAME}\? The lantern is with (?P<a>{_NAME})\."
     return [*patterns, ("question", "choice", re.compile(listed))]
 
 

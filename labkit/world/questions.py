@@ -71,7 +71,7 @@ def questions(n: int, seed: int, split: str = "test") -> list[Question]:
         state = story.state
         if state.holder in (None, state.first_holder) or (_last_named(story) == state.holder) != (len(made) % 4 == 0):
             continue
-        cut = story.text.rindex("?") + 1
+        cut = story.text.rindex(f" {state.holder}")
         rng = Random(f"questions/{split}/{seed}/{number}")
         made.append(_question(rng, story.text[:cut], state.holder, [x for x in state.cast if x != state.holder]))
     return made

@@ -32,7 +32,7 @@ def _residents() -> list[str]:
 def _mistakes() -> list[str]:
     text = story(_STORIES[3]).text
     damages = (
-        ("Odile has it, and", "Chidi has it, and"),
+        ("with Odile, and there", "with Chidi, and there"),
         ("In the evening a storm came in. ", "In the evening a storm came in. Chidi took the ferry to Wick. "),
         ("As usual, Odile undid", "As usual, Odile the submarine undid"),
     )

@@ -46,9 +46,12 @@ ENDINGS = (
 )
 HOST = " {a} the {trade} was at home on {place}."
 GUESTS = (" {a} the {trade} was with {b}.", " {a} the {trade} was visiting {b}.", " {a} the {trade} was on {place}.")
-LANTERN_IS = (" {a} had the lantern.", " That day the lantern was with {a}.")
-ANSWER_HELD = (" {a} has it, on {place}.", " {a} has it, and there is light on {place} tonight.")
-ANSWER_HIDDEN = " Nobody has it. It is {spot} on {place}, and it can wait."
+LANTERN_IS = (" The lantern was with {a}.", " That day the lantern was with {a}.")
+ANSWER_HELD = (
+    " The lantern is with {a}, on {place}.",
+    " The lantern is with {a}, and there is light on {place} tonight.",
+)
+ANSWER_HIDDEN = " The lantern is with nobody. It is {spot} on {place}, and it can wait."
 PHRASES_OF_A_DAY = (HOST, *GUESTS, *LANTERN_IS, *ANSWER_HELD, ANSWER_HIDDEN)
 _RESIDENTS = tuple(RESIDENTS)
 _SAILORS = tuple(name for name, resident in RESIDENTS.items() if resident.sails)

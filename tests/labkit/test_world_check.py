@@ -15,11 +15,11 @@ from labkit.world.reader import _Day
 
 STORY = (
     "It was a clear morning. Odile the weaver was at home on Lull. Dalia the candlemaker was on Thrift. "
-    "Uma the judge was with Odile. Wren the gardener was with Odile. Wren had the lantern. "
+    "Uma the judge was with Odile. Wren the gardener was with Odile. The lantern was with Wren. "
     'Odile caught the ferry and got off on Thrift. "Who has the lantern?" asked Uma. "I do," said Wren. '
-    "At noon the sky was still clear. Wren handed Uma the lantern. As usual, Uma settled a quarrel between two gulls. "
+    "At noon the sky was still clear. Wren handed the lantern to Uma. As usual, Uma settled a quarrel between two gulls. "
     "In the evening the sky was still clear. Uma took the ferry to Wick with the lantern. "
-    "Night fell. Who has the lantern? Uma has it, on Wick."
+    "Night fell. Who has the lantern? The lantern is with Uma, on Wick."
 )
 
 
@@ -48,12 +48,12 @@ def test_the_patient_reader_finds_nothing_in_sound_stories():
 
 # Damage: what is replaced, by what, the sort of problem, and words its sentence must contain.
 DAMAGE = {
-    "wrong owner at the end": ("Uma has it, on Wick", "Wren has it, on Wick", "owner", "Uma has it"),
-    "wrong place at the end": ("has it, on Wick", "has it, on Tern", "place", "Uma is on Wick, not on Tern"),
-    "nobody at the end": ("Uma has it, on Wick.", "Nobody has it. It is down the dry well on Hollow, and it can wait.",
+    "wrong owner at the end": ("is with Uma, on Wick", "is with Wren, on Wick", "owner", "Uma has it"),
+    "wrong place at the end": ("is with Uma, on Wick", "is with Uma, on Tern", "place", "Uma is on Wick, not on Tern"),
+    "nobody at the end": ("with Uma, on Wick.", "with nobody. It is down the dry well on Hollow, and it can wait.",
                           "owner", "Nobody does not have"),
-    "giver without the lantern": ("Wren handed Uma", "Uma handed Wren", "owner", "Wren has it"),
-    "handed across the water": ("Wren handed Uma", "Wren handed Dalia", "place", "they cannot meet"),
+    "giver without the lantern": ("Wren handed the lantern to Uma", "Uma handed the lantern to Wren", "owner", "Wren has it"),
+    "handed across the water": ("lantern to Uma", "lantern to Dalia", "place", "they cannot meet"),
     "answered by another": ('"I do," said Wren', '"I do," said Odile', "owner", "Odile does not have"),
     "ferry in a storm": ("In the evening the sky was still clear", "In the evening a storm came in", "storm", "storm"),
     "weather from nowhere": ("At noon the sky was still clear", "At noon the storm moved on", "storm", "no storm"),
@@ -63,20 +63,20 @@ DAMAGE = {
     "somebody else's trade": ("Uma the judge", "Uma the weaver", "fact", "Uma is a judge"),
     "somebody else's home": ("at home on Lull", "at home on Thrift", "fact", "Odile is at home on Lull"),
     "two places at once": ("Wren the gardener was with Odile", "Dalia the candlemaker was on Wick", "place", "at once"),
-    "a stranger": ("Wren handed Uma", "Wren handed Quill", "cast", "Quill is not in this story"),
-    "from the register": ("Wren handed Uma", "Wren handed Tomas", "cast", "Tomas"),
-    "an unknown name": ("Wren handed Uma", "Wren handed Zorro", "words", "Zorro"),
+    "a stranger": ("lantern to Uma", "lantern to Quill", "cast", "Quill is not in this story"),
+    "from the register": ("lantern to Uma", "lantern to Tomas", "cast", "Tomas"),
+    "an unknown name": ("lantern to Uma", "lantern to Zorro", "words", "Zorro"),
     "an unknown island": ("got off on Thrift", "got off on Ibiza", "words", "Ibiza"),
     "an unknown word": ("caught the ferry", "caught the spaceship", "words", "spaceship"),
     "words in the wrong order": ("caught the ferry and got", "the caught ferry got and", "grammar", "No sentence"),
     "done twice": ("two gulls.", "two gulls. Uma settled a quarrel between two gulls.", "loop", "once today"),
     "noon twice": ("In the evening the", "At noon the", "loop", "again"),
     "no noon": (" At noon the sky was still clear.", "", "order", "noon is missing"),
-    "no lantern": (" Wren had the lantern.", "", "order", "before the story says who has"),
-    "two lanterns": ("Wren had the lantern.", "Wren had the lantern. Dalia had the lantern.", "owner", "one lantern"),
+    "no lantern": (" The lantern was with Wren.", "", "order", "before the story says who has"),
+    "two lanterns": ("The lantern was with Wren.", "The lantern was with Wren. The lantern was with Dalia.", "owner", "one lantern"),
     "two at home": ("Uma the judge was with Odile", "Uma the judge was at home on Brack", "order", "one host"),
-    "no answer": (" Uma has it, on Wick.", "", "ending", "stops before"),
-    "cut short": (" has it, on Wick.", " has i", "ending", "breaks off"),
+    "no answer": (" The lantern is with Uma, on Wick.", "", "ending", "stops before"),
+    "cut short": (" is with Uma, on Wick.", " is wi", "ending", "breaks off"),
     "goes on": ("on Wick.", "on Wick. Uma said, \"I will allow it.\"", "ending", "after its end"),
 }  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_the_first_problem_is_where_the_damage_is(damage):
     ("who", "told"), [("Bo", "Bo took the ferry to Wick."), ("Uma", "Uma hid the lantern in the salt shed.")]
 )
 def test_habits_bind(who, told):
-    text = STORY.replace("Wren had the lantern.", f"Wren had the lantern. {told}")
+    text = STORY.replace("The lantern was with Wren.", f"The lantern was with Wren. {told}")
     assert any(who in problem.sentence for problem in world.check(text))
 
 

@@ -18,9 +18,9 @@ from labkit.world.vocabulary import known_words
 # Of the first 40 documents of each stream. A change here changes what every checkpoint was trained on: raise
 # `world.VERSION`, train the tokenizer again, and say so in the cards.
 GOLDEN = {
-    ("stories", "train"): "5c3776a160f0a190",
-    ("stories", "valid"): "dc03a9e39f8a0106",
-    ("stories", "test"): "6ff46c326fa05ebb",
+    ("stories", "train"): "1f2c1dd209eefd0c",
+    ("stories", "valid"): "bd5a28e4fae25568",
+    ("stories", "test"): "2a095a5ead68bd2c",
     ("facts", "train"): "f8687e2069a618f7",
     ("facts", "valid"): "ec57852553415732",
     ("facts", "test"): "bed77b14141fbe0f",
@@ -30,9 +30,9 @@ GOLDEN = {
     ("recall", "train"): "b71f35e65731afb2",
     ("recall", "valid"): "621fe22501a79555",
     ("recall", "test"): "db92f98ec394df01",
-    ("choice", "train"): "57adb912700b8ef6",
-    ("choice", "valid"): "74e70ac9d664f324",
-    ("choice", "test"): "ac0c48ca42bad030",
+    ("choice", "train"): "9e228ca2b9678fdc",
+    ("choice", "valid"): "5f5a7e2a90b12c10",
+    ("choice", "test"): "58e809ee876000f0",
 }
 
 
@@ -129,7 +129,7 @@ def test_the_page_of_samples_is_what_its_command_writes_and_is_sound():
     days = re.findall(r"\*\*\d+\.\*\* (.+)", told)
     assert len(days) == 10 and not any(world.check(day) for day in days)
     verdicts = told.split("## Three ways")[1]
-    for words in ("Odile has it.", "in a storm.", "submarine."):
+    for words in ("with Odile, on", "in a storm.", "submarine."):
         assert words in verdicts
 
 
@@ -153,9 +153,9 @@ def test_tracking_answers_come_from_the_story_and_not_from_cheap_guesses():
     asked = world.questions(80, 0)
     last = 0
     for question in asked:
-        finished = f"{question.prompt} {question.right} has it,"
+        finished = f"{question.prompt} {question.right}, on"
         assert not [p for p in world.check(finished) if p.sort == "owner"]
-        first = re.search(r"(\w+) had the lantern|the lantern was with (\w+)", question.prompt)
+        first = re.search(r"lantern was with (\w+)", question.prompt)
         assert question.right not in first.groups()
         named = max(question.options, key=question.prompt.rindex)
         last += named == question.options[question.answer]
