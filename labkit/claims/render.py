@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from labkit.base.numbers import known, number
@@ -12,6 +13,7 @@ from .entry import Claim
 
 __all__ = ["as_json", "render_markdown", "render_terminal"]
 
+COLUMNS = 100
 SYMBOLS = {
     "reproduced": "●",
     "direction": "◐",
@@ -101,16 +103,20 @@ def _paragraph(assessment: Assessment) -> str:
     claim = assessment.claim
     lines = [
         f"{SYMBOLS[assessment.verdict]} {claim.id}  {verdict_in_words(assessment)}",
-        f"  claim   {claim.sentence}",
+        _line("claim", claim.sentence),
     ]
     if claim.number is not None:
-        lines.append(f"  paper   {paper_in_words(claim)}")
+        lines.append(_line("paper", paper_in_words(claim)))
     if assessment.value is not None:
-        lines.append(f"  ours    {ours_in_words(assessment)} · {_test_in_words(claim)}")
-        lines.append(f"  scale   {claim.scale}")
+        lines.append(_line("ours", f"{ours_in_words(assessment)}; {_test_in_words(claim)}"))
+        lines.append(_line("scale", claim.scale))
     if assessment.verdict == "unresolved":
-        lines.append(f"  settle  {claim.settles}")
+        lines.append(_line("settle", claim.settles))
     return "\n".join(lines)
+
+
+def _line(name: str, text: str) -> str:
+    return fill(text, COLUMNS, initial_indent=f"  {name:<8}", subsequent_indent=" " * 10)
 
 
 def _test_in_words(claim: Claim) -> str:

@@ -21,8 +21,9 @@ from .style import FAINT, INK, MARKS, PAPER, RULE, SOFT, axes, inches
 
 __all__ = ["DRAWINGS", "StreamMap"]
 
-ENDS = ("embed", "final_norm", "head")
+ENDS = ("embed", "positions", "final_norm", "head")
 PARTS = {"attn": ("q", "k", "v", "o"), "mlp": ("gate", "up", "down")}
+UNSEEN = {"attn": ("q_norm", "k_norm"), "mlp": ("neurons",)}  # too small to draw: the whole box is marked
 SPOKEN = {"attn": "attention", "mlp": "MLP"}
 MOST_LAYERS = 4  # drawn in full; of deeper models the first, the last and those that are spoken of
 CHOSEN = "#ffd75e"  # behind ink only
@@ -53,8 +54,7 @@ class StreamMap:
             if layer is not None and layer >= self.depth:
                 raise BadInput(f"{place} is beyond the last block.", expected=f"layers.0 to layers.{self.depth - 1}")
         for place in self.cut:
-            layer, part, piece = _split(place)
-            if layer is None or part not in ("", *PARTS) or piece:
+            if not re.fullmatch(r"layers\.\d+(\.attn|\.mlp)?", place):
                 raise BadInput(f"{place} cannot be drawn as cut.", expected="a block or a sub-layer")
 
     @property
@@ -212,15 +212,18 @@ class _Pen:
 
 
 def _split(place: str) -> tuple[int | None, str, str | None]:
-    """Return (layer, part, matrix) of an address or site; raise `UnknownName` when the picture has no such place."""
+    """Return (layer, part, drawn matrix) of an address or site; raise `UnknownName` when there is no such place."""
     name = re.sub(r"\[[^\]]*\]$", "", place).removesuffix(".bias")
     if name in ENDS:
-        return None, name, None
-    match = re.fullmatch(r"layers\.(\d+)(?:\.(attn|mlp|attn_norm|mlp_norm))?(?:\.(\w+))?", name)
-    if match is None or (match[3] and match[3] not in (*PARTS.get(match[2], ()), "neurons")):
-        known = [*ENDS, "layers.0", *(f"layers.0.{kind}.{part}" for kind, parts in PARTS.items() for part in parts)]
-        raise unknown("place in the picture of the stream", place, [*known, "layers.0.attn", "layers.0.mlp"])
-    return int(match[1]), match[2] or "", match[3]
+        return None, "embed" if name == "positions" else name, None
+    match = re.fullmatch(r"layers\.(\d+)(?:\.(attn|mlp)(_norm|_post_norm)?(?:\.(\w+))?)?", name)
+    part, norm, piece = match.groups()[1:] if match else ("", "", None)
+    if match is None or (piece and (norm or piece not in PARTS[part] + UNSEEN[part])):
+        known = [*ENDS, "layers.0", *(f"layers.0.{kind}{end}" for kind in PARTS for end in ("", "_norm", "_post_norm"))]
+        known += [f"layers.0.{kind}.{name}" for kind in PARTS for name in PARTS[kind] + UNSEEN[kind]]
+        raise unknown("place in the picture of the stream", place, known)
+    drawn = piece if part and piece in PARTS[part] else None
+    return int(match[1]), (part or "") + ("_norm" if norm == "_norm" else ""), drawn
 
 
 def _runs(picture: StreamMap) -> Iterator[range]:

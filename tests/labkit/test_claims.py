@@ -398,6 +398,7 @@ def test_what_is_rendered_comes_from_the_records(folder):
         assert f"{number(outcome.value)} [{number(outcome.low)}, {number(outcome.high)}], 32 documents" in shown
         assert "reproduced" in shown
         assert "arXiv 0000.00000, Table 1" in shown
+    assert max(map(len, text.splitlines())) <= 100
     lines = table.splitlines()
     assert len(lines) == 5
     assert len({line.count("|") for line in lines}) == 1

@@ -11,8 +11,9 @@ from io import BytesIO
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 from PIL import Image
 
@@ -442,6 +443,18 @@ def test_places_that_no_stream_has_are_named():
         figures.StreamMap(depth=4, cut=("embed",))
     with pytest.raises(BadInput):
         figures.StreamMap(depth=0)
+
+
+def test_every_address_has_a_place_in_the_picture():
+    from labkit.anatomy.address import ENDS, LAYER_PARTS
+
+    sites = ["layers.1", "layers.1.attn", "layers.1.mlp", "layers.1.mlp.neurons"]
+    for address in (*ENDS, *(f"layers.1.{part}" for part in LAYER_PARTS), *sites, "layers.1.attn.q.bias", "head[3, :]"):
+        plain, marked = (figures.draw(figures.StreamMap(depth=2, chosen=chosen)) for chosen in (None, address))
+        yellow = [p for p in marked.findobj(FancyBboxPatch) if to_hex(p.get_facecolor()) == "#ffd75e"]
+        dots = [line for line in marked.axes[0].lines if line.get_color() == "#ffd75e"]
+        assert len(yellow) + len(dots) == 1, address
+        assert not [p for p in plain.findobj(FancyBboxPatch) if to_hex(p.get_facecolor()) == "#ffd75e"]
 
 
 @pytest.mark.parametrize(("cut", "boxes"), [((), 0), (("layers.1.mlp",), 1), (("layers.1", "layers.0.attn"), 3)])
