@@ -140,7 +140,8 @@ class Lesson:
         part = part or self._store.lesson(self.id)
         solved = sum(part["exercises"].get(one.id, {}).get("status") == "right" for one in self.facts.exercises)
         made = sum(not entry.get("skipped", False) for entry in part["predictions"].values())
-        return f"So far: {made} predictions stored, {solved} of {len(self.facts.exercises)} exercises right"
+        stored = f"{made} prediction{'s' if made != 1 else ''} stored"
+        return f"So far: {stored}, {solved} of {len(self.facts.exercises)} exercises right"
 
     def _saved(self, action: Any) -> Any:
         """Do `action` on the record; when the disk refuses, say so and go on with the lesson."""

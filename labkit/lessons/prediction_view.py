@@ -10,6 +10,8 @@ from .predictions import CONFIDENCES, Prediction
 
 __all__ = ["buttons"]
 
+_SURE = [(f"{words} {confidence}", confidence) for words, confidence in zip(("It is a", "I am", "I am"), CONFIDENCES)]
+
 
 def buttons(prediction: Prediction) -> Any:
     """Return the widget with which `prediction` is made: options, confidence, Store, Skip, and a line of status."""
@@ -21,9 +23,7 @@ def buttons(prediction: Prediction) -> Any:
     chosen = prediction.options.index(entry["choice"]) if entry.get("choice") else None
     question = widgets.HTML(f"<b>Predict.</b> {_escaped(prediction.question)}")
     choice = widgets.RadioButtons(options=labels, index=chosen, layout=wide)
-    sure = widgets.RadioButtons(
-        options=CONFIDENCES, value=entry.get("confidence") or CONFIDENCES[0], description="I am", layout=wide
-    )
+    sure = widgets.RadioButtons(options=_SURE, value=entry.get("confidence") or CONFIDENCES[0], layout=wide)
     store = widgets.Button(description="Store", button_style="primary")
     skip = widgets.Button(description="Skip")
     status = widgets.HTML()

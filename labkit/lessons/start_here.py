@@ -13,7 +13,7 @@ _HEAD = """# Transformer Surgery
 
 You predict, cut a part out of a real trained model, measure what breaks, and put everything back.
 
-These copies are yours: change every cell, nothing overwrites them. Open a lesson by double-clicking its name.
+These copies are yours: change every cell, nothing overwrites them. Click a lesson to open it.
 
 | lesson | the question | minutes | more |
 | --- | --- | --- | --- |
@@ -26,8 +26,8 @@ _FOOT = """
 3. An exercise answers back: `exercise.check(answer)`. `exercise.hint()` gives up to three hints.
 4. `lesson.progress()` shows how far you are, and one line to send to a teacher.
 
-Your predictions and answers are in `progress.json`, in this folder. To begin a lesson afresh, delete its notebook and
-run `labkit lab` again. If something does not work, `labkit doctor` in a terminal says what is missing.
+Your predictions and answers are in `progress.json`, in this folder; `lesson.start_over()` begins a lesson afresh. For a
+fresh notebook, delete yours and run `labkit lab` again. If something does not work, `labkit doctor` in a terminal says what is missing.
 """
 
 

@@ -145,7 +145,7 @@ def test_solution_and_progress_and_code(lesson, capsys):
     capsys.readouterr()
     lesson.progress()
     said = capsys.readouterr().out
-    assert "1 predictions stored, 1 of 2 exercises right" in said
+    assert "1 prediction stored, 1 of 2 exercises right" in said
     assert "✓ 99.1 right: Count the islands" in said
     assert "○ 99.2 not attempted: Who holds it" in said
     code = said.splitlines()[-1].removeprefix("Answer code: ")

@@ -72,6 +72,6 @@ def test_an_outcome_is_shown_wherever_it_stands_in_a_cell(ran):
 
 def test_progress_counts_what_was_done(ran):
     said = _text(_outputs(ran, "lesson.progress()"))
-    assert "1 predictions stored, 1 of 2 exercises right" in said
+    assert "1 prediction stored, 1 of 2 exercises right" in said
     assert "prediction p1: A, fairly sure, it turned out otherwise" in said
     assert "Answer code: TS99|p1:Af|1:r2h1s|2:n|" in said
