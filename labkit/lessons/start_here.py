@@ -27,7 +27,8 @@ _FOOT = """
 4. `lesson.progress()` shows how far you are, and one line to send to a teacher.
 
 Your predictions and answers are in `progress.json`, in this folder; `lesson.start_over()` begins a lesson afresh. For a
-fresh notebook, delete yours and run `labkit lab` again. If something does not work, `labkit doctor` in a terminal says what is missing.
+fresh notebook, delete yours and run `labkit lab` again. If something does not work, `labkit doctor` in a terminal says
+what is missing.
 """
 
 
