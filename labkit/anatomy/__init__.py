@@ -5,10 +5,12 @@
 What a family of `transformers` calls its parts stands in `families.py`, and nowhere else.
 """
 
+from labkit.zoo import module_of
+
 from .address import Address
 from .families import family_of
 from .fingerprint import fingerprint, fingerprint_parts, hooks_of
-from .locks import model_lock, module_of, quietly
+from .locks import model_lock, quietly
 from .parts import Anatomy, BlockParts, SublayerParts, anatomy_of, view
 from .sites import Site, record, site_of, sites, stream_of, tokens, tokens_before, with_stream
 from .skips import Skip, cache_in

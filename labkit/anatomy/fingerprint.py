@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .locks import module_of
+from labkit.zoo import module_of
 
 __all__ = ["HOOK_TABLES", "fingerprint", "fingerprint_parts", "hooks_of"]
 

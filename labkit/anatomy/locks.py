@@ -10,25 +10,15 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from labkit.base.errors import BadInput
 from labkit.base.interrupts import InterruptGuard, unbroken
+from labkit.zoo import module_of
 
-__all__ = ["model_lock", "module_of", "quietly"]
+__all__ = ["model_lock", "quietly"]
 
 T = TypeVar("T")
 
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _LOCKS_GUARD = threading.Lock()
-
-
-def module_of(model: Any) -> nn.Module:
-    """Return the module of a loaded model's handle, or the module itself."""
-    module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
-    if not isinstance(module, nn.Module):
-        raise BadInput(
-            f"{type(model).__name__} is not a model.", expected="a torch module, or what labkit.load returns"
-        )
-    return module
 
 
 def model_lock(model: Any) -> threading.RLock:

@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from labkit.base.errors import BadInput, unknown
+from labkit.zoo import module_of
 
 from .address import ENDS, LAYER_PARTS, Address
 from .families import HeadSizes, Stored, Sublayer, family_of
-from .locks import module_of
 from .skips import KeepStream, PassOn, WriteNothing
 from .view import Place, View
 
@@ -60,6 +60,7 @@ class Anatomy:
         self.block_list: nn.ModuleList = _need(model, family.blocks)
         self._block_ids = tuple(map(id, self.block_list))
         self._config = getattr(model, "config", None)
+        self._sizes = HeadSizes.of(self._config) if family.model_types else None
         self.width: int = self.embed.weight.shape[1]
         self.blocks = tuple(self._block(block, layer) for layer, block in enumerate(self.block_list))
         self._positions = _find(model, family.positions)
@@ -146,17 +147,22 @@ class Anatomy:
         parallel = family.parallel
         return BlockParts(
             module=block,
-            attention=_sublayer(block, family.attn, layer, shared=family.mlp.norm),
-            mlp=_sublayer(block, family.mlp, layer, shared=family.attn.norm),
+            attention=_sublayer(block, family.attn, self._nothing(block, family.attn, layer), shared=family.mlp.norm),
+            mlp=_sublayer(block, family.mlp, WriteNothing(family.mlp.returns), shared=family.attn.norm),
             parallel=getattr(self._config, parallel) if isinstance(parallel, str) else parallel,
         )
+
+    def _nothing(self, block: nn.Module, paths: Sublayer, layer: int) -> WriteNothing:
+        """Return what stands in for the attention: it keeps the entry of the cache that the module itself would."""
+        layer = getattr(_find(block, paths.module), "layer_idx", layer)
+        sizes = self._sizes or HeadSizes(1, 1, 1)
+        return WriteNothing(paths.returns, layer, sizes.kv_heads, sizes.size)
 
     def _find_places(self) -> Iterator[tuple[str, Place]]:
         family = self.description
         ends = {"embed": self.embed, "positions": self._positions, "final_norm": self.final_norm, "head": self.head}
         for part in ENDS[:2]:
             yield from _places(part, ends[part])
-        sizes = HeadSizes.of(self._config) if family.model_types else None
         norms = {
             "attn_norm": family.attn.norm,
             "mlp_norm": family.mlp.norm,
@@ -169,7 +175,7 @@ class Anatomy:
                 stored = Stored(norms[part]) if norms.get(part) else family.weights.get(part)
                 if stored is not None:
                     offset = family.gain_offset if is_norm else 0.0
-                    yield from _places(f"layers.{layer}.{part}", _find(block, stored.path), stored, sizes, offset)
+                    yield from _places(f"layers.{layer}.{part}", _find(block, stored.path), stored, self._sizes, offset)
         yield from _places("final_norm", ends["final_norm"], offset=family.gain_offset)
         yield from _places("head", ends["head"])
 
@@ -228,13 +234,12 @@ def _need(root: nn.Module, path: str) -> nn.Module:
     return found
 
 
-def _sublayer(block: nn.Module, paths: Sublayer, layer: int, shared: str | None) -> SublayerParts | None:
+def _sublayer(block: nn.Module, paths: Sublayer, nothing: WriteNothing, shared: str | None) -> SublayerParts | None:
     module, norm = _find(block, paths.module), _find(block, paths.norm)
     if module is None:
         return None
     post_norm, writer = _find(block, paths.post_norm), _find(block, paths.writer)
-    # transformers' own index: a model may have been cut so that it differs from the block's place.
-    skip: list = [(module, WriteNothing(paths.returns, getattr(module, "layer_idx", layer)))]
+    skip: list = [(module, nothing)]
     if norm is not None and paths.norm != shared:
         skip.append((norm, PassOn()))
     if writer is not module:

@@ -39,11 +39,12 @@ class WriteNothing(Skip):
 
     transformers reads the number of cached tokens from one layer's entry: of the first layer for positions, of the
     first full and the first sliding layer for masks. An entry that stayed empty would tell every other layer that
-    decoding starts anew, so a skipped attention stores one number a token.
+    decoding starts anew, so a skipped attention stores one number a token. (A static cache has its room already,
+    and transformers 4 uses it again later: there the entry has the true shape, `heads` of `size`.)
     """
 
-    def __init__(self, returns: str = "tensor", layer: int | None = None):
-        self.returns, self.layer = returns, layer
+    def __init__(self, returns: str = "tensor", layer: int = 0, heads: int = 1, size: int = 1):
+        self.returns, self.layer, self.heads, self.size = returns, layer, heads, size
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor | tuple[Tensor, None]:
         x = args[0] if args else kwargs["hidden_states"]
@@ -56,12 +57,18 @@ class WriteNothing(Skip):
 
     def _count(self, cache: Any, nothing_BLD: Tensor, cache_position: Tensor | None) -> None:
         batch, length, _ = nothing_BLD.shape
-        held = getattr(cache.layers[self.layer], "keys", None) if self.layer < len(cache.layers) else None
-        heads, size = (held.shape[1], held.shape[3]) if held is not None and held.dim() == 4 else (1, 1)
+        heads, size = self._entry_shape(cache)
         # Ones, because the static cache of transformers 4 counts the entries that are not zero.
         mark = nothing_BLD.new_ones(batch, heads, length, size)
         where = {} if cache_position is None else {"cache_position": cache_position}
         cache.update(mark, mark, self.layer, where)
+
+    def _entry_shape(self, cache: Any) -> tuple[int, int]:
+        entry = cache.layers[self.layer] if self.layer < len(cache.layers) else None
+        held = getattr(entry, "keys", None)
+        if held is not None and held.dim() == 4:
+            return held.shape[1], held.shape[3]
+        return (self.heads, self.size) if hasattr(entry, "max_cache_len") else (1, 1)
 
 
 def cache_in(args: tuple, kwargs: dict[str, Any]) -> Any:

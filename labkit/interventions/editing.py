@@ -6,6 +6,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -55,9 +56,7 @@ def apply(model: Any, *edits: Any) -> Any:
     with model_lock(module):
         earlier = [edit for active in active_on(module) for edit in active.plan]
         twin = _on_intact(module, lambda: copy.deepcopy(module))
-    handle = twin if model is module else copy.copy(model)
-    if handle is not twin:
-        object.__setattr__(handle, "model", twin)
+    handle = twin if model is module else replace(model, model=twin)
     plan = Plan((earlier, edits))
     for change in [change for edit in plan for change in edit.prepare(handle)]:
         change.install()

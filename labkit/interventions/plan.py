@@ -87,7 +87,7 @@ def _from_table(base: type[Kinds], table: Any, where: str) -> Any:
     if "kind" not in given:
         raise BadInput(f"{where} has no kind.", expected=f"kind = one of {', '.join(sorted(base.kinds))}")
     kind = given.pop("kind")
-    if kind not in base.kinds:
+    if not isinstance(kind, str) or kind not in base.kinds:
         raise unknown(
             f"kind of {base.__name__.lower()}", kind, base.kinds, do="import the module that defines it first"
         )

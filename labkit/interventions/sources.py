@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from labkit.anatomy import anatomy_of, module_of, record
+from labkit.anatomy import anatomy_of, record
 from labkit.base.errors import BadInput, unknown
+from labkit.models import Decoder
+from labkit.zoo import Handle
 
 from .edits import Kinds, whole_numbers
 from .plan import Plan
@@ -60,7 +62,7 @@ class Mean(Source):
             raise unknown("part of the world", self.corpus, world.PARTS)
         total, count = torch.zeros(1), 0
         for document in world.documents(self.corpus, self.n, self.seed):
-            seen = record(model, encoded(model, document.text), [site])[site]
+            seen = record(model, encoded(model, document.text, document=True), [site])[site]
             total = total.to(seen.device) + seen.double().flatten(0, -2).sum(0)
             count += seen[..., 0].numel()
         return (total / count).float()
@@ -90,28 +92,35 @@ class FromRun(Source):
             return record(model, ids, [site])[site][0]
 
     def __str__(self) -> str:
-        shown = self.text if isinstance(self.text, str) else f"{len(self.text)} token ids"
-        return f"its values on {shown!r}" + (f" under: {'; '.join(map(str, self.plan))}" if self.plan else "")
+        shown = repr(self.text) if isinstance(self.text, str) else f"{len(self.text)} token ids"
+        return f"its values on {shown}" + (f" under: {'; '.join(map(str, self.plan))}" if self.plan else "")
 
 
-def encoded(model: Any, text: str | tuple[int, ...]) -> Tensor:
-    """Return the token ids [L] of a text: by the handle's tokenizer, or the world's for a bare model of its size."""
+def encoded(model: Any, text: str | tuple[int, ...], document: bool = False) -> Tensor:
+    """Return the token ids [L] of a text (with its end, if it is a whole document), or ids as they are, checked."""
     rows = anatomy_of(model).embed.weight.shape[0]
     if not isinstance(text, str):
         ids = torch.tensor(text, dtype=torch.long)
-    elif model is not module_of(model):
-        ids = torch.as_tensor(model.encode(text)).flatten()
+    elif document:
+        ids = _speaker(model).encode_documents([text])[0]
     else:
-        from labkit import world
-
-        tokenizer = world.tokenizer()
-        if tokenizer.vocab_size != rows:
-            raise BadInput(
-                f"A text cannot be encoded for a bare {type(model).__name__}.",
-                expected=f"the model's own tokenizer ({rows} pieces; the world's has {tokenizer.vocab_size})",
-                do="pass what labkit.load returned, or token ids instead of a text",
-            )
-        ids = torch.tensor(tokenizer.encode(text), dtype=torch.long)
+        ids = _speaker(model).encode(text)
     if not len(ids) or int(ids.min()) < 0 or int(ids.max()) >= rows:
         raise BadInput(f"{text!r} cannot be run.", expected=f"at least one token id, each from 0 to {rows - 1}")
     return ids
+
+
+def _speaker(model: Any) -> Handle:
+    """Return the handle that can encode for a model: its own, or the world's tokenizer for a bare decoder of ours."""
+    if isinstance(model, Handle):
+        return model
+    from labkit import world
+
+    tokenizer = world.tokenizer()
+    if not isinstance(model, Decoder) or model.config.vocab != tokenizer.vocab_size:
+        raise BadInput(
+            f"A text cannot be encoded for this bare {type(model).__name__}.",
+            expected="a model with its own tokenizer, or a decoder of ours that reads the world's pieces",
+            do="pass what labkit.load returned, or token ids instead of a text",
+        )
+    return Handle(type(model).__name__, model, tokenizer)

@@ -1,0 +1,280 @@
+"""Every intervention is undone, whatever happens: random nested plans on random families, with exceptions,
+broken installations and Ctrl-C at random lines of our own code.
+
+After each example the model's fingerprint (parameters, buffers, hooks, overrides, settings, config, mode) is the one
+from before, the random state moved only by what the body drew, the lock is free and SIGINT is back in its place.
+
+`LABKIT_EXAMPLES=10000 pytest tests/labkit/test_interventions_property.py` runs more of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import signal
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from families import FAMILY_NAMES, VOCAB, ids_of, make
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import labkit
+from labkit.anatomy import anatomy_of, fingerprint, fingerprint_parts, model_lock, sites
+from labkit.interventions import (
+    DropAttention,
+    DropBlock,
+    DropMLP,
+    FromRun,
+    MaskNeurons,
+    ReplaceActivation,
+    RestoreActivation,
+    ScaleWeight,
+    SetWeight,
+    WeightEdit,
+    Zero,
+    ZeroWeight,
+    apply,
+    audit,
+    edit,
+)
+
+EXAMPLES = int(os.environ.get("LABKIT_EXAMPLES", "2000"))
+OURS = tuple(str(Path(labkit.__file__).parent / part) for part in ("interventions", "anatomy", "base/interrupts"))
+
+
+@cache
+def subject(family):
+    """Return a model of the family, some of it in training mode, and its fingerprint."""
+    model = make(family)
+    anatomy_of(model).blocks[1].module.train()
+    return model, fingerprint(model)
+
+
+# ----------------------------------------------------------------------------------------------- random edits
+
+
+class Fails(WeightEdit):
+    """An edit whose installation raises."""
+
+    def values(self, old):
+        raise Surprise("while installing")
+
+    def __str__(self):
+        return "fail"
+
+
+class Surprise(Exception):
+    """What an example throws."""
+
+
+def places(model):
+    """Return one strategy of addresses of the model: whole, rows, columns, numbers."""
+
+    def indexed(name):
+        shape = anatomy_of(model).view(name).shape
+        axis = [st.sampled_from([":", *map(str, range(size))]) for size in shape]
+        return st.just(name) | st.tuples(*axis).map(lambda index: f"{name}[{', '.join(index)}]")
+
+    return st.sampled_from(anatomy_of(model).addresses()).flatmap(indexed)
+
+
+@cache
+def edits_for(family):
+    """Return a strategy of any edit that fits the family."""
+    model, _ = subject(family)
+    address, layer = places(model), st.integers(0, 1)
+    factor = st.floats(-4, 4, width=32)
+    texts = st.lists(st.integers(0, VOCAB - 1), min_size=1, max_size=5).map(tuple)
+    site = st.sampled_from(sites(model))
+    channels = st.none() | st.lists(st.integers(0, 7), min_size=1, max_size=3, unique=True)
+    positions = st.none() | st.lists(st.integers(0, 6), min_size=1, max_size=3, unique=True)
+    weights = st.one_of(
+        st.builds(ZeroWeight, address),
+        st.builds(ScaleWeight, address, factor),
+        st.builds(SetWeight, address, factor),
+    )
+    cuts = st.one_of(
+        st.builds(DropAttention, layer),
+        st.builds(DropMLP, layer),
+        st.builds(DropBlock, layer),
+        st.builds(MaskNeurons, layer, st.lists(st.integers(0, 11), min_size=1, max_size=4, unique=True)),
+    )
+    sources = st.just(Zero()) | st.builds(FromRun, texts, st.lists(weights, max_size=2))
+    activations = st.one_of(
+        st.builds(ReplaceActivation, site, st.just(Zero()), positions, channels),
+        st.builds(ReplaceActivation, site, sources, st.none(), channels),
+        st.builds(RestoreActivation, site, texts, st.none(), channels),
+    )
+    return st.one_of(weights, weights, cuts, cuts, activations, st.just(Fails("embed")))
+
+
+@st.composite
+def surgeries(draw):
+    """Return (family, nested lists of edits, what goes wrong and where)."""
+    family = draw(st.sampled_from(FAMILY_NAMES))
+    levels = draw(st.lists(st.lists(edits_for(family), max_size=3), min_size=1, max_size=3))
+    event = draw(
+        st.sampled_from(["nothing", "run", "draw", "raise", "interrupt", "apply", "signal", "signal", "signal"])
+    )
+    return family, levels, event, draw(st.integers(1, 700) if event == "signal" else st.integers(0, len(levels)))
+
+
+# -------------------------------------------------------------------------------------------- a Ctrl-C anywhere
+
+
+# Raising in a Python trace function would strike at instants at which no real Ctrl-C can. This C function only marks
+# the signal as arrived; the interpreter delivers it at its next own check, as it does with one from the keyboard.
+_as_tracer = ctypes.PYFUNCTYPE(None, *[ctypes.py_object] * 3)
+mark_sigint = _as_tracer(("PyErr_SetInterrupt", ctypes.pythonapi))
+ignore = _as_tracer(("Py_IsInitialized", ctypes.pythonapi))
+
+
+@contextmanager
+def ctrl_c_at(line):
+    """Let SIGINT arrive at the `line`-th line of our own code (or of the `with` around it); yield whether it did.
+
+    A signal that was sent must have been delivered by the end, and exactly once.
+    """
+    left, sent, delivered = line, [], []
+
+    def trace(frame, event, _):
+        nonlocal left
+        if not frame.f_code.co_filename.startswith(OURS) and frame.f_code is not operate.__code__:
+            return None
+        left -= event in ("call", "line")
+        if left > 0:
+            return trace
+        sent.append(line)
+        sys.settrace(ignore)  # calls from here on are not followed, nor are the callers: no Python of ours may run
+        outer = frame.f_back
+        while outer is not None:
+            outer.f_trace, outer = None, outer.f_back
+        return mark_sigint  # at the next line of this frame
+
+    def deliver(number, frame):
+        sys.settrace(None)
+        delivered.append(line)
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGINT, deliver), sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield sent
+    finally:
+        sys.settrace(earlier[1])
+        assert signal.getsignal(signal.SIGINT) is deliver, "SIGINT is back in its place"
+        signal.signal(signal.SIGINT, earlier[0])
+    assert delivered == sent
+
+
+def operate(model, levels, event, where, depth=0):
+    """Enter the levels one inside the other; do at `where` what the example wants; leave them all."""
+    if event == "raise" and depth == where:
+        raise Surprise("in the body")
+    if event == "interrupt" and depth == where:
+        raise KeyboardInterrupt
+    if depth < len(levels):
+        with edit(model, levels[depth]):
+            operate(model, levels, event, where, depth + 1)
+    elif event == "run":
+        model(ids_of(6))
+    elif event == "draw":
+        torch.rand(3), np.random.rand(), random.random()
+    elif event == "apply":
+        apply(model, DropMLP(0), ScaleWeight("embed", 2.0))
+
+
+def randomness():
+    """Return what the three global generators would draw next, without drawing."""
+    numpys = np.random.get_state()
+    return torch.get_rng_state().numpy().tobytes(), numpys[1].tobytes(), numpys[2:], random.getstate()
+
+
+def check(family, levels, event, where):
+    """Run one example, compare everything with before, and return whether a Ctrl-C came."""
+    model, before = subject(family)
+    sent = []
+    handler, state, gradients = signal.getsignal(signal.SIGINT), randomness(), torch.is_grad_enabled()
+    try:
+        if event == "signal":
+            with ctrl_c_at(where) as sent, suppress(Surprise, KeyboardInterrupt):
+                operate(model, levels, event, where)
+        else:
+            operate(model, levels, event, where)
+    except (Surprise, KeyboardInterrupt):
+        pass
+    if event not in ("draw", "run"):  # with parts in training mode, the body's own pass draws dropout
+        assert randomness() == state
+    assert signal.getsignal(signal.SIGINT) is handler and torch.is_grad_enabled() == gradients
+    if fingerprint(model) != before or not audit(model).clean:
+        subject.cache_clear(), edits_for.cache_clear()
+        clean = fingerprint_parts(subject(family)[0])
+        now = fingerprint_parts(model)
+        left = [name for name in {*clean, *now} if clean.get(name) != now.get(name)]
+        pytest.fail(f"left behind: {left}; {audit(model)}")
+    assert free(model_lock(model))
+    return bool(sent)
+
+
+def free(lock):
+    """Return whether another thread could take the lock."""
+    got = []
+    thread = threading.Thread(target=lambda: got.append(lock.acquire(blocking=False) and (lock.release() or True)))
+    thread.start()
+    thread.join()
+    return got == [True]
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="LABKIT_EXAMPLES" not in os.environ,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(surgeries())
+def test_every_edit_is_undone_whatever_happens(surgery):
+    check(*surgery)
+
+
+LEVELS = {
+    "weights": [[ZeroWeight("embed[1, :]"), ScaleWeight("layers.0.attn.k", 2.0)]],
+    "nested": [[DropBlock(0), MaskNeurons(1, (2,))], [SetWeight("head", 1.0)]],
+    "measured": [[ScaleWeight("embed", 2.0)], [RestoreActivation("layers.0", (1, 2, 3)), DropMLP(1)]],
+    "failing": [[DropAttention(0), ZeroWeight("embed"), Fails("embed")]],
+}
+
+
+@pytest.mark.parametrize(("family", "step"), [("labkit", 1), ("gpt_neox", 13)])
+@pytest.mark.parametrize("levels", LEVELS)
+def test_a_ctrl_c_at_every_single_line_leaves_nothing_behind(family, step, levels):
+    """Not a sample, for step 1: line after line, from the first of `edit` to the last of the last `__exit__`."""
+    line = 1
+    while check(family, LEVELS[levels], "signal", line):
+        line += step
+    assert line > 100, "the trace did see our code"
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+def test_the_body_may_draw_and_its_draws_stay(data):
+    """Entering and leaving neither consumes nor rewinds: what the body draws is what it would draw alone."""
+    family = data.draw(st.sampled_from(FAMILY_NAMES))
+    edits = data.draw(st.lists(edits_for(family).filter(lambda made: not isinstance(made, Fails)), max_size=3))
+    model, _ = subject(family)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        alone = torch.rand(4)
+        after = torch.get_rng_state()
+        torch.manual_seed(3)
+        with edit(model, edits):
+            assert torch.equal(torch.rand(4), alone)
+        assert torch.equal(torch.get_rng_state(), after)
