@@ -45,6 +45,10 @@ def measure_all(say: Callable[[str], None] | None = None) -> list[Row]:
             rows += measure()
         except Exception as error:  # one budget that cannot be measured must not hide the others
             rows.append(_row(name, None, None, "", " ".join(str(error).split())[:200] or type(error).__name__))
+    if hasattr(os, "getloadavg"):
+        load, cores = os.getloadavg()[0], os.cpu_count() or 1
+        note = "the machine is busy, so the times above are too long" if load > cores else ""
+        rows.append(_row("load while measuring", load, None, "processes", note or f"{cores} cores"))
     return rows
 
 
@@ -56,9 +60,10 @@ def render(rows: list[Row]) -> str:
         if row["value"] is None:
             lines.append(f"{mark} {row['what']}: not measured ({row['note']})")
             continue
-        limit = f"at most {row['limit']:g} {row['unit']}".rstrip()
+        value = f"{row['value']:.3g} {row['unit']}".rstrip()
+        limit = "" if row["limit"] is None else f", at most {row['limit']:g} {row['unit']}".rstrip()
         note = f"  ({row['note']})" if row["note"] else ""
-        lines.append(f"{mark} {row['what']}: {row['value']:.3g} {row['unit']}, {limit}{note}")
+        lines.append(f"{mark} {row['what']}: {value}{limit}{note}")
     return "\n".join(lines)
 
 

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="go on with a run found in the folder (the default), or refuse a folder in use",
     )
+    parser.add_argument("--ship", action="store_true", help="put the finished model, with its card, into data/models")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,6 +35,11 @@ def run(options: argparse.Namespace) -> int:
         return 0
     done = train(options.name, options.size, options.seed, options.out, options.resume, say=_say)
     print(f"{done.status} at step {done.step}, {done.tokens:,} tokens in {done.seconds / 60:.1f} min: {done.folder}")
+    if options.ship and done.status == "finished":
+        from labkit.measurements import card_numbers
+        from labkit.zoo import ship
+
+        print(ship(done.folder, measure=card_numbers))
     return int(done.status != "finished")
 
 

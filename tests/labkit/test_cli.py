@@ -180,7 +180,8 @@ class TestBudgets:
         for name in ("_replay", "_sizes", "_panel", "_sweep", "_notebooks"):
             monkeypatch.setattr(budgets, name, broken)
         rows = budgets.measure_all(say=lambda words: None)
-        assert [row["ok"] for row in rows] == [rows[0]["ok"]] + [None] * 5
+        assert [row["ok"] for row in rows] == [rows[0]["ok"]] + [None] * 6
+        assert rows[-1]["what"] == "load while measuring"
         assert rows[0]["what"] == "import labkit"
         assert 0 < rows[0]["value"] < 10
         text = budgets.render(rows)
