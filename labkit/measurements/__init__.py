@@ -9,7 +9,8 @@ from typing import Any
 _MODULES = {
     "estimate": ("Estimate", "mean_over", "proportion"),
     "language": ("Loss", "difference", "kl", "logits", "loss", "perplexity_ratio"),
-    "choices": ("ChoiceAccuracy", "Question", "choice_accuracy"),
+    "choices": ("ChoiceAccuracy", "Question", "as_questions", "choice_accuracy"),
+    "card": ("card_numbers",),
     "residuals": ("ResidualStats", "residual_stats"),
     "measures": ("ChoiceMeasure", "KLMeasure", "LossMeasure"),
 }

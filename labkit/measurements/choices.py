@@ -12,7 +12,7 @@ from .estimate import Estimate, proportion
 from .measures import ChoiceMeasure, scores
 from .runs import checked_documents
 
-__all__ = ["ChoiceAccuracy", "Question", "choice_accuracy"]
+__all__ = ["ChoiceAccuracy", "Question", "as_questions", "choice_accuracy"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,30 @@ class Question:
             )
         if not 0 <= self.answer < len(options):
             raise BadInput(f"Option {self.answer} is said to be right.", expected=f"0 to {len(options) - 1}")
+
+
+def as_questions(model: Any, questions: Sequence) -> list[Question]:
+    """Return questions in token ids; text ones (`world.questions`) are encoded by the handle, options behind prompts.
+
+    Encoded alone, an option could fall into other pieces than it does where it is asked.
+    """
+    return [one if isinstance(one, Question) else _encoded(model, one) for one in questions]
+
+
+def _encoded(model: Any, question: Any) -> Question:
+    if not hasattr(model, "encode"):
+        raise BadInput(
+            "The questions are text and the model came without a tokenizer.",
+            expected="what labkit.load returns, or questions in token ids",
+        )
+    prompt = model.encode(question.prompt).tolist()
+    whole = [model.encode(question.prompt + option).tolist() for option in question.options]
+    if any(ids[: len(prompt)] != prompt for ids in whole):
+        raise BadInput(
+            f"An option changes how the end of its prompt is cut into pieces: …{question.prompt[-30:]!r}.",
+            expected="options that begin with a space, behind a prompt that ends without one",
+        )
+    return Question(prompt, [ids[len(prompt) :] for ids in whole], question.answer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +85,11 @@ def choice_accuracy(
     An option's score is the sum of its tokens' log-probabilities, which favours short options; `per_token=True`
     divides by their number instead (acc_norm of the evaluation harness, in tokens). Options within 1e-4 nats of
     the best are tied: a right one among k tied counts 1/k, what guessing among them would earn.
-    The null is the chance level: the mean of 1 / number of options.
+    The null is the chance level: the mean of 1 / number of options. Text questions are read by the handle's tokenizer.
     """
     if not questions:
         raise BadInput("There are no questions to ask.", expected="a list of Question")
+    questions = as_questions(model, questions)
     asked = ChoiceMeasure(tuple(questions), per_token)
     found = scores(model, checked_documents(model, asked.documents), asked)
     right, _ = asked.fold(found, [])

@@ -20,6 +20,8 @@ from .recipe import Recipe
 
 __all__ = ["Batches", "Group", "padded"]
 
+_LATER = 1000  # a run that goes on from another reads other documents than that one did
+
 
 @dataclass(frozen=True)
 class Group:
@@ -50,7 +52,8 @@ class Batches:
     """`batches.at(step)` returns the groups of step 1, 2, …; the same for the same recipe and seed."""
 
     def __init__(self, recipe: Recipe, seed: int):
-        self.recipe, self.seed = recipe, seed
+        self.recipe = recipe
+        self.seed = seed + _LATER if recipe.start else seed
         self._pool_number, self._pool = -1, []
 
     def at(self, step: int) -> list[Group]:

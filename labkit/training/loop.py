@@ -60,25 +60,46 @@ def train(
     Raises `BadInput` when the run in `out` had another recipe or seed, saying what differs, or has diverged.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, size)
-    folder = Path(out) if out else Path("runs") / f"{recipe.name.replace('/', '-')}-{recipe.size}-{seed}"
+    folder = Path(out) if out else Path("runs") / _folder_name(recipe, seed)
     if recipe.device != "cpu" and not torch.cuda.is_available():
         raise NotAvailable(
             f"{recipe.name} in size {recipe.size} needs a GPU, and none is here.", do="train it in size cpu"
         )
+    parent = _parent(recipe, seed, folder, say) if recipe.start else None
     with _threads(recipe.threads):
-        return _Training(recipe, seed, folder, resume, say, watch).run()
+        return _Training(recipe, seed, folder, resume, say, watch, parent).run()
+
+
+def _parent(recipe: Recipe, seed: int, folder: Path, say: Callable | None) -> Decoder:
+    """Return the model that a recipe goes on from; it is trained first where its run is missing or unfinished."""
+    first = read_recipe(recipe.start, recipe.size)
+    if first.config() != recipe.config():
+        raise BadInput(
+            f"{recipe.name} cannot go on from {recipe.start}: their models differ.",
+            expected="the same [model] in both recipes",
+        )
+    done = train(first, seed=seed, out=folder.parent / _folder_name(first, seed), say=say)
+    if done.status != "finished":
+        raise BadInput(f"The run of {recipe.start} in {done.folder} {done.status}.", do="lower its learning rate")
+    return done.model
+
+
+def _folder_name(recipe: Recipe, seed: int) -> str:
+    return f"{recipe.name.replace('/', '-')}-{recipe.size}-{seed}"
 
 
 class _Training:
     """One run at work."""
 
-    def __init__(self, recipe: Recipe, seed: int, folder: Path, resume: bool, say, watch):
+    def __init__(self, recipe: Recipe, seed: int, folder: Path, resume: bool, say, watch, parent: Decoder | None):
         self.recipe, self.seed, self.folder = recipe, seed, folder
         self.say, self.watch = say or (lambda entry: None), watch or (lambda step, model: None)
         self.log = Log(folder / "log.jsonl")
         self.checkpoint = folder / "checkpoint.safetensors"
         self.batches = Batches(recipe, seed)
         self.model = recipe.config().build(seed).to(recipe.device)
+        if parent is not None:
+            self.model.load_state_dict(parent.state_dict())
         self.optimiser = _optimiser(recipe, self.model)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []  # since the last line of the log

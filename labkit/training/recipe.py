@@ -29,6 +29,7 @@ class Recipe:
 
     model: fields of a `DecoderConfig`, without vocab (the world's tokenizer decides it).
     documents: how many documents of each part of the world make one step.
+    start: the recipe whose finished run, of the same size and seed, this one goes on from ("": from fresh weights).
     steps, lr, warmup: optimiser steps, highest learning rate, steps of linear warm-up; then a cosine down to
     `last_lr` times the highest. betas, weight_decay (matrices only), clip (norm of the whole gradient): AdamW's.
     groups: in how many groups of nearly equal length a step's documents are computed.
@@ -45,6 +46,7 @@ class Recipe:
     steps: int
     lr: float
     about: str = ""
+    start: str = ""
     device: str = "cpu"
     threads: int = 1
     warmup: int = 100
