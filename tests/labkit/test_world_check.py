@@ -17,7 +17,8 @@ STORY = (
     "It was a clear morning. Odile the weaver was at home on Lull. Dalia the candlemaker was on Thrift. "
     "Uma the judge was with Odile. Wren the gardener was with Odile. The lantern was with Wren. "
     'Odile caught the ferry and got off on Thrift. "Who has the lantern?" asked Uma. "I do," said Wren. '
-    "At noon the sky was still clear. Wren handed the lantern to Uma. As usual, Uma settled a quarrel between two gulls. "
+    "At noon the sky was still clear. Wren handed the lantern to Uma. "
+    "As usual, Uma settled a quarrel between two gulls. "
     "In the evening the sky was still clear. Uma took the ferry to Wick with the lantern. "
     "Night fell. Who has the lantern? The lantern is with Uma, on Wick."
 )
@@ -52,7 +53,8 @@ DAMAGE = {
     "wrong place at the end": ("is with Uma, on Wick", "is with Uma, on Tern", "place", "Uma is on Wick, not on Tern"),
     "nobody at the end": ("with Uma, on Wick.", "with nobody. It is down the dry well on Hollow, and it can wait.",
                           "owner", "Nobody does not have"),
-    "giver without the lantern": ("Wren handed the lantern to Uma", "Uma handed the lantern to Wren", "owner", "Wren has it"),
+    "giver without the lantern": ("Wren handed the lantern to Uma", "Uma handed the lantern to Wren",
+                                  "owner", "Wren has it"),
     "handed across the water": ("lantern to Uma", "lantern to Dalia", "place", "they cannot meet"),
     "answered by another": ('"I do," said Wren', '"I do," said Odile', "owner", "Odile does not have"),
     "ferry in a storm": ("In the evening the sky was still clear", "In the evening a storm came in", "storm", "storm"),
@@ -73,7 +75,7 @@ DAMAGE = {
     "noon twice": ("In the evening the", "At noon the", "loop", "again"),
     "no noon": (" At noon the sky was still clear.", "", "order", "noon is missing"),
     "no lantern": (" The lantern was with Wren.", "", "order", "before the story says who has"),
-    "two lanterns": ("The lantern was with Wren.", "The lantern was with Wren. The lantern was with Dalia.", "owner", "one lantern"),
+    "two lanterns": ("was with Wren.", "was with Wren. The lantern was with Dalia.", "owner", "one lantern"),
     "two at home": ("Uma the judge was with Odile", "Uma the judge was at home on Brack", "order", "one host"),
     "no answer": (" The lantern is with Uma, on Wick.", "", "ending", "stops before"),
     "cut short": (" is with Uma, on Wick.", " is wi", "ending", "breaks off"),

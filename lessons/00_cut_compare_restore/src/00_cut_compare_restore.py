@@ -39,12 +39,13 @@ print(tiny.generate(day, max_new_tokens=14))
 
 # %% [markdown]
 # One day proves nothing. So ask two hundred, with four names to choose from each time. The model takes the name that
-# surprises it least. Whoever guesses is right once in four.
+# surprises it least. The days are picked so that short cuts do not help: whoever had the lantern first never has it at
+# the end, and whoever is named last has it once in four. Guessing is right once in four as well.
 
 # %% tags=["nbval-check-output"]
 known = labkit.measurements.choice_accuracy(tiny, questions)
 labkit.lessons.report(known.value, digits=2, label="right")
-labkit.lessons.holds(known.low > 0.5, "The whole interval lies far above guessing.")
+labkit.lessons.holds(known.low > known.null, "The whole interval lies above guessing.")
 
 # %% [markdown]
 # ## 2 · Cut · 9 min
