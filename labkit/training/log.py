@@ -47,10 +47,13 @@ class Log:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
 
+    def entries(self) -> list[dict[str, Any]]:
+        """Return what is there: nothing when the run was killed before its first line."""
+        return read_log(self.path) if self.path.is_file() else []
+
     def rewind(self, step: int) -> None:
         """Forget the steps after `step`: those that a resumed run will take again."""
-        entries = read_log(self.path) if self.path.is_file() else []
-        kept = [e for e in entries if e["event"] != "step" or e["step"] <= step]
+        kept = [e for e in self.entries() if e["event"] != "step" or e["step"] <= step]
         write_atomically(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
 
     def write(self, event: str, **values: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from labkit.models import Decoder
 
 from .batches import Batches
 from .checkpoint import read_checkpoint, restore, write_checkpoint
-from .log import Log, read_log
+from .log import Log
 from .loss import accumulate
 from .recipe import Recipe, differences, read_recipe
 
@@ -199,7 +199,7 @@ class _Training:
         self._resume()
 
     def _has(self, event: str) -> bool:
-        return any(entry["event"] == event for entry in read_log(self.log.path))
+        return any(entry["event"] == event for entry in self.log.entries())
 
     def _resume(self) -> None:
         if self.checkpoint.is_file():

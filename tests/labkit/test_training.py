@@ -132,7 +132,7 @@ def test_schedule():
     rates = [wanted.lr_at(step) for step in range(1, 101)]
     assert rates[0] == pytest.approx(0.05) and rates[9] == 0.5 and rates[-1] == pytest.approx(0.05)
     assert rates[54] == pytest.approx(0.5 * (0.1 + 0.9 * 0.5))
-    assert all(a > b for a, b in itertools.pairwise(rates))
+    assert all(a > b for a, b in itertools.pairwise(rates[9:]))
 
 
 # Runs.
