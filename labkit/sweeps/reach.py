@@ -8,6 +8,9 @@ new kind of edit needs no line here. What is not recognised counts as touching e
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import nn
 
 from labkit.anatomy import Address, Anatomy, anatomy_of, site_of
 from labkit.interventions import Change, Edit, Forward, Hook, Plan, Write
@@ -20,11 +23,11 @@ _BEHIND_ATTENTION = ("attn_post_norm",)
 
 def first_touched(model: Any, plan: Plan) -> int:
     """Return the start from which a pass under `plan` must be computed; raise what is wrong with the plan."""
+    return min((_edit(model, edit) for edit in plan), default=2 * anatomy_of(model).depth)
+
+
+def _edit(model: Any, edit: Edit) -> int:
     anatomy = anatomy_of(model)
-    return min((_edit(model, anatomy, edit) for edit in plan), default=2 * anatomy.depth)
-
-
-def _edit(model: Any, anatomy: Anatomy, edit: Edit) -> int:
     if edit.measures:  # preparing it would run the model
         return _site(anatomy, site_of(model, edit.site).name) if hasattr(edit, "site") else 0
     return min((_change(anatomy, change) for change in edit.prepare(model)), default=2 * anatomy.depth)
@@ -35,7 +38,7 @@ def _change(anatomy: Anatomy, change: Change) -> int:
         address = change.view.address
         return min(_weight(anatomy, name) for name in (address.name, *anatomy.tied(address)))
     if isinstance(change, Forward):
-        return _module(anatomy, change.module)
+        return _modules(anatomy).get(change.module, 0)
     return _site(anatomy, change.where) if isinstance(change, Hook) else 0
 
 
@@ -49,14 +52,23 @@ def _weight(anatomy: Anatomy, name: str) -> int:
     return 2 * address.layer + behind
 
 
-def _module(anatomy: Anatomy, module: Any) -> int:
-    for layer, block in enumerate(anatomy.blocks):
-        if block.attention is not None and module in (*block.attention.module.modules(), block.attention.norm):
-            return 2 * layer
-        for part in (block.attention, block.mlp):
-            if part is not None and any(module in skipped.modules() for skipped, _ in part.skip):
-                return 2 * layer + 1
-    return 0
+_MODULES: WeakKeyDictionary[Anatomy, dict[nn.Module, int]] = WeakKeyDictionary()
+
+
+def _modules(anatomy: Anatomy) -> dict[nn.Module, int]:
+    """Return the start that stands before each module of the sub-layers."""
+    if anatomy not in _MODULES:
+        found: dict[nn.Module, int] = {}
+        for layer, block in enumerate(anatomy.blocks):
+            if block.attention is not None:
+                before = [*block.attention.module.modules(), block.attention.norm]
+                found.update((module, 2 * layer) for module in before if module is not None)
+            for part in (block.attention, block.mlp):
+                for skipped, _ in part.skip if part is not None else ():
+                    for module in skipped.modules():
+                        found.setdefault(module, 2 * layer + 1)
+        _MODULES[anatomy] = found
+    return _MODULES[anatomy]
 
 
 def _site(anatomy: Anatomy, name: str) -> int:

@@ -354,6 +354,21 @@ def test_an_interrupt_in_any_pass_leaves_the_model_unchanged(model, path, pass_n
     assert found.values == sweep(model, plans, TEXT).values
 
 
+def test_an_interrupt_while_saving_waits_until_the_file_is_whole(model, path, monkeypatch):
+    own, saves = os.fsync, []
+
+    def interrupted(*of):
+        saves.append(1)
+        if len(saves) == 2:  # the last one; the first was before the work
+            os.kill(os.getpid(), signal.SIGINT)
+        own(*of)
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(model, every_sublayer(model), TEXT, path=path)
+    assert Sweep.load(path).finished
+
+
 def test_a_place_that_cannot_be_written_to_is_told_before_the_work(model, passes, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BrokenFile, match="Could not write"):
