@@ -1,7 +1,7 @@
 """The widget of each control: core ipywidgets that exist in 7.7.1 and in 8, all reachable by keyboard.
 
-A choice is a native list (arrow keys, read aloud with its label), not a row of buttons, which ipywidgets gives neither
-a group nor a pressed state.
+A choice is a native list (arrow keys, read aloud with its label), not a row of radio buttons or toggles, to which
+ipywidgets gives neither a group nor a pressed state.
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 Colours come from the page's theme (JupyterLab's variables, with plain fallbacks for Colab and VS Code), so light and
 dark both read; nothing is told by colour alone.
+
+Core ipywidgets leave four things undone that a reader without mouse or without sight needs, so the sentence carries a
+few lines of script (an image that cannot load, whose error handler runs; where a page forbids that, the panel works as
+before): JupyterLab's single-key shortcuts are kept out of the panel (else "a", typed to choose attention from the list,
+inserts a cell), the picture gets the sentence as its alt text, the sentence's place becomes a live region that stays,
+and sliders get their labels as names.
 """
 
 from __future__ import annotations
@@ -46,6 +52,31 @@ STYLE = """<style>
 </style>"""
 
 
+_SCRIPT = """
+const said = this.parentElement;
+this.remove();
+(function dress(tries) {
+  const panel = said.closest('.labkit-panel'), place = said.closest('.widget-html-content');
+  if (!panel || !place) {  // not on the page yet
+    if (tries) { setTimeout(dress, 100, tries - 1); }
+    return;
+  }
+  panel.querySelectorAll('select, button, input, [tabindex]').forEach(
+    part => { part.setAttribute('data-lm-suppress-shortcuts', 'true'); });
+  place.setAttribute('role', 'status');
+  place.setAttribute('aria-live', 'polite');
+  said.removeAttribute('role');
+  said.removeAttribute('aria-live');
+  panel.querySelectorAll('img.widget-image').forEach(image => { image.alt = said.textContent; });
+  panel.querySelectorAll('.widget-slider').forEach(slider => {
+    const name = slider.querySelector('.widget-label');
+    const handle = slider.querySelector('[role=slider], .ui-slider-handle');
+    if (name && handle) { handle.setAttribute('aria-label', name.textContent); }
+  });
+})(50);
+"""
+
+
 def heading(question: str) -> str:
     return f'{STYLE}<div class="labkit-question" role="heading" aria-level="4">{escape(question)}</div>'
 
@@ -62,7 +93,8 @@ def status(sentence: str, replayed: bool, note: str = "") -> str:
     """Return the sentence of the picture, in a region that a screen reader announces when it changes."""
     said = [note] * bool(note) + ["(Stored answer; Recompute asks the model.)"] * replayed
     soft = "".join(f' <span class="labkit-source">{escape(words)}</span>' for words in said)
-    return f'<div class="labkit-status" role="status" aria-live="polite">{escape(sentence)}{soft}</div>'
+    script = f'<img src="data:," alt="" hidden onerror="{escape(_SCRIPT)}">'
+    return f'<div class="labkit-status" role="status" aria-live="polite">{escape(sentence)}{soft}{script}</div>'
 
 
 def alert(notice: str) -> str:

@@ -29,6 +29,7 @@ class Page:
     def __init__(self, panel: Panel):
         self.panel = panel
         self._silence = threading.local()  # set while this thread moves the widgets itself
+        self._laid_out = False
         self.fields = {c.name: field_for(c, getattr(panel.inquiry.wanted, c.name)) for c in panel.controls}
         for field in self.fields.values():
             field.watch(self._moved)
@@ -55,12 +56,15 @@ class Page:
         self.buttons.add_class("labkit-buttons")
 
     def unlock(self) -> None:
-        """Show the question alone while the panel is shut, and everything once it is open."""
+        """Show the question alone while the panel is shut, and everything, once, when it is open."""
         shut = not self.panel.is_open
+        if self._laid_out:
+            return
         self.said.value = look.prediction(getattr(self.panel.gate, "said", ""), shut)
         if shut:
             self.box.children = (self.head, self.said, self.skip)
             return
+        self._laid_out = True
         boxes = [field.box for field in self.fields.values()]
         controls = widgets.Box(sorted(boxes, key=lambda box: box.layout.width != "100%"), layout=_flow())
         controls.add_class("labkit-controls")

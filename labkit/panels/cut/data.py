@@ -10,7 +10,8 @@ from labkit import world
 __all__ = ["CutData", "CutState", "Day", "Reading", "candidates"]
 
 MOST_WORDS = 6  # candidates shown
-GO_ON = 14  # tokens a model goes on by
+MOST_PROBABLE = 4  # pieces shown where the text names nobody to choose from
+GO_ON = 12  # tokens a model goes on by
 EDITS = {"attention": "DropAttention", "mlp": "DropMLP", "block": "DropBlock"}
 
 

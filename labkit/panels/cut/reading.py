@@ -11,29 +11,36 @@ from labkit import interventions, world
 from labkit.anatomy import quietly
 from labkit.base.errors import BadInput
 
-from .data import EDITS, GO_ON, CutData, CutState, Reading
+from .data import EDITS, GO_ON, MOST_PROBABLE, CutData, CutState, Reading
 
-__all__ = ["read", "read_both"]
-
-MOST_PROBABLE = 4  # words, where the text names nobody to choose from
+__all__ = ["first_pieces", "read", "read_both", "read_cut"]
 
 
 def read_both(handle: Any, state: CutState, words: Sequence[str], right: str | None) -> CutData:
-    """Return the intact and the cut reading of `state.story`; without `words`, the intact model's likeliest ones."""
+    """Return the intact and the cut reading of `state.story`; without `words`, of the intact model's likeliest ones."""
     ids_L = _ids(handle, state.story)
-    if not words:
-        words = _likeliest(handle, ids_L)
-    first = [int(handle.encode(state.story + word)[len(ids_L)]) for word in words]
+    first = first_pieces(handle, state.story, words) if words else _likeliest(handle, ids_L)
+    words = tuple(words) or tuple(handle.pieces(first))
     intact = read(handle, ids_L, first)
-    cut = intact
-    if state.part != "nothing":
-        with interventions.edit(handle, getattr(interventions, EDITS[state.part])(state.layer)):
-            cut = read(handle, ids_L, first)
+    cut = read_cut(handle, state, ids_L, first) if state.part != "nothing" else intact
     unseen = tuple(world.unknown_words(state.story)) if handle.ours else ()
-    return CutData(state.part, state.layer, tuple(words), right, len(ids_L), unseen, intact, cut)
+    return CutData(state.part, state.layer, words, right, len(ids_L), unseen, intact, cut)
 
 
-def read(handle: Any, ids_L: Tensor, first: Sequence[int]) -> Reading:
+def first_pieces(handle: Any, text: str, words: Sequence[str]) -> list[int]:
+    """Return the first token of each word as it follows `text`."""
+    length = len(handle.encode(text))
+    return [int(handle.encode(text + word)[length]) for word in words]
+
+
+def read_cut(handle: Any, state: CutState, ids_L: Tensor, first: Sequence[int]) -> Reading:
+    """Return what the model makes of a text while `state.part` of `state.layer` is left out."""
+    drop = getattr(interventions, EDITS[state.part])
+    with interventions.edit(handle, drop(state.layer)):
+        return read(handle, ids_L, first)
+
+
+def read(handle: Any, ids_L: Tensor, first: Sequence[int], go_on: int = GO_ON) -> Reading:
     """Return what the model as it now is makes of a text; `first` holds the first piece of each candidate."""
 
     def work(module: nn.Module) -> Reading:
@@ -42,21 +49,21 @@ def read(handle: Any, ids_L: Tensor, first: Sequence[int]) -> Reading:
         logits_LV = output.logits[0].float()
         loss = nn.functional.cross_entropy(logits_LV[:-1], ids_BL[0, 1:])
         probabilities = logits_LV[-1].softmax(-1)[list(first)]
-        goes_on = handle.decode(_go_on(module, output, handle.end)).strip()
-        return Reading(tuple(probabilities.tolist()), loss.item(), goes_on)
+        said = handle.decode(_go_on(module, output, handle.end, go_on)).strip()
+        return Reading(tuple(probabilities.tolist()), loss.item(), said)
 
     return quietly(handle, work)
 
 
-def _go_on(module: nn.Module, output: Any, end: int | None) -> list[int]:
+def _go_on(module: nn.Module, output: Any, end: int | None, most: int) -> list[int]:
     """Return the likeliest next tokens one by one, going on from a text that was read with a cache."""
     said: list[int] = []
-    while len(said) < GO_ON:
+    while len(said) < most:
         fresh_BL = output.logits[:, -1:].argmax(-1)
         if int(fresh_BL) == end:
             break
         said.append(int(fresh_BL))
-        if len(said) < GO_ON:
+        if len(said) < most:
             output = module(fresh_BL, past_key_values=output.past_key_values, use_cache=True)
     return said
 
@@ -76,8 +83,8 @@ def _ids(handle: Any, text: str) -> Tensor:
     return ids_L
 
 
-def _likeliest(handle: Any, ids_L: Tensor) -> list[str]:
+def _likeliest(handle: Any, ids_L: Tensor) -> list[int]:
     def work(module: nn.Module) -> Tensor:
         return module(ids_L[None].to(next(module.parameters()).device)).logits[0, -1].topk(MOST_PROBABLE).indices
 
-    return handle.pieces(quietly(handle, work))
+    return quietly(handle, work).tolist()

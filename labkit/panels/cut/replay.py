@@ -105,8 +105,8 @@ def some_days(n: int = DAYS) -> tuple[Day, ...]:
     return tuple(_day(question) for question in world.questions(n, seed=0))
 
 
-def store(model: Any = "lab/tiny", folder: Path | None = None) -> Replay:
-    """Cut every part of every layer, on three days that the intact model gets right, and keep the answers.
+def store(model: Any = "lab/tiny", folder: Path | None = None, n_days: int = DAYS) -> Replay:
+    """Cut every part of every layer, on the first days that the intact model gets right, and keep the answers.
 
     Writes 00_cut.json (a sweep) and 00_cut.toml (the days and the words) to `data/sweeps`, and returns what is kept.
     """
@@ -115,7 +115,7 @@ def store(model: Any = "lab/tiny", folder: Path | None = None) -> Replay:
 
     handle = zoo.load(model) if isinstance(model, str) else model
     folder = folder or data_dir() / "sweeps"
-    days = _days_it_knows(handle)
+    days = _days_it_knows(handle, n_days)
     texts = [handle.encode(day.text).tolist() for day in days]
     measure = _measure(handle, days, texts)
     plans = [*sweeps.every_sublayer(handle), *sweeps.every_block(handle)]
@@ -134,34 +134,36 @@ def store(model: Any = "lab/tiny", folder: Path | None = None) -> Replay:
 
 
 def _goes_on(handle: Any, day: Day, states: Sequence[CutState]) -> dict[str, str]:
-    from .reading import read_both
+    from .reading import read, read_cut
 
-    answers = {_label(state): read_both(handle, state, day.words, day.right) for state in states}
-    return {"nothing": next(iter(answers.values())).intact.goes_on} | {
-        label: answer.cut.goes_on for label, answer in answers.items()
-    }
+    ids_L = handle.encode(day.text)
+    cuts = {_label(state): read_cut(handle, state, ids_L, ()).goes_on for state in states}
+    return {"nothing": read(handle, ids_L, ()).goes_on} | cuts
 
 
 def _measure(handle: Any, days: Sequence[Day], texts: Sequence[list[int]]) -> SurpriseMeasure:
+    from .reading import first_pieces
+
     documents, scored = [], []
     for day, ids in zip(days, texts):
-        documents += [ids, *([*ids, int(handle.encode(day.text + word)[len(ids)])] for word in day.words)]
+        documents += [ids, *([*ids, piece] for piece in first_pieces(handle, day.text, day.words))]
         scored += [len(ids) - 1, *(1 for _ in day.words)]
     return SurpriseMeasure(tuple(map(tuple, documents)), tuple(scored))
 
 
-def _days_it_knows(handle: Any) -> list[Day]:
-    from .reading import read_both
+def _days_it_knows(handle: Any, n: int) -> list[Day]:
+    from .reading import first_pieces, read
 
     known = []
     for question in world.questions(100, seed=0):
         day = _day(question)
-        chances = read_both(handle, CutState(day.text), day.words, day.right).intact.probabilities
+        first = first_pieces(handle, day.text, day.words)
+        chances = read(handle, handle.encode(day.text), first, go_on=0).probabilities
         if day.words[chances.index(max(chances))] == day.right:
             known.append(day)
-        if len(known) == DAYS:
+        if len(known) == n:
             return known
-    raise NotAvailable(f"{handle.name} answers fewer than {DAYS} of 100 days right.", do="store for another model")
+    raise NotAvailable(f"{handle.name} answers fewer than {n} of 100 days right.", do="store for another model")
 
 
 def _day(question: world.Question) -> Day:

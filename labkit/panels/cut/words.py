@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.panels.tables import Table
 
-from .data import EDITS, GO_ON, CutData, CutState, Reading
+from .data import EDITS, GO_ON, MOST_PROBABLE, CutData, CutState, Reading
 
 __all__ = ["code_of", "name_of", "sentence_of", "table_of"]
 
@@ -24,7 +24,10 @@ def sentence_of(data: CutData) -> str:
         head = f"Nothing is cut. The model says{says} ({after[says]:.0%}){_verdict(data)}."
         return f"{head} The text surprises it by {data.cut.loss:.2f} nats a token.{_unseen(data)}"
     head = f"Without {name_of(data.part, data.layer)} the model "
-    if said == says:
+    if after[says] < 1 - sum(data.cut.probabilities):
+        head += f"goes on with none of the names (the likeliest,{says}, has {after[says]:.0%};"
+        head += f"{said} had {before[said]:.0%})"
+    elif said == says:
         head += f"still says{says} ({after[says]:.0%}, intact {before[says]:.0%})"
     else:
         head += f"says{says} ({after[says]:.0%}) and no longer{said} ({after[said]:.0%}, intact {before[said]:.0%})"
@@ -37,9 +40,8 @@ def _best(reading: Reading) -> int:
 
 
 def _knows(data: CutData, reading: Reading) -> bool:
-    """Whether the right word has more than all other candidates together."""
-    right = reading.probabilities[data.words.index(data.right)]
-    return right > sum(reading.probabilities) / 2
+    """Whether the right word is more probable than all other words together."""
+    return reading.probabilities[data.words.index(data.right)] > 0.5
 
 
 def _verdict(data: CutData) -> str:
@@ -81,11 +83,15 @@ def code_of(name: str, state: CutState, words: tuple[str, ...]) -> str:
     if state.part != "nothing":
         context = f"labkit.edit(model, labkit.{EDITS[state.part]}({state.layer})), {context}"
     if words:
-        chosen = [f"words = {list(words)!r}"]
-    else:  # a text without residents: the words that the intact model finds most probable
+        chosen = [
+            f"words = {list(words)!r}",
+            "first = [int(model.encode(text + word)[len(ids)]) for word in words]  # the first piece of each",
+        ]
+    else:  # a text without residents: the pieces that the intact model finds most probable
         chosen = [
             "with torch.no_grad():",
-            "    words = model.pieces(model.model(ids[None]).logits[0, -1].topk(4).indices)",
+            f"    first = model.model(ids[None]).logits[0, -1].topk({MOST_PROBABLE}).indices.tolist()",
+            "words = model.pieces(first)",
         ]
     lines = [
         "import torch",
@@ -96,7 +102,6 @@ def code_of(name: str, state: CutState, words: tuple[str, ...]) -> str:
         f"text = {state.story!r}",
         "ids = model.encode(text)",
         *chosen,
-        "first = [int(model.encode(text + word)[len(ids)]) for word in words]  # the first piece of each word",
         "",
         f"with {context}:",
         "    logits = model.model(ids[None]).logits[0]  # [L, V]",
