@@ -162,6 +162,20 @@ def test_the_sentence_says_what_changed(panel):
     assert "which it did not before" in said("block", errs, knows)
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_a_damaged_model_says_can_be_drawn(panel):
+    from labkit.figures import new_figure, png
+    from labkit.panels.cut.picture import drawable
+
+    assert drawable("Nils\x05 has\u0383\x1c ☃ 你") == "Nils▯ has▯▯ ☃ ▯"
+    data = panel.data
+    said = type(data.cut)(data.cut.probabilities, 123.0, "\x05\u0383\x1c" * 40)
+    strange = {"words": ("\x05", "\u0383", " a", " b"), "right": "\x05", "cut": said}
+    figure = new_figure(panel.size)
+    panel.draw(type(data)(**{**vars(data), **strange}), figure)
+    assert png(figure)
+
+
 # Nothing is left behind ----------------------------------------------------------------------------------------------
 
 

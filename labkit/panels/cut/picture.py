@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from matplotlib.figure import FigureBase
+from matplotlib.font_manager import findfont, get_font
 
 from labkit.figures import NextWords, draw
 from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_axes
@@ -10,9 +13,10 @@ from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_ax
 from .data import CutData, Reading
 from .words import name_of
 
-__all__ = ["paint"]
+__all__ = ["drawable", "paint"]
 
 FOOT, FEW = 0.62, 2.3  # inches: the two lines below, the width of the surprise
+MOST_LETTERS = 85  # of how a model goes on
 MOST_NATS = 8.0  # end of the axis: a little above guessing evenly among the world's pieces
 
 
@@ -24,14 +28,20 @@ def paint(data: CutData, figure: FigureBase) -> None:
     rest = [max(0.0, 1 - sum(side.probabilities)) for side in (data.intact, data.cut)]
     words = NextWords(
         title=f"Cut: {name_of(data.part, data.layer)}",
-        words=(*data.words, " any other word"),
+        words=(*map(drawable, data.words), " any other word"),
         intact=(*data.intact.probabilities, rest[0]),
         cut=(*data.cut.probabilities, rest[1]),
-        right=data.right,
+        right=None if data.right is None else drawable(data.right),
     )
     draw(words, left)
     _surprise(right, data)
     _goes_on(lower, data)
+
+
+def drawable(text: str) -> str:
+    """Return `text` with a box for each character that the figures' font lacks: a damaged model may say any byte."""
+    font = get_font(findfont("DejaVu Sans"))
+    return "".join(letter if letter.isprintable() and font.get_char_index(ord(letter)) else "▯" for letter in text)
 
 
 def _surprise(figure: FigureBase, data: CutData) -> None:
@@ -63,8 +73,6 @@ def _goes_on(figure: FigureBase, data: CutData) -> None:
     figure.set_facecolor("white")
     for line, (name, reading) in enumerate((("intact", data.intact), ("cut", data.cut))):
         y = 1 - (0.06 + 0.27 * line) / height
-        for x, text, weight in (
-            (0.15, f"{name} goes on", "bold"),
-            (1.55, reading.goes_on or "(it ends here)", "normal"),
-        ):
+        said = shorten(drawable(reading.goes_on), MOST_LETTERS, placeholder=" …") or "(it ends here)"
+        for x, text, weight in ((0.15, f"{name} goes on", "bold"), (1.55, said, "normal")):
             figure.text(x / width, y, text, va="top", fontsize=SIZES["tick"], color=INK, weight=weight)
