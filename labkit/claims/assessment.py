@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,10 +127,19 @@ def estimate(claim: Claim, record: Record) -> Estimate:
     """Return value and 95 % interval: Student's t over seeds, Wilson for shares, else the bootstrap over units."""
     if claim.estimator == "share":
         return proportion(record.values, over=claim.over)
-    if claim.estimator == "ratio":  # a sum over a sum is the mean of the units' ratios, weighted by what is below
-        above, below = zip(*record.values)
-        return mean_over([a / b for a, b in zip(above, below)], claim.over, weights=below)
+    if claim.estimator == "ratio":
+        return mean_over(linearised(record.values), claim.over)
     return mean_over(record.values, claim.over, method="t" if claim.over == "seeds" else "bootstrap")
+
+
+def linearised(pairs: Sequence[tuple[float, float]]) -> list[float]:
+    """Return one value per pair whose mean is R = Σa / Σb and whose spread is that of R: R + (a − R b) / mean(b).
+
+    The usual linearisation of a ratio estimate (Cochran, Sampling Techniques, section 6.3); single b may be negative.
+    """
+    above, below = (math.fsum(side) for side in zip(*pairs))
+    ratio, mean = above / below, below / len(pairs)
+    return [ratio + (a - ratio * b) / mean for a, b in pairs]
 
 
 def _assessment(

@@ -26,41 +26,44 @@ from labkit.interventions import (
     ZeroWeight,
     edit,
 )
-from labkit.sweeps import Sweep, every_sublayer, sweep
+from labkit.sweeps import Sweep, sweep
 from labkit.world import documents
 from labkit.zoo import Handle, entries, load
 
 from .records import Measured
 
+CALIBRATION = 64  # stories on which the cheapest parts are found
+
 __all__ = ["attention_against_mlp", "ordinary_weight", "restored"]
 
 
 def attention_against_mlp(*, n: int, seeds: Sequence[int], model: str = "lab/tiny") -> Measured:
-    """Return per document (cost of an attention sub-layer, cost of an MLP), each the mean over the layers.
+    """Return per document (cost of the cheapest attention sub-layer, cost of the cheapest MLP).
 
-    A cost is the rise of the document's total loss, in nats, when that one sub-layer is left out.
+    A cost is the rise of the document's total loss, in nats, when that one sub-layer is left out. As in the paper,
+    which ones are cheapest is found on other text: stories of the second seed.
     """
     handle = load(model)
-    swept = sweep(handle, every_sublayer(handle), stories(handle, n, seeds[0]))
-    attention, mlp = (mean_cost(swept, kind) for kind in ("drop_attention", "drop_mlp"))
-    return _measured(handle, list(zip(attention, mlp)), "story")
+    cut = [cheapest(handle, kind, seeds[1]) for kind in (DropAttention, DropMLP)]
+    swept = sweep(handle, cut, stories(handle, n, seeds[0]))
+    return _measured(handle, list(zip(*(mean_change(swept, one.kind) for one in cut))), "story")
 
 
 def ordinary_weight(*, n: int, seeds: Sequence[int], model: str = "lab/tiny", weights: int = 8) -> Measured:
-    """Return per document (change by one weight, cost of its MLP), both means over layers.
+    """Return per document (change by one random weight, cost of the cheapest MLP).
 
     In each MLP's down projection `weights` places are drawn at random and zeroed one at a time. A change counts
-    whether it helps or harms: it is the absolute change of the document's total loss, in nats.
+    whether it helps or harms: it is the mean absolute change of the document's total loss, in nats.
     """
     handle, draw = load(model), Random(seeds[0])
-    single: list[Edit] = [
+    single = [
         ZeroWeight(f"layers.{layer}.mlp.down[{', '.join(str(draw.randrange(side)) for side in shape)}]")
         for layer, shape in down_projections(handle)
         for _ in range(weights)
     ]
-    whole = [DropMLP(layer) for layer, _ in down_projections(handle)]
-    swept = sweep(handle, [*single, *whole], stories(handle, n, seeds[0]))
-    changes, costs = (mean_cost(swept, kind, absolute=kind == "zero_weight") for kind in ("zero_weight", "drop_mlp"))
+    whole = cheapest(handle, DropMLP, seeds[1])
+    swept = sweep(handle, [*single, whole], stories(handle, n, seeds[0]))
+    changes, costs = mean_change(swept, ZeroWeight.kind, absolute=True), mean_change(swept, DropMLP.kind)
     return _measured(handle, list(zip(changes, costs)), "story")
 
 
@@ -87,9 +90,16 @@ def stories(handle: Handle, n: int, seed: int) -> list[Tensor]:
     return handle.encode_documents([story.text for story in documents("stories", n, seed, split="test")])
 
 
-def mean_cost(swept: Sweep, kind: str, absolute: bool = False) -> list[float]:
+def cheapest(handle: Handle, kind: type[DropAttention | DropMLP], seed: int) -> Edit:
+    """Return the edit of a kind, over all layers, that raises the loss least on stories of this seed."""
+    edits = [kind(layer) for layer in range(anatomy_of(handle).depth)]
+    swept = sweep(handle, edits, stories(handle, CALIBRATION, seed))
+    return min(edits, key=lambda one: swept[one].change.value)
+
+
+def mean_change(swept: Sweep, kind: str, absolute: bool = False) -> list[float]:
     """Return per document the mean change of its total loss, in nats, over all single edits of a kind."""
-    rows = [point.measured.per_unit for point in swept.points if point.plan[0]["kind"] == kind]
+    rows = [point.measured.per_unit for point in swept if point.plan[0]["kind"] == kind]
     means = []
     for unit, (intact, tokens) in enumerate(zip(swept.intact, swept.weights)):
         changes = [(row[unit] - intact) * tokens for row in rows]

@@ -74,12 +74,13 @@ def check_measured(claim: Claim, measured: Measured, n: int) -> None:
         )
     for unit, value in zip(measured.units, measured.values):
         numbers = tuple(value) if isinstance(value, tuple | list) else (value,)
-        sound = len(numbers) == width and all(isinstance(x, int | float) and math.isfinite(x) for x in numbers)
-        if not sound or (width == 2 and numbers[1] <= 0):
+        if len(numbers) != width or not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
             raise BadInput(
                 f"Unit {unit} of {claim.id} measured {value!r}.",
-                expected="two finite numbers, the second above 0" if width == 2 else "a finite number",
+                expected="two finite numbers" if width == 2 else "a finite number",
             )
+    if width == 2 and math.fsum(below for _, below in measured.values) <= 0:
+        raise BadInput(f"What {claim.id} divides by adds up to 0 or less.", expected="a sum above 0")
 
 
 def write_record(record: Record, folder: Path | None = None) -> Path:

@@ -132,7 +132,15 @@ def test_toml_refuses_what_it_cannot_say():
         toml.dumps({"a": 1j})
 
 
-def test_an_interrupt_waits_for_the_end_of_the_block():
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C raise: a suite started in the background of a shell inherits an ignored SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_waits_for_the_end_of_the_block(ctrl_c):
     reached = []
     with pytest.raises(KeyboardInterrupt), deferred_interrupts():
         signal.raise_signal(signal.SIGINT)

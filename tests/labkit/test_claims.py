@@ -3,13 +3,16 @@
 import json
 import subprocess
 
+import numpy as np
 import pytest
 
 from labkit import claims
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable, OutOfOrder, UnknownName
 from labkit.base.numbers import number
+from labkit.claims.assessment import linearised
 from labkit.claims.entry import read_claims, registration
 from labkit.claims.records import pilot_seeds, read_record, record_path
+from labkit.measurements import mean_over
 
 TOY = """
 import random
@@ -358,6 +361,23 @@ def test_a_ratio_is_a_sum_over_a_sum(folder):
     outcome = claims.measure("77-effect", folder=folder)
     assert outcome.value == pytest.approx(sum(range(32)) / sum(1 + i * i for i in range(32)))
     assert outcome.low < outcome.value < outcome.high
+    path = record_path("77-effect", folder)
+    table = json.loads(path.read_text())
+    path.write_text(json.dumps({**table, "values": [[1.0, -1.0]] * 32}))
+    with pytest.raises(BrokenFile, match="0 or less"):
+        claims.assess("77-effect", folder=folder)
+
+
+def test_the_interval_of_a_ratio_is_that_of_resampling_its_pairs():
+    draw = np.random.default_rng(5)
+    below = draw.normal(2.0, 1.0, 400)  # some of them negative
+    pairs = np.stack([0.4 * below + draw.normal(0, 0.5, 400), below], axis=1)
+    ours = mean_over(linearised([tuple(pair) for pair in pairs]), "documents")
+    resampled = [(chosen[:, 0].sum() / chosen[:, 1].sum()) for chosen in
+                 (pairs[draw.integers(0, 400, 400)] for _ in range(4000))]  # fmt: skip
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    assert ours.value == pytest.approx(pairs[:, 0].sum() / pairs[:, 1].sum())
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.1 * (high - low))
 
 
 def test_over_seeds_the_interval_is_students_t(folder):
