@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -55,15 +54,16 @@ class Anatomy:
     def __init__(self, model: nn.Module):
         self.description = family = family_of(model)
         self.kind = type(model).__name__
-        self.trunk, self.embed = _need(model, family.trunk), _need(model, family.embed)
-        self.final_norm, self.head = _need(model, family.final_norm), _need(model, family.head)
-        self.block_list: nn.ModuleList = _need(model, family.blocks)
+        self._ways = ways = _Ways()
+        self.trunk, self.embed = ways.need(model, family.trunk), ways.need(model, family.embed)
+        self.final_norm, self.head = ways.need(model, family.final_norm), ways.need(model, family.head)
+        self.block_list: nn.ModuleList = ways.need(model, family.blocks)
         self._block_ids = tuple(map(id, self.block_list))
         self._config = getattr(model, "config", None)
         self._sizes = HeadSizes.of(self._config) if family.model_types else None
         self.width: int = self.embed.weight.shape[1]
         self.blocks = tuple(self._block(block, layer) for layer, block in enumerate(self.block_list))
-        self._positions = _find(model, family.positions)
+        self._positions = ways.find(model, family.positions)
         self._places: dict[str, Place] = dict(self._find_places())
 
     @property
@@ -78,8 +78,8 @@ class Anatomy:
 
     @property
     def current(self) -> bool:
-        """Whether the model still has the blocks it had when this was made."""
-        return self._block_ids == tuple(map(id, self.block_list))
+        """Whether the model still has the blocks and parts it had when this was made."""
+        return self._block_ids == tuple(map(id, self.block_list)) and self._ways.unchanged
 
     def addresses(self) -> list[str]:
         """Return the names of all weights this model has, in the order of the tree."""
@@ -111,10 +111,7 @@ class Anatomy:
         return [
             other
             for other, place in self._places.items()
-            if other != name
-            and place.parameter is mine.parameter
-            and len(place.rows) == len(mine.rows)
-            and list(place.rows) == list(mine.rows)
+            if other != name and place.parameter is mine.parameter and list(place.rows) == list(mine.rows)
         ]
 
     def tree(self) -> str:
@@ -147,16 +144,28 @@ class Anatomy:
         parallel = family.parallel
         return BlockParts(
             module=block,
-            attention=_sublayer(block, family.attn, self._nothing(block, family.attn, layer), shared=family.mlp.norm),
-            mlp=_sublayer(block, family.mlp, WriteNothing(family.mlp.returns), shared=family.attn.norm),
+            attention=self._sublayer(block, family.attn, layer, shared=family.mlp.norm),
+            mlp=self._sublayer(block, family.mlp, layer, shared=family.attn.norm),
             parallel=getattr(self._config, parallel) if isinstance(parallel, str) else parallel,
         )
 
-    def _nothing(self, block: nn.Module, paths: Sublayer, layer: int) -> WriteNothing:
-        """Return what stands in for the attention: it keeps the entry of the cache that the module itself would."""
-        layer = getattr(_find(block, paths.module), "layer_idx", layer)
+    def _sublayer(self, block: nn.Module, paths: Sublayer, layer: int, shared: str | None) -> SublayerParts | None:
+        """Return one sub-layer; `shared` is the path of the other one's norm, which may be the same."""
+        find = self._ways.find
+        module, norm, writer = find(block, paths.module), find(block, paths.norm), find(block, paths.writer)
+        if module is None or writer is None:
+            return None
         sizes = self._sizes or HeadSizes(1, 1, 1)
-        return WriteNothing(paths.returns, layer, sizes.kv_heads, sizes.size)
+        # It stands in for the attention at the entry of the cache that the module itself would use.
+        nothing = WriteNothing(paths.returns, getattr(module, "layer_idx", layer), sizes.kv_heads, sizes.size)
+        skip: list = [(module, nothing)]
+        if norm is not None and paths.norm != shared:
+            skip.append((norm, PassOn()))
+        if writer is not module:
+            skip.append((writer, PassOn()))
+        if (write := find(block, paths.write)) is not None:
+            skip.append((write, KeepStream()))
+        return SublayerParts(module, norm, find(block, paths.post_norm), writer, tuple(skip))
 
     def _find_places(self) -> Iterator[tuple[str, Place]]:
         family = self.description
@@ -175,7 +184,9 @@ class Anatomy:
                 stored = Stored(norms[part]) if norms.get(part) else family.weights.get(part)
                 if stored is not None:
                     offset = family.gain_offset if is_norm else 0.0
-                    yield from _places(f"layers.{layer}.{part}", _find(block, stored.path), stored, self._sizes, offset)
+                    yield from _places(
+                        f"layers.{layer}.{part}", self._ways.find(block, stored.path), stored, self._sizes, offset
+                    )
         yield from _places("final_norm", ends["final_norm"], offset=family.gain_offset)
         yield from _places("head", ends["head"])
 
@@ -214,39 +225,42 @@ def view(model: Any, address: str | Address) -> View:
     return anatomy_of(model).view(address)
 
 
-def _find(root: nn.Module, path: str | None) -> nn.Module | None:
-    """Return the module at one of the paths of `path` ("a.b|c"), or None."""
-    for choice in (path or "").split("|"):
-        found = reduce(lambda module, name: getattr(module, name, None), choice.split("."), root) if choice else None
-        if isinstance(found, nn.Module):
-            return found
-    return None
+class _Ways:
+    """Finds modules by their paths, and remembers each step, so as to notice when a part was exchanged."""
 
+    def __init__(self) -> None:
+        self._steps: list[tuple[dict[str, Any], str, nn.Module]] = []
 
-def _need(root: nn.Module, path: str) -> nn.Module:
-    found = _find(root, path)
-    if found is None:
-        raise BadInput(
-            f"{type(root).__name__} has no {path}.",
-            expected="a causal language model with its head",
-            do="load it with labkit.load or transformers' AutoModelForCausalLM",
-        )
-    return found
-
-
-def _sublayer(block: nn.Module, paths: Sublayer, nothing: WriteNothing, shared: str | None) -> SublayerParts | None:
-    module, norm = _find(block, paths.module), _find(block, paths.norm)
-    if module is None:
+    def find(self, root: nn.Module, path: str | None) -> nn.Module | None:
+        """Return the module at the first path of "a.b|c" that leads to one, or None."""
+        for choice in (path or "").split("|"):
+            steps, here = [], root
+            for name in choice.split("."):
+                child = here._modules.get(name)
+                if child is None:
+                    break
+                steps.append((here._modules, name, child))
+                here = child
+            else:
+                self._steps += steps
+                return here
         return None
-    post_norm, writer = _find(block, paths.post_norm), _find(block, paths.writer)
-    skip: list = [(module, nothing)]
-    if norm is not None and paths.norm != shared:
-        skip.append((norm, PassOn()))
-    if writer is not module:
-        skip.append((writer, PassOn()))
-    if (write := _find(block, paths.write)) is not None:
-        skip.append((write, KeepStream()))
-    return SublayerParts(module, norm, post_norm, writer, tuple(skip))
+
+    def need(self, root: nn.Module, path: str) -> nn.Module:
+        """Return the module at a path; raise `BadInput` when the model has none."""
+        found = self.find(root, path)
+        if found is None:
+            raise BadInput(
+                f"{type(root).__name__} has no {path}.",
+                expected="a causal language model with its head",
+                do="load it with labkit.load or transformers' AutoModelForCausalLM",
+            )
+        return found
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether every step still leads where it led."""
+        return all(modules.get(name) is child for modules, name, child in self._steps)
 
 
 def _places(

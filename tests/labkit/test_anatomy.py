@@ -280,11 +280,14 @@ def test_every_description_is_proven_by_a_tiny_model():
     assert proven == {family.name for family in FAMILIES}
 
 
-def test_a_model_whose_blocks_were_removed_is_read_anew():
+def test_a_model_whose_parts_were_removed_or_exchanged_is_read_anew():
     model = make("llama", depth=3)
     assert anatomy_of(model).depth == 3 and anatomy_of(model) is anatomy_of(model)
     del model.model.layers[1]
     assert anatomy_of(model).depth == 2
+    model.model.layers[1].mlp.down_proj = torch.nn.Linear(12, 8)
+    assert view(model, "layers.1.mlp.down").parameter is model.model.layers[1].mlp.down_proj.weight
+    assert "layers.1.mlp.down.bias" in anatomy_of(model).addresses()
 
 
 def test_a_head_of_zeros_gives_zero_logits_whatever_the_family_calls_it():

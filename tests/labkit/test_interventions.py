@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import pytest
 import torch
 from families import WINDOWED, cached_logits, each_family, ids_of, logits, make
+from torch import nn
 
 from labkit.anatomy import anatomy_of, fingerprint, record, sites, view
 from labkit.base.errors import BadInput, LabkitError, UnknownName
@@ -20,6 +22,7 @@ from labkit.interventions import (
     ZeroWeight,
     edit,
 )
+from labkit.models import DecoderConfig
 
 
 @each_family
@@ -93,6 +96,36 @@ def test_a_dropped_block_passes_the_stream_through_unchanged(family):
     assert not seen["layers.1.attn"].any() and not seen["layers.1.mlp"].any()
     with edit(model, DropMLP(1), DropAttention(1)):
         assert torch.equal(logits(model, ids), both)
+
+
+class NormedAdd(nn.Module):
+    """A write that is not a plain add: norm(h + y)."""
+
+    def forward(self, h, y):
+        return nn.functional.layer_norm(h + y, h.shape[-1:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandwich(DecoderConfig):
+    """A variant whose scale slot has a bias and whose write slot norms the stream."""
+
+    kind = "sandwich"
+
+    def scale(self, layer):
+        return nn.LayerNorm(self.width)
+
+    def write(self, layer):
+        return NormedAdd()
+
+
+def test_a_dropped_sub_layer_of_any_variant_writes_nothing():
+    model, ids = Sandwich(vocab=11, width=8, depth=2, heads=2, ffn=8, context=16).build(), ids_of(5)
+    torch.nn.init.ones_(model.trunk.blocks[1].mlp.scale.bias)
+    before = fingerprint(model)
+    with edit(model, DropBlock(1)):
+        seen = record(model, ids, ["layers.0", "layers.1", "layers.1.mlp"])
+    assert torch.equal(seen["layers.0"], seen["layers.1"]) and not seen["layers.1.mlp"].any()
+    assert fingerprint(model) == before
 
 
 @each_family
