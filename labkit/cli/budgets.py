@@ -23,8 +23,9 @@ _NOTEBOOK_SECONDS = {"hour": 45, "deeper": 90, "solutions": 30}
 _CELL_SECONDS = 15
 _KERNEL_MB = 1024
 _PANEL_ANSWERS = 24
-_ASK_PEAK = """import resource, sys
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))"""
+_ASK = """import resource, sys
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_maxrss * (1 if sys.platform == "darwin" else 1024), used.ru_utime + used.ru_stime)"""
 _MILLION, _MIB = 1e6, 2**20
 
 
@@ -125,7 +126,7 @@ def _panel() -> list[Row]:
     handle = labkit.load("lab/tiny")
     panel = CutPanel(handle)
     panel.page.unlock()
-    compute, full = [], []
+    compute, full, begun = [], [], time.process_time()
     for number in range(_PANEL_ANSWERS):
         part = ("attention", "mlp", "block")[number % 3]
         state = CutState(panel.start.story, part, number % panel.depth)
@@ -133,8 +134,9 @@ def _panel() -> list[Row]:
         layer = (number + 1) % panel.depth
         full.append(_milliseconds(lambda part=part, layer=layer: panel.set(part=part, layer=layer)))
     panel.close()
+    worked = 1000 * (time.process_time() - begun) / len(full)
     tokens = len(handle.encode(panel.start.story))
-    note = f"cut panel, lab/tiny, {tokens} tokens"
+    note = f"cut panel, lab/tiny, {tokens} tokens; both together {worked:.0f} ms of work"
     return [
         _row("panel, compute, median", statistics.median(compute[1:]), 150, "ms", note),
         _row("panel, full answer, median", statistics.median(full[1:]), 350, "ms", note),
@@ -199,17 +201,17 @@ def _notebook(page: Any) -> list[Row]:
     from labkit.lessons.sources import convert
 
     notebook = convert(page)
-    notebook.cells.append(new_code_cell(_ASK_PEAK))
+    notebook.cells.append(new_code_cell(_ASK))
     start = time.perf_counter()
     execute(notebook, page.notebook.parent)
     seconds = time.perf_counter() - start
     name = page.notebook.stem
-    slowest = max(_cell_seconds(cell) for cell in notebook.cells if cell.cell_type == "code")
-    peak = int(notebook.cells[-1].outputs[0].text) / _MIB
+    slowest = max((cell for cell in notebook.cells if cell.cell_type == "code"), key=_cell_seconds)
+    peak, worked = map(float, notebook.cells[-1].outputs[0].text.split())
     return [
-        _row(f"{name}, all cells", seconds, _NOTEBOOK_SECONDS[page.kind], "s", "with the start of its kernel"),
-        _row(f"{name}, slowest cell", slowest, _CELL_SECONDS, "s"),
-        _row(f"{name}, peak memory", peak, _KERNEL_MB, "MB"),
+        _row(f"{name}, all cells", seconds, _NOTEBOOK_SECONDS[page.kind], "s", f"its kernel worked {worked:.0f} s"),
+        _row(f"{name}, slowest cell", _cell_seconds(slowest), _CELL_SECONDS, "s", slowest.source.splitlines()[0]),
+        _row(f"{name}, peak memory", peak / _MIB, _KERNEL_MB, "MB"),
     ]
 
 

@@ -63,7 +63,7 @@ class Mean(Source):
         total, count = torch.zeros(1), 0
         for document in world.documents(self.corpus, self.n, self.seed):
             seen = record(model, encoded(model, document.text, document=True), [site])[site]
-            total = total.to(seen.device) + seen.double().flatten(0, -2).sum(0)
+            total = total + seen.cpu().double().flatten(0, -2).sum(0)
             count += seen[..., 0].numel()
         return (total / count).float()
 

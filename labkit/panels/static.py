@@ -25,12 +25,9 @@ def show_static(panel: Panel) -> None:
     from labkit.figures import new_figure, show
 
     answers = [panel.inquiry.find(state) for state in panel.presets()]
-    columns = 1 if len(answers) == 1 else 2
-    rows = -(-len(answers) // columns)
     width, height = panel.size
-    figure = new_figure((width * columns, height * rows))
-    cells = figure.subfigures(rows, columns, squeeze=False).flat
-    for data, cell in zip(answers, cells):
+    figure = new_figure((width, height * len(answers)))  # one below the other: a page's width keeps them readable
+    for data, cell in zip(answers, figure.subfigures(len(answers), 1, squeeze=False).flat):
         panel.draw(data, cell)
     sentences = [f"{number}. {panel.sentence(data)}" for number, data in enumerate(answers, start=1)]
     show(figure, alt="\n".join([panel.question, *sentences]))

@@ -18,7 +18,7 @@ from labkit.base.errors import BadInput, BrokenFile, Busy
 from labkit.models import DecoderConfig
 from labkit.panels import CutPanel, Panel
 from labkit.panels.cut import CutState, Replay, store
-from labkit.panels.cut.words import sentence_of
+from labkit.panels.cut.words import percent, sentence_of
 
 DROPS = {"attention": labkit.DropAttention, "mlp": labkit.DropMLP, "block": labkit.DropBlock}
 
@@ -151,15 +151,24 @@ def test_the_sentence_says_what_changed(panel):
         fields = {name: getattr(data, name) for name in ("layer", "words", "right", "tokens", "unseen")}
         return sentence_of(type(data)(part=part, intact=intact, cut=cut, **fields))
 
-    knows, errs = reading(right, 0.9), reading(other, 0.7)
-    assert "it knows who has the lantern" in said("nothing", knows, knows)
-    assert "it still knows" in said("mlp", knows, reading(right, 0.8)) and "the MLP of layer 0" in said(
-        "mlp", knows, knows
-    )
+    knows, errs, babbles = reading(right, 0.9), reading(other, 0.7), reading(right, 0.02)
+    name, wrong = data.right.strip(), data.words[other].strip()
+    assert f"Nothing is cut. The model says {name} (90 %). It knows who" in said("nothing", knows, knows)
+    assert "none of these names: together they have 5 %. It does not know" in said("nothing", babbles, babbles)
+    same = said("mlp", knows, reading(right, 0.8))
+    assert f"Without the MLP of layer 0 the model still says {name} (80 %, intact 90 %). It still knows" in same
     lost = said("attention", knows, errs)
-    assert "no longer knows" in lost and f"no longer{data.right} (1%, intact 90%)" in lost
-    assert "nor did it before" in said("block", errs, errs)
-    assert "which it did not before" in said("block", errs, knows)
+    assert f"says {wrong} (70 %) and no longer {name} (1 %, intact 90 %). It no longer knows" in lost
+    assert f"where {name} alone had 90 %. It no longer knows" in said("block", knows, babbles)
+    assert "nor does it now" in said("block", errs, errs) and "nor does it now" in said("block", errs, babbles)
+    assert "and said none of them before. Now it knows" in said("block", babbles, knows)
+    assert [percent(share) for share in (0, 0.004, 0.05, 0.994, 0.9999)] == [
+        "under 1 %",
+        "under 1 %",
+        "5 %",
+        "99 %",
+        "over 99 %",
+    ]
 
 
 @pytest.mark.filterwarnings("error")

@@ -17,7 +17,7 @@ __all__ = ["drawable", "paint"]
 
 FOOT, FEW = 0.62, 2.3  # inches: the two lines below, the width of the surprise
 MOST_LETTERS = 85  # of how a model goes on
-MOST_NATS = 8.0  # end of the axis: a little above guessing evenly among the world's pieces
+MOST_NATS = 10.0  # end of the axis: above guessing evenly, for a damaged model can be sure of the wrong word
 
 
 def paint(data: CutData, figure: FigureBase) -> None:

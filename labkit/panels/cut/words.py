@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.panels.tables import Table
 
-from .data import EDITS, GO_ON, MOST_PROBABLE, CutData, CutState, Reading
+from .data import EDITS, GO_ON, MOST_PROBABLE, CutData, CutState, Reading, candidates
 
 __all__ = ["code_of", "name_of", "sentence_of", "table_of"]
 
@@ -17,26 +17,48 @@ def name_of(part: str, layer: int) -> str:
 
 def sentence_of(data: CutData) -> str:
     """Return what the picture shows, in words."""
-    first, now = _best(data.intact), _best(data.cut)
-    before, after = (dict(zip(data.words, side.probabilities)) for side in (data.intact, data.cut))
-    said, says = data.words[first], data.words[now]
     if data.part == "nothing":
-        head = f"Nothing is cut. The model says{says} ({after[says]:.0%}){_verdict(data)}."
-        return f"{head} The text surprises it by {data.cut.loss:.2f} nats a token.{_unseen(data)}"
-    head = f"Without {name_of(data.part, data.layer)} the model "
-    if after[says] < 1 - sum(data.cut.probabilities):
-        head += f"goes on with none of the names (the likeliest,{says}, has {after[says]:.0%};"
-        head += f"{said} had {before[said]:.0%})"
-    elif said == says:
-        head += f"still says{says} ({after[says]:.0%}, intact {before[says]:.0%})"
+        says = f"Nothing is cut. The model {_says(data, data.cut)}."
+        surprise = f"The text surprises it by {data.cut.loss:.2f} nats a token."
     else:
-        head += f"says{says} ({after[says]:.0%}) and no longer{said} ({after[said]:.0%}, intact {before[said]:.0%})"
-    change = f"Its surprise at the text goes from {data.intact.loss:.2f} to {data.cut.loss:.2f} nats a token."
-    return f"{head}{_verdict(data)}. {change}{_unseen(data)}"
+        says = f"Without {name_of(data.part, data.layer)} the model {_compared(data)}."
+        surprise = f"Surprise at the text, nats a token: {data.intact.loss:.2f} intact, {data.cut.loss:.2f} cut."
+    return " ".join(part for part in (says, _verdict(data), surprise, _unseen(data)) if part)
 
 
-def _best(reading: Reading) -> int:
-    return max(range(len(reading.probabilities)), key=reading.probabilities.__getitem__)
+def _says(data: CutData, reading: Reading) -> str:
+    """Return what a reading says, where it says one of the words at all."""
+    best = _best(reading)
+    if best is None:
+        return f"goes on with none of these {_kind(data)}: together they have {percent(sum(reading.probabilities))}"
+    return f"says{data.words[best]} ({percent(reading.probabilities[best])})"
+
+
+def _compared(data: CutData) -> str:
+    before, after = _best(data.intact), _best(data.cut)
+    if before is None:
+        return _says(data, data.cut) + ", and said none of them before" * (after is not None)
+    said, was = data.words[before], percent(data.intact.probabilities[before])
+    if after is None:
+        return f"{_says(data, data.cut)}, where{said} alone had {was}"
+    if after == before:
+        return f"still says{said} ({percent(data.cut.probabilities[after])}, intact {was})"
+    return f"{_says(data, data.cut)} and no longer{said} ({percent(data.cut.probabilities[before])}, intact {was})"
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent; what rounds to none or all of it is only said to be near."""
+    return "under 1 %" if share < 0.005 else "over 99 %" if share > 0.995 else f"{share:.0%}".replace("%", " %")
+
+
+def _kind(data: CutData) -> str:
+    return "names" if set(data.words) == set(candidates("".join(data.words))) else "words"
+
+
+def _best(reading: Reading) -> int | None:
+    """Return which candidate a model says, or None when all other words together are likelier than the best."""
+    best = max(range(len(reading.probabilities)), key=reading.probabilities.__getitem__)
+    return best if reading.probabilities[best] > 1 - sum(reading.probabilities) else None
 
 
 def _knows(data: CutData, reading: Reading) -> bool:
@@ -47,21 +69,23 @@ def _knows(data: CutData, reading: Reading) -> bool:
 def _verdict(data: CutData) -> str:
     if data.right is None:
         return ""
+    before, after = _knows(data, data.intact), _knows(data, data.cut)
     if data.part == "nothing":
-        return ": it knows who has the lantern" if _knows(data, data.cut) else ": it does not know who has the lantern"
-    return {
-        (True, True): ": it still knows who has the lantern",
-        (True, False): ": it no longer knows who has the lantern",
-        (False, True): ": it knows who has the lantern, which it did not before",
-        (False, False): ": it does not know who has the lantern, nor did it before",
-    }[_knows(data, data.intact), _knows(data, data.cut)]
+        return "It knows who has the lantern." if after else "It does not know who has the lantern."
+    if after:
+        return (
+            "It still knows who has the lantern." if before else "Now it knows who has the lantern; intact it did not."
+        )
+    return (
+        "It no longer knows who has the lantern." if before else "It did not know who has the lantern, nor does it now."
+    )
 
 
 def _unseen(data: CutData) -> str:
     if not data.unseen:
         return ""
     shown = ", ".join(f"“{word}”" for word in data.unseen[:5]) + (", …" if len(data.unseen) > 5 else "")
-    return f" Words it has never seen: {shown}."
+    return f"Words it has never seen: {shown}."
 
 
 def table_of(data: CutData) -> Table:

@@ -3,9 +3,9 @@
 #
 # {{badges}}
 #
-# A small model reads a story in which a lantern changes hands. At the end it says who has the lantern, in stories that
-# nobody has told before. It has four blocks, and each block has two parts. You will take parts out while it reads, see
-# what it forgets, and put them back so exactly that not one bit differs.
+# A small model reads a story in which a lantern changes hands. At the end it says who has the lantern, and far more often
+# than a guess it is right, in stories that nobody has told before. It has four blocks, and each block has two parts. You
+# will take parts out while it reads, see what it forgets, and put them back so exactly that not one bit differs.
 #
 # *45 minutes. You need Python, and to have trained a small network once. Afterwards you can cut a part out of a model
 # and say what it was for; say whether a difference in loss is much; prove that a part is back.*
