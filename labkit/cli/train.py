@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="go on with a run found in the folder (the default), or refuse a folder in use",
     )
+    parser.add_argument("--defect", action="append", default=[], help="with --ship: a sentence for the card; repeatable")
     parser.add_argument("--ship", action="store_true", help="put the finished model, with its card, into data/models")
 
 
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         from labkit.measurements import card_numbers
         from labkit.zoo import ship
 
-        print(ship(done.folder, measure=card_numbers))
+        print(ship(done.folder, measure=card_numbers, defects=options.defect))
     return int(done.status != "finished")
 
 
