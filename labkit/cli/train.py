@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="go on with a run found in the folder (the default), or refuse a folder in use",
     )
-    parser.add_argument("--defect", action="append", default=[], help="with --ship: a sentence for the card; repeatable")
+    parser.add_argument(
+        "--defect", action="append", default=[], help="with --ship: a sentence for the card; repeatable"
+    )
     parser.add_argument("--ship", action="store_true", help="put the finished model, with its card, into data/models")
 
 
