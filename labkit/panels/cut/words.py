@@ -72,13 +72,12 @@ def _verdict(data: CutData) -> str:
     before, after = _knows(data, data.intact), _knows(data, data.cut)
     if data.part == "nothing":
         return "It knows who has the lantern." if after else "It does not know who has the lantern."
-    if after:
-        return (
-            "It still knows who has the lantern." if before else "Now it knows who has the lantern; intact it did not."
-        )
-    return (
-        "It no longer knows who has the lantern." if before else "It did not know who has the lantern, nor does it now."
-    )
+    return {
+        (True, True): "It still knows who has the lantern.",
+        (True, False): "It no longer knows who has the lantern.",
+        (False, True): "Now it knows who has the lantern; intact it did not.",
+        (False, False): "It did not know who has the lantern, nor does it now.",
+    }[before, after]
 
 
 def _unseen(data: CutData) -> str:
