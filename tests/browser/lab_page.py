@@ -104,6 +104,20 @@ def chromium(home: Path, width: int = 1280, height: int = 1500) -> Iterator[webd
         driver.quit()
 
 
+_CONTRAST = """
+const channels = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
+let behind = arguments[0];
+while (behind.parentElement && channels(getComputedStyle(behind).backgroundColor)[3] === 0) {
+  behind = behind.parentElement;
+}
+const light = colour => channels(colour).slice(0, 3).map(c => c / 255)
+  .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+  .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+const pair = [light(getComputedStyle(arguments[0]).color), light(getComputedStyle(behind).backgroundColor)];
+return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+"""
+
+
 class Page:
     """One notebook open in JupyterLab, used as a reader without a mouse uses it."""
 
@@ -145,6 +159,21 @@ class Page:
         self.wait(self.is_idle, "idle kernel")
         self.menu("Run", "Run All Cells")
 
+    def run_first(self) -> None:
+        """Run the first cell and go to the next."""
+        self.wait(self.is_idle, "idle kernel")
+        self.run_next()
+
+    def run_next(self) -> None:
+        """Run the selected cell and go to the next."""
+        self.menu("Run", "Run Selected Cell")
+
+    def theme(self, name: str) -> None:
+        """Put on a theme from the Settings menu."""
+        self.menu("Settings", "Theme", name)
+        light = str("Light" in name).lower()
+        self.wait(lambda: self.all(f"body[data-jp-theme-light='{light}'][data-jp-theme-name='{name}']"), name)
+
     def is_idle(self) -> bool:
         return "| Idle" in self.text("#jp-main-statusbar")
 
@@ -165,6 +194,10 @@ class Page:
     def wide(self, css: str) -> bool:
         """Return whether an element shows more than it has room for."""
         return self.driver.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", self.one(css))
+
+    def contrast(self, css: str) -> float:
+        """Return the contrast (WCAG, 1 to 21) of an element's text with what lies behind it."""
+        return self.driver.execute_script(_CONTRAST, self.one(css))
 
     def complaints(self) -> list[str]:
         """Return the page's own errors."""

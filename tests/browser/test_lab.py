@@ -14,6 +14,8 @@ pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed: no browser to test in"
 )
 
+LESSON = "00_cut_compare_restore/00_cut_compare_restore.ipynb"
+CONTROL = ".labkit-controls > .widget-dropdown select"
 TOY = """
 import time, labkit
 from labkit import world, zoo
@@ -28,11 +30,10 @@ panel
 """
 BUSY = """
 with labkit.edit(handle, labkit.DropMLP(0)):
-    print("inside")
-    time.sleep(3)
-print("the cell has finished")
+    print("the model is", "busy")
+    time.sleep(5)
+print(labkit.audit(handle))
 """
-LAST = 'print(panel.state.part, panel.state.layer, panel.data.part, labkit.audit(handle).clean, "so it ends")'
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def address(tmp_path_factory):
 
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
     lay_out(folder, say=lambda text: None)
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (TOY, BUSY, LAST)]
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (TOY, BUSY)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "panel.ipynb")
     with jupyter_lab(folder, home, PYTHONPATH=str(Path(__file__).parents[2])) as address:
@@ -56,38 +57,112 @@ def driver(tmp_path):
 
 
 def says(page, *words):
-    """Wait until the panel's sentence, which a screen reader is told of, holds all of these words; return it."""
+    """Wait until the panel's sentence holds all of these words, in the place a screen reader watches; return it."""
     status = ".labkit-panel [role=status][aria-live=polite]"
     page.wait(lambda: all(word in page.text(status) for word in words), f"sentence with {words}")
     return page.text(status)
 
 
 def picture(page):
-    """Return the source of the panel's picture, once it has loaded."""
-    wide = "const image = document.querySelector('.labkit-panel img'); return image.naturalWidth > 500 && image.src"
-    return page.wait(lambda: page.driver.execute_script(wide), "picture")
+    """Return address and text alternative of the panel's picture, once it has loaded."""
+    loaded = (
+        "const image = document.querySelector('.labkit-panel img.widget-image');"
+        "return image && image.naturalWidth > 500 ? [image.src, image.alt] : null"
+    )
+    return page.wait(lambda: page.driver.execute_script(loaded), "picture")
+
+
+def press(page, words, key=Keys.SPACE):
+    """Press the panel's button of that name by keyboard."""
+    button = f"//div[contains(@class,'labkit-panel')]//button[normalize-space(.)='{words}']"
+    page.driver.find_element("xpath", button).send_keys(key)
 
 
 def test_a_panel_by_keyboard_alone(address, driver, tmp_path):
     page = Page(driver, address, "panel.ipynb", tmp_path)
-    page.run_all()
-    skip = page.bring(".labkit-panel button")
+    page.run_first()
+    page.bring(".labkit-panel button")
     assert "Predict first" in page.text(".labkit-panel") and not page.all(".labkit-panel img")
-    skip.send_keys(Keys.ENTER)
-    says(page, "Nothing is cut")
+    press(page, "Skip the prediction", Keys.ENTER)
+    sentence = says(page, "Nothing is cut")
     before = picture(page)
+    assert before[1] == sentence
+    cells = len(page.all(".jp-Notebook .jp-Cell"))
 
-    page.one(".labkit-controls > .widget-dropdown select").send_keys("attention")
+    # Single letters are shortcuts of JupyterLab; in the panel they choose from the list.
+    page.one(CONTROL).send_keys("a")
     says(page, "Without the attention of layer 0")
+    page.one(CONTROL).send_keys(Keys.ARROW_DOWN)
+    says(page, "Without the MLP of layer 0")
     handle = page.one(".labkit-panel .noUi-handle")
+    assert handle.get_attribute("aria-label") == "of layer" and handle.get_attribute("role") == "slider"
     handle.send_keys(Keys.ARROW_RIGHT)
-    sentence = says(page, "Without the attention of layer 1")
-    assert picture(page) != before and handle == driver.switch_to.active_element
+    sentence = says(page, "Without the MLP of layer 1")
+    after = picture(page)
+    assert after[0] != before[0] and after[1] == sentence
+    assert handle == driver.switch_to.active_element and len(page.all(".jp-Notebook .jp-Cell")) == cells
 
-    page.wait(page.is_idle, "idle kernel")
-    assert "so it ends" in page.text(".jp-Notebook")
-    for button, shown in (("Table", "table caption"), ("Show as code", "pre")):
-        page.driver.find_element("xpath", f"//button[normalize-space(.)='{button}']").send_keys(Keys.SPACE)
-        assert page.one(f".labkit-panel {shown}").is_displayed()
-    assert "labkit.DropAttention(1)" in page.text(".labkit-panel pre")
-    assert not page.complaints(), sentence
+    press(page, "Table")
+    page.one(".labkit-panel table caption")
+    press(page, "Show as code")
+    assert "labkit.DropMLP(1)" in page.one(".labkit-panel pre").text
+    press(page, "Restore")
+    says(page, "Nothing is cut", "bit for bit")
+    box = page.one(".labkit-controls textarea")
+    box.send_keys(" A zebra.", Keys.TAB)  # read when the box is left
+    says(page, "never seen", "zebra")
+    assert not page.complaints()
+
+
+def test_a_panel_beside_a_running_cell(address, driver, tmp_path):
+    """The model is in the hands of a cell: the panel says so or waits, and then answers the last value asked for."""
+    page = Page(driver, address, "panel.ipynb", tmp_path)
+    page.run_first()
+    page.bring(".labkit-panel button")
+    press(page, "Skip the prediction", Keys.ENTER)
+    says(page, "Nothing is cut")
+    page.run_next()
+    page.wait(lambda: "the model is busy" in page.text(".jp-Notebook"), "running cell")
+    for key in ("a", Keys.ARROW_DOWN):
+        page.one(CONTROL).send_keys(key)
+    says(page, "Without the MLP of layer 0")
+    page.wait(lambda: "Nothing is edited" in page.text(".jp-Notebook"), "end of the cell")
+    page.wait(lambda: not page.all(".labkit-alert"), "silence")
+    assert not page.complaints()
+
+
+def test_the_panel_reads_in_the_dark_and_on_a_narrow_page(address, driver, tmp_path):
+    page = Page(driver, address, "panel.ipynb", tmp_path)
+    page.run_first()
+    page.bring(".labkit-panel button")
+    press(page, "Skip the prediction", Keys.ENTER)
+    says(page, "Nothing is cut")
+    press(page, "Table")
+    press(page, "Show as code")
+    page.one(".labkit-panel pre")
+    for theme, width in (("JupyterLab Light", 1280), ("JupyterLab Dark", 1280), ("JupyterLab Dark", 900)):
+        driver.set_window_size(width, 1500)
+        page.theme(theme)
+        page.bring(".labkit-panel")
+        driver.save_screenshot(str(tmp_path / f"{theme} {width}.png"))
+        assert not page.wide(".labkit-panel") and not page.wide(".labkit-status")
+        for part in (".labkit-question", ".labkit-status", ".labkit-controls .widget-label", ".labkit-panel pre"):
+            assert page.contrast(part) >= 4.5, (theme, part)
+
+
+def test_the_lesson_as_a_learner_reads_it(address, driver, tmp_path):
+    page = Page(driver, address, LESSON, tmp_path)
+    page.run_all()
+    page.bring(".labkit-panel button")
+    assert "Predict first" in page.text(".labkit-panel")
+    choice = page.bring(".widget-radio input[type=radio]")
+    choice.send_keys(Keys.SPACE)
+    page.driver.find_element("xpath", "//button[normalize-space(.)='Store']").send_keys(Keys.SPACE)
+    page.wait(lambda: "You said" in page.text(".labkit-panel"), "stored prediction in the panel")
+    intact = says(page, "Nothing is cut", "It knows who has the lantern")
+    page.one(CONTROL).send_keys("a")
+    cut = says(page, "Without the attention of layer 0")
+    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    last = says(page, "Without the attention of layer 3")
+    assert len({intact, cut, last}) == 3 and picture(page)[1] == last
+    assert not page.complaints()
