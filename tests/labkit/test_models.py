@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 
+from labkit import zoo
 from labkit.base.errors import BadInput, BrokenFile, LabkitError, ModelChanged, UnknownName
 from labkit.models import Cache, Decoder, DecoderConfig, from_llama, generate, load, save, to_llama
 
@@ -29,6 +30,17 @@ def test_equals_llama_on_shared_weights(changes):
     assert ours.std() > 0.5  # a model that says something
     assert (ours - theirs).abs().max() <= 1e-5
     assert torch.equal(ours, back)
+
+
+@pytest.mark.parametrize("name", sorted(zoo.entries()))
+def test_shipped_decoders_equal_llama(name):
+    handle = zoo.load(name)
+    if type(handle.model.config) is not DecoderConfig:
+        pytest.skip("a variant, which Llama cannot be")
+    tokens = ids(length=60, vocab=handle.model.config.vocab)
+    with torch.no_grad():
+        ours, theirs = handle.model(tokens).logits, to_llama(handle.model)(tokens).logits
+    assert (ours - theirs).abs().max() <= 1e-5
 
 
 def test_gradients_and_labelled_loss_equal_llama():
