@@ -37,8 +37,9 @@ notebooks: .venv/test  ## every notebook executed, tagged outputs compared
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval.cfg \
 		-n 2 --dist loadscope
 
+# A browser on a busy machine gets a second try at what failed.
 browser: .venv/test  ## a real JupyterLab in headless Chromium (skipped, with a word, where Chromium is missing)
-	$(BIN)/python -m pytest tests/browser -rs
+	$(BIN)/python -m pytest tests/browser -rs || $(BIN)/python -m pytest tests/browser -rs --last-failed
 
 wheel: .venv/test  ## the wheel carries the course and works in an empty environment outside the repository
 	$(BIN)/python -m pytest tests/wheel -rs

@@ -168,6 +168,12 @@ class Page:
         """Run the selected cell and go to the next."""
         self.menu("Run", "Run Selected Cell")
 
+    def select(self, number: int) -> None:
+        """Select a cell (from 0): whoever had the keyboard in a cell's output has selected that cell."""
+        cell = self.all(".jp-NotebookPanel .jp-Notebook .jp-Cell")[number]
+        cell.find_element(By.CSS_SELECTOR, ".jp-InputPrompt").click()
+        self.wait(lambda: "jp-mod-active" in cell.get_attribute("class"), f"selected cell {number}")
+
     def theme(self, name: str) -> None:
         """Put on a theme from the Settings menu."""
         self.menu("Settings", "Theme", name)

@@ -121,6 +121,7 @@ def test_a_panel_beside_a_running_cell(address, driver, tmp_path):
     page.bring(".labkit-panel button")
     press(page, "Skip the prediction", Keys.ENTER)
     says(page, "Nothing is cut")
+    page.select(1)
     page.run_next()
     page.wait(lambda: "the model is busy" in page.text(".jp-Notebook"), "running cell")
     for key in ("a", Keys.ARROW_DOWN):
