@@ -6,11 +6,28 @@ import math
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import FigureBase
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from labkit.base.numbers import number, signed
 
 from .drawing import Drawing
-from .style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, inches, label_axes, legend, text_width, whiskers, wrapped
+from .style import (
+    FAINT,
+    INK,
+    MARKS,
+    RULE,
+    SIZES,
+    SOFT,
+    Mark,
+    axes,
+    bars,
+    inches,
+    label_axes,
+    legend,
+    text_width,
+    whiskers,
+    wrapped,
+)
 from .words_for import interval
 
 if TYPE_CHECKING:
@@ -21,8 +38,8 @@ __all__ = ["DRAWINGS"]
 
 # Kinds of edit that have a place on the axis of layers, how each is drawn, and its name in the legend.
 PLACED = {"drop_attention": ("attention", "attention"), "drop_mlp": ("mlp", "MLP"), "drop_block": ("cut", "block")}
-MOST_NUMBERED = 8  # layers; with more of them numbers over the bars would touch
 MOST_LISTED = 16  # plans of any other kind
+WIDE = 50  # times the smallest change: from here on bars would show the largest alone
 
 
 def paint(sweep: Sweep, figure: FigureBase) -> None:
@@ -48,6 +65,8 @@ def describe(sweep: Sweep) -> str:
     )
     if rest:
         said += f" The smallest: {rest[-1].label}, {signed(rest[-1].change.value)}{interval(rest[-1].change)}."
+    if (grid := by_layer(sweep)) is not None and _is_wide(grid):
+        said += " On a logarithmic axis: each line is ten times the one before."
     return said + (f" {len(sweep.missing)} cuts are not measured." if sweep.missing else "")
 
 
@@ -65,29 +84,76 @@ def by_layer(sweep: Sweep) -> dict[str, dict[int, Point]] | None:
 def _paint_layers(sweep: Sweep, grid: dict[str, dict[int, Point]], figure: FigureBase) -> None:
     (ax,) = axes(figure, f"What each part of {sweep.model} costs to lose", left=0.95, right=1.4)
     layers = sorted({layer for points in grid.values() for layer in points})
-    width = 0.8 / len(grid)
+    width, wide = 0.8 / len(grid), _is_wide(grid)
+    ax.set_xlim(layers[0] - 0.6, layers[-1] + 0.6)
+    if wide:
+        _logarithmic(ax, [change for points in grid.values() for change in _changes(points)])
+    else:
+        ax.axhline(0, color=RULE, linewidth=1)
     for number_of, (kind, points) in enumerate(grid.items()):
         mark, spoken = PLACED[kind]
         shift = (number_of - (len(grid) - 1) / 2) * width
-        places = [layer + shift for layer in points]
-        changes = [point.change for point in points.values()]
-        bars(ax, places, [change.value for change in changes], MARKS[mark], 0.9 * width, label=spoken)
-        whiskers(ax, places, [change.low for change in changes], [change.high for change in changes])
-        if len(layers) <= MOST_NUMBERED:
-            _number(ax, places, changes)
-    ax.axhline(0, color=RULE, linewidth=1)
+        places, changes = [layer + shift for layer in points], _changes(points)
+        (_dots if wide else _bars)(ax, places, changes, MARKS[mark], 0.9 * width, spoken)
+        _number(ax, places, changes, width)
     ax.set_xticks(layers if len(layers) <= 16 else layers[::2])
-    label_axes(ax, x="layer that loses it, one part at a time", y=f"change of {sweep.measure}\n({sweep.unit})")
+    scale = f"{sweep.unit}, log scale" if wide else sweep.unit
+    label_axes(ax, x="layer that loses it, one part at a time", y=f"change of {sweep.measure}\n({scale})")
     ax.margins(y=0.12)
     legend(ax)
 
 
-def _number(ax, places: list[float], changes: list) -> None:
-    for place, change in zip(places, changes):
+def _bars(ax, places: list[float], changes: list, mark: Mark, width: float, spoken: str) -> None:
+    bars(ax, places, [change.value for change in changes], mark, width, label=spoken)
+    whiskers(ax, places, [change.low for change in changes], [change.high for change in changes])
+
+
+def _dots(ax, places: list[float], changes: list, mark: Mark, width: float, spoken: str) -> None:
+    """Draw dots with intervals: on an axis without a zero a bar's length says nothing."""
+    ax.vlines(places, [change.low for change in changes], [change.high for change in changes], color=INK, linewidth=1.5)
+    size = 8 if len(places) <= 16 else 5
+    values = [change.value for change in changes]
+    ax.plot(places, values, mark.marker, color=mark.colour, markersize=size, label=spoken, zorder=3)
+
+
+def _changes(points: dict[int, Point]) -> list:
+    return [point.change for point in points.values()]
+
+
+def _is_wide(grid: dict[str, dict[int, Point]]) -> bool:
+    """Say whether some change is so much larger than another that bars from zero would hide the small ones."""
+    sizes = [abs(change.value) for points in grid.values() for change in _changes(points)]
+    finite = [size for size in sizes if size > 0 and math.isfinite(size)]
+    return len(finite) > 1 and max(finite) > WIDE * min(finite)
+
+
+def _logarithmic(ax, changes: list) -> None:
+    """Make the vertical axis logarithmic; where an interval reaches zero or below, linear around zero."""
+    ends = [end for change in changes for end in (change.low, change.value, change.high) if math.isfinite(end)]
+    if min(ends) > 0:
+        ax.set_yscale("log")
+    else:
+        doubtful = [abs(end) for c in changes if c.low <= 0 or c.value <= 0 for end in (c.low, c.value, c.high)]
+        near = [end for end in doubtful if end and math.isfinite(end)] or [abs(end) for end in ends if end]
+        ax.set_yscale("symlog", linthresh=10.0 ** math.ceil(math.log10(min(max(near), max(map(abs, ends))))))
+        ax.axhline(0, color=RULE, linewidth=1)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.grid(axis="y", color=FAINT, linewidth=0.8)
+
+
+def _number(ax, places: list[float], changes: list, width: float) -> None:
+    """Write the values over (or under) their marks where each has room for its own, `width` layers wide."""
+    texts = [number(change.value, 2) for change in changes]
+    left, right = ax.get_xlim()
+    room = width * ax.get_position().width * inches(ax.figure)[0] / (right - left)
+    if max(map(text_width, texts, ["note"] * len(texts))) > room:
+        return
+    for place, change, text in zip(places, changes, texts):
         up = change.value >= 0
         tops = [end for end in (change.value, change.high if up else change.low) if not math.isnan(end)]
         ax.annotate(
-            number(change.value, 2), (place, max(tops) if up else min(tops)), xytext=(0, 3 if up else -3),
+            text, (place, max(tops) if up else min(tops)), xytext=(0, 5 if up else -5),
             textcoords="offset points", ha="center", va="bottom" if up else "top", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
 

@@ -54,6 +54,9 @@ def sweep_of(plans, cost=lambda table: 0.2):
     )
 
 
+OUTWEIGHS = {"kind": "drop_mlp", "layer": 0}
+
+
 def sublayers(depth):
     return [({"kind": kind, "layer": k},) for k in range(depth) for kind in ("drop_attention", "drop_mlp")]
 
@@ -139,6 +142,8 @@ SAMPLES = {
     "words, one model": lambda: words(cut=None, right=None),
     "sweep of 4 layers": lambda: sweep_of(sublayers(4), lambda t: 1.0 if t["kind"] == "drop_mlp" else -0.2),
     "sweep of 30 layers": lambda: sweep_of(sublayers(30)),
+    "sweep, one part outweighs": lambda: sweep_of(sublayers(4), lambda t: 0.04 + 8 * (t == OUTWEIGHS)),
+    "sweep, one part outweighs gains": lambda: sweep_of(sublayers(8), lambda t: -0.004 + 8 * (t == OUTWEIGHS)),
     "sweep of blocks": lambda: sweep_of([({"kind": "drop_block", "layer": k},) for k in range(6)]),
     "sweep of weights": lambda: sweep_of(
         [({"kind": "zero_weight", "address": f"layers.{k}.mlp.down[{k * 13}, {k * 7}]"},) for k in range(30)]
@@ -410,6 +415,41 @@ def test_a_sweep_is_drawn_layer_by_layer():
         assert bars[layer + (0.2 if kind == "drop_mlp" else -0.2)] == pytest.approx(point.change.value)
     assert "drop_mlp 4" in figures.describe(sweep)
     assert "drop_attention 0" in figures.describe(sweep)
+
+
+def test_a_sweep_in_which_one_part_outweighs_the_others_shows_them_all():
+    sweep = sampled("sweep, one part outweighs")
+    ax = drawn("sweep, one part outweighs").axes[0]
+    assert ax.get_yscale() == "log"
+    assert "log scale" in ax.get_ylabel()
+    assert not ax.patches  # a bar would measure from a zero that is not there
+    dots = {(round(x, 2), y) for line in ax.lines for x, y in zip(line.get_xdata(), line.get_ydata())}
+    for point in sweep:
+        side = 0.2 if point.plan[0]["kind"] == "drop_mlp" else -0.2
+        assert (round(point.plan[0]["layer"] + side, 2), point.change.value) in dots
+    ends = {round(end, 9) for lines in ax.collections for path in lines.get_paths() for end in path.vertices[:, 1]}
+    assert {round(end, 9) for point in sweep for end in (point.change.low, point.change.high)} <= ends
+    assert "ten times the one before" in figures.describe(sweep)
+
+
+def test_gains_and_doubtful_changes_stay_on_a_logarithmic_axis():
+    ax = drawn("sweep, one part outweighs gains").axes[0]
+    assert ax.get_yscale() == "symlog"
+    bottom, top = ax.get_ylim()
+    for point in sampled("sweep, one part outweighs gains"):
+        assert bottom < point.change.low < point.change.high < top
+    exact = sweep_of(sublayers(2), lambda table: 0.0)
+    still = {**exact.values, plan_key(exact.plans[0]): exact.intact, plan_key(exact.plans[1]): [9.0] * 16}
+    assert figures.png(figures.draw(Sweep(**{**vars_of(exact), "values": still})))
+
+
+def test_sweeps_of_one_size_keep_their_bars():
+    assert drawn("sweep of 4 layers").axes[0].get_yscale() == "linear"
+    assert len(drawn("sweep of 4 layers").axes[0].patches) == 8
+
+
+def vars_of(sweep):
+    return {name: getattr(sweep, name) for name in Sweep.__dataclass_fields__}
 
 
 def test_a_sweep_that_was_stopped_says_so():
