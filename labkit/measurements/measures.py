@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from labkit.anatomy import quietly
+from labkit.base.errors import BadInput
 
 from .runs import Batch, batches, forward
 
@@ -32,10 +34,10 @@ class Measure(Protocol):
     over: str  # the units of the interval: documents, questions
     needs_intact: bool  # whether `score` compares with the intact model's logits
 
-    def score(self, logits_BLV: Tensor, batch: Batch, intact_BLV: Tensor | None) -> list[float]:
-        """Return one number per document of the batch."""
+    def score(self, logits_BLV: Tensor, batch: Batch, intact_BLV: Tensor | None) -> list[Any]:
+        """Return one score per document of the batch: a number, or what else `fold` understands."""
 
-    def fold(self, scores: Sequence[float], lengths: Sequence[int]) -> tuple[list[float], list[float]]:
+    def fold(self, scores: Sequence[Any], lengths: Sequence[int]) -> tuple[list[float], list[float]]:
         """Return (one value per unit, its weight) from the scores and lengths of all documents."""
 
 
@@ -75,7 +77,8 @@ class KLMeasure:
 class ChoiceMeasure:
     """Whether the right option of each question is the most probable one; see `choice_accuracy`.
 
-    Its documents are `measure.documents`, one per option: the prompt followed by the option.
+    Its documents are `measure.documents`: each question's prompt, read once for all options of one token, and once
+    for each different way in which longer options begin.
     """
 
     questions: tuple = field(repr=False)
@@ -92,28 +95,68 @@ class ChoiceMeasure:
 
     @property
     def documents(self) -> list[list[int]]:
-        """Every prompt with every one of its options, in order."""
-        return [[*question.prompt, *option] for question in self.questions for option in question.options]
+        """The texts to read, in order of the questions; an option's last token is scored, never read."""
+        return [list(reading.text) for reading in self._readings]
 
-    @property
-    def option_lengths(self) -> list[int]:
-        """Tokens of each option, in the order of `documents`."""
-        return [len(option) for question in self.questions for option in question.options]
+    @cached_property
+    def _readings(self) -> list[Reading]:
+        return [reading for place, question in enumerate(self.questions) for reading in _readings(place, question)]
 
-    def score(self, logits_BLV: Tensor, batch: Batch, intact_BLV: Tensor | None = None) -> list[float]:
-        """Return the log-probability of each option given its prompt (the mean per token if `per_token`)."""
-        losses, lengths = token_losses(logits_BLV, batch.ids_BL), self.option_lengths
-        sums = [-float(row[-lengths[i] :].sum()) for row, i in zip(losses, batch.index)]
-        return [total / lengths[i] for total, i in zip(sums, batch.index)] if self.per_token else sums
+    def score(self, logits_BLV: Tensor, batch: Batch, intact_BLV: Tensor | None = None) -> list[tuple[float, ...]]:
+        """Return for each document the log-probabilities of its options (the mean per token if `per_token`)."""
+        return [self._scores(self._readings[i], logits_LV) for logits_LV, i in zip(logits_BLV, batch.index)]
 
-    def fold(self, scores: Sequence[float], lengths: Sequence[int]) -> tuple[list[float], list[float]]:
-        right, start = [], 0
-        for question in self.questions:
-            options = scores[start : start + len(question.options)]
-            start += len(question.options)
+    def by_question(self, scores: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Return the options' log-probabilities, question by question in the order they are offered."""
+        found = [[0.0] * len(question.options) for question in self.questions]
+        for reading, values in zip(self._readings, scores):
+            for option, value in zip(reading.options, values):
+                found[reading.question][option] = value
+        return found
+
+    def fold(self, scores: Sequence[Sequence[float]], lengths: Sequence[int]) -> tuple[list[float], list[float]]:
+        right = []
+        for question, options in zip(self.questions, self.by_question(scores)):
             best = [number for number, value in enumerate(options) if value >= max(options) - TIE]
             right.append(1 / len(best) if question.answer in best else 0.0)
         return right, [1] * len(right)
+
+    def _scores(self, reading: Reading, logits_LV: Tensor) -> tuple[float, ...]:
+        question = self.questions[reading.question]
+        logits_KV = logits_LV[len(question.prompt) - 1 :]  # K: where options are scored
+        totals_K, found = logits_KV.logsumexp(dim=-1), []
+        for option in (question.options[number] for number in reading.options):
+            if not 0 <= min(option) <= max(option) < logits_KV.shape[1]:
+                raise BadInput(
+                    f"An option holds token ids from {min(option)} to {max(option)}.",
+                    expected=f"ids from 0 to {logits_KV.shape[1] - 1}",
+                    do="encode the question with this model's own tokenizer",
+                )
+            chosen = logits_KV[range(len(option)), list(option)] - totals_K[: len(option)]
+            found.append(float(chosen.double().sum()) / (len(option) if self.per_token else 1))
+        return tuple(found)
+
+
+class Reading(NamedTuple):
+    """A text that is read once, and which options of which question are scored in it."""
+
+    text: tuple[int, ...]
+    question: int
+    options: list[int]
+
+
+def _readings(place: int, question: Any) -> list[Reading]:
+    """Return what must be read of a question: a text that begins another is read with it."""
+    readings: list[Reading] = []
+    for number, option in sorted(enumerate(question.options), key=lambda one: -len(one[1])):
+        text = (*question.prompt, *option[:-1])
+        for reading in readings:
+            if reading.text[: len(text)] == text:
+                reading.options.append(number)
+                break
+        else:
+            readings.append(Reading(text, place, [number]))
+    return readings
 
 
 def token_losses(logits_BLV: Tensor, ids_BL: Tensor) -> Tensor:
@@ -134,9 +177,9 @@ def divergence(intact_LV: Tensor, cut_LV: Tensor) -> Tensor:
     return (log_p.exp() * (log_p - log_q)).sum(dim=-1).cpu().double().clamp_min(0.0)
 
 
-def scores(model: Any, documents: Sequence[Tensor], measure: Measure) -> list[float]:
+def scores(model: Any, documents: Sequence[Tensor], measure: Measure) -> list[Any]:
     """Run the model over checked documents once and return the measure's score of each."""
-    found = [0.0] * len(documents)
+    found: list[Any] = [0.0] * len(documents)
 
     def work(module: nn.Module) -> None:
         for batch in batches(model, documents):

@@ -56,7 +56,10 @@ def sweep(
         raise unknown("engine", engine, ("prefix", "plain"))
     asked = _asked(measure)
     planned = _planned(plans)
-    texts = checked_documents(model, getattr(asked, "documents", ()) if documents is None else documents)
+    if documents is None:  # what multiple choice reads may be one token: it scores the answer, which is not read
+        texts = checked_documents(model, getattr(asked, "documents", ()), shortest=1)
+    else:
+        texts = checked_documents(model, documents)
     cancelled = cancel.is_set if isinstance(cancel, Event) else cancel or _never
     # Resolving every address first: a misspelt one is told before anything has run.
     first = [first_touched(model, plan) for plan in planned]

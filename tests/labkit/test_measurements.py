@@ -221,7 +221,27 @@ def test_a_model_without_preference_scores_chance_exactly():
 
 def test_options_told_apart_only_by_rounding_are_tied():
     asked = ChoiceMeasure(tuple(QUESTIONS[1:]))
-    assert asked.fold([-2.0, -2.00001, -3.0, -2.9], [])[0] == [0.5, 0.0]
+    assert asked.fold([(-2.0, -2.00001), (-3.0,), (-2.9,)], [])[0] == [0.5, 0.0]
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "labkit"])
+def test_options_share_what_is_read_and_score_as_each_in_a_text_of_its_own(family):
+    model = make(family)
+    shared = Question((1, 4, 2), ((3,), (5, 6), (5,), (5, 7), (5, 6, 1)), 2)
+    single = [Question((8, 1, 3), ((2,), (4,), (6,)), 1), Question((7,), ((2,), (4,)), 0)]
+    asked = ChoiceMeasure((shared, *single))
+    assert asked.documents == [[1, 4, 2, 5, 6], [8, 1, 3], [7]]
+    found = choice_accuracy(model, [shared, *single]).log_probs
+    for question, scores_found in zip((shared, *single), found):
+        for option, score in zip(question.options, scores_found):
+            alone = loss(model, [[*question.prompt, *option]])
+            without = loss(model, [question.prompt]).sums[0] if len(question.prompt) > 1 else 0.0
+            assert score == pytest.approx(without - alone.sums[0], abs=1e-5)
+
+
+def test_an_option_outside_the_vocabulary_says_so():
+    with pytest.raises(BadInput, match="token ids from 3 to 11"):
+        choice_accuracy(make("labkit"), [Question((1, 2), ((1, 1), (3, VOCAB)), 0)])
 
 
 def test_a_choice_measure_knows_its_questions():
