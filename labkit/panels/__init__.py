@@ -14,6 +14,7 @@ _MODULES = {
     "panel": ("Panel",),
     "static": ("is_static",),
     "tables": ("Table",),
+    "weight": ("WeightPanel",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

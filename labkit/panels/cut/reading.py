@@ -13,12 +13,12 @@ from labkit.base.errors import BadInput
 
 from .data import EDITS, GO_ON, MOST_PROBABLE, CutData, CutState, Reading
 
-__all__ = ["first_pieces", "read", "read_both", "read_cut"]
+__all__ = ["first_pieces", "read", "read_both", "read_cut", "readable"]
 
 
 def read_both(handle: Any, state: CutState, words: Sequence[str], right: str | None) -> CutData:
     """Return the intact and the cut reading of `state.story`; without `words`, of the intact model's likeliest ones."""
-    ids_L = _ids(handle, state.story)
+    ids_L = readable(handle, state.story)
     first = first_pieces(handle, state.story, words) if words else _likeliest(handle, ids_L)
     words = tuple(words) or tuple(handle.pieces(first))
     intact = read(handle, ids_L, first)
@@ -68,14 +68,15 @@ def _go_on(module: nn.Module, output: Any, end: int | None, most: int) -> list[i
     return said
 
 
-def _ids(handle: Any, text: str) -> Tensor:
+def readable(handle: Any, text: str, room: int = GO_ON) -> Tensor:
+    """Return a text as token ids [L]; raise `BadInput` when the model cannot read it and go on by `room` tokens."""
     ids_L = handle.encode(text)
     config = handle.model.config
     context = getattr(config, "context", None) or getattr(config, "max_position_embeddings", None)
-    if context is not None and len(ids_L) + GO_ON > context:
+    if context is not None and len(ids_L) + room > context:
         raise BadInput(
             f"The text has {len(ids_L)} tokens.",
-            expected=f"at most {context - GO_ON}, so that the model can read it and go on",
+            expected=f"at most {context - room}, so that the model can read it and go on",
             do="shorten it",
         )
     if len(ids_L) < 2:

@@ -1,0 +1,68 @@
+"""The picture of the weight panel: what is read off the model, and the change beside that by eight other weights."""
+
+from __future__ import annotations
+
+from matplotlib.figure import FigureBase
+
+from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, inches, label_axes, text_width, wrapped
+
+from .data import WeightData
+from .words import small
+
+__all__ = ["paint"]
+
+SIDE = 3.7  # inches for the changes
+LEAST, MOST = 1e-7, 30.0  # ends of the axis of changes
+
+
+def paint(data: WeightData, figure: FigureBase) -> None:
+    """Draw readings left, changes right, on axes that do not move."""
+    width, _ = inches(figure)
+    left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
+    _readings(left, data)
+    _changes(right, data)
+
+
+def _readings(figure: FigureBase, data: WeightData) -> None:
+    labels = [wrapped(label, 1.7) for label in data.labels]
+    (ax,) = axes(figure, "Intact (plain), changed (hatched)", left=0.3 + max(map(text_width, labels)), right=0.45)
+    for offset, name, values in ((-0.19, "intact", data.intact), (0.19, "cut", data.cut)):
+        places = [place + offset for place in range(len(labels))]
+        bars(ax, places, values, MARKS[name], 0.34, across=True)
+        for place, value in zip(places, values):
+            ax.annotate(
+                f"{value:.2f}", (value, place), xytext=(4, 0), textcoords="offset points",
+                va="center", fontsize=SIZES["note"], color=INK,
+            )  # fmt: skip
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.set_xlim(0, 1.05)
+    ax.set_xticks([0, 0.5, 1])
+    ax.tick_params(axis="y", length=0)
+    label_axes(ax, x=data.reads)
+
+
+def _changes(figure: FigureBase, data: WeightData) -> None:
+    (ax,) = axes(figure, "How far the model moves", left=1.25, right=0.35)
+    rows = (
+        ("chosen", MARKS["cut"], [data.change]),
+        ("4 largest", MARKS["attention"], [null.change for null in data.largest]),
+        ("4 at random", MARKS["intact"], [null.change for null in data.drawn]),
+    )
+    for row, (_, mark, changes) in enumerate(rows):
+        shown = [min(max(change, LEAST), MOST) for change in changes]
+        ax.plot(shown, [row] * len(shown), mark.marker, color=mark.colour, markersize=8, markeredgecolor="white")
+    ax.axvline(min(max(data.most.change, LEAST), MOST), color=RULE, linewidth=1, linestyle=":")
+    where = min(max(data.change, LEAST), MOST)
+    ax.annotate(
+        small(data.change), (where, 0), xytext=(-9, 0) if where > 1e-2 else (9, 0), textcoords="offset points",
+        ha="right" if where > 1e-2 else "left", va="center", fontsize=SIZES["tick"], color=INK, weight="bold",
+    )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xlim(LEAST / 2, MOST * 2)
+    ax.set_xticks([1e-6, 1e-4, 1e-2, 1], ["10⁻⁶", "10⁻⁴", "0.01", "1"])
+    ax.minorticks_off()
+    ax.set_yticks(range(len(rows)), [name for name, *_ in rows])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    label_axes(ax, x=data.unit)
