@@ -36,7 +36,9 @@ _FRONT_DOOR = {
     "ZeroWeight": "labkit.interventions",
     "apply": "labkit.interventions",
     "audit": "labkit.interventions",
+    "drops": "labkit.interventions",
     "edit": "labkit.interventions",
+    "shrink": "labkit.interventions",
     "Sweep": "labkit.sweeps",
     "sweep": "labkit.sweeps",
     "open_lesson": "labkit.lessons",
@@ -79,7 +81,9 @@ if TYPE_CHECKING:  # what editors and type checkers see
         ZeroWeight,
         apply,
         audit,
+        drops,
         edit,
+        shrink,
     )
     from labkit.lessons import open_lesson
     from labkit.models import Decoder, DecoderConfig, generate

@@ -12,6 +12,7 @@ from .families import family_of
 from .fingerprint import fingerprint, fingerprint_parts, hooks_of
 from .locks import model_lock, quietly
 from .parts import Anatomy, BlockParts, SublayerParts, anatomy_of, view
+from .removal import remove
 from .sites import Site, record, site_of, sites, stream_of, tokens, tokens_before, with_stream
 from .skips import Skip, cache_in
 from .view import View
@@ -34,6 +35,7 @@ __all__ = [
     "module_of",
     "quietly",
     "record",
+    "remove",
     "site_of",
     "sites",
     "stream_of",

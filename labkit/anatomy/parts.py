@@ -14,7 +14,7 @@ from labkit.zoo import module_of
 
 from .address import ENDS, LAYER_PARTS, Address
 from .families import HeadSizes, Stored, Sublayer, family_of
-from .skips import KeepStream, PassOn, WriteNothing
+from .skips import Absent, KeepStream, PassOn, WriteNothing
 from .view import Place, View
 
 __all__ = ["Anatomy", "BlockParts", "SublayerParts", "anatomy_of", "view"]
@@ -153,7 +153,7 @@ class Anatomy:
         """Return one sub-layer; `shared` is the path of the other one's norm, which may be the same."""
         find = self._ways.find
         module, norm, writer = find(block, paths.module), find(block, paths.norm), find(block, paths.writer)
-        if module is None or writer is None:
+        if module is None or writer is None or isinstance(module, Absent):
             return None
         sizes = self._sizes or HeadSizes(1, 1, 1)
         # It stands in for the attention at the entry of the cache that the module itself would use.

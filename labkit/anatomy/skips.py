@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["KeepStream", "PassOn", "Skip", "WriteNothing", "cache_in"]
+__all__ = ["Absent", "KeepStream", "PassOn", "Skip", "WriteNothing", "cache_in"]
 
 
 class Skip:
@@ -40,10 +40,11 @@ class WriteNothing(Skip):
     transformers reads the number of cached tokens from one layer's entry: of the first layer for positions, of the
     first full and the first sliding layer for masks. An entry that stayed empty would tell every other layer that
     decoding starts anew, so a skipped attention stores one number a token. (A static cache has its room already,
-    and transformers 4 uses it again later: there the entry has the true shape, `heads` of `size`.)
+    and transformers 4 uses it again later: there the entry has the true shape, `heads` of `size`.) With `layer` None
+    nothing is counted.
     """
 
-    def __init__(self, returns: str = "tensor", layer: int = 0, heads: int = 1, size: int = 1):
+    def __init__(self, returns: str = "tensor", layer: int | None = 0, heads: int = 1, size: int = 1):
         self.returns, self.layer, self.heads, self.size = returns, layer, heads, size
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor | tuple[Tensor, None]:
@@ -51,7 +52,7 @@ class WriteNothing(Skip):
         nothing_BLD = x.new_zeros(x.shape[-3:])  # a stream may be several; what is written is one
         if self.returns == "tensor":
             return nothing_BLD
-        if (cache := cache_in(args, kwargs)) is not None:
+        if self.layer is not None and (cache := cache_in(args, kwargs)) is not None:
             self._count(cache, nothing_BLD, kwargs.get("cache_position"))
         return nothing_BLD, None
 
@@ -69,6 +70,20 @@ class WriteNothing(Skip):
         if held is not None and held.dim() == 4:
             return held.shape[1], held.shape[3]
         return (self.heads, self.size) if hasattr(entry, "max_cache_len") else (1, 1)
+
+
+class Absent(nn.Module):
+    """Stands where a module was removed: no parameters, and a forward that does as the skip does."""
+
+    def __init__(self, skip: Skip):
+        super().__init__()
+        self.skip = skip
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.skip(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        return repr(self.skip)
 
 
 def cache_in(args: tuple, kwargs: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@
         ...                                    # the model is changed here, and only here
     copy = labkit.apply(model, plan)           # or: a copy, changed for good
     print(labkit.audit(model))                 # what is active
+    small = labkit.shrink(model, plan)         # or: a smaller model without the parts that drops leave out
 
 A new kind of edit is one frozen dataclass. If it writes weights, it says which values become which:
 
@@ -32,6 +33,7 @@ from .drops import DropAttention, DropBlock, DropMLP, MaskNeurons
 from .editing import Editing, apply, edit, undo_all
 from .edits import Edit, ScaleWeight, SetWeight, WeightEdit, ZeroWeight
 from .plan import Plan
+from .shrinking import dropped, drops, shrink
 from .sources import FromRun, Mean, Source, Zero
 
 __all__ = [
@@ -60,7 +62,10 @@ __all__ = [
     "ZeroWeight",
     "apply",
     "audit",
+    "dropped",
+    "drops",
     "edit",
     "model_lock",
+    "shrink",
     "undo_all",
 ]

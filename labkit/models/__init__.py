@@ -5,6 +5,7 @@ from .decoder import Decoder, Output, next_token_loss
 from .generation import generate
 from .llama import from_llama, to_llama, to_llama_state_dict
 from .parts import Attention, RMSNorm, SwiGLU, rotary_tables, rotate
+from .shrinking import ShrunkConfig, shrunk
 from .state import Cache, State
 from .storage import load, read_tensors, save
 from .trunk import Add, Block, Branch, Trunk
@@ -19,6 +20,7 @@ __all__ = [
     "DecoderConfig",
     "Output",
     "RMSNorm",
+    "ShrunkConfig",
     "State",
     "SwiGLU",
     "Trunk",
@@ -30,6 +32,7 @@ __all__ = [
     "rotary_tables",
     "rotate",
     "save",
+    "shrunk",
     "to_llama",
     "to_llama_state_dict",
 ]

@@ -174,6 +174,10 @@ class DecoderConfig:
         """Return the config that `as_dict` described; raise `UnknownName` for an unknown kind or key."""
         fields = dict(table)
         kind = fields.pop("kind", "decoder")
+        if kind not in _KINDS and (whole := _KINDS.get(str(kind).removeprefix("shrunk "))):
+            from .shrinking import shrunk_class  # which needs this module
+
+            shrunk_class(whole)
         if kind not in _KINDS:
             raise unknown("kind of model", kind, _KINDS, do="import the module that defines it first")
         cls = _KINDS[kind]
