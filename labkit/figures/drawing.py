@@ -32,11 +32,18 @@ class Drawing(NamedTuple):
 _HOMES = {
     ("labkit.measurements", "Estimate"): "estimates",
     ("labkit.measurements", "ResidualStats"): "residuals",
+    ("labkit.measurements", "LayerProfile"): "depth",
+    ("labkit.measurements", "AngularDistances"): "depth",
+    ("labkit.measurements", "TheoryCurves"): "curves",
+    ("labkit.measurements", "CurveDifference"): "curves",
+    ("labkit.training", "Curves"): "curves",
     ("labkit.sweeps", "Sweep"): "sweeps",
     ("labkit.claims", "Assessment"): "claims",
     ("labkit.claims", "Ledger"): "claims",
+    ("labkit.figures", "Bars"): "plain",
     ("labkit.figures", "Comparison"): "comparison",
     ("labkit.figures", "Islands"): "islands",
+    ("labkit.figures", "Lines"): "plain",
     ("labkit.figures", "NextWords"): "words",
     ("labkit.figures", "StreamMap"): "stream",
 }

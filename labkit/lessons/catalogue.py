@@ -14,10 +14,12 @@ from .exercises import Exercise
 
 __all__ = ["LessonDefinition", "definition", "definitions"]
 
+_MODULES = r"lesson\d\d|primer"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LessonDefinition:
-    """The facts of a lesson; each lives as `LESSON` in `labkit/lessons/lessonNN.py`.
+    """The facts of a lesson; each lives as `LESSON` in `labkit/lessons/lessonNN.py`, the primer's in `primer.py`.
 
     `name` is the folder under `lessons/`; `minutes` what the hour's notebook takes, as its headings add up to.
     """
@@ -57,7 +59,7 @@ def definitions() -> dict[str, LessonDefinition]:
     """Return every lesson of the course by its id, in order."""
     package = import_module("labkit.lessons")
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    found = [import_module(f"labkit.lessons.{name}").LESSON for name in names if re.fullmatch(r"lesson\d\d", name)]
+    found = [import_module(f"labkit.lessons.{name}").LESSON for name in names if re.fullmatch(_MODULES, name)]
     return {lesson.id: lesson for lesson in found}
 
 

@@ -48,7 +48,7 @@ def lay_out(folder: Path | None = None, lessons: Path | None = None, say: Callab
     note = _read_note(folder / _NOTE)
     before = dict(note)
     offered = {
-        path.relative_to(lessons).as_posix(): learner_edition(path) for path in sorted(lessons.glob("[0-9]*/*.ipynb"))
+        path.relative_to(lessons).as_posix(): learner_edition(path) for path in sorted(lessons.glob("[!.]*/*.ipynb"))
     }
     offered["START_HERE.md"] = start_here(lessons)
     written = []

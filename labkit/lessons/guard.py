@@ -53,7 +53,7 @@ def page_problems(page: Page) -> list[str]:
 def lesson_problems(lesson_pages: list[Page], facts: LessonDefinition | None = None) -> list[str]:
     """Return where a lesson's notebooks, its solutions and its definition do not fit together."""
     name = lesson_pages[0].lesson
-    facts = facts or definitions().get(name[:2])
+    facts = facts or definitions().get(name[:2]) or definitions().get(name)
     if facts is None:
         return [f"{name}: there is no labkit/lessons/lesson{name[:2]}.py"]
     found = [] if facts.name == name else [f"{name}: its definition is named {facts.name}"]

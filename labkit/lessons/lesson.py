@@ -48,7 +48,8 @@ class Lesson:
 
     def heading(self) -> str:
         """Return the block that opens a lesson."""
-        lines = [f"Lesson {self.id} · {self.facts.title} · {self.facts.minutes} minutes", _machine()]
+        name = f"Lesson {self.id}" if self.id.isdigit() else self.id.capitalize()
+        lines = [f"{name} · {self.facts.title} · {self.facts.minutes} minutes", _machine()]
         if not is_static():
             lines.append(self._summary())
         return "\n".join(lines)

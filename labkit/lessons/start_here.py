@@ -18,6 +18,9 @@ These copies are yours: change every cell, nothing overwrites them. Click a less
 | lesson | the question | minutes | more |
 | --- | --- | --- | --- |
 """
+_PRIMER = """
+A word you would like refreshed? [The primer](primer/primer.ipynb) has seven, five minutes each.
+"""
 _FOOT = """
 ## How a lesson goes
 
@@ -36,7 +39,8 @@ def start_here(lessons: Path) -> str:
     """Return the course's index as Markdown: the lessons that are here, in the order of the route."""
     names = sorted(path.parent.name for path in lessons.glob("[0-9]*/*.ipynb") if path.stem == path.parent.name)
     names.sort(key=lambda name: (_ROUTE.index(name[:2]) if name[:2] in _ROUTE else len(_ROUTE), name))
-    return _HEAD + "".join(_row(name, lessons) for name in names) + _FOOT
+    primer = _PRIMER if (lessons / "primer" / "primer.ipynb").is_file() else ""
+    return _HEAD + "".join(_row(name, lessons) for name in names) + primer + _FOOT
 
 
 def _row(name: str, lessons: Path) -> str:

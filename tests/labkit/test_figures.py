@@ -162,6 +162,37 @@ SAMPLES = {
     "stream, cut": lambda: figures.StreamMap(depth=12, chosen="layers.5", cut=("layers.7", "layers.2.attn")),
     "stream, norm": lambda: figures.StreamMap(depth=30, chosen="layers.9.attn_norm[4]", note="one gain"),
     "stream, end": lambda: figures.StreamMap(depth=2, chosen="head"),
+    "lines": lambda: figures.Lines(
+        title="How much of a matrix?",
+        x=range(20),
+        lines={kind: [k * (order - 1) for k in range(20)] for order, kind in enumerate(("trained", "random", "none"))},
+        x_label="singular values kept",
+        y_label="share of the squares",
+        sentence="Three lines over twenty values.",
+        dots=True,
+    ),
+    "a bundle of lines": lambda: figures.Lines(
+        title="From noise",
+        x=(0.0, 0.5, 1.0),
+        lines={f"path {k}": (k - 4.5, 0.0, 2.0) for k in range(9)},
+        x_label="share of the way",
+        y_label="x",
+        sentence="Nine paths end in one place.",
+    ),
+    "bars": lambda: figures.Bars(
+        title="Four names, changed in three ways",
+        labels=("Wren", "Lena", "Kofi", "Edda"),
+        groups={"as they are": (0.4, 0.3, 0.2, 1e-6), "doubled": (0.7, -0.2, 0.0, 0.1), "halved": (0.3, 0.3, 0.2, 0.2)},
+        x_label="probability",
+        sentence="Doubling raises the largest of the four.",
+    ),
+    "bars of one kind": lambda: figures.Bars(
+        title="Surprise",
+        labels=tuple("abcdefghijkl"),
+        groups={"nats": range(12)},
+        x_label="surprise (nats)",
+        sentence="Twelve words and their surprise.",
+    ),
     "islands": figures.Islands,
     "islands, lit": lambda: figures.Islands(holder="Odile", island="Hollow"),
 }
@@ -446,6 +477,26 @@ def test_gains_and_doubtful_changes_stay_on_a_logarithmic_axis():
 def test_sweeps_of_one_size_keep_their_bars():
     assert drawn("sweep of 4 layers").axes[0].get_yscale() == "linear"
     assert len(drawn("sweep of 4 layers").axes[0].patches) == 8
+
+
+def test_lines_and_bars_are_drawn_where_their_numbers_are():
+    ax, lines = drawn("lines").axes[0], sampled("lines")
+    assert [list(line.get_ydata()) for line in ax.lines[:3]] == [list(values) for values in lines.lines.values()]
+    assert len({line.get_linestyle() for line in ax.lines[:3]}) == 3
+    assert drawn("a bundle of lines").axes[0].get_legend() is None
+    widths = sorted(patch.get_width() for patch in drawn("bars").axes[0].patches)
+    assert widths == sorted(value for values in sampled("bars").groups.values() for value in values)
+    assert "0.00" in [text.get_text() for text in drawn("bars").axes[0].texts]
+
+
+def test_lines_and_bars_of_unequal_length_are_refused():
+    words = {"title": "t", "x_label": "x", "sentence": "s"}
+    with pytest.raises(BadInput, match="drawn over 2"):
+        figures.Lines(**words, y_label="y", x=(1, 2), lines={"a": (1, 2), "b": (1,)})
+    with pytest.raises(BadInput):
+        figures.Bars(**words, labels=(), groups={"a": ()})
+    with pytest.raises(BadInput, match="at most 4"):
+        figures.Bars(**words, labels=("one",), groups=dict.fromkeys("abcde", (1.0,)))
 
 
 def vars_of(sweep):

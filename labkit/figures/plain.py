@@ -1,0 +1,134 @@
+"""Two pictures a lesson fills itself: lines over a number, and bars beside names; at most four kinds in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import FigureBase
+
+from labkit.base.errors import BadInput
+
+from .drawing import Drawing
+from .style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, inches, label_axes, legend, text_width, wrapped
+
+__all__ = ["DRAWINGS", "Bars", "Lines"]
+
+DASHES = ("-", "--", ":", "-.")  # lines without markers are told apart by these alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Values over a common horizontal axis: name of the line -> one value per `x`.
+
+    Up to four lines have a look and a legend of their own; more than that are drawn alike, as a bundle.
+    `sentence` says what there is to see: the text alternative.
+    """
+
+    title: str
+    x: Sequence[float]
+    lines: Mapping[str, Sequence[float]]
+    x_label: str
+    y_label: str
+    sentence: str
+    dots: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.lines, len(self.x), "x")
+
+    @property
+    def widest(self) -> float:
+        """Inches that the legend's longest name takes, 0 without a legend."""
+        return max(map(text_width, self.lines)) if 1 < len(self.lines) <= len(MARKS) else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """Values beside names, read from top to bottom: name of the kind -> one value per label.
+
+    `digits` are the decimals written beside a bar. `sentence` says what there is to see: the text alternative.
+    """
+
+    title: str
+    labels: Sequence[str]
+    groups: Mapping[str, Sequence[float]]
+    x_label: str
+    sentence: str
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        _check(self.groups, len(self.labels), "label")
+        if len(self.groups) > len(MARKS):
+            raise BadInput(f"There are {len(self.groups)} kinds of bars.", expected=f"at most {len(MARKS)}")
+
+    @property
+    def widest(self) -> float:
+        """Inches that the legend's longest name takes, 0 without a legend."""
+        return max(map(text_width, self.groups)) if len(self.groups) > 1 else 0.0
+
+
+def paint_lines(lines: Lines, figure: FigureBase) -> None:
+    """Draw each line with its own colour, dash and marker, or a bundle of thin ones."""
+    right = 0.2 + (lines.widest + 0.7 if lines.widest else 0.0)
+    (ax,) = axes(figure, lines.title, left=0.95, right=right)
+    looks = list(MARKS.values())
+    bundle = len(lines.lines) > len(looks)
+    for order, (name, values) in enumerate(lines.lines.items()):
+        look = looks[0] if bundle else looks[order]
+        dots = {"marker": look.marker, "markersize": 6} if lines.dots else {}
+        width, dash = (0.9, "-") if bundle else (2.0, DASHES[order])
+        ax.plot(lines.x, values, dash, color=look.colour, linewidth=width, label=name, **dots)
+    low, high = ax.get_ylim()
+    if low < 0 < high:
+        ax.axhline(0, color=RULE, linewidth=1)
+    label_axes(ax, x=lines.x_label, y=wrapped(lines.y_label, inches(figure)[1] - 1.0, "label"))
+    if lines.widest:
+        legend(ax)
+
+
+def paint_bars(strip: Bars, figure: FigureBase) -> None:
+    """Draw one row per label, one bar per kind, with its number at its end."""
+    left = 0.25 + max(map(text_width, strip.labels))
+    right = 0.6 + (strip.widest + 0.6 if strip.widest else 0.0)
+    (ax,) = axes(figure, strip.title, left=left, right=right)
+    height = 0.8 / len(strip.groups)
+    for order, (name, values) in enumerate(strip.groups.items()):
+        places = [row + (order - (len(strip.groups) - 1) / 2) * height for row in range(len(strip.labels))]
+        bars(ax, places, values, list(MARKS.values())[order], 0.9 * height, across=True, label=name)
+        for place, value in zip(places, values):
+            text = f"{round(value, strip.digits) + 0.0:.{strip.digits}f}".replace("-", "−")
+            side = 1 if value >= 0 else -1
+            ax.annotate(
+                text, (value, place), xytext=(4 * side, 0), textcoords="offset points",
+                ha="left" if side > 0 else "right", va="center", fontsize=SIZES["note"], color=INK,
+            )  # fmt: skip
+    ax.axvline(0, color=RULE, linewidth=1)
+    ax.set_yticks(range(len(strip.labels)), strip.labels)
+    ax.set_ylim(len(strip.labels) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.margins(x=0.12)
+    label_axes(ax, x=strip.x_label)
+    if strip.widest:
+        ax.legend(
+            loc="upper right", bbox_to_anchor=(1 + (right - 0.05) / (inches(figure)[0] - left - right), 1.0),
+            frameon=False, fontsize=SIZES["label"], labelcolor=INK,
+        )  # fmt: skip
+    ax.xaxis.label.set_color(SOFT)
+
+
+def _check(kinds: Mapping[str, Sequence[float]], length: int, what: str) -> None:
+    wrong = {name: len(values) for name, values in kinds.items() if len(values) != length}
+    if not kinds or not length or wrong:
+        raise BadInput(
+            f"{wrong or kinds!r} cannot be drawn over {length} of {what}.", expected=f"one value per {what} in each"
+        )
+
+
+DRAWINGS = {
+    "Lines": Drawing(paint_lines, lambda lines: lines.sentence),
+    "Bars": Drawing(
+        paint_bars,
+        lambda strip: strip.sentence,
+        lambda strip: (8.6, 1.1 + len(strip.labels) * max(0.3, 0.2 * len(strip.groups) + 0.08)),
+    ),
+}
