@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import canon
 from .canon import map_places
-from .questions import Question, copying_questions, facts_questions, questions, recall_questions
+from .questions import Question, copying_questions, facts_questions, paraphrases, questions, recall_questions
 from .reader import Problem, check
 from .streams import PARTS, SPLITS, VERSION, Document, document, documents, floor, parse, story, stream, write
 from .vocabulary import unknown_words
@@ -38,6 +38,7 @@ __all__ = [
     "facts_questions",
     "floor",
     "map_places",
+    "paraphrases",
     "parse",
     "questions",
     "recall_questions",

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from labkit.base.errors import BadInput
+
 from .canon import GOODS, NAMES, RELATIONS, fact
-from .facts import TEMPLATES
+from .facts import TEMPLATES, statements
 from .streams import Document, document
 
 if TYPE_CHECKING:
     from .pieces import WorldTokenizer
 
-__all__ = ["Question", "copying_questions", "facts_questions", "questions", "recall_questions"]
+__all__ = ["Question", "copying_questions", "facts_questions", "paraphrases", "questions", "recall_questions"]
 
 _OPTIONS = 4
 
@@ -118,3 +120,16 @@ def copying_questions(n: int, seed: int, split: str = "test") -> list[Question]:
             prompt = f"{head} You say: {' '.join(words[:at])}"
             made.append(_question(rng, prompt, words[at], [word for word in words if word != words[at]]))
     return made
+
+
+def paraphrases(n: int, seed: int) -> list[tuple[str, str]]:
+    """Return `n` pairs of different sentences that state the same fact, no fact twice.
+
+    The pairs of one relation differ from each other in name and value alone, so that a sentence has hundreds of near
+    neighbours and one paraphrase.
+    """
+    rng = Random(f"paraphrases/{seed}")
+    known = [(name, relation) for name in NAMES for relation in RELATIONS]
+    if not 0 <= n <= len(known):
+        raise BadInput(f"{n} pairs were asked for.", expected=f"0 to {len(known)}, the number of facts")
+    return [tuple(rng.sample(statements(name, relation, "train"), 2)) for name, relation in rng.sample(known, n)]

@@ -182,3 +182,18 @@ def test_recall_and_copying_answers_stand_in_the_prompt():
     for question in world.copying_questions(60, 0):
         listed, said = question.prompt.split(" You say:")
         assert listed.startswith("Say after me:" + said + question.options[question.answer])
+
+
+def test_paraphrases_say_the_same_fact_in_two_ways_and_no_fact_twice():
+    pairs = world.paraphrases(300, seed=4)
+    assert pairs == world.paraphrases(300, seed=4) != world.paraphrases(300, seed=5)
+    said = {
+        sentence: (name, relation)
+        for name in canon.NAMES
+        for relation in canon.RELATIONS
+        for sentence in facts.statements(name, relation, "train")
+    }
+    assert all(one != other and said[one] == said[other] for one, other in pairs)
+    assert len({said[one] for one, _ in pairs}) == 300
+    with pytest.raises(BadInput, match="pairs"):
+        world.paraphrases(10_000, seed=0)
