@@ -2,9 +2,22 @@
 
 from .config import DecoderConfig
 from .decoder import Decoder, Output, next_token_loss
+from .folding import fold, unfold
 from .generation import generate
 from .llama import from_llama, to_llama, to_llama_state_dict
 from .parts import Attention, RMSNorm, SwiGLU, rotary_tables, rotate
+from .placements import (
+    DeepNorm,
+    LayerNormScaling,
+    LayerScale,
+    MixNorm,
+    PostNorm,
+    PreNorm,
+    ReZero,
+    Sandwich,
+    ScalingAt,
+    SkipInit,
+)
 from .shrinking import ShrunkConfig, shrunk
 from .state import Cache, State
 from .storage import load, read_tensors, save
@@ -18,12 +31,23 @@ __all__ = [
     "Cache",
     "Decoder",
     "DecoderConfig",
+    "DeepNorm",
+    "LayerNormScaling",
+    "LayerScale",
+    "MixNorm",
     "Output",
+    "PostNorm",
+    "PreNorm",
     "RMSNorm",
+    "ReZero",
+    "Sandwich",
+    "ScalingAt",
     "ShrunkConfig",
+    "SkipInit",
     "State",
     "SwiGLU",
     "Trunk",
+    "fold",
     "from_llama",
     "generate",
     "load",
@@ -35,4 +59,5 @@ __all__ = [
     "shrunk",
     "to_llama",
     "to_llama_state_dict",
+    "unfold",
 ]

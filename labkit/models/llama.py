@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from labkit.base.errors import BadInput
 
 from .config import DecoderConfig
 from .decoder import Decoder
+from .parts import Attention, RMSNorm, SwiGLU
+from .trunk import Add
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -28,11 +30,22 @@ _PARTS = {
     "mlp.norm.weight": "post_attention_layernorm.weight",
     **{f"mlp.mixer.{p}.weight": f"mlp.{p}_proj.weight" for p in ("gate", "up", "down")},
 }
+_BASELINE = (RMSNorm, Attention, SwiGLU, nn.Identity, Add)
 
 
 def to_llama_state_dict(model: Decoder) -> dict[str, Tensor]:
     """Return the baseline's weights under the names of `LlamaForCausalLM`; raise `BadInput` for a variant."""
-    return {_llama_name(name): tensor for name, tensor in model.state_dict().items()}
+    weights = {_llama_name(name): tensor for name, tensor in model.state_dict().items()}
+    for layer, block in enumerate(model.trunk.blocks):
+        for branch in block.branches:
+            for part in branch.children():
+                if type(part) not in _BASELINE:  # a factor that is no weight would be lost without a word
+                    raise BadInput(
+                        f"{type(part).__name__} in layer {layer} has no place in a Llama.",
+                        expected="the baseline decoder, without a variant's parts",
+                        do="labkit.models.fold(model) takes fixed factors into the weights",
+                    )
+    return weights
 
 
 def to_llama(model: Decoder) -> LlamaForCausalLM:
