@@ -33,6 +33,7 @@ from .drops import DropAttention, DropBlock, DropMLP, MaskNeurons
 from .editing import Editing, apply, edit, undo_all
 from .edits import Edit, ScaleWeight, SetWeight, WeightEdit, ZeroWeight
 from .plan import Plan
+from .scaling import SwitchLayerNormScaling
 from .shrinking import dropped, drops, shrink
 from .sources import FromRun, Mean, Source, Zero
 
@@ -56,6 +57,7 @@ __all__ = [
     "ScaleWeight",
     "SetWeight",
     "Source",
+    "SwitchLayerNormScaling",
     "WeightEdit",
     "Write",
     "Zero",
