@@ -27,6 +27,7 @@ class Cache:
     def __init__(self) -> None:
         self.length = 0
         self.layers: dict[int, tuple[Tensor, ...]] = {}
+        self._rooms: dict[tuple[int, int], Tensor] = {}
 
     def extend(self, layer: int, *new: Tensor) -> tuple[Tensor, ...]:
         """Return the past of `layer` joined with `new` (each [..., L, K]) and keep the result."""
@@ -39,9 +40,21 @@ class Cache:
                     expected="the same edits while a cache is filled and while it is used",
                     do="start again with a new cache (past_key_values=None)",
                 )
-            new = tuple(torch.cat((old[..., : self.length, :], fresh), dim=-2) for old, fresh in zip(past, new))
+            new = tuple(self._joined((layer, place), *pair) for place, pair in enumerate(zip(past, new)))
         self.layers[layer] = new
         return new
+
+    def _joined(self, key: tuple[int, int], old: Tensor, fresh: Tensor) -> Tensor:
+        """Return the past with `fresh` behind it, in a room kept for more, so that not every token copies the past."""
+        end = self.length + fresh.shape[-2]
+        if torch.is_grad_enabled():  # nothing may be written over that a gradient needs
+            return torch.cat((old[..., : self.length, :], fresh), dim=-2)
+        room = self._rooms.get(key)
+        if room is None or room.shape[-2] < end or room.data_ptr() != old.data_ptr():
+            room = self._rooms[key] = old.new_empty(*old.shape[:-2], 2 * end, old.shape[-1])
+            room[..., : self.length, :] = old[..., : self.length, :]
+        room[..., self.length : end, :] = fresh
+        return room[..., :end, :]
 
 
 @dataclass(frozen=True)

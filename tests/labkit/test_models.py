@@ -88,6 +88,32 @@ def test_cache_in_pieces_equals_one_pass():
     assert (torch.cat(pieces, dim=1) - whole).abs().max() <= 1e-5
 
 
+def test_a_cache_keeps_room_so_that_a_token_copies_no_past():
+    model, cache, places, seen = config().build(5).eval(), Cache(), [], []
+    with torch.no_grad():
+        for token in ids().split(1, dim=1):
+            model(token, past_key_values=cache)
+            keys = cache.layers[0][0]
+            places.append(keys.data_ptr())
+            seen.append((keys, keys.clone()))
+    assert len(set(places)) <= 5, "twenty tokens double the room four times"
+    assert all(torch.equal(keys, before) for keys, before in seen)
+    copied = copy.deepcopy(cache)
+    with torch.no_grad():
+        one, other = (model(ids()[:, :1], past_key_values=c).logits for c in (cache, copied))
+    assert torch.equal(one, other) and copied.layers[0][0].data_ptr() != cache.layers[0][0].data_ptr()
+
+
+def test_gradients_flow_through_a_cache():
+    model, cache = config().build(5), Cache()
+    total = sum(model(part, past_key_values=cache).logits.square().sum() for part in ids().split([6, 7, 7], dim=1))
+    total.backward()
+    grad = model.trunk.blocks[0].attention.mixer.k.weight.grad.clone()
+    model.zero_grad()
+    model(ids()).logits.square().sum().backward()
+    torch.testing.assert_close(grad, model.trunk.blocks[0].attention.mixer.k.weight.grad, rtol=1e-4, atol=1e-4)
+
+
 def test_cache_survives_an_interrupted_call():
     model = config().build(5).eval()
     cache = Cache()
