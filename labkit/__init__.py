@@ -39,6 +39,7 @@ _FRONT_DOOR = {
     "drops": "labkit.interventions",
     "edit": "labkit.interventions",
     "shrink": "labkit.interventions",
+    "vitals": "labkit.measurements",
     "Sweep": "labkit.sweeps",
     "sweep": "labkit.sweeps",
     "open_lesson": "labkit.lessons",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
         shrink,
     )
     from labkit.lessons import open_lesson
+    from labkit.measurements import vitals
     from labkit.models import Decoder, DecoderConfig, generate
     from labkit.sweeps import Sweep, sweep
     from labkit.zoo import load

@@ -12,7 +12,15 @@ _MODULES = {
     "choices": ("ChoiceAccuracy", "Question", "as_questions", "choice_accuracy"),
     "card": ("card_numbers",),
     "residuals": ("ResidualStats", "residual_stats"),
+    "vital_signs": ("Vitals", "VitalsPair", "sample_stories", "vitals"),
+    "ranks": ("Agreement", "agreement", "spearman"),
     "measures": ("ChoiceMeasure", "KLMeasure", "LossMeasure"),
+    "profiles": ("LayerProfile", "profile"),
+    "depth": ("AngularDistances", "angular_distance", "angular_distances", "relative_updates"),
+    "gradients": ("gradient_norms", "weight_changes"),
+    "jacobian": ("block_jacobian", "block_jacobians", "diagonal_share", "distance_from_identity"),
+    "depth_theory": ("TheoryCurves", "check_theorems", "theory_curves"),
+    "curve_pairs": ("CurveDifference", "compare_curves"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

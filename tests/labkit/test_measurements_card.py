@@ -42,13 +42,14 @@ def test_an_option_that_merges_with_its_prompt_is_refused(handle):
 
 
 def test_a_random_model_is_far_from_the_floor_and_at_chance(handle, monkeypatch):
-    monkeypatch.setattr("labkit.measurements.card._STORIES", 6)
-    monkeypatch.setattr("labkit.measurements.card._QUESTIONS", 24)
+    monkeypatch.setattr("labkit.measurements.card._N", 24)
     card = card_numbers(handle)
     loss, above, known = card["loss_on_stories"], card["above_floor"], card["who_has_the_lantern"]
     assert loss["value"] > above["value"] > 5 and above["low"] <= above["value"] <= above["high"]
     assert known["low"] < known["chance"] == 0.25 < known["high"]
-    assert (above["n"], above["over"]) == (6, "documents") and (known["n"], known["over"]) == (24, "questions")
+    assert (above["n"], above["over"]) == (24, "documents") and (known["n"], known["over"]) == (24, "questions")
+    assert list(card)[2:] == ["recall", "copying", "facts", "above_floor", "stories_that_pass", "contradictions"]
+    assert (card["stories_that_pass"]["value"], card["stories_that_pass"]["over"]) == (0.0, "stories")
 
 
 def test_a_card_is_for_models_of_the_world():
