@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from labkit.anatomy import module_of
 from labkit.base.errors import BadInput
 
-__all__ = ["Batch", "batches", "checked_documents", "forward", "text_hash"]
+__all__ = ["Batch", "batches", "checked_documents", "forward", "outputs_per_token", "text_hash"]
 
 MOST_TOKENS = 4096  # in one batch
 MOST_LOGITS = 1 << 24  # numbers in one batch of logits: 64 MB of float32
@@ -66,24 +66,34 @@ def checked_documents(model: Any, documents: Sequence, shortest: int = 2) -> lis
 def batches(model: Any, documents: Sequence[Tensor]) -> list[Batch]:
     """Group documents of equal length, in batches whose logits stay small."""
     module = module_of(model)
-    vocabulary = module.get_output_embeddings().weight.shape[0]
+    outputs = outputs_per_token(module)
     device = next(module.parameters()).device
     by_length: dict[int, list[int]] = {}
     for number, ids in enumerate(documents):
         by_length.setdefault(len(ids), []).append(number)
     grouped = []
     for length, numbers in by_length.items():
-        rows = max(1, min(MOST_TOKENS, MOST_LOGITS // vocabulary) // length)
+        rows = max(1, min(MOST_TOKENS, MOST_LOGITS // outputs) // length)
         for start in range(0, len(numbers), rows):
             index = tuple(numbers[start : start + rows])
             grouped.append(Batch(torch.stack([documents[i] for i in index]).to(device), index))
     return grouped
 
 
+def outputs_per_token(module: nn.Module) -> int:
+    """Return how many numbers `forward` gives for each token: the vocabulary, or an encoder's width."""
+    head = module.get_output_embeddings()
+    return module.get_input_embeddings().weight.shape[1] if head is None else head.weight.shape[0]
+
+
 def forward(module: nn.Module, ids_BL: Tensor) -> Tensor:
-    """Return the logits [B, L, V] in float32; raise `BadInput` where the text does not fit the model."""
+    """Return the logits [B, L, V] in float32, of an encoder without a head its last states [B, L, D].
+
+    Raises `BadInput` where the text does not fit the model.
+    """
     try:
-        return module(input_ids=ids_BL, use_cache=False).logits.float()
+        output = module(input_ids=ids_BL, use_cache=False)
+        return (output.logits if hasattr(output, "logits") else output.last_hidden_state).float()
     except IndexError as error:  # a table of positions that ends before the text does
         raise BadInput(
             f"The model could not read a document of {ids_BL.shape[1]} tokens ({error}).",

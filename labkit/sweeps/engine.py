@@ -11,7 +11,7 @@ from labkit.anatomy import module_of
 from labkit.base.errors import BadInput
 from labkit.interventions import Plan, edit
 from labkit.measurements.measures import Measure
-from labkit.measurements.runs import batches
+from labkit.measurements.runs import batches, outputs_per_token
 
 from .prefix import Prefix, thinned, usable_starts
 
@@ -82,8 +82,7 @@ class Engine:
         self.visits["plain"] += self.prefix.end
 
     def _check_room(self) -> None:
-        vocabulary = self.prefix.module.get_output_embeddings().weight.shape[0]
-        needed = 4 * vocabulary * sum(len(ids) for ids in self.documents)
+        needed = 4 * outputs_per_token(self.prefix.module) * sum(len(ids) for ids in self.documents)
         if needed > MOST_INTACT_LOGITS:
             raise BadInput(
                 f"{self.asked.name} compares with the intact logits, which take {needed / 2**30:.1f} GB on this text.",
