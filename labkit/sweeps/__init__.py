@@ -11,6 +11,10 @@ _MODULES = {
     "result": ("Point", "Sweep"),
     "run": ("sweep",),
     "making": ("Step",),
+    "pruning": ("EffectiveDepth", "effective_depth", "pruning_curve"),
+    "leave_one_out": ("LeaveOneOut", "score_agreement"),
+    "dropping": ("consecutive", "iterative", "one_shot"),
+    "scalars": ("zeroing_agreement",),
     "lists": ("every_block", "every_sublayer", "weights"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
