@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import labkit
 from labkit.base.errors import LabkitError, unknown
 
-from . import build, claims, doctor, grade, lab, models, sweep, train
+from . import build, claims, doctor, grade, grid, lab, models, sweep, train
 
 __all__ = ["main", "parser"]
 
@@ -21,6 +21,7 @@ COMMANDS = {
     "sweep": sweep,
     "claims": claims,
     "train": train,
+    "grid": grid,
     "build": build,
     "grade": grade,
 }

@@ -1,6 +1,8 @@
 """Training: recipes as data, one loop, a log a run; resumed after a kill as if nothing had happened."""
 
 from .batches import Batches, Group, padded
+from .curves import Curve, Curves, collect
+from .grids import Trial, grid, run_grid
 from .log import read_log
 from .loop import Run, train
 from .loss import accumulate, document_losses
@@ -9,15 +11,21 @@ from .recipe import SIZES, Recipe, differences, read_recipe, recipes
 __all__ = [
     "SIZES",
     "Batches",
+    "Curve",
+    "Curves",
     "Group",
     "Recipe",
     "Run",
+    "Trial",
     "accumulate",
+    "collect",
     "differences",
     "document_losses",
+    "grid",
     "padded",
     "read_log",
     "read_recipe",
     "recipes",
+    "run_grid",
     "train",
 ]

@@ -1,0 +1,47 @@
+"""Train a grid of recipes × learning rates × seeds, one thread each, and collect the curves.
+
+Call it again to go on with what was stopped. Runs that diverged are recorded, shown, and not tried again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipes", nargs="+", help="recipes, such as depth/pre depth/lns, or recipes' files")
+    parser.add_argument("--size", default="cpu", help="cpu or gpu (default: cpu)")
+    parser.add_argument("--lr", type=float, nargs="+", help="learning rates (default: each recipe's own)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="(default: 0)")
+    parser.add_argument("--steps", type=int, help="another length for every run, for a first look")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time (default: 1)")
+    parser.add_argument("--out", type=Path, default=Path("runs/grid"), help="where the runs live (default: runs/grid)")
+    parser.add_argument("--save", type=Path, help="write the curves of all these runs to this JSON file")
+    parser.add_argument("--dry", action="store_true", help="say what would be run, and run nothing")
+
+
+def run(options: argparse.Namespace) -> int:
+    from labkit.training import grid, run_grid
+
+    trials = grid(
+        options.recipes, size=options.size, lrs=options.lr, seeds=options.seeds, steps=options.steps, out=options.out
+    )
+    if options.dry:
+        print("\n".join(f"{trial.status:<10} {trial.folder}" for trial in trials))
+        return 0
+    curves = run_grid(trials, jobs=options.jobs, say=_say)
+    print(curves.table())
+    if options.save:
+        print(curves.save(options.save))
+    return int(any(curve.status == "unfinished" for curve in curves))
+
+
+def _say(trial: Any, event: str, entry: dict[str, Any]) -> None:
+    if event == "step" and entry["step"] % (10 * trial.recipe.log_every) == 0:
+        print(f"{trial.folder.name}: step {entry['step']}, loss {entry['loss']:.4f}", flush=True)
+    elif event not in ("step", "start"):
+        print(f"{trial.folder.name}: {event}", flush=True)
