@@ -34,10 +34,13 @@ from labkit.interventions import (
     DropMLP,
     FromRun,
     MaskNeurons,
+    Quantise,
+    QuantiseActivation,
     ReplaceActivation,
     RestoreActivation,
     ScaleWeight,
     SetWeight,
+    SwitchLayerNormScaling,
     WeightEdit,
     Zero,
     ZeroWeight,
@@ -107,13 +110,24 @@ def edits_for(family):
         st.builds(DropBlock, layer),
         st.builds(MaskNeurons, layer, st.lists(st.integers(0, 11), min_size=1, max_size=4, unique=True)),
     )
+    if family != "olmo2":  # which has no norm in front of its sub-layers
+        where = st.sampled_from(["before-norm", "after-norm", "after-branch"])
+        gains = st.booleans() if family != "olmo" else st.just(False)
+        switch = st.builds(SwitchLayerNormScaling, st.booleans(), factor, where)
+        cuts |= switch | st.builds(SwitchLayerNormScaling, st.booleans(), factor, st.just("after-norm"), gains)
     sources = st.just(Zero()) | st.builds(FromRun, texts, st.lists(weights, max_size=2))
     activations = st.one_of(
         st.builds(ReplaceActivation, site, st.just(Zero()), positions, channels),
         st.builds(ReplaceActivation, site, sources, st.none(), channels),
         st.builds(RestoreActivation, site, texts, st.none(), channels),
     )
-    return st.one_of(weights, weights, cuts, cuts, activations, st.just(Fails("embed")))
+    rounded = st.one_of(
+        st.builds(
+            Quantise, st.sampled_from(["matrices", "mlp.down", "embed"]), st.integers(2, 8), st.sampled_from([None, 5])
+        ),
+        st.builds(QuantiseActivation, site, st.integers(2, 8), st.sampled_from(["token", "tensor"])),
+    )
+    return st.one_of(weights, weights, cuts, cuts, activations, rounded, st.just(Fails("embed")))
 
 
 @st.composite
