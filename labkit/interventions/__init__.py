@@ -33,6 +33,7 @@ from .drops import DropAttention, DropBlock, DropMLP, MaskNeurons
 from .editing import Editing, apply, edit, undo_all
 from .edits import Edit, ScaleWeight, SetWeight, WeightEdit, ZeroWeight
 from .plan import Plan
+from .quantise import Quantise, QuantiseActivation
 from .scaling import SwitchLayerNormScaling
 from .shrinking import dropped, drops, shrink
 from .sources import FromRun, Mean, Source, Zero
@@ -52,6 +53,8 @@ __all__ = [
     "MaskNeurons",
     "Mean",
     "Plan",
+    "Quantise",
+    "QuantiseActivation",
     "ReplaceActivation",
     "RestoreActivation",
     "ScaleWeight",
