@@ -23,14 +23,15 @@ __all__ = ["DRAWINGS"]
 def paint_profile(result: LayerProfile, figure: FigureBase) -> None:
     """Draw one line per name with its interval; a logarithmic axis where values differ by more than a hundred."""
     (ax,) = axes(figure, result.title, left=0.9, right=legend_width(result.lines))
-    for (name, line), mark in zip(result.lines.items(), MARKS.values()):
+    marks, dashes = list(MARKS.values()), (":", "-.")
+    for number_of, (name, line) in enumerate(result.lines.items()):
+        mark, again = marks[number_of % 4], number_of // 4
+        style = {"marker": mark.marker, "markersize": 5, "color": mark.colour, "label": name}
         places = range(len(line))
         if not any(math.isnan(e.low) for e in line):
             low, high = [e.low for e in line], [e.high for e in line]
             ax.fill_between(places, low, high, color=mark.colour, alpha=0.18, linewidth=0)
-        ax.plot(
-            places, [e.value for e in line], mark.line, marker=mark.marker, markersize=5, color=mark.colour, label=name
-        )
+        ax.plot(places, [e.value for e in line], dashes[(again - 1) % 2] if again else mark.line, **style)
     values = [e.value for line in result.lines.values() for e in line]
     if min(values) > 0 and max(values) > 100 * min(values):
         ax.set_yscale("log")

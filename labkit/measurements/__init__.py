@@ -20,6 +20,7 @@ _MODULES = {
     "gradients": ("gradient_norms", "weight_changes"),
     "jacobian": ("block_jacobian", "block_jacobians", "diagonal_share", "distance_from_identity"),
     "depth_theory": ("TheoryCurves", "check_theorems", "theory_curves"),
+    "through_training": ("by_step", "kept_models", "variance_by_step"),
     "curve_pairs": ("CurveDifference", "compare_curves"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -24,7 +24,7 @@ def run(name, seed, status="finished"):
         "planned": 400,
         "model": {},
         "gradient": loss,
-        "said": "gradient nan at step 41",
+        "said": "nan at step 41",
     }
     return Curve(recipe=name, seed=seed, status=status, step=steps, tokens=tokens, loss=loss, **plain)
 
@@ -60,6 +60,12 @@ def test_every_result_is_drawn_and_told(result, said):
         for text in (ax.xaxis.label, ax.yaxis.label):
             box = text.get_window_extent()
             assert not text.get_text() or (box.x0 >= 0 and box.y0 >= 0), f"{text.get_text()!r} is cut off"
+
+
+def test_more_lines_than_marks_are_all_drawn_and_told_apart():
+    many = profile("Many?", "size", {str(i): [[1.0 + i], [2.0 + i]] for i in range(7)})
+    lines = draw(many).axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == 7
 
 
 def test_what_diverged_is_marked_and_does_not_stretch_the_axes():

@@ -8,8 +8,8 @@ import pytest
 
 from labkit.base.errors import BadInput, BrokenFile, UnknownName
 from labkit.cli import main
-from labkit.measurements import compare_curves
-from labkit.models import LayerNormScaling, PreNorm
+from labkit.measurements import compare_curves, residual_stats, variance_by_step
+from labkit.models import LayerNormScaling, PreNorm, load
 from labkit.training import Curve, Curves, Recipe, collect, grid, read_recipe, recipes, run_grid
 
 MODEL = {"width": 8, "depth": 2, "heads": 2, "ffn": 8, "context": 256, "tie": False}
@@ -105,6 +105,18 @@ def test_paired_runs_read_the_same_documents(tmp_path):
     found = compare_curves(curves, "pre", "lns", window=1)
     assert [e.value for e in found.difference] == pytest.approx([a - b for a, b in zip(first.loss, second.loss)])
     assert math.isnan(found.last.low) and found.seeds == (3,)
+
+
+def test_a_measurement_is_repeated_on_every_kept_checkpoint(tmp_path):
+    texts = [[1, 5, 9, 2], [1, 7, 3]]
+    (curve,) = run_grid(grid([recipe("pre", keep=(2, 4))], out=tmp_path))
+    folder = next(tmp_path.iterdir())
+    found = variance_by_step(folder, texts)
+    assert list(found.lines) == ["step 2", "step 4", "end"] and found.depth == 2 and curve.status == "finished"
+    end = residual_stats(load(folder / "final"), texts)
+    assert found.values("end") == tuple(e.value for e in end.variance[1:]) != found.values("step 2")
+    with pytest.raises(BadInput, match="keeps no checkpoint"):
+        variance_by_step(tmp_path, texts)
 
 
 def test_the_best_rate_is_one_at_which_every_seed_finished():
