@@ -37,6 +37,8 @@ _HOMES = {
     ("labkit.measurements", "TheoryCurves"): "curves",
     ("labkit.measurements", "CurveDifference"): "curves",
     ("labkit.training", "Curves"): "curves",
+    ("labkit.measurements", "Vitals"): "vitals",
+    ("labkit.measurements", "VitalsPair"): "vitals",
     ("labkit.sweeps", "Sweep"): "sweeps",
     ("labkit.claims", "Assessment"): "claims",
     ("labkit.claims", "Ledger"): "claims",

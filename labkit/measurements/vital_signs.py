@@ -132,7 +132,7 @@ class VitalsPair:
         return self.table()
 
 
-def vitals(model: Any, n: int = 100, *, seed: int = 0, texts: Sequence[str] | None = None) -> Vitals:
+def vitals(model: Any, n: int = 64, *, seed: int = 0, texts: Sequence[str] | None = None) -> Vitals:
     """Return the vital signs of a model, each over `n` questions, documents or stories of its own.
 
     model: a handle, or one of our decoders. seed: of the questions and of the sampling. texts: stories on which to

@@ -23,7 +23,7 @@ from labkit.claims.assessment import Assessment
 from labkit.claims.entry import Claim, Paper
 from labkit.figures import output, style
 from labkit.figures.drawing import _HOMES
-from labkit.measurements import ResidualStats, mean_over, proportion
+from labkit.measurements import ResidualStats, Vitals, mean_over, proportion
 from labkit.sweeps.keys import plan_key
 from labkit.sweeps.result import Sweep
 
@@ -129,7 +129,21 @@ def residuals(depth):
     return ResidualStats(**{**each, "boundaries": boundaries})
 
 
+def vitals(tracking=0.9, nats=0.06, slips=0.8, hub=False):
+    shares = {"tracking": tracking, "recall": 0.7, "copying": 0.97} | ({} if hub else {"facts": 0.8})
+    signs = {name: proportion([1] * round(64 * p) + [0] * round(64 * (1 - p)), null=0.25, name=name)
+             for name, p in shares.items()}  # fmt: skip
+    if not hub:
+        signs["whole_stories"] = proportion([1] * 40 + [0] * 24, null=0.0, name="whole stories")
+        signs["above_floor"] = mean_over([nats, 1.2 * nats], null=0.0, name="surprise above the floor")
+        signs["contradictions"] = mean_over([slips, 1.2 * slips], null=0.0, name="contradictions")
+    return Vitals(model="lab/tiny", params=949_504, n=64, seed=0, **signs)
+
+
 SAMPLES = {
+    "vitals": vitals,
+    "vitals, hub": lambda: vitals(hub=True),
+    "vitals, cut": lambda: vitals().beside(vitals(tracking=0.3, nats=1.7, slips=14.0)),
     "comparison": comparison,
     "comparison, one leaves the axis": lambda: comparison(limits=(0.0, 1.5)),
     "accuracy": lambda: comparison(
@@ -484,6 +498,8 @@ def test_lines_and_bars_are_drawn_where_their_numbers_are():
     assert [list(line.get_ydata()) for line in ax.lines[:3]] == [list(values) for values in lines.lines.values()]
     assert len({line.get_linestyle() for line in ax.lines[:3]}) == 3
     assert drawn("a bundle of lines").axes[0].get_legend() is None
+    few = figures.Lines(title="t", x=range(-1, 4), lines={"a": range(5)}, x_label="x", y_label="y", sentence="s")
+    assert list(figures.draw(few).axes[0].get_xticks()) == [-1, 0, 1, 2, 3]  # no half blocks
     widths = sorted(patch.get_width() for patch in drawn("bars").axes[0].patches)
     assert widths == sorted(value for values in sampled("bars").groups.values() for value in values)
     assert "0.00" in [text.get_text() for text in drawn("bars").axes[0].texts]
