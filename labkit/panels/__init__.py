@@ -12,6 +12,7 @@ _MODULES = {
     "cut": ("CutPanel",),
     "gate": ("Gate", "Latch"),
     "panel": ("Panel",),
+    "quantiser": ("QuantiserPanel",),
     "static": ("is_static",),
     "tables": ("Table",),
     "weight": ("WeightPanel",),

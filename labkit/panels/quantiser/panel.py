@@ -1,0 +1,122 @@
+"""The quantiser: one matrix at two to eight bits, and what happens to its one outlier. Lesson: 01."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labkit.base.errors import BadInput
+from labkit.panels.controls import Choice, Control, Slider
+from labkit.panels.panel import Panel
+from labkit.panels.tables import Table
+
+from .data import OUTLIER, QuantiserData, QuantiserState
+from .words import code_of, sentence_of, table_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import FigureBase
+
+    from labkit.interventions import Quantise
+
+__all__ = ["QuantiserPanel"]
+
+CLIP = 4.0  # standard deviations of |w| above its mean
+BINS = 60
+
+
+class QuantiserPanel(Panel):
+    """Round a model's matrices, among them that of `outlier` (an address of one number), and read texts with them.
+
+    `group` is what is rounded: "mlp.down" for that matrix of every layer, "matrices" for all, or one address.
+    """
+
+    question = "How coarse can a matrix be, and what does one outlier cost?"
+    State = QuantiserState
+    size = (8.6, 3.6)
+
+    def __init__(self, model: Any, outlier: str, texts: Sequence[str], *, group: str = "mlp.down", **options: Any):
+        self.outlier, self.texts, self.group = outlier, tuple(texts), group
+        self.matrix = outlier.split("[")[0].strip()
+        if self.matrix == outlier.strip() or not self.texts:
+            raise BadInput(
+                f"{outlier!r} with {len(self.texts)} texts is nothing to quantise.",
+                expected="the address of one number, such as layers.1.mlp.down[12, 7], and at least one text",
+            )
+        super().__init__(model, **options)
+
+    def make_controls(self) -> Sequence[Control]:
+        blocks: Mapping[str, int] = {"the whole matrix": 0, "4,096 numbers": 4096, "512 numbers": 512, "64 numbers": 64}
+        return (
+            Slider("bits", 2, 8, 1, label="Bits", help="a number then has one of 2^bits values"),
+            Choice("block", blocks, label="One range for", help="numbers that share a least and a largest level"),
+            Choice("outlier", OUTLIER, label="The outlier", help=f"clipping is at {CLIP:g} standard deviations"),
+        )
+
+    def compute(self, state: QuantiserState) -> QuantiserData:
+        import torch
+
+        from labkit.anatomy import view
+        from labkit.interventions import edit
+        from labkit.sweeps import sweep
+
+        before = view(self.model, self.matrix).read()
+        ways = {way: self._edit(state, way) for way in OUTLIER.values()}
+        with edit(self.model, ways[state.outlier]):
+            after = view(self.model, self.matrix).read()
+            value_after = float(view(self.model, self.outlier).read())
+        value = float(view(self.model, self.outlier).read())
+        low, high = (
+            float(end) for end in torch.quantile(before.flatten().double(), torch.tensor([0.01, 0.99]).double())
+        )
+        room = 0.35 * (high - low)
+        counts, edges = torch.histogram(before.flatten(), BINS, range=(low - room, high + room))
+        swept = sweep(self.model, list(ways.values()), self._documents())
+        losses = {way: swept[one].measured.value for way, one in ways.items()}
+        error = float((after - before).double().square().mean().sqrt())
+        intact = swept[ways["nothing"]].measured.value - swept[ways["nothing"]].change.value
+        return QuantiserData(
+            self.matrix, state.bits, state.block, state.outlier,
+            tuple(edges.tolist()), tuple(int(count) for count in counts),
+            self._levels(before, after, state), low, high, value, value_after, error, intact, losses,
+        )  # fmt: skip
+
+    def _edit(self, state: QuantiserState, way: str) -> Quantise:
+        from labkit.interventions import Quantise
+
+        clip = CLIP if way in ("clip", "both") else None
+        keep = (self.outlier,) if way in ("keep", "both") else ()
+        return Quantise(self.group, state.bits, block=state.block or None, clip=clip, keep=keep)
+
+    def _levels(self, before: Any, after: Any, state: QuantiserState) -> tuple[float, ...]:
+        """Return the different values in the block that holds the outlier."""
+        from labkit.anatomy import Address
+
+        row, column = Address.parse(self.outlier).index
+        size = state.block or after.numel()
+        start = (row * after.shape[1] + column) // size * size
+        block = after.flatten()[start : start + size]
+        return tuple(sorted(set(block.tolist())))
+
+    def _documents(self) -> list:
+        return [self.model.encode(text) for text in self.texts]
+
+    def presets(self) -> Sequence[QuantiserState]:
+        return [QuantiserState(4, 0, "nothing"), QuantiserState(4, 0, "keep"), QuantiserState(4, 0, "both")]
+
+    def restored(self, state: QuantiserState) -> QuantiserState:
+        return QuantiserState(8, 64, "keep")
+
+    def draw(self, data: QuantiserData, figure: FigureBase) -> None:
+        from .picture import paint
+
+        paint(data, figure)
+
+    def sentence(self, data: QuantiserData) -> str:
+        return sentence_of(data)
+
+    def table(self, data: QuantiserData) -> Table:
+        return table_of(data)
+
+    def code(self, state: QuantiserState) -> str:
+        name = self._model if isinstance(self._model, str) else self._model.name
+        return code_of(name, repr(self._edit(state, state.outlier)), self.texts)
