@@ -132,12 +132,13 @@ def tokens(model: Any, ids: Any) -> Tensor:
     return torch.atleast_2d(ids).to(anatomy_of(model).embed.weight.device)
 
 
-def record(model: Any, ids: Any, sites: Iterable[str]) -> dict[str, Tensor]:
+def record(model: Any, ids: Any, sites: Iterable[str | Site]) -> dict[str, Tensor]:
     """Run `model` once on token ids [L] or [B, L] and return what was at each site, as copies [B, L, ...].
 
-    The model runs in evaluation mode, without gradients, and is left as it was.
+    sites: names, or sites of your own. The model runs in evaluation mode, without gradients, and is left as it was.
     """
-    found = [site_of(model, name) for name in ([sites] if isinstance(sites, str) else sites)]
+    wanted = [sites] if isinstance(sites, str) else sites
+    found = [site if isinstance(site, Site) else site_of(model, site) for site in wanted]
     ids_BL = tokens(model, ids)
     seen: dict[str, Tensor] = {}
     handles: list[Any] = []

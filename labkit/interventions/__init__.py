@@ -32,6 +32,7 @@ from .changes import Change, Foreign, Forward, Hook, Write
 from .drops import DropAttention, DropBlock, DropMLP, MaskNeurons
 from .editing import Editing, apply, edit, undo_all
 from .edits import Edit, ScaleWeight, SetWeight, WeightEdit, ZeroWeight
+from .healing import Healed, heal
 from .plan import Plan
 from .quantise import Quantise, QuantiseActivation
 from .scaling import SwitchLayerNormScaling
@@ -49,6 +50,7 @@ __all__ = [
     "Foreign",
     "Forward",
     "FromRun",
+    "Healed",
     "Hook",
     "MaskNeurons",
     "Mean",
@@ -70,6 +72,7 @@ __all__ = [
     "dropped",
     "drops",
     "edit",
+    "heal",
     "model_lock",
     "shrink",
     "undo_all",

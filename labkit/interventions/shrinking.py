@@ -14,7 +14,7 @@ from labkit.models import Decoder, shrunk
 
 from .drops import DropAttention, DropBlock, DropMLP
 from .editing import active_on, applied_to
-from .edits import Edit
+from .edits import Edit, WeightEdit
 from .plan import Plan
 
 __all__ = ["dropped", "drops", "shrink"]
@@ -76,7 +76,9 @@ def shrink(model: Any, plan: Any) -> Any:
     """
     module = module_of(model)
     with model_lock(module):
-        if active := [*(e for editing in active_on(module) for e in editing.plan), *applied_to(module)]:
+        active = [edit for editing in active_on(module) for edit in editing.plan]
+        active += [edit for edit in applied_to(module) if not isinstance(edit, WeightEdit)]  # weights are as they are
+        if active:
             raise BadInput(
                 f"The model is edited already ({active[0]}).",
                 expected="an intact model and one plan",

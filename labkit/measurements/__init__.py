@@ -13,6 +13,7 @@ _MODULES = {
     "card": ("card_numbers",),
     "residuals": ("ResidualStats", "residual_stats"),
     "vital_signs": ("Vitals", "VitalsPair", "sample_stories", "vitals"),
+    "capabilities": ("Probes", "probes"),
     "ranks": ("Agreement", "agreement", "spearman"),
     "measures": ("ChoiceMeasure", "KLMeasure", "LossMeasure"),
     "profiles": ("LayerProfile", "profile"),

@@ -1,0 +1,142 @@
+"""What each part seems to be worth: scores by layer, maps of scores, and scores against the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import FigureBase
+
+from labkit.base.numbers import number
+
+from .drawing import Drawing
+from .style import BAND, INK, MARKS, RULE, SIZES, SOFT, axes, inches, label_axes, legend, text_width
+from .words_for import interval
+
+if TYPE_CHECKING:
+    from labkit.measurements.ranks import Agreement
+    from labkit.measurements.redundancy import LayerScores, PositionScores, ScoreMap
+
+__all__ = ["DRAWINGS"]
+
+LINES = {"attention": ("attention", "attention"), "mlp": ("mlp", "MLP"), "block": ("cut", "block")}
+
+
+def _paint_scores(scores: LayerScores, figure: FigureBase) -> None:
+    """Draw one line per kind of part over the layers, with intervals."""
+    (ax,) = axes(figure, f"How much does each part seem to do? {scores.metric}", left=0.95, right=1.4)
+    for part, (mark_name, spoken) in LINES.items():
+        known = [(layer, one) for layer, one in enumerate(scores.of(part)) if one is not None]
+        if not known:
+            continue
+        mark, places = MARKS[mark_name], [layer for layer, _ in known]
+        ax.plot(places, [one.value for _, one in known], mark.line, marker=mark.marker, color=mark.colour, label=spoken)
+        held = [(layer, one) for layer, one in known if not math.isnan(one.low)]
+        ax.vlines(
+            [x for x, _ in held], [o.low for _, o in held], [o.high for _, o in held], color=mark.colour, linewidth=1
+        )
+    ax.set_xticks(range(0, scores.depth, max(1, -(-scores.depth // 16))))
+    label_axes(ax, x="layer", y=f"score{f' ({scores.unit})' if scores.unit else ''}")
+    ax.axhline(0, color=RULE, linewidth=1)
+    legend(ax)
+
+
+def _describe_scores(scores: LayerScores) -> str:
+    said = []
+    for part, (_, spoken) in LINES.items():
+        order = scores.ranked(part)
+        if order:
+            low, high = (scores.of(part)[layer] for _, layer in (order[0], order[-1]))
+            said.append(
+                f"{spoken}: lowest {number(low.value)}{interval(low)} in layer {order[0][1]}, "
+                f"highest {number(high.value)} in layer {order[-1][1]}"
+            )
+    return f"Scores by {scores.metric} over {scores.depth} layers. " + "; ".join(said) + "."
+
+
+def _paint_map(rows: ScoreMap, figure: FigureBase) -> None:
+    _heat(figure, rows.title, rows.values, rows.names, "layer", rows.part)
+
+
+def _describe_map(rows: ScoreMap) -> str:
+    said = []
+    for name, scores in zip(rows.names, rows.scores):
+        order = scores.ranked(rows.part)
+        said.append(f"{name}: lowest in layer {order[0][1]}, highest in layer {order[-1][1]}" if order else name)
+    return f"A map of {rows.part} scores, {len(rows.names)} rows of {rows.scores[0].depth} layers. {'; '.join(said)}."
+
+
+def _paint_positions(scores: PositionScores, figure: FigureBase) -> None:
+    title = f"Where in the text? {scores.metric} of {scores.part}"
+    _heat(figure, title, scores.value, [f"layer {layer}" for layer in scores.layers], "position", "score")
+
+
+def _describe_positions(scores: PositionScores) -> str:
+    value, row, place = max((v, r, t) for r, line in enumerate(scores.value) for t, v in enumerate(line))
+    return (
+        f"A map of {scores.part} scores by {scores.metric}, {len(scores.layers)} layers by {scores.length} positions, "
+        f"means over {scores.n} documents. The highest, {number(value)}, is in layer {scores.layers[row]} at "
+        f"position {place}."
+    )
+
+
+def _heat(figure: FigureBase, title: str, rows: Sequence[Sequence], names: Sequence[str], x: str, y: str) -> None:
+    """Draw a map in greys, which print and which nobody mistakes; numbers where they fit."""
+    (ax,) = axes(figure, title, left=0.3 + max(map(text_width, names)), right=1.2)
+    values = [[math.nan if value is None else value for value in row] for row in rows]
+    top = max((v for row in values for v in row if not math.isnan(v)), default=1.0) or 1.0
+    image = ax.imshow(values, cmap="Greys", vmin=0, vmax=top, aspect="auto", interpolation="nearest")
+    columns = len(values[0])
+    ax.set_xticks(range(0, columns, max(1, columns // 12)))
+    ax.set_yticks(range(len(names)), names)
+    ax.set_facecolor(BAND)
+    label_axes(ax, x=x)
+    if columns <= 0.55 * inches(figure)[0] / 0.3:
+        for r, row in enumerate(values):
+            for c, value in enumerate(row):
+                if not math.isnan(value):
+                    dark = value > 0.55 * top
+                    ax.text(c, r, number(value, 2), ha="center", va="center", fontsize=SIZES["note"] - 1.5,
+                            color="white" if dark else INK)  # fmt: skip
+    bar = figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02)
+    bar.ax.tick_params(labelsize=SIZES["note"], labelcolor=SOFT)
+    bar.set_label(y, fontsize=SIZES["note"], color=SOFT)
+
+
+def _paint_agreement(found: Agreement, figure: FigureBase) -> None:
+    """Draw a point per thing, one look per kind."""
+    title = f"Does {found.guess_name} know? Rank correlation {number(found.correlation.value, 2)}"
+    (ax,) = axes(figure, title, left=0.95, right=1.4)
+    looks = [mark for mark, _ in LINES.values()]
+    for order, kind in enumerate(dict.fromkeys(found.kinds)):
+        mark_name, spoken = LINES.get(kind, (looks[order % len(looks)], kind))
+        mark = MARKS[mark_name]
+        where = [place for place, own in enumerate(found.kinds) if own == kind]
+        xs, ys = ([values[place] for place in where] for values in (found.guess, found.truth))
+        ax.plot(xs, ys, mark.marker, color=mark.colour, markersize=7, alpha=0.85, label=spoken or None)
+    ax.axhline(0, color=RULE, linewidth=1)
+    label_axes(ax, x=found.guess_name, y=found.truth_name)
+    if any(found.kinds):
+        legend(ax)
+
+
+def _describe_agreement(found: Agreement) -> str:
+    worst = max(range(len(found.truth)), key=lambda place: found.truth[place])
+    return (
+        f"{len(found.labels)} points, {found.guess_name} across, {found.truth_name} up. The rank correlation is "
+        f"{number(found.correlation.value)}{interval(found.correlation)}; the null is 0. The costliest is "
+        f"{found.labels[worst]}, at {number(found.truth[worst])}."
+    )
+
+
+def _tall(rows: int) -> tuple[float, float]:
+    return 8.6, 1.2 + 0.28 * max(3, rows)
+
+
+DRAWINGS = {
+    "LayerScores": Drawing(_paint_scores, _describe_scores),
+    "ScoreMap": Drawing(_paint_map, _describe_map, lambda rows: _tall(len(rows.names))),
+    "PositionScores": Drawing(_paint_positions, _describe_positions, lambda scores: _tall(len(scores.layers))),
+    "Agreement": Drawing(_paint_agreement, _describe_agreement, lambda found: (8.6, 3.8)),
+}
