@@ -6,8 +6,11 @@ Call it again to go on with what was stopped. Runs that diverged are recorded, s
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
+
+from labkit.base.errors import BadInput
 
 __all__ = ["add_arguments", "run"]
 
@@ -18,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=float, nargs="+", help="learning rates (default: each recipe's own)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="(default: 0)")
     parser.add_argument("--steps", type=int, help="another length for every run, for a first look")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="another field, such as model.depth=40"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time (default: 1)")
     parser.add_argument("--out", type=Path, default=Path("runs/grid"), help="where the runs live (default: runs/grid)")
     parser.add_argument("--save", type=Path, help="write the curves of all these runs to this JSON file")
@@ -28,7 +34,13 @@ def run(options: argparse.Namespace) -> int:
     from labkit.training import grid, run_grid
 
     trials = grid(
-        options.recipes, size=options.size, lrs=options.lr, seeds=options.seeds, steps=options.steps, out=options.out
+        options.recipes,
+        size=options.size,
+        lrs=options.lr,
+        seeds=options.seeds,
+        steps=options.steps,
+        changes=dict(map(_change, options.set)),
+        out=options.out,
     )
     if options.dry:
         print("\n".join(f"{trial.status:<10} {trial.folder}" for trial in trials))
@@ -38,6 +50,17 @@ def run(options: argparse.Namespace) -> int:
     if options.save:
         print(curves.save(options.save))
     return int(any(curve.status == "unfinished" for curve in curves))
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """Return field and value of "FIELD=VALUE": a number, true or false, else the text itself."""
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise BadInput(f"--set {text} sets nothing.", expected="FIELD=VALUE, such as model.depth=40")
+    try:
+        return field, json.loads(value)
+    except ValueError:
+        return field, value
 
 
 def _say(trial: Any, event: str, entry: dict[str, Any]) -> None:

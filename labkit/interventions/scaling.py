@@ -48,6 +48,8 @@ class SwitchLayerNormScaling(Edit):
             if not isinstance(getattr(self, name), bool):
                 raise BadInput(f"{name} = {getattr(self, name)!r}.", expected="true or false")
         object.__setattr__(self, "p", number("p", self.p))
+        if abs(self.p) > 8:
+            raise BadInput(f"p = {self.p:g} leaves nothing of deep blocks.", expected="-8 to 8; the paper's is 0.5")
         if self.position not in POSITIONS:
             raise unknown("position of the switch", self.position, POSITIONS)
         if self.compensate and self.position in ("before-norm", "after-branch"):

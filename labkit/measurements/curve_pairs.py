@@ -6,6 +6,7 @@ named. The interval is Student's over seeds, so that five seeds are the least wo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,24 +64,35 @@ class CurveDifference:
 
 
 def compare_curves(
-    curves: Curves, first: str, second: str, *, lrs: tuple[float, float] | None = None, window: int = 5
+    curves: Curves,
+    first: str,
+    second: str,
+    *,
+    lrs: tuple[float, float] | None = None,
+    seeds: Sequence[int] | None = None,
+    window: int = 5,
 ) -> CurveDifference:
     """Return second minus first at equal tokens; lrs: their learning rates (default: the best of each).
+
+    seeds: only these. A rate found on some seeds is to be judged on fresh ones, so name them.
 
     Raises `BadInput` when no seed finished in both, or when paired runs did not read the same tokens.
     """
     chosen = lrs or (curves.best_lr(first), curves.best_lr(second))
-    sides = [{run.seed: run for run in curves.of(name, lr)} for name, lr in zip((first, second), chosen)]
+    sides = [
+        {run.seed: run for run in curves.of(name, lr) if seeds is None or run.seed in seeds}
+        for name, lr in zip((first, second), chosen)
+    ]
     left_out = [
         f"left out: {name}, seed {seed}, {side[seed].status if seed in side else 'not run'}"
         for name, side in zip((first, second), sides)
         for seed in sorted({*sides[0], *sides[1]})
         if seed not in side or side[seed].status != "finished"
     ]
-    seeds = sorted(s for s in sides[0] if s in sides[1] and "finished" == sides[0][s].status == sides[1][s].status)
-    if not seeds:
+    paired = sorted(s for s in sides[0] if s in sides[1] and "finished" == sides[0][s].status == sides[1][s].status)
+    if not paired:
         raise BadInput(f"No seed finished in both {first} and {second}.", do="; ".join(left_out) or "run more seeds")
-    pairs = [(sides[0][seed], sides[1][seed]) for seed in seeds]
+    pairs = [(sides[0][seed], sides[1][seed]) for seed in paired]
     if any(a.tokens != b.tokens for a, b in pairs):
         raise BadInput("The paired runs did not read the same tokens.", expected="recipes alike but for their model")
     gaps = [[y - x for x, y in zip(_smooth(a, window), _smooth(b, window))] for a, b in pairs]
@@ -91,7 +103,7 @@ def compare_curves(
         first=first,
         second=second,
         lrs=chosen,
-        seeds=tuple(seeds),
+        seeds=tuple(paired),
         tokens=pairs[0][0].tokens,
         difference=difference,
         last=mean_over(ends, "seeds", method="t", name=name, unit=unit, null=0.0),

@@ -7,13 +7,14 @@ compared pair by pair. A run that diverges is recorded and the grid goes on.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from labkit.base.errors import BadInput
+from labkit.base.errors import BadInput, unknown
 
 from .curves import Curves, collect
 from .log import Log
@@ -45,15 +46,18 @@ def grid(
     lrs: Sequence[float] | None = None,
     seeds: Sequence[int] = (0,),
     steps: int | None = None,
+    changes: Mapping[str, Any] | None = None,
     out: str | Path = "runs/grid",
 ) -> list[Trial]:
     """Return the trials, all recipes of one seed and learning rate together; a wrong recipe is told before any runs.
 
     lrs: learning rates in place of each recipe's own. steps: another length; the warm-up shrinks with it.
+    changes: other fields for all of them, such as {"model.depth": 40}; they become part of the recipes' names.
     """
     read = [recipe if isinstance(recipe, Recipe) else read_recipe(recipe, size) for recipe in recipes]
     if not read or not seeds:
         raise BadInput("A grid was asked of nothing.", expected="at least one recipe and one seed")
+    read = [_changed(recipe, changes or {}) for recipe in read]
     if steps is not None:
         read = [_shortened(recipe, steps) for recipe in read]
     trials = []
@@ -61,8 +65,8 @@ def grid(
         for lr in lrs or (None,):
             for recipe in read:
                 chosen = recipe if lr is None else replace(recipe, lr=lr)
-                name = f"{recipe.name.replace('/', '-')}-{recipe.size}-{recipe.steps}-lr{chosen.lr:g}-{seed}"
-                trials.append(Trial(chosen, seed, Path(out) / name))
+                name = f"{recipe.name}-{recipe.size}-{recipe.steps}-lr{chosen.lr:g}-{seed}"
+                trials.append(Trial(chosen, seed, Path(out) / re.sub(r"[^\w.=-]", "-", name)))
     if len({trial.folder for trial in trials}) < len(trials):
         raise BadInput("Two runs of this grid are the same.", expected="each recipe, learning rate and seed once")
     return trials
@@ -97,6 +101,20 @@ def run_grid(
 
 def _run(trial: Trial) -> str:
     return train(trial.recipe, seed=trial.seed, out=trial.folder).status
+
+
+def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    allowed = [field.name for field in fields(Recipe) if field.name not in ("name", "size", "model")]
+    for key, value in changes.items():
+        inside, _, field = key.rpartition(".")
+        if inside == "model":  # what is no field of the model's config is refused there
+            new: dict[str, Any] = {"model": {**recipe.model, field: value}}
+        elif key in allowed:
+            new = {key: value}
+        else:
+            raise unknown("field of a recipe", key, [*allowed, "model.depth"])
+        recipe = replace(recipe, name=f"{recipe.name} {field}={value}", **new)
+    return recipe
 
 
 def _shortened(recipe: Recipe, steps: int) -> Recipe:

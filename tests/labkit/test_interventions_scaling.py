@@ -176,6 +176,8 @@ class TestRefused:
             SwitchLayerNormScaling(position="after norm")
         with pytest.raises(BadInput, match="finite"):
             SwitchLayerNormScaling(p=float("inf"))
+        with pytest.raises(BadInput, match="-8 to 8"):
+            SwitchLayerNormScaling(p=300)
         with pytest.raises(BadInput, match="true or false"):
             SwitchLayerNormScaling(on=1)
         with pytest.raises(BadInput, match="before the norm"):

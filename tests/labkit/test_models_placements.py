@@ -182,6 +182,9 @@ def test_a_factor_before_the_norm_is_taken_out_by_it():
     model = built(PreNorm)
     scaled = as_kind(ScalingAt, model, position="before-norm", exponent=2.0)
     assert largest(logits(scaled), logits(model)) <= 1e-3 * float(logits(model).abs().max())
+    coarse = built(PreNorm, eps=0.5)  # but for its eps, which then weighs as much as the stream
+    scaled = as_kind(ScalingAt, coarse, position="before-norm", exponent=2.0, eps=0.5)
+    assert largest(logits(scaled), logits(coarse)) > 0.01
 
 
 @torch.no_grad()

@@ -64,6 +64,13 @@ def test_a_grid_is_every_recipe_rate_and_seed_once():
     assert grid([recipe("pre")])[0].recipe.lr == 1e-2
     short = grid(["depth/pre"], steps=30)[0].recipe
     assert (short.steps, short.warmup, short.keep) == (30, 3, ())
+    changed = grid(["depth/pre"], changes={"model.depth": 40, "clip": 9.0})[0]
+    assert changed.recipe.config().depth == 40 and changed.recipe.clip == 9.0
+    assert changed.folder.name == "depth-pre-depth=40-clip=9.0-cpu-1500-lr0.002-0"
+    assert changed.recipe.name == "depth/pre depth=40 clip=9.0"
+    for wrong in ({"model.deep": 1}, {"clipp": 1}, {"model": {}}):
+        with pytest.raises(UnknownName):
+            grid(["depth/pre"], changes=wrong)
     with pytest.raises(BadInput, match="the same"):
         grid(["depth/pre", "depth/pre"])
     with pytest.raises(BadInput, match="nothing"):
@@ -144,6 +151,8 @@ def test_pairs_are_compared_at_their_best_rates_with_an_interval_over_seeds():
     crossing = compare_curves(Curves(tuple(runs)), "pre", "lns", window=2)
     assert crossing.crossings == () or crossing.crossings == (6000,)
     assert "nats/token" in found.table() and found.as_dict()["seeds"] == [0, 1, 2, 3, 4]
+    fresh = compare_curves(Curves(tuple(runs)), "pre", "lns", lrs=(1e-3, 2e-3), seeds=(3, 4))
+    assert fresh.seeds == (3, 4) and fresh.last.n == 2 and not fresh.left_out
     odd = Curves((*runs[:3], run("pre", 1e-3, 7, status="diverged", loss=(3.0,))))
     assert compare_curves(odd, "pre", "lns", lrs=(1e-3, 2e-3)).left_out == (
         "left out: pre, seed 7, diverged",
@@ -172,5 +181,24 @@ def test_the_command_plans_and_runs(tmp_path, capsys):
         '[model]\nkind = "lns"\nwidth = 8\ndepth = 2\nheads = 2\nffn = 8\ncontext = 256\n[cpu]\nsteps = 9\nwarmup = 0\n'
     )
     saved = tmp_path / "curves.json"
-    assert main(["grid", str(path), "--steps", "2", "--out", str(tmp_path), "--save", str(saved)]) == 0
-    assert "small" in capsys.readouterr().out and Curves.load(saved).runs[0].step == (1, 2)
+    assert (
+        main(
+            [
+                "grid",
+                str(path),
+                "--steps",
+                "2",
+                "--set",
+                "model.exponent=1",
+                "--out",
+                str(tmp_path),
+                "--save",
+                str(saved),
+            ]
+        )
+        == 0
+    )
+    assert "small exponent=1" in capsys.readouterr().out
+    (curve,) = Curves.load(saved)
+    assert curve.step == (1, 2) and curve.model["exponent"] == 1
+    assert main(["grid", str(path), "--set", "model.exponent", "--dry"]) == 2
