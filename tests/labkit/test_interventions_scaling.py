@@ -6,8 +6,10 @@ from families import VOCAB, ids_of, logits, make
 
 from labkit.anatomy import anatomy_of, fingerprint
 from labkit.base.errors import BadInput, UnknownName
-from labkit.interventions import DropBlock, Plan, SwitchLayerNormScaling, apply, audit, edit
+from labkit.interventions import DropBlock, Plan, ScaleWeight, SwitchLayerNormScaling, apply, audit, edit
+from labkit.measurements import loss
 from labkit.models import LayerNormScaling, MixNorm, PostNorm, PreNorm, Sandwich, ScalingAt, SkipInit, fold
+from labkit.sweeps import sweep
 
 SIZES = {"vocab": VOCAB, "width": 8, "depth": 3, "heads": 2, "kv_heads": 1, "ffn": 12, "context": 64, "init_std": 0.3}
 PRE_NORM = ("llama", "qwen3", "phi3", "gemma", "gemma2", "gpt2", "gpt_neox", "gptj", "labkit")
@@ -74,6 +76,23 @@ def test_every_pre_norm_family_is_switched_made_up_for_and_restored(family, on):
     assert fingerprint(model) == before and torch.equal(logits(model, ids_of()), intact)
 
 
+@pytest.mark.parametrize("family", PRE_NORM)
+def test_the_factor_is_that_of_gains_and_biases_divided_once(family):
+    model = make(family, depth=3)
+    held = anatomy_of(model).addresses()
+    once = {anatomy_of(model).module(gain): gain for gain in held if gain.endswith((".attn_norm", ".mlp_norm"))}
+    by_hand = [
+        ScaleWeight(name, (int(gain.split(".")[1]) + 1) ** -0.5)
+        for gain in once.values()
+        for name in (gain, f"{gain}.bias")
+        if name in held
+    ]
+    with edit(model, *by_hand):
+        expected = logits(model, ids_of())
+    with edit(model, SwitchLayerNormScaling()):
+        assert off_by(logits(model, ids_of()), expected) <= 2e-5 * float(expected.abs().max())
+
+
 def test_gains_stored_as_one_less_are_multiplied_as_gains():
     model = make("gemma", depth=3)
     stored = model.model.layers[2].input_layernorm.weight.detach().clone()
@@ -127,7 +146,19 @@ def test_a_switch_is_a_line_in_a_plan_and_a_copy_takes_it_along(tmp_path):
     assert audit(copy).applied and not audit(copy).hooks
 
 
-def test_a_factor_of_0_blocks_is_no_factor():
+@pytest.mark.parametrize("family", ["labkit", "llama", "gpt_neox"])
+def test_a_sweep_that_reuses_what_comes_before_the_first_factor_agrees_with_running_it_all(family):
+    model, texts = make(family, depth=4), [ids_of(9, seed)[0].tolist() for seed in range(3)]
+    places = ("before-norm", "after-norm", "after-branch", "attention", "mlp")
+    plans = [Plan([DropBlock(3), SwitchLayerNormScaling(position=place)]) for place in places]
+    fast, slow = (sweep(model, plans, texts, engine=engine) for engine in ("prefix", "plain"))
+    assert fast.work["made"] < slow.work["made"]
+    assert [p.value for p in fast] == pytest.approx([p.value for p in slow], abs=1e-5)
+    with edit(model, plans[1]):
+        assert fast[plans[1]].value == pytest.approx(loss(model, texts).value, abs=1e-5)
+
+
+def test_without_exponent_there_is_no_factor():
     model = built(PreNorm)
     with edit(model, SwitchLayerNormScaling(p=0.0)):
         assert not audit(model).hooks and torch.equal(logits(model, ids_of()), logits(fold(model), ids_of()))

@@ -283,7 +283,6 @@ def test_at_initialisation_pre_norm_grows_by_equal_steps_and_scaling_by_falling_
     assert slope_of_increments(PreNorm, mlp_type="relu") == pytest.approx(0, abs=0.2)
     assert slope_of_increments(LayerNormScaling, mlp_type="relu") == pytest.approx(-1, abs=0.2)
     assert slope_of_increments(LayerNormScaling) == pytest.approx(-2, abs=0.3)
-    assert slope_of_increments(ScalingAt, position="attention") == pytest.approx(0, abs=0.2)
 
 
 # --------------------------------------------------------------------------------------------------------- folding
