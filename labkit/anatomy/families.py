@@ -38,6 +38,7 @@ class Sublayer:
 
     module: what computes. norm: before it. post_norm: after it, before the residual add. writer: the last module
     before the add. returns: "tensor" or "tuple" (output, attention weights). write: the module that adds, if any.
+    norms_sum: `norm` comes after the add and norms the stream itself (BERT); it stays when the sub-layer is left out.
     """
 
     module: str
@@ -46,11 +47,12 @@ class Sublayer:
     post_norm: str | None = None
     returns: str = "tensor"
     write: str | None = None
+    norms_sum: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One way of naming and storing the parts of a decoder.
+    """One way of naming and storing the parts of a decoder, or of an encoder, which has no head.
 
     trunk: the module that runs the blocks. weights: `Stored` by part ("attn.q"). gain_offset: what is added to a
     stored norm gain to get the gain. parallel: both sub-layers read the block's input, always or by a config field.
@@ -61,12 +63,13 @@ class Family:
     trunk: str
     embed: str
     blocks: str
-    final_norm: str
-    head: str
+    final_norm: str | None
+    head: str | None
     attn: Sublayer
     mlp: Sublayer
     weights: Mapping[str, Stored]
     positions: str | None = None
+    embed_norm: str | None = None
     gain_offset: float = 0.0
     parallel: bool | str = False
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -198,6 +201,38 @@ _GPTJ = Family(
     notes={"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"},
 )
 
+# The sentence encoder: post-norm, and every sub-layer's last matrix is kept beside the norm that follows the add.
+_BERT = Family(
+    name="bert",
+    model_types=("bert",),
+    trunk="encoder",
+    embed="embeddings.word_embeddings",
+    positions="embeddings.position_embeddings",
+    embed_norm="embeddings.LayerNorm",
+    blocks="encoder.layer",
+    final_norm=None,
+    head=None,
+    attn=Sublayer(
+        module="attention.self",
+        norm="attention.output.LayerNorm",
+        writer="attention.output.dense",
+        returns="tuple",
+        norms_sum=True,
+    ),
+    mlp=Sublayer(module="intermediate", norm="output.LayerNorm", writer="output.dense", norms_sum=True),
+    weights={
+        **{f"attn.{part[0]}": Stored(f"attention.self.{part}") for part in ("query", "key", "value")},
+        "attn.o": Stored("attention.output.dense"),
+        "mlp.up": Stored("intermediate.dense"),
+        "mlp.down": Stored("output.dense"),
+    },
+    notes={
+        "mlp.gate": "its MLP is down(gelu(up(x))), without a gate",
+        "final_norm": "the last thing it norms is the last layer's sum (see mlp_norm)",
+        "head": "an encoder predicts no next word",
+    },
+)
+
 _OURS = Family(
     name="labkit",
     model_types=(),
@@ -256,11 +291,12 @@ FAMILIES = (
     _NEOX,
     _GPT2,
     _GPTJ,
+    _BERT,
 )
 
 
 def family_of(model: nn.Module) -> Family:
-    """Return the family of a causal language model; raise `BadInput` for one that is not described here."""
+    """Return the family of a model; raise `BadInput` for one that is not described here."""
     if isinstance(model, Decoder):
         return _OURS
     kind = getattr(getattr(model, "config", None), "model_type", None)
@@ -270,6 +306,6 @@ def family_of(model: nn.Module) -> Family:
     known = sorted(name for family in FAMILIES for name in family.model_types)
     raise BadInput(
         f"{type(model).__name__} (model_type {kind!r}) has no anatomy here.",
-        expected=f"our Decoder, or a causal language model of {', '.join(known)}",
+        expected=f"our Decoder, or a model of {', '.join(known)}",
         do="describe its parts in labkit/anatomy/families.py; some lines of data suffice",
     )

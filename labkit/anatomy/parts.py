@@ -12,7 +12,7 @@ from torch import nn
 from labkit.base.errors import BadInput, unknown
 from labkit.zoo import module_of
 
-from .address import ENDS, LAYER_PARTS, Address
+from .address import LAYER_PARTS, Address
 from .families import HeadSizes, Stored, Sublayer, family_of
 from .skips import Absent, KeepStream, PassOn, WriteNothing
 from .view import Place, View
@@ -24,8 +24,9 @@ __all__ = ["Anatomy", "BlockParts", "SublayerParts", "anatomy_of", "view"]
 class SublayerParts:
     """The modules of an attention or an MLP, and how it is skipped.
 
-    module: what computes. norm: before it. post_norm: after it. writer: the last module before the residual add;
-    its output is what the sub-layer writes. skip: (module, forward) pairs that make it write nothing.
+    module: what computes. norm: before it (in BERT after the residual add). post_norm: after it. writer: the last
+    module before the add; its output is what the sub-layer writes. skip: (module, forward) pairs that make it write
+    nothing.
     """
 
     module: nn.Module
@@ -48,7 +49,8 @@ class BlockParts:
 class Anatomy:
     """Where the parts of one model are. Get it from `anatomy_of(model)`.
 
-    family, depth (N), width (D); blocks; trunk (the module that runs them); embed, final_norm, head.
+    family, depth (N), width (D); blocks; trunk (the module that runs them); embed, final_norm, head (the last two
+    are None in an encoder).
     """
 
     def __init__(self, model: nn.Module):
@@ -56,14 +58,15 @@ class Anatomy:
         self.kind = type(model).__name__
         self._ways = ways = _Ways()
         self.trunk, self.embed = ways.need(model, family.trunk), ways.need(model, family.embed)
-        self.final_norm, self.head = ways.need(model, family.final_norm), ways.need(model, family.head)
+        self.final_norm = ways.need(model, family.final_norm) if family.final_norm else None
+        self.head = ways.need(model, family.head) if family.head else None
         self.block_list: nn.ModuleList = ways.need(model, family.blocks)
         self._block_ids = tuple(map(id, self.block_list))
         self._config = getattr(model, "config", None)
         self._sizes = HeadSizes.of(self._config) if family.model_types else None
         self.width: int = self.embed.weight.shape[1]
         self.blocks = tuple(self._block(block, layer) for layer, block in enumerate(self.block_list))
-        self._positions = ways.find(model, family.positions)
+        self._positions, self._embed_norm = ways.find(model, family.positions), ways.find(model, family.embed_norm)
         self._places: dict[str, Place] = dict(self._find_places())
 
     @property
@@ -159,7 +162,7 @@ class Anatomy:
         # It stands in for the attention at the entry of the cache that the module itself would use.
         nothing = WriteNothing(paths.returns, getattr(module, "layer_idx", layer), sizes.kv_heads, sizes.size)
         skip: list = [(module, nothing)]
-        if norm is not None and paths.norm != shared:
+        if norm is not None and paths.norm != shared and not paths.norms_sum:
             skip.append((norm, PassOn()))
         if writer is not module:
             skip.append((writer, PassOn()))
@@ -169,9 +172,8 @@ class Anatomy:
 
     def _find_places(self) -> Iterator[tuple[str, Place]]:
         family = self.description
-        ends = {"embed": self.embed, "positions": self._positions, "final_norm": self.final_norm, "head": self.head}
-        for part in ENDS[:2]:
-            yield from _places(part, ends[part])
+        for part, module in (("embed", self.embed), ("positions", self._positions), ("embed_norm", self._embed_norm)):
+            yield from _places(part, module)
         norms = {
             "attn_norm": family.attn.norm,
             "mlp_norm": family.mlp.norm,
@@ -187,8 +189,8 @@ class Anatomy:
                     yield from _places(
                         f"layers.{layer}.{part}", self._ways.find(block, stored.path), stored, self._sizes, offset
                     )
-        yield from _places("final_norm", ends["final_norm"], offset=family.gain_offset)
-        yield from _places("head", ends["head"])
+        yield from _places("final_norm", self.final_norm, offset=family.gain_offset)
+        yield from _places("head", self.head)
 
     def _absent(self, address: Address) -> Exception:
         why = self.description.notes.get(address.part)

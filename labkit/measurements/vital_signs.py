@@ -202,6 +202,8 @@ def sample_stories(handle: Handle, n: int, *, seed: int = 0) -> list[str]:
 def _reader(model: Any) -> Handle:
     """Return a handle that reads text, also for one of our decoders given bare."""
     if isinstance(model, Handle):
+        if model.model.get_output_embeddings() is None:
+            raise BadInput(f"{model.name} predicts no next word.", expected="a model that continues a text")
         return model
     module, tokenizer = module_of(model), world.tokenizer()
     if not isinstance(module, models.Decoder) or module.config.vocab != tokenizer.vocab_size:

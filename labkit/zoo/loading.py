@@ -13,6 +13,7 @@ from labkit.base.errors import BadInput, BrokenFile, unknown
 from .handle import Handle
 from .hub import load_hub, refuse_pickle
 from .manifest import card_of, entries, folder_of, verify
+from .packaged import NAME as ENCODER
 
 __all__ = ["load"]
 
@@ -22,6 +23,7 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 def load(name: str | Path) -> Handle:
     """Return the model called `name`: "lab/tiny", a folder, or an id of the hub such as "HuggingFaceTB/SmolLM2-135M".
 
+    "minilm" is a sentence encoder, whose package must be installed; the error says how.
     Shipped models are checked against their hash and need no network. Weights are float32 on the CPU.
     Raises `UnknownName`, `BrokenFile` or `NotAvailable`, each saying which shipped model can stand in where one can.
     """
@@ -31,6 +33,10 @@ def load(name: str | Path) -> Handle:
     if text in shipped:
         verify(shipped[text])
         return Handle(text, decoders.load(folder_of(text)), world.tokenizer(), card_of(text))
+    if text == ENCODER:
+        from .encoder import load_encoder
+
+        return load_encoder()
     path = Path(name)
     if path.is_file():
         refuse_pickle(path)
@@ -38,7 +44,7 @@ def load(name: str | Path) -> Handle:
     if path.is_dir():
         return _local(path, list(shipped))
     if text.startswith("lab/") or not _HUB_ID.fullmatch(text) or path.suffix in (".safetensors", ".bin", ".pt"):
-        raise unknown("model", text, shipped, do="labkit models lists what is here; a path must exist")
+        raise unknown("model", text, [*shipped, ENCODER], do="labkit models lists what is here; a path must exist")
     return load_hub(text, shipped)
 
 

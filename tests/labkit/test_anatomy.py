@@ -277,7 +277,7 @@ def test_an_unknown_family_is_told_how_to_be_described():
 
 def test_every_description_is_proven_by_a_tiny_model():
     proven = {family_of(make(name)).name for name in FAMILY_NAMES}
-    assert proven == {family.name for family in FAMILIES}
+    assert proven == {family.name for family in FAMILIES} - {"bert"}  # an encoder: test_zoo_encoder.py
 
 
 def test_a_model_whose_parts_were_removed_or_exchanged_is_read_anew():
