@@ -1,6 +1,7 @@
-"""Train a grid of recipes × learning rates × seeds, one thread each, and collect the curves.
+"""Train a grid of recipes, learning rates and seeds; collect the curves.
 
-Call it again to go on with what was stopped. Runs that diverged are recorded, shown, and not tried again.
+Each run has one thread. Call it again to go on with what was stopped. Runs that diverged are recorded and shown, and
+not tried again.
 """
 
 from __future__ import annotations

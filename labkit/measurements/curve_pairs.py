@@ -83,18 +83,7 @@ def compare_curves(
         {run.seed: run for run in curves.of(name, lr) if seeds is None or run.seed in seeds}
         for name, lr in zip((first, second), chosen)
     ]
-    left_out = [
-        f"left out: {name}, seed {seed}, {side[seed].status if seed in side else 'not run'}"
-        for name, side in zip((first, second), sides)
-        for seed in sorted({*sides[0], *sides[1]})
-        if seed not in side or side[seed].status != "finished"
-    ]
-    paired = sorted(s for s in sides[0] if s in sides[1] and "finished" == sides[0][s].status == sides[1][s].status)
-    if not paired:
-        raise BadInput(f"No seed finished in both {first} and {second}.", do="; ".join(left_out) or "run more seeds")
-    pairs = [(sides[0][seed], sides[1][seed]) for seed in paired]
-    if any(a.tokens != b.tokens for a, b in pairs):
-        raise BadInput("The paired runs did not read the same tokens.", expected="recipes alike but for their model")
+    pairs, left_out = _paired(sides, (first, second))
     gaps = [[y - x for x, y in zip(_smooth(a, window), _smooth(b, window))] for a, b in pairs]
     name, unit = f"{second} minus {first}", "nats/token"
     difference = tuple(mean_over(values, "seeds", method="t", name=name, unit=unit, null=0.0) for values in zip(*gaps))
@@ -103,13 +92,31 @@ def compare_curves(
         first=first,
         second=second,
         lrs=chosen,
-        seeds=tuple(paired),
+        seeds=tuple(a.seed for a, _ in pairs),
         tokens=pairs[0][0].tokens,
         difference=difference,
         last=mean_over(ends, "seeds", method="t", name=name, unit=unit, null=0.0),
         window=window,
         left_out=tuple(left_out),
     )
+
+
+def _paired(sides: list[dict[int, Curve]], names: tuple[str, str]) -> tuple[list[tuple[Curve, Curve]], list[str]]:
+    """Return the pairs of finished runs of one seed, and a line for every run that found no partner or is none."""
+    seeds = sorted({*sides[0], *sides[1]})
+    status = [{seed: side[seed].status if seed in side else "not run" for seed in seeds} for side in sides]
+    pairs = [(sides[0][s], sides[1][s]) for s in seeds if status[0][s] == status[1][s] == "finished"]
+    left_out = [
+        f"left out: {name}, seed {seed}, {how[seed]}"
+        for name, how in zip(names, status)
+        for seed in seeds
+        if how[seed] != "finished"
+    ]
+    if not pairs:
+        raise BadInput(f"No seed finished in both {' and '.join(names)}.", do="; ".join(left_out) or "run more seeds")
+    if any(a.tokens != b.tokens for a, b in pairs):
+        raise BadInput("The paired runs did not read the same tokens.", expected="recipes alike but for their model")
+    return pairs, left_out
 
 
 def _smooth(run: Curve, window: int) -> list[float]:

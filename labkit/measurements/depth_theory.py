@@ -119,84 +119,80 @@ class Statement:
         return f"{self.place}: {self.printed}. Computed: {self.computed} ({self.number:.4g})."
 
 
+# Place, what is printed, what was computed instead, and whether the number allows what is printed.
+_STATEMENTS: tuple[tuple[str, str, str, Callable[[float], bool]], ...] = (
+    (
+        "abstract",
+        "the variance of pre-norm grows exponentially with depth",
+        "Lemma 3.2's own recursion grows like N²/4, between its bounds; v_N / N² is",
+        lambda x: x > 1,
+    ),
+    (
+        "Lemma 4.1",
+        "with scaling the variance lies between N and N^(2-ε)",
+        "the lemma's recursion gives N; v_N / N is",
+        lambda x: abs(x - 1) < 1e-6,
+    ),
+    (
+        "Lemma 4.1, lower bound",
+        "with scaling the variance is at least of the order of N",
+        "independent blocks give only log N; v_N / N is",
+        lambda x: x > 0.1,
+    ),
+    (
+        "Theorem 3.3",
+        "with a variance like e^ℓ the pre-norm bound is a constant",
+        "the second half of the blocks adds to the log bound",
+        lambda x: x < 1e-6,
+    ),
+    (
+        "Theorem 3.3",
+        "with a variance like ℓ the pre-norm bound is of the order of N",
+        "it is e^(2 sqrt(N)); log bound / 2 sqrt(N) is",
+        lambda x: x < 0.5,
+    ),
+    (
+        "Theorem 4.2",
+        "with scaling and a variance like ℓ^1.5 the bound grows without end",
+        "it converges: the second half of the blocks adds to the log bound",
+        lambda x: x > 0.1,
+    ),
+    (
+        "Theorem 4.2",
+        "with scaling and a variance like ℓ the bound is of the order of N",
+        "it converges: the second half of the blocks adds to the log bound (order N would add log 2)",
+        lambda x: x > 0.5 * math.log(2),
+    ),
+    (
+        "Theorem 4.2 with the factor its ReLU gives",
+        "polynomial in N",
+        "it is of the order of N^A; doubling N multiplies the bound by 2 to the power of",
+        lambda x: abs(x - 1) < 0.01,
+    ),
+)
+
+
 def check_theorems(depth: int = 100_000) -> tuple[Statement, ...]:
     """Return the printed growth laws beside what their own recursions and products give at `depth` blocks."""
     if depth < 1000:
         raise BadInput(f"Growth laws cannot be told apart at {depth} blocks.", expected="at least 1000")
-    half, linear = depth // 2, np.arange(1, depth + 1, dtype=float)
-    lemma, scaled, apart = (
-        variance_recursion(depth, 0.0),
-        variance_recursion(depth, 0.5),
-        independent_variance(depth, 0.5),
-    )
+    linear = np.arange(1, depth + 1, dtype=float)
 
-    def late(law: np.ndarray, q: float) -> float:
+    def added_late(law: np.ndarray, q: float) -> float:
         bound = gradient_bound(law, q)
-        return float(bound[-1] - bound[half - 1])
+        return float(bound[-1] - bound[depth // 2 - 1])
 
-    root = float(gradient_bound(linear)[-1] / (2 * math.sqrt(depth)))
-    relu = late(linear, 0.5) / math.log(2)
-    checks: list[tuple[str, str, str, float, Callable[[float], bool]]] = [
-        (
-            "abstract",
-            "the variance of pre-norm grows exponentially with depth",
-            "Lemma 3.2's own recursion grows like N²/4, between its bounds; v_N / N² is",
-            float(lemma[-1] / depth**2),
-            lambda x: x > 1,
-        ),
-        (
-            "Lemma 4.1",
-            "with scaling the variance lies between N and N^(2-ε)",
-            "the lemma's recursion gives N; v_N / N is",
-            float(scaled[-1] / depth),
-            lambda x: abs(x - 1) < 1e-6,
-        ),
-        (
-            "Lemma 4.1, lower bound",
-            "with scaling the variance is at least of the order of N",
-            "independent blocks give only log N; v_N / N is",
-            float(apart[-1] / depth),
-            lambda x: x > 0.1,
-        ),
-        (
-            "Theorem 3.3",
-            "with a variance like e^ℓ the pre-norm bound is a constant",
-            "the second half of the blocks adds to the log bound",
-            late(np.exp(np.minimum(linear, 700.0)), 0.0),
-            lambda x: x < 1e-6,
-        ),
-        (
-            "Theorem 3.3",
-            "with a variance like ℓ the pre-norm bound is of the order of N",
-            "it is e^(2 sqrt(N)); log bound / 2 sqrt(N) is",
-            root,
-            lambda x: x < 0.5,
-        ),
-        (
-            "Theorem 4.2",
-            "with scaling and a variance like ℓ^1.5 the bound grows without end",
-            "it converges: the second half of the blocks adds to the log bound",
-            late(linear**1.5, 1.0),
-            lambda x: x > 0.1,
-        ),
-        (
-            "Theorem 4.2",
-            "with scaling and a variance like ℓ the bound is of the order of N",
-            "it converges: the second half of the blocks adds to the log bound (order N would add log 2)",
-            late(linear, 1.0),
-            lambda x: x > 0.5 * math.log(2),
-        ),
-        (
-            "Theorem 4.2 with the factor its ReLU gives",
-            "polynomial in N",
-            "it is of the order of N^A; doubling N multiplies the bound by 2 to the power of",
-            relu,
-            lambda x: abs(x - 1) < 0.01,
-        ),
-    ]
-    return tuple(
-        Statement(place, printed, computed, number, holds(number)) for place, printed, computed, number, holds in checks
+    numbers = (
+        float(variance_recursion(depth)[-1] / depth**2),
+        float(variance_recursion(depth, 0.5)[-1] / depth),
+        float(independent_variance(depth, 0.5)[-1] / depth),
+        added_late(np.exp(np.minimum(linear, 700.0)), 0.0),
+        float(gradient_bound(linear)[-1] / (2 * math.sqrt(depth))),
+        added_late(linear**1.5, 1.0),
+        added_late(linear, 1.0),
+        added_late(linear, 0.5) / math.log(2),
     )
+    return tuple(Statement(*said, number, holds(number)) for (*said, holds), number in zip(_STATEMENTS, numbers))
 
 
 def _check(depth: int, first: float) -> None:

@@ -156,9 +156,9 @@ def test_a_block_without_output_is_the_identity():
 # --------------------------------------------------------------------------------------------------------- gradients
 
 
-@pytest.mark.parametrize("tie", [True, False])
-def test_gradient_norms_are_those_of_backward_and_leave_nothing(tie):
-    model = built(tie=tie)
+@pytest.mark.parametrize(("kind", "tie"), [(PreNorm, True), (PostNorm, False)])
+def test_gradient_norms_are_those_of_backward_and_leave_nothing(kind, tie):
+    model = built(kind, tie=tie)
     before = fingerprint(model)
     found = gradient_norms(model, TEXTS[:2])
     assert fingerprint(model) == before and all(p.grad is None for p in model.parameters())
