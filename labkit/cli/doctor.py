@@ -35,13 +35,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _in_words(report: dict[str, Any]) -> str:
-    memory, threads = report["memory"], report["threads"]
+    memory, threads, encoder = report["memory"], report["threads"], report["encoder"]
     lines = [
         f"labkit {report['labkit']} · Python {report['python']} · {report['platform']}",
         "versions  " + ", ".join(f"{name} {found or 'missing'}" for name, found in report["versions"].items()),
         f"threads   {threads['torch']} of {threads['cores']} cores, device {report['device']}",
         "memory    " + ", ".join(f"{name[:-3]} {value} MB" for name, value in memory.items() if value is not None),
         "models    " + (", ".join(report["models"]) or "none"),
+        f"encoder   {encoder['name']}" + ("" if encoder["present"] else f" is not here: {encoder['do']}"),
         "lessons   " + (", ".join(report["lessons"]) or "none"),
         f"your work {report['my']}",
     ]

@@ -14,6 +14,7 @@ from typing import Any
 import labkit
 from labkit.base.data import data_dir, lessons_dir, my_dir
 from labkit.base.errors import LabkitError
+from labkit.zoo import about_encoder
 
 __all__ = ["examine", "memory_mb"]
 
@@ -47,6 +48,7 @@ def examine() -> dict[str, Any]:
         "device": "cpu",
         "memory": _memory(problems),
         "models": _models(problems),
+        "encoder": about_encoder(),  # the course runs without it: never a problem
         "lessons": _lessons(problems),
         "my": _my(problems),
         "problems": problems,

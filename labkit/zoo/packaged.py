@@ -28,12 +28,15 @@ def encoder_folder() -> Path | None:
 
 def about_encoder() -> dict[str, Any]:
     """Return name, whether it is here, and its size; `do` says how to get it. Nothing is loaded."""
+    about: dict[str, Any] = {"name": NAME, "present": False, "about": "A sentence encoder, in English."}
     folder = encoder_folder()
-    about: dict[str, Any] = {"name": NAME, "present": folder is not None, "about": "A sentence encoder, in English."}
     if folder is None:
         return {**about, "do": INSTALL}
     path = folder / "model.safetensors"
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    weights = [one["shape"] for name, one in header.items() if name != "__metadata__"]
-    return {**about, "params": sum(map(prod, weights)), "bytes": path.stat().st_size, "folder": str(folder)}
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        params = sum(prod(one["shape"]) for name, one in header.items() if name != "__metadata__")
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return {**about, "do": f"{INSTALL} --force-reinstall  ({path} is damaged)"}
+    return {**about, "present": True, "params": params, "bytes": path.stat().st_size, "folder": str(folder)}

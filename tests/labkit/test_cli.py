@@ -353,7 +353,20 @@ class TestModelsClaimsSweepTrain:
 
         code, out, _ = said("models", "--json")
         assert code == 0
-        assert [one["name"] for one in json.loads(out)] == [one["name"] for one in zoo.models()]
+        assert [one["name"] for one in json.loads(out)] == [*(one["name"] for one in zoo.models()), "minilm"]
+
+    def test_an_absent_encoder_is_named_and_nothing_is_wrong(self, said, monkeypatch):
+        from labkit.zoo import packaged
+
+        monkeypatch.setattr(packaged, "_MODULE", "no_such_package")
+        code, out, _ = said("models")
+        assert (code, out.splitlines()[-1]) == (0, f"· minilm  not here: {packaged.INSTALL}")
+        assert not [one for one in health.examine()["problems"] if "minilm" in one["what"]]
+        assert f"encoder   minilm is not here: {packaged.INSTALL}" in said("doctor")[1]
+
+    def test_models_are_listed_without_torch(self):
+        code = "import sys; from labkit.cli import main; main(['models']); sys.exit('torch' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
     def test_a_damaged_model_is_marked(self, said, monkeypatch):
         from labkit import zoo

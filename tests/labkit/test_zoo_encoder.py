@@ -178,6 +178,9 @@ def test_a_damaged_or_pickled_package_is_refused(package):
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BrokenFile, match="--force-reinstall"):
         labkit.load("minilm")
+    weights.write_bytes(whole[:100])
+    about = packaged.about_encoder()
+    assert not about["present"] and "damaged" in about["do"]
     weights.write_bytes(b"PK\x03\x04" + whole)
     with pytest.raises(BrokenFile, match="pickle"):
         labkit.load("minilm")
