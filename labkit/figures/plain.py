@@ -78,6 +78,8 @@ def paint_lines(lines: Lines, figure: FigureBase) -> None:
         dots = {"marker": look.marker, "markersize": 6} if lines.dots else {}
         width, dash = (0.9, "-") if bundle else (2.0, DASHES[order])
         ax.plot(lines.x, values, dash, color=look.colour, linewidth=width, label=name, **dots)
+    if len(lines.x) <= 16 and all(float(place).is_integer() for place in lines.x):
+        ax.set_xticks(list(lines.x))
     low, high = ax.get_ylim()
     if low < 0 < high:
         ax.axhline(0, color=RULE, linewidth=1)

@@ -5,6 +5,7 @@ In a notebook: `lesson = labkit.open_lesson("00")`. Building and editions live i
 
 from .catalogue import LessonDefinition, definition, definitions
 from .exercises import Exercise, one_of, right, wrong
+from .guests import load_if_here
 from .lesson import Lesson, open_lesson
 from .numbers import close_to, holds, number, report
 
@@ -16,6 +17,7 @@ __all__ = [
     "definition",
     "definitions",
     "holds",
+    "load_if_here",
     "number",
     "one_of",
     "open_lesson",
