@@ -1,7 +1,8 @@
 """Make many cuts in one model, measure each, and keep the result for lessons to replay without torch.
 
-What can be swept: `sublayers` (leave out each attention and each MLP), `blocks` (leave out each block), and `cut-panel`
-(the stored answers of the panel of lesson 00). A sweep that was stopped goes on where it was.
+What can be swept: `sublayers` (leave out each attention and each MLP), `blocks` (leave out each block), `cut-panel`
+(the stored answers of the panel of lesson 00) and `gains` (each gain of the sentence encoder's norms, for lesson 01).
+A sweep that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from labkit.base.errors import BadInput, unknown
 
 __all__ = ["add_arguments", "run"]
 
-_KINDS = ("sublayers", "blocks", "cut-panel")
+_KINDS = ("sublayers", "blocks", "cut-panel", "gains")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", default="sublayers", metavar="WHAT", help="sublayers, blocks or cut-panel")
+    parser.add_argument(
+        "what", nargs="?", default="sublayers", metavar="WHAT", help="sublayers, blocks, cut-panel or gains"
+    )
     parser.add_argument("--model", default="lab/tiny", help="any name that labkit.load knows (default: lab/tiny)")
     parser.add_argument("--measure", default="loss", help="loss or kl (default: loss)")
     parser.add_argument("--documents", type=int, default=64, metavar="N", help="held-out documents (default: 64)")
@@ -38,6 +41,14 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput(f"{options.documents} documents were asked for.", expected="at least one")
     if options.what == "cut-panel":
         return _cut_panel(options)
+    if options.what == "gains":
+        from labkit.sweeps.gains import store_gains
+
+        kept = store_gains(_say, options.out)
+        print(
+            json.dumps(kept.as_dict(), ensure_ascii=False) if options.json else f"{len(kept)} gains, each zeroed alone"
+        )
+        return 0
     import labkit
     from labkit import sweeps, world
 

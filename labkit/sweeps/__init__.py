@@ -14,6 +14,8 @@ _MODULES = {
     "pruning": ("EffectiveDepth", "effective_depth", "pruning_curve"),
     "leave_one_out": ("LeaveOneOut", "score_agreement"),
     "dropping": ("consecutive", "iterative", "one_shot"),
+    "racing": ("Race", "race"),
+    "gains": ("every_gain", "gains_path", "store_gains"),
     "scalars": ("zeroing_agreement",),
     "lists": ("every_block", "every_sublayer", "weights"),
 }
