@@ -40,6 +40,7 @@ _HOMES = {
     ("labkit.measurements", "Vitals"): "vitals",
     ("labkit.measurements", "VitalsPair"): "vitals",
     ("labkit.sweeps", "Sweep"): "sweeps",
+    ("labkit.sweeps", "Race"): "race",
     ("labkit.measurements", "SpeedTest"): "speed",
     ("labkit.measurements", "LayerScores"): "redundancy",
     ("labkit.measurements", "ScoreMap"): "redundancy",

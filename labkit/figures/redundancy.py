@@ -56,7 +56,7 @@ def _describe_scores(scores: LayerScores) -> str:
 
 
 def _paint_map(rows: ScoreMap, figure: FigureBase) -> None:
-    _heat(figure, rows.title, rows.values, rows.names, "layer", rows.part)
+    _heat(figure, rows.title, rows.values, rows.names, "layer", f"score of {LINES[rows.part][1]}")
 
 
 def _describe_map(rows: ScoreMap) -> str:
@@ -64,11 +64,12 @@ def _describe_map(rows: ScoreMap) -> str:
     for name, scores in zip(rows.names, rows.scores):
         order = scores.ranked(rows.part)
         said.append(f"{name}: lowest in layer {order[0][1]}, highest in layer {order[-1][1]}" if order else name)
-    return f"A map of {rows.part} scores, {len(rows.names)} rows of {rows.scores[0].depth} layers. {'; '.join(said)}."
+    size = f"{len(rows.names)} rows of {rows.scores[0].depth} layers"
+    return f"A map of {LINES[rows.part][1]} scores, {size}. {'; '.join(said)}."
 
 
 def _paint_positions(scores: PositionScores, figure: FigureBase) -> None:
-    title = f"Where in the text? {scores.metric} of {scores.part}"
+    title = f"Where in the text? {scores.metric} of {LINES[scores.part][1]}"
     _heat(figure, title, scores.value, [f"layer {layer}" for layer in scores.layers], "position", "score")
 
 
@@ -105,9 +106,9 @@ def _heat(figure: FigureBase, title: str, rows: Sequence[Sequence], names: Seque
 
 
 def _paint_agreement(found: Agreement, figure: FigureBase) -> None:
-    """Draw a point per thing, one look per kind."""
-    title = f"Does {found.guess_name} know? Rank correlation {number(found.correlation.value, 2)}"
-    (ax,) = axes(figure, title, left=0.95, right=1.4)
+    """Draw a point per thing, one look per kind; on logarithmic axes where all is positive and of many sizes."""
+    title = f"Do the two agree? Rank correlation {number(found.correlation.value, 2)}"
+    (ax,) = axes(figure, title, left=1.15, right=1.4)
     looks = [mark for mark, _ in LINES.values()]
     for order, kind in enumerate(dict.fromkeys(found.kinds)):
         mark_name, spoken = LINES.get(kind, (looks[order % len(looks)], kind))
@@ -115,18 +116,25 @@ def _paint_agreement(found: Agreement, figure: FigureBase) -> None:
         where = [place for place, own in enumerate(found.kinds) if own == kind]
         xs, ys = ([values[place] for place in where] for values in (found.guess, found.truth))
         ax.plot(xs, ys, mark.marker, color=mark.colour, markersize=7, alpha=0.85, label=spoken or None)
-    ax.axhline(0, color=RULE, linewidth=1)
+    for axis, values in ((ax.xaxis, found.guess), (ax.yaxis, found.truth)):
+        if min(values) > 0 and max(values) > 30 * min(values):
+            (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
+    if ax.get_yscale() == "linear":
+        ax.axhline(0, color=RULE, linewidth=1)
     label_axes(ax, x=found.guess_name, y=found.truth_name)
+    ax.yaxis.set_label_coords(-0.72 / (inches(figure)[0] - 2.55), 0.5)  # beside the widest numbers
     if any(found.kinds):
         legend(ax)
 
 
 def _describe_agreement(found: Agreement) -> str:
     worst = max(range(len(found.truth)), key=lambda place: found.truth[place])
+    inside = [f"inside {kind} {number(one.value)}{interval(one)}" for kind, one in found.within.items() if kind]
     return (
         f"{len(found.labels)} points, {found.guess_name} across, {found.truth_name} up. The rank correlation is "
-        f"{number(found.correlation.value)}{interval(found.correlation)}; the null is 0. The costliest is "
-        f"{found.labels[worst]}, at {number(found.truth[worst])}."
+        f"{number(found.correlation.value)}{interval(found.correlation)}; the null is 0. "
+        + (f"It is {', '.join(inside)}. " if len(inside) > 1 else "")
+        + f"The costliest is {found.labels[worst]}, at {number(found.truth[worst])}."
     )
 
 

@@ -32,11 +32,22 @@ class Agreement:
     truth: tuple[float, ...]
     correlation: Estimate
 
+    @property
+    def within(self) -> dict[str, Estimate]:
+        """The correlation inside each kind that has an order: that over all may only tell the kinds apart."""
+        found = {}
+        for kind in dict.fromkeys(self.kinds):
+            sides = [[v for v, own in zip(values, self.kinds) if own == kind] for values in (self.guess, self.truth)]
+            if len(sides[0]) >= 3 and all(len(set(side)) > 1 for side in sides):
+                found[kind] = spearman(*sides, over=self.correlation.over)
+        return found
+
     def table(self) -> str:
-        """Return the things by falling truth, then the correlation."""
+        """Return the things by falling truth, then the correlation, over all and inside each kind."""
         order = sorted(range(len(self.truth)), key=lambda i: -self.truth[i])
         rows = [[self.labels[i], f"{self.guess[i]:.4g}", f"{self.truth[i]:.4g}"] for i in order]
-        return text_table(["", self.guess_name, self.truth_name], rows) + f"\n{self.correlation}"
+        inside = "".join(f"\n{kind}: {one}" for kind, one in self.within.items()) if len(set(self.kinds)) > 1 else ""
+        return text_table(["", self.guess_name, self.truth_name], rows) + f"\n{self.correlation}{inside}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -94,9 +105,9 @@ def spearman(
     a, b = (_standardised(ranks(values)) for values in (x, y))
     return Estimate(
         name="rank correlation",
-        value=float((a * b).mean()),
-        low=float(low),
-        high=float(high),
+        value=round(float((a * b).mean()), 12),  # 1 is said as 1
+        low=round(float(low), 12),
+        high=round(float(high), 12),
         n=len(x),
         over=over,
         null=0.0,

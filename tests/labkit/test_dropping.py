@@ -4,6 +4,7 @@ import pytest
 import torch
 from families import ids_of, make
 
+from labkit import load, world
 from labkit.anatomy import anatomy_of, fingerprint
 from labkit.base.errors import BadInput, UnknownName
 from labkit.figures import describe, draw
@@ -11,7 +12,16 @@ from labkit.interventions import DropAttention, DropBlock, DropMLP, Plan, ScaleW
 from labkit.measurements import difference, loss
 from labkit.measurements.ranks import agreement, ranks, spearman
 from labkit.measurements.redundancy import Cosine, RandomOrder, RelativeMagnitude, ReverseOrder
-from labkit.sweeps import LeaveOneOut, consecutive, iterative, one_shot, score_agreement, sweep, zeroing_agreement
+from labkit.sweeps import (
+    LeaveOneOut,
+    consecutive,
+    iterative,
+    one_shot,
+    race,
+    score_agreement,
+    sweep,
+    zeroing_agreement,
+)
 
 TEXT = [ids_of(length, seed=number)[0] for number, length in enumerate((7, 9, 7, 8))]
 DROPS = {"attention": DropAttention, "mlp": DropMLP, "block": DropBlock}
@@ -142,6 +152,11 @@ def test_agreement_of_scores_with_the_oracle_draws(model):
     found = score_agreement(Cosine()(model, TEXT), LeaveOneOut()(model, TEXT), "joint")
     assert len(found.labels) == 8 and set(found.kinds) == {"attention", "mlp"} and found.correlation.n == 8
     assert draw(found).axes and "rank correlation" in describe(found) and "mlp 0" in found.table()
+    # Two groups that lie apart correlate over all without any order inside.
+    apart = agreement([1, 2, 3, 11, 12, 13], [3, 1, 2, 13, 11, 12], "abcdef", list("xxxyyy"))
+    assert apart.correlation.value > 0.6
+    assert [one.value for one in apart.within.values()] == pytest.approx([-0.5, -0.5])
+    assert "inside x -0.500" in describe(apart).replace("−", "-") and "y: rank correlation -0.5" in apart.table()
     with pytest.raises(BadInput, match="labels"):
         agreement([1, 2, 3], [1, 2, 3], ["a"])
 
@@ -156,3 +171,34 @@ def test_estimates_of_single_weights_beside_the_exact_answer():
     assert found.truth[0] == pytest.approx(change, abs=2e-6)
     with pytest.raises(BadInput, match="each once"):
         zeroing_agreement(model, TEXT, ["final_norm[0]", "final_norm[0]", "final_norm[1]"])
+
+
+def test_a_race_measures_every_plan_cut_short(model):
+    names = ("attention", "mlp", "joint")
+    plans = {name: one_shot(model, TEXT, 3, name) for name in names}
+    plans["random"] = [one_shot(model, TEXT, 3, "joint", RandomOrder(seed)) for seed in range(3)]
+    found, intact = race(model, plans, TEXT, counts=[3, 0, 1]), loss(model, TEXT)
+    assert found.counts == (0, 1, 3) and found.base.value == pytest.approx(intact.value, abs=2e-6)
+    for name in names:
+        assert found.lines[name][0].value == 0
+        with edit(model, plans[name]):
+            wanted = difference(loss(model, TEXT), intact).value
+        assert found.lines[name][2].value == pytest.approx(wanted, abs=2e-6)
+    last = found.lines["random"][2]
+    assert last.n == 3 and last.over == "orders" and last.low < last.value < last.high
+    assert draw(found).axes and "random" in describe(found) and "joint" in found.table()
+    for bad in ({"counts": [4]}, {"counts": []}, {"counts": [-1]}):
+        with pytest.raises(BadInput, match="A race of"):
+            race(model, plans, TEXT, **bad)
+
+
+def test_on_the_shipped_model_the_cosine_beats_random_orders():
+    handle = load("lab/tiny")
+    stories = [ids[:64] for ids in handle.encode_documents([s.text for s in world.documents("stories", 8, 5, "test")])]
+    plans = {
+        "cosine": one_shot(handle, stories, 3, "joint"),
+        "random": [one_shot(handle, stories, 3, "joint", RandomOrder(seed)) for seed in range(5)],
+    }
+    found = race(handle, plans, stories, counts=[2, 3])
+    for cosine, random in zip(found.lines["cosine"], found.lines["random"]):
+        assert cosine.value < random.value

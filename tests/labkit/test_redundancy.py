@@ -217,3 +217,13 @@ def test_results_print_draw_and_say_what_they_hold():
     with pytest.raises(BadInput, match="has no score of a block"):
         position_scores(model, SAME, "block", Cosine(residual=False))
     assert isinstance(scores, LayerScores)
+
+
+def test_an_encoder_whose_sums_are_normed_is_refused():
+    import transformers
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}
+    encoder = transformers.BertModel(transformers.BertConfig(vocab_size=11, max_position_embeddings=16, **sizes))
+    for work in (Cosine(), lambda model, texts: window_scores(model, texts, 1)):
+        with pytest.raises(BadInput, match="every sum is normed"):
+            work(encoder, SAME)

@@ -19,6 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from labkit.anatomy import Site, anatomy_of, module_of, record
+from labkit.base.errors import BadInput
 from labkit.models import Decoder
 
 from ..runs import batches
@@ -71,6 +72,11 @@ def boundaries(model: Any, documents: Sequence[Tensor]) -> Iterator[tuple[list[T
 
 
 def _pieces(model: Any, documents: Sequence[Tensor]) -> Iterator[tuple[Tensor, tuple[int, ...]]]:
+    if anatomy_of(model).description.attn.norms_sum:
+        raise BadInput(
+            f"In a {anatomy_of(model).family} every sum is normed: no stream passes its parts by.",
+            expected="a causal language model whose parts add to a residual stream",
+        )
     for batch in batches(model, documents):
         rows = max(1, MOST_TOKENS // batch.ids_BL.shape[1])
         for start in range(0, len(batch.index), rows):
