@@ -15,7 +15,7 @@ from torch import Tensor
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable
 
 from .handle import Handle
-from .hub import refuse_pickle
+from .hub import no_bars, refuse_pickle
 from .packaged import INSTALL, NAME, encoder_folder
 
 __all__ = ["Encoder", "load_encoder"]
@@ -74,9 +74,10 @@ def load_encoder() -> Encoder:
     safe = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-        model, report = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safe
-        )
+        with no_bars():
+            model, report = AutoModel.from_pretrained(
+                folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safe
+            )
     except Exception as error:  # many kinds, one reason: the files are not what they were
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise BrokenFile(f"{folder} is damaged ({first}).", do=f"{INSTALL} --force-reinstall") from error

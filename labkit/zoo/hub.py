@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from labkit.base.errors import BrokenFile, LabkitError, NotAvailable, unknown
 
 from .handle import Handle
 
-__all__ = ["load_hub", "refuse_pickle"]
+__all__ = ["load_hub", "no_bars", "refuse_pickle"]
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
 _PATIENCE = 3.0  # seconds
@@ -40,6 +41,20 @@ def refuse_pickle(path: Path) -> None:
         return
     if head.startswith(b"PK\x03\x04") or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05"):
         raise BrokenFile(f"{path} is a pickle under another name; it was not opened.", expected=_SAFE, do=_CONVERT)
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Keep transformers from drawing progress bars, which would stay behind in a notebook."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def load_hub(name: str, shipped: Iterable[str]) -> Handle:

@@ -164,8 +164,11 @@ def package(model, tmp_path, monkeypatch):
     return folder
 
 
-def test_the_package_is_read_without_running_it(package, model):
+def test_the_package_is_read_without_running_it(package, model, capfd):
+    from transformers.utils import logging
+
     loaded = labkit.load("minilm")
+    assert "Loading weights" not in capfd.readouterr().err and logging.is_progress_bar_enabled()
     assert isinstance(loaded, Encoder) and torch.equal(states(loaded.model), states(model))
     assert not loaded.model.training and loaded.card["source"] == "package"
     about = packaged.about_encoder()
