@@ -8,13 +8,13 @@ from typing import Any
 
 from .catalogue import LessonDefinition
 from .exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+from .lesson00_deeper import EXERCISES, OBJECTIVES
 from .numbers import number
 
 __all__ = ["LESSON"]
 
-_CUT = "cut a part out of a model and say what it was for"
+_OPERATE = "cut a part out of a model, put it back, and prove that it is back"
 _COMPARE = "say whether a difference in loss is much, with a matched control"
-_RESTORE = "put a part back and prove that it is back"
 
 
 PERPLEXITY = Exercise(
@@ -62,8 +62,20 @@ def _tiny_decoder() -> Any:
     return DecoderConfig(vocab=23, width=16, depth=3, heads=2, ffn=24, context=16, init_std=0.2).build(seed=3)
 
 
-def _check_hook(drop: Callable[..., Any]) -> Outcome:
-    """Try the reader's function on a small random model, beside labkit's own edit."""
+class _Saboteur:
+    """A hook that was there before and, once the MLP beside it is silent, leaves another hook where it does nothing."""
+
+    def __init__(self, model: Any):
+        self.model, self.done = model, False
+
+    def __call__(self, module: Any, inputs: tuple, output: Any) -> None:
+        if not self.done:
+            self.done = True
+            self.model.norm.register_forward_hook(lambda module, inputs, output: None)
+
+
+def _check_operation(operate: Callable[..., Any]) -> Outcome:
+    """Try the reader's operation beside labkit's own edit, then on a model that comes out of it changed."""
     import torch
 
     from labkit.anatomy import fingerprint
@@ -75,76 +87,104 @@ def _check_hook(drop: Callable[..., Any]) -> Outcome:
         intact, before = model(ids).logits, fingerprint(model)
         with edit(model, DropMLP(layer)):
             wanted = model(ids).logits
-        handle = drop(model, layer)
-        if is_blank(handle):
+        cut, proof = operate(model, layer, ids)
+        if is_blank(cut) or is_blank(proof):
             raise NotAttempted
-        if not hasattr(handle, "remove"):
-            return wrong("nothing is left in your hand to remove the hook with.", "what register_forward_hook returns")
-        try:
-            got = model(ids).logits
-        finally:
-            handle.remove()
-    if fingerprint(model) != before:
-        return wrong("after handle.remove() the model is not what it was.", "what else your function changes")
-    if torch.equal(got, intact):
-        return wrong("the model did not change.", "what the hook returns; None means: leave the output as it is")
-    if not torch.allclose(got, wanted, atol=1e-6):
-        return wrong(
-            "something changed, but not as when the MLP is dropped; perhaps it still writes to the stream.",
-            "what must be added to the stream so that it stays as it was",
-        )
-    return right("The stream goes past the sub-layer as if it were not there. This is all that labkit.edit does here.")
+        if torch.equal(cut, intact):
+            return wrong("the model did not change.", "what the hook returns; None means: leave the output as it is")
+        if not torch.allclose(cut, wanted, atol=1e-6):
+            return wrong(
+                "something changed, but not as when the MLP is dropped; perhaps it still writes to the stream.",
+                "what must be added to the stream so that it stays as it was",
+            )
+        if fingerprint(model) != before:
+            return wrong("after your operation the model is not what it was.", "what the hook's handle is for")
+        if not bool(proof):
+            return wrong("the model is as it was, and your proof denies it.", "when the two fingerprints were taken")
+        sabotaged = _tiny_decoder().eval()
+        sabotaged.trunk.blocks[layer].mlp.norm.register_forward_hook(_Saboteur(sabotaged))
+        if bool(operate(sabotaged, layer, ids)[1]):
+            return wrong(
+                "we gave you a model in which something else was left behind, and your proof did not see it.",
+                "what labkit.fingerprint covers that equal answers, or your good intentions, do not",
+            )
+    return right("Cut, measured, put back, and proven: you need not trust yourself, only the fingerprint.")
 
 
-def _hook_answer(model: Any, layer: int) -> Any:
+def _operation_answer(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
     import torch
 
+    from labkit.anatomy import fingerprint
+
+    before = fingerprint(model)
     mlp = model.trunk.blocks[layer].mlp.mixer
-    return mlp.register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
+    handle = mlp.register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
+    cut = model(ids).logits
+    handle.remove()
+    return cut, fingerprint(model) == before
 
 
-def _hook_passing_input(model: Any, layer: int) -> Any:
+def _operation_passing_input(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
+    handle = model.trunk.blocks[layer].mlp.mixer.register_forward_hook(lambda module, inputs, output: inputs[0])
+    cut = model(ids).logits
+    handle.remove()
+    return cut, True
+
+
+def _operation_left_open(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
     mlp = model.trunk.blocks[layer].mlp.mixer
-    return mlp.register_forward_hook(lambda module, inputs, output: inputs[0])
+    mlp.register_forward_hook(lambda module, inputs, output: 0 * output)
+    return model(ids).logits, True
 
 
-def _hook_without_handle(model: Any, layer: int) -> None:
-    _hook_answer(model, layer)
-    return "done"
+def _operation_same_answers(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
+    import torch
+
+    intact = model(ids).logits
+    cut = _operation_answer(model, layer, ids)[0]
+    return cut, torch.equal(model(ids).logits, intact)
 
 
-HOOK = Exercise(
+OPERATION = Exercise(
     id="00.2",
-    title="Your own scalpel",
-    minutes=5,
-    objective=_CUT,
+    title="Your own operation",
+    minutes=6,
+    objective=_OPERATE,
     task=(
-        "Write what `DropMLP` does, without labkit. A *forward hook* is a function that torch calls with "
-        "`(module, inputs, output)` after a module ran; what it returns takes the place of the output. Two lines are "
-        "missing: what the hook returns, and what your function returns so that the hook can be removed again."
+        "Write what `with labkit.edit(model, DropMLP(layer))` does, without it. A *forward hook* is a function that "
+        "torch calls with `(module, inputs, output)` after a module ran; what it returns takes the output's place. "
+        "Three things are missing: what the hook returns, the line that takes the hook out again "
+        "(`register_forward_hook` gave you a handle, and a handle has `.remove()`), and a proof that the model is as "
+        "it was: true or false, found out and not promised."
     ),
-    expects="a function of (model, layer) that returns the handle of a hook",
-    check=_check_hook,
+    expects="a function of (model, layer, ids) that returns the cut model's logits and the proof",
+    check=_check_operation,
     hints=(
-        "The block computes h + mlp(norm(h)). Which mlp output leaves h alone?",
-        "The output must keep its shape: torch.zeros_like makes one of the same shape.",
-        "return torch.zeros_like(output)  ...  return mlp.register_forward_hook(nothing)",
+        "The block computes h + mlp(norm(h)). Which mlp output leaves h alone? And what, taken before and after, shows "
+        "whether anything at all is different?",
+        "torch.zeros_like(output) has the right shape. handle.remove() ends the hook. Equal answers prove nothing.",
+        "return torch.zeros_like(output)  ...  handle.remove()  ...  return cut, labkit.fingerprint(model) == before",
     ),
     solution=(
         "```python\n"
-        "def drop_mlp(model, layer):\n"
-        "    mlp = model.trunk.blocks[layer].mlp.mixer\n\n"
+        "def operate(model, layer, ids):\n"
+        "    before = labkit.fingerprint(model)\n\n"
         "    def nothing(module, inputs, output):\n"
         "        return torch.zeros_like(output)\n\n"
-        "    return mlp.register_forward_hook(nothing)\n"
+        "    handle = model.trunk.blocks[layer].mlp.mixer.register_forward_hook(nothing)\n"
+        "    cut = model(ids).logits\n"
+        "    handle.remove()\n"
+        "    return cut, labkit.fingerprint(model) == before\n"
         "```\n"
         "A zero added to the stream leaves the stream as it was. Returning the *input* would add a second copy of the "
-        "normed stream: the residual path runs outside the sub-layer, not through it."
+        "normed stream. And two models that answer alike on one text may still differ: a hook left behind waits for "
+        "another day. (`labkit.edit` also restores when the line in the middle raises: try / finally.)"
     ),
-    answer=_hook_answer,
+    answer=_operation_answer,
     typical_wrong=(
-        (_hook_passing_input, "still writes to the stream"),
-        (_hook_without_handle, "nothing is left in your hand"),
+        (_operation_passing_input, "still writes to the stream"),
+        (_operation_left_open, "not what it was"),
+        (_operation_same_answers, "your proof did not see it"),
     ),
 )
 
@@ -202,7 +242,7 @@ def _control_unseeded(shape: tuple[int, int], chosen: tuple[int, int], seed: int
 CONTROL = Exercise(
     id="00.3",
     title="Design the control",
-    minutes=6,
+    minutes=5,
     objective=_COMPARE,
     difficulty="hard",
     task=(
@@ -243,6 +283,6 @@ LESSON = LessonDefinition(
     title="Cut, compare, restore",
     question="Which part can go, and it still knows who has the lantern?",
     minutes=45,
-    objectives=(_CUT, _COMPARE, _RESTORE),
-    exercises=(PERPLEXITY, HOOK, CONTROL),
+    objectives=(_OPERATE, _COMPARE, *OBJECTIVES),
+    exercises=(PERPLEXITY, OPERATION, CONTROL, *EXERCISES),
 )

@@ -135,3 +135,23 @@ def test_the_index_follows_the_route_not_the_numbers(tmp_path):
     text = start_here(tmp_path)
     places = [text.index(f"({name}/{name}.ipynb)") for name in ("00_a", "02_b", "08_c", "10_e", "03_d")]
     assert places == sorted(places)
+
+
+def test_the_primer_is_laid_out_beside_the_lessons_and_named_on_the_first_page(tmp_path):
+    """It carries no number, and is opened like a lesson all the same."""
+    import labkit
+
+    lessons, my = tmp_path / "lessons", tmp_path / "my"
+    empty = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    for name in ("primer/primer", "01_one/01_one", ".ipynb_checkpoints/old"):
+        (lessons / name).parent.mkdir(parents=True)
+        (lessons / f"{name}.ipynb").write_text(empty)
+    written = {path.relative_to(my).as_posix() for path in lay_out(my, lessons)}
+    assert written == {"primer/primer.ipynb", "01_one/01_one.ipynb", "START_HERE.md"}
+    page = (my / "START_HERE.md").read_text()
+    assert "](primer/primer.ipynb)" in page
+    assert "| [primer" not in page
+    (lessons / "primer" / "primer.ipynb").unlink()
+    lay_out(my, lessons)
+    assert "primer" not in (my / "START_HERE.md").read_text()
+    assert labkit.lessons.definition("primer").minutes == 35

@@ -7,8 +7,9 @@
 # than a guess it is right, in stories that nobody has told before. It has four blocks, and each block has two parts. You
 # will take parts out while it reads, see what it forgets, and put them back so exactly that not one bit differs.
 #
-# *45 minutes. You need Python, and to have trained a small network once. Afterwards you can cut a part out of a model
-# and say what it was for; say whether a difference in loss is much; prove that a part is back.*
+# *45 minutes. You need Python, and to have trained a small network once. Afterwards you can cut a part out of a model,
+# put it back and prove that it is back; and say whether a difference in loss is much. Words you would like refreshed:
+# [the primer](../primer/primer.ipynb).*
 
 # %% tags=["setup", "network"]
 try:
@@ -48,10 +49,11 @@ labkit.lessons.report(known.value, digits=2, label="right")
 labkit.lessons.holds(known.low > known.null, "The whole interval lies above guessing.")
 
 # %% [markdown]
-# ## 2 · Cut · 9 min
+# ## 2 · Cut · 8 min
 #
-# Text enters at the bottom as one vector per token and is carried upwards. Every part reads this *residual stream* and
-# adds something to it. Nothing is ever overwritten: a part that is taken out simply adds nothing.
+# Text enters at the bottom as one vector per token and is carried upwards. Every part reads this *residual stream*
+# ([refresher](../primer/primer.ipynb#Residual-and-norm-(5-min))) and adds something to it. Nothing is ever overwritten:
+# a part that is taken out simply adds nothing.
 
 # %%
 figures = labkit.figures
@@ -99,19 +101,27 @@ lesson.result("p1", answer=worst, because="The lowest of the four lines above.")
 # **What this does not show.** That the lantern is *kept* in that part. A part that only tidies up for others is missed
 # just as much. And it is one model of one seed: another may share the work differently.
 #
-# ## 3 · Compare · 9 min
+# ## 3 · Compare · 11 min
 #
-# Right or wrong is a coarse measure. A finer one is the *loss*: the average surprise at the next token, in nats. Take
-# out every part once, and write down how much the loss rises on sixty days the model has not read.
+# Right or wrong is a coarse measure. A finer one is the *loss*: the average surprise at the next token, in *nats*
+# ([refresher](../primer/primer.ipynb#Nats-and-surprise-(5-min))). Take out every part once, and write down how much the
+# loss rises on sixty days the model has not read.
 
 # %%
 days = [document.text for document in labkit.world.documents("stories", 60, seed=4, split="test")]
 removed = labkit.sweep(tiny, labkit.sweeps.every_sublayer(tiny), days)
 figures.show(removed)
 
+# %%
+costs = [point.change.value for point in removed.points]  # attention, MLP, attention, ... from the first block up
+labkit.lessons.holds(
+    min(costs[:2]) > 10 * max(costs[2:]),
+    "Each part of the first block costs more than ten times what any part of a later block costs.",
+)
+
 # %% [markdown]
-# The bars differ by a factor. But is a small one much? Is 0.02 nats? You need something to compare with, matched in
-# everything but the thing you chose. For a weight chosen because it looked important, that is another weight of the
+# On the picture each line is ten times the one below it. The first block stands alone. But is a small one of the others
+# much? Is 0.02 nats? You need something to compare with, matched in everything but the thing you chose. For a weight chosen because it looked important, that is another weight of the
 # same matrix, chosen by nobody.
 
 # %%
@@ -137,13 +147,44 @@ lesson.result("p2", answer=answer, because="Most single weights are one voice am
 labkit.lessons.holds(changes[-1] < 0.02, "None of the forty random weights moves the loss by 0.02 nats.")
 
 # %% [markdown]
-# So 0.02 nats from one weight would be a finding, and 0.02 nats from a whole part would be next to nothing. The number
-# means something only beside its control.
+# So 0.02 nats from one weight would be a finding, and 0.02 nats from a whole part is little. The number means something
+# only beside its control. But little for whom? Nats are an average over all words of somebody else's stories, and most
+# words are easy. Let the model write stories of its own, and count the slips: somebody in two places, a lantern given by
+# one who does not have it, a sentence that is none.
+
+# %%
+lesson.predict(
+    "p3",
+    "The MLP of block 2 is the cheapest part: about 0.02 nats. Without it, how often does the model slip in its own "
+    "stories?",
+    options=["as often as before", "about a tenth more often", "half as often again, or more", "less often"],
+)
+
+# %%
+well = labkit.vitals(tiny, 32)
+with labkit.edit(tiny, labkit.DropMLP(2)):
+    unwell = labkit.vitals(tiny, 32)
+figures.show(well.beside(unwell))
+
+# %%
+times = unwell.contradictions.value / well.contradictions.value
+answer = 3 if times < 0.95 else sum(times > edge for edge in (1.05, 1.5))
+lesson.result("p3", answer=answer, because=f"{times:.1f} times as often as intact.")
+labkit.lessons.holds(unwell.contradictions.low > well.contradictions.high, "The two intervals do not even touch.")
+
+# %%
+print(unwell.stories[1])
+print(*labkit.world.check(unwell.stories[1]), sep="\n")
+
+# %% [markdown]
+# These seven *vital signs* are the chart used all course long. A cut that is cheap by one of them can be dear by another,
+# so a cut is judged by all, before and after.
 #
-# **What this does not show.** That no single weight matters. Forty drawn at random will miss the one that does; the
-# next lesson looks for it.
+# **What this does not show.** That no single weight matters: forty drawn at random will miss the one that does, and the
+# next lesson looks for it. Nor that this part is the one that keeps stories straight: a model that is a little worse at
+# every word has many chances to slip in a story.
 #
-# ## 4 · Restore · 5 min
+# ## 4 · Restore · 4 min
 #
 # A cut that does not heal spoils every measurement after it. A *fingerprint* is a hash over all weights, buffers, hooks
 # and settings of a model. Break something inside the `with` block, and look at it afterwards.
@@ -192,22 +233,25 @@ factor = lesson.exercise("00.1")
 factor.check(...)
 
 # %%
-scalpel = lesson.exercise("00.2")
+operation = lesson.exercise("00.2")
 
 # %%
 import torch
 
 
-def drop_mlp(model, layer):
-    mlp = model.trunk.blocks[layer].mlp.mixer
+def operate(model, layer, ids):
+    before = labkit.fingerprint(model)
 
     def nothing(module, inputs, output):
         return ...
 
-    return ...
+    handle = model.trunk.blocks[layer].mlp.mixer.register_forward_hook(nothing)
+    cut = model(ids).logits
+    ...
+    return cut, ...
 
 
-scalpel.check(drop_mlp)
+operation.check(operate)
 
 # %%
 design = lesson.exercise("00.3")
@@ -229,4 +273,5 @@ lesson.progress()
 # %% [markdown]
 # Before you go on, write one sentence: which part would you give up first, and what would prove you wrong?
 #
-# *Next: [01 · The Super Weight](../../README.md#the-lessons). One number among millions.*
+# *[Deeper](00_cut_compare_restore_deeper.ipynb): other families of models, lists of edits, the ledger, sweeps, a bug
+# hunt. Next: [01 · The Super Weight](../../README.md#the-lessons). One number among millions.*
