@@ -32,6 +32,11 @@ class Drawing(NamedTuple):
 _HOMES = {
     ("labkit.measurements", "Estimate"): "estimates",
     ("labkit.measurements", "ResidualStats"): "residuals",
+    ("labkit.measurements", "SpikeProfile"): "super_weights",
+    ("labkit.measurements", "SuperActivation"): "super_weights",
+    ("labkit.measurements", "Ablation"): "ablations",
+    ("labkit.measurements", "DoseCurve"): "ablations",
+    ("labkit.measurements", "RestoreCurve"): "ablations",
     ("labkit.measurements", "LayerProfile"): "depth",
     ("labkit.measurements", "AngularDistances"): "depth",
     ("labkit.measurements", "TheoryCurves"): "curves",

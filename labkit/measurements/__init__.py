@@ -14,6 +14,9 @@ _MODULES = {
     "residuals": ("ResidualStats", "residual_stats"),
     "vital_signs": ("Vitals", "VitalsPair", "sample_stories", "vitals"),
     "capabilities": ("Probes", "probes"),
+    "accounting": ("ModelSizes", "cache_table", "degradation_ratio", "sizes_of"),
+    "speed": ("SpeedTest", "speed_test"),
+    "zeroing": ("ZeroingEstimates", "zeroing_estimates"),
     "ranks": ("Agreement", "agreement", "spearman"),
     "measures": ("ChoiceMeasure", "KLMeasure", "LossMeasure"),
     "profiles": ("LayerProfile", "profile"),
@@ -21,6 +24,7 @@ _MODULES = {
     "gradients": ("gradient_norms", "weight_changes"),
     "jacobian": ("block_jacobian", "block_jacobians", "diagonal_share", "distance_from_identity"),
     "depth_theory": ("TheoryCurves", "check_theorems", "theory_curves"),
+    "turning": ("TurnMeasure",),
     "through_training": ("by_step", "kept_models", "variance_by_step"),
     "curve_pairs": ("CurveDifference", "compare_curves"),
 }

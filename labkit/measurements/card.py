@@ -7,6 +7,7 @@ from typing import Any
 from labkit.base.errors import BadInput
 
 from .estimate import Estimate
+from .super_weights.planted import planted_numbers
 from .vital_signs import vitals
 
 __all__ = ["card_numbers"]
@@ -21,9 +22,12 @@ def card_numbers(handle: Any) -> dict[str, dict[str, Any]]:
 
     `above_floor` is the loss on whole stories, their end included, minus the world's exact floor on the same stories;
     `facts` are asked in templates that were never trained on; `stories_that_pass` are its own, at temperature 1.
+    A constructed model is no pupil: its card says what the planted weight does instead.
     """
     if not getattr(handle, "ours", False):
         raise BadInput(f"{handle!r} does not read the world's pieces.", expected="a handle of one of the lab models")
+    if "planted" in handle.card:
+        return planted_numbers(handle)
     found = vitals(handle, _N, seed=_SEED)
     signs = {_NAMES.get(name, name): _table(sign) for name, sign in found.signs.items()}
     return {"loss_on_stories": _table(found.loss), **signs}

@@ -6,14 +6,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from labkit import __version__, models
+from labkit import __version__, models, world
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable
 from labkit.base.files import write_atomically
 from labkit.base.interrupts import deferred_interrupts
@@ -23,9 +23,12 @@ from .batches import Batches
 from .checkpoint import read_checkpoint, restore, write_checkpoint
 from .log import Log
 from .loss import accumulate
-from .recipe import Recipe, differences, read_recipe
+from .planting import Planting
+from .recipe import Hold, Recipe, differences, read_recipe
 
 __all__ = ["Run", "train"]
+
+_PLANTED_BY = 24  # texts of each part
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class _Training:
         self.model = recipe.config().build(seed).to(recipe.device)
         if parent is not None:
             self.model.load_state_dict(parent.state_dict())
+        self.planting = _planting(recipe, self.model, seed)
         self.optimiser = _optimiser(recipe, self.model)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []  # since the last line of the log
@@ -126,9 +130,10 @@ class _Training:
             self._save()
             self.say(self.log.write("interrupted", step=self.step))
             raise
+        planted = {"planted": self.planting.compile()} if self.planting else {}
         models.save(self.model, self.folder / "final")
         if not self._has("finished"):
-            self.say(self._event("finished"))
+            self.say(self._event("finished", **planted))
         return self._result("finished")
 
     def _one_step(self) -> tuple[float, float]:
@@ -136,9 +141,12 @@ class _Training:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.lr_at(self.step)
         self.optimiser.zero_grad(set_to_none=True)
-        loss, tokens = accumulate(self.model, self.batches.at(self.step))
+        with self.planting.held() if self.planting else nullcontext():
+            loss, tokens = accumulate(self.model, self.batches.at(self.step))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
+        if self.planting:
+            self.planting.keep()
         self.tokens += tokens
         return loss, float(norm)
 
@@ -221,6 +229,14 @@ def _read_json(path: Path) -> dict[str, Any]:
             expected="what the run was started with",
             do="train into another folder",
         ) from error
+
+
+def _planting(recipe: Recipe, model: Decoder, seed: int) -> Planting | None:
+    """Return the planting that a recipe asks for, laid; it chooses its places by texts such as it is trained on."""
+    if not recipe.hold:
+        return None
+    texts = [world.document(part, number, seed).text for part in recipe.documents for number in range(_PLANTED_BY)]
+    return Planting(model, Hold(**recipe.hold), world.tokenizer().encode_documents(texts))
 
 
 def _optimiser(recipe: Recipe, model: Decoder) -> torch.optim.AdamW:

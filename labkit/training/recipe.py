@@ -17,10 +17,27 @@ from labkit.base import toml
 from labkit.base.errors import BadInput, unknown
 from labkit.models import DecoderConfig
 
-__all__ = ["SIZES", "Recipe", "differences", "read_recipe", "recipes"]
+__all__ = ["SIZES", "Hold", "Recipe", "differences", "read_recipe", "recipes"]
 
 SIZES = ("cpu", "gpu")
 _FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """What is held while a model trains: `amount` at the first token, `level` at every token (see `planting.py`).
+
+    weight: the value of the one weight that is to carry the amount in the end.
+    """
+
+    amount: float
+    level: float
+    weight: float
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise BadInput(f"hold.{name} = {value!r}.", expected="a number above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +52,7 @@ class Recipe:
     groups: in how many groups of nearly equal length a step's documents are computed.
     pool: documents are sorted by length within this many steps. keep: steps whose weights stay on disk.
     log_every, save_every: steps between lines of the log, between checkpoints.
+    hold: a `Hold`'s fields, when an activation is to be held in training and compiled into one weight; else nothing.
 
     Raises `BadInput` naming the field that cannot be.
     """
@@ -60,6 +78,7 @@ class Recipe:
     save_every: int = 200
     keep: tuple[int, ...] = ()
     world: str = field(default=world.VERSION)
+    hold: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))
@@ -80,6 +99,7 @@ class Recipe:
                 expected=f"version {world.VERSION}, the one installed",
                 do="install the labkit it was written for, or set its world to the new version and train anew",
             )
+        self._check_hold()
         self.config()  # shapes are told now, not an hour later
 
     def _check_counts(self) -> None:
@@ -100,6 +120,19 @@ class Recipe:
                 expected="a multiple of groups, at least 1",
             )
 
+    def _check_hold(self) -> None:
+        if not self.hold:
+            return
+        toml.check_keys(self.hold, [f.name for f in fields(Hold)], f"hold of {self.name}")
+        missing = {f.name for f in fields(Hold)} - set(self.hold)
+        if missing or self.keep or not self.start:
+            raise BadInput(
+                f"{self.name} holds an activation with {len(self.hold)} settings, keep = {list(self.keep)} and "
+                f"start = {self.start!r}.",
+                expected="amount, level and weight; no steps to keep (half-way nothing is planted); a recipe to start",
+            )
+        Hold(**self.hold)
+
     @property
     def documents_per_step(self) -> int:
         """How many documents one step reads."""
@@ -119,6 +152,8 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as a table that TOML and JSON can hold."""
         table = asdict(self)
+        if not self.hold:  # told only where there is one, so that runs begun before there was any go on
+            del table["hold"]
         return {**table, "betas": list(self.betas), "keep": list(self.keep)}
 
 

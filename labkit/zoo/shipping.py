@@ -45,16 +45,18 @@ def ship(
     model = models.load(run / "final")
     with tempfile.TemporaryDirectory() as temporary:
         models.save(model, temporary, half=True)
-        handle = Handle(name, models.load(temporary), world.tokenizer())
-        card = {**_facts(name, started, ends[-1], handle), "defects": list(defects)}
-        card |= measure(handle) if measure else {}
+        model_as_read = models.load(temporary)
+        card = {**_facts(name, started, ends[-1], model_as_read), "defects": list(defects)}
+        handle = Handle(name, model_as_read, world.tokenizer(), card)
+        card = {**card, **(measure(handle) if measure else {})}
     models.save(model, folder_of(name), half=True)
     write_atomically(folder_of(name) / CARD, toml.dumps(card))
     return record(name, handle.parameters, ["config.json", "model.safetensors", CARD])
 
 
-def _facts(name: str, started: dict[str, Any], end: dict[str, Any], handle: Handle) -> dict[str, Any]:
+def _facts(name: str, started: dict[str, Any], end: dict[str, Any], model: models.Decoder) -> dict[str, Any]:
     recipe = started["recipe"]
+    constructed = {"constructed": True, "planted": end["planted"]} if "planted" in end else {}
     return {
         "name": name,
         "about": recipe["about"],
@@ -62,11 +64,12 @@ def _facts(name: str, started: dict[str, Any], end: dict[str, Any], handle: Hand
         "size": recipe["size"],
         "seed": started["seed"],
         "world": recipe["world"],
-        "params": handle.parameters,
+        "params": sum(parameter.numel() for parameter in model.parameters()),
         "steps": end["step"],
         "tokens": end["tokens"],
         "minutes": round(end["seconds"] / 60, 1),
         "threads": recipe["threads"],
         "torch": started["torch"],
         "precision": "float16 on disk, float32 when loaded",
+        **constructed,
     }
