@@ -129,9 +129,10 @@ def _with_norms(model: Any) -> Anatomy:
         anatomy = anatomy_of(model)
     except BadInput as error:
         raise _without_norm(module, "no norm in front of its sub-layers that labkit knows") from error
+    behind = anatomy.description.attn.norms_sum  # then what the anatomy calls the norm stands behind the sum
     for layer, block in enumerate(anatomy.blocks):
         for name, part in (("attention", block.attention), ("MLP", block.mlp)):
-            if part is not None and (part.norm is None or isinstance(part.norm, nn.Identity)):
+            if part is not None and (behind or part.norm is None or isinstance(part.norm, nn.Identity)):
                 raise _without_norm(module, f"no norm in front of the {name} of layer {layer}")
     for part in module.modules():
         if isinstance(part, Times | AddAndScale) or (isinstance(part, Scaled) and part.before != 1.0):
