@@ -75,12 +75,13 @@ def heal(
     with model_lock(module):
         small = shrink(model, plan) if len(Plan(plan)) else _copied(model)
     patient = module_of(small)
+    diet = dict(documents or DIET)
     recipe = Recipe(
         name="heal",
         size="cpu",
         model={name: value for name, value in patient.config.as_dict().items() if name != "vocab"},
-        documents=dict(documents or DIET),
-        groups=1,
+        documents=diet,
+        groups=math.gcd(sum(diet.values()), 4) or 1,  # short and long documents in every step
         pool=8,
         steps=steps,
         lr=lr,
