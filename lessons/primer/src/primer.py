@@ -24,6 +24,8 @@ except ImportError:  # on Colab
     import labkit
 
 import math
+from itertools import pairwise
+
 import torch
 
 figures, holds = labkit.figures, labkit.lessons.holds
@@ -35,7 +37,12 @@ lesson = labkit.open_lesson("primer")
 # %%
 tiny = labkit.load("lab/tiny")
 question = labkit.world.questions(40, seed=23, split="test")[7]
+names = [option.strip() for option in question.options]
 day = labkit.world.documents("stories", 1, seed=24, split="test")[0].text
+ids_L = tiny.encode(day)
+with torch.no_grad():
+    next_V = tiny.model(tiny.encode(question.prompt)[None]).logits[0, -1]  # of the word after the question
+z = next_V[[pieces[0] for pieces in question.encoded(tiny.tokenizer)[1]]]  # of the four names alone
 print(day)
 
 # %% [markdown]
@@ -60,7 +67,6 @@ lesson.result("p1", answer="0.69", because="Halving costs ln 2 nats, wherever it
 # Here is the surprise of `lab/tiny` at each word that ends the day, one `log_softmax` and one look-up per word.
 
 # %%
-ids_L = tiny.encode(day)
 with torch.no_grad():
     logits_LV = tiny.model(ids_L[None]).logits[0]
 surprise_L = -logits_LV[:-1].log_softmax(-1).gather(1, ids_L[1:, None])[:, 0]
@@ -97,7 +103,7 @@ holds(math.isclose(ours, theirs, abs_tol=1e-5), "labkit.measurements.loss is thi
 #
 # The model's last step gives each word a number between minus and plus infinity, its *logit*. Softmax turns logits into
 # probabilities: exp of each, divided by the sum. Take the four people of the day and the logits of their names at the
-# place where one of them is to be named.
+# place where one of them is to be named (`z`, in the cell at the top).
 
 # %%
 lesson.predict(
@@ -113,10 +119,6 @@ def softmax(z):
     return e / e.sum()
 
 
-with torch.no_grad():
-    next_V = tiny.model(tiny.encode(question.prompt)[None]).logits[0, -1]
-names = [option.strip() for option in question.options]
-z = next_V[[question.encoded(tiny.tokenizer)[1][i][0] for i in range(4)]]
 print({name: round(value, 2) for name, value in zip(names, z.tolist())})
 
 # %%
@@ -175,7 +177,7 @@ lesson.result("p3", answer="it stays the same", because="The norm divides by the
 
 # %% [markdown]
 # So a part can only choose a direction and a length of its own; how loud it is depends on how long the stream already
-# is. In a trained model the stream grows from block to block:
+# is. In this model the stream grows from block to block:
 
 # %%
 days = [document.text for document in labkit.world.documents("stories", 12, seed=4, split="test")]
@@ -187,7 +189,7 @@ holds(stream.norm[-1].value > stream.norm[0].value, "It ends longer than it bega
 # What the last block adds stands beside a much longer vector than what the first adds.
 #
 # **Used** in [00](../00_cut_compare_restore/00_cut_compare_restore.ipynb), where a part that is cut out simply adds
-# nothing, and in 08, where the growth of the stream makes deep blocks idle.
+# nothing, and in 08, which asks whether the growth of the stream makes deep blocks idle.
 #
 # ## Cosine and variance (5 min)
 #
@@ -278,8 +280,8 @@ def share_kept(matrix):
 
 
 chance = torch.randn(W.shape, generator=torch.Generator().manual_seed(0))
-attention = labkit.view(tiny, "layers.3.attn.q").read()
-curves = {"last down projection": W, "last query matrix": attention, "random matrix": chance}
+first = labkit.view(tiny, "layers.0.mlp.down").read()
+curves = {"first down projection": first, "last down projection": W, "random matrix": chance}
 curves = {name: share_kept(matrix) for name, matrix in curves.items()}
 figures.show(
     figures.Lines(
@@ -295,8 +297,8 @@ figures.show(
 )
 
 # %% [markdown]
-# Even a random matrix holds more than an eighth in its largest eighth: compare with it, not with a straight line. What
-# a trained matrix holds beyond that is what training put into few directions.
+# Even a random matrix of the same shape holds more than an eighth in its largest eighth: compare with it, not with a
+# straight line. What a trained matrix holds beyond that is what training put into few directions.
 #
 # **Used** in 07, where a skill is turned up by scaling the singular values of a matrix, one factor each, and in 10,
 # where the stream's own singular values say how many directions it uses.
@@ -337,7 +339,7 @@ lesson.result("p6", answer=3, because="The average is taken over p in one and ov
 
 # %%
 reward = torch.tensor([1.0 if k == question.answer else 0.0 for k in range(4)])
-p4 = z.softmax(0)  # of the four names, as above
+p4 = z.softmax(0)  # of the four names at the end of the question
 expected = (p4 * reward).sum()
 exact = p4 * (reward - expected)
 
@@ -408,7 +410,7 @@ holds(abs(middle) < 1e-6, "The best answer in the middle is a place where no fut
 x = torch.randn(14, generator=torch.Generator().manual_seed(2))
 times = torch.linspace(math.pi / 2 - 0.01, 0.02, 60).tolist()
 path = [x]
-for now, later in zip(times, times[1:]):
+for now, later in pairwise(times):
     guess = denoise(x, now)
     noise = (x - math.cos(now) * guess) / math.sin(now)
     x = math.cos(later) * guess + math.sin(later) * noise
