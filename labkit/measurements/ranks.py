@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from labkit.base.errors import BadInput
 
-from .estimate import RESAMPLES, Estimate
+from .estimate import Estimate
 from .tables import text_table
 
 __all__ = ["Agreement", "agreement", "ranks", "spearman"]
+
+LEAST = 4  # units with which an interval can be given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,7 @@ class Agreement:
         found = {}
         for kind in dict.fromkeys(self.kinds):
             sides = [[v for v, own in zip(values, self.kinds) if own == kind] for values in (self.guess, self.truth)]
-            if len(sides[0]) >= 3 and all(len(set(side)) > 1 for side in sides):
+            if len(sides[0]) >= LEAST and all(len(set(side)) > 1 for side in sides):
                 found[kind] = spearman(*sides, over=self.correlation.over)
         return found
 
@@ -67,10 +71,9 @@ def agreement(
     guess_name: str = "score",
     truth_name: str = "truth",
     over: str = "parts",
-    seed: int = 0,
 ) -> Agreement:
     """Return the agreement of two lists of numbers for the same things, in the same order."""
-    correlation = spearman(guess, truth, over=over, seed=seed)
+    correlation = spearman(guess, truth, over=over)
     if len(labels) != len(correlation.per_unit):
         raise BadInput(f"{len(labels)} labels for {len(guess)} numbers.", expected="one each")
     return Agreement(
@@ -84,35 +87,38 @@ def agreement(
     )
 
 
-def spearman(
-    first: Sequence[float], second: Sequence[float], *, over: str = "units", seed: int = 0, level: float = 0.95
-) -> Estimate:
-    """Return Spearman's rank correlation with the bootstrap interval over units (null 0).
+def spearman(first: Sequence[float], second: Sequence[float], *, over: str = "units", level: float = 0.95) -> Estimate:
+    """Return Spearman's rank correlation with its interval (null 0).
 
+    The interval is Bonett and Wright's (2000): Fisher's z with variance (1 + r² / 2) / (n - 3). A perfect order is
+    taken to be one swap of neighbours away from perfect there, or a handful of units would seem to prove it.
     `per_unit` holds the product of each unit's two standardised ranks, whose mean is the value. Raises `BadInput` for
-    fewer than three units, and where one list is the same number throughout: it has no order.
+    fewer than four units, and where one list is the same number throughout: it has no order.
     """
     x, y = (np.asarray(values, dtype=np.float64) for values in (first, second))
-    if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if x.shape != y.shape or x.ndim != 1 or len(x) < LEAST or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise BadInput(
-            f"{len(x)} and {len(y)} numbers have no rank correlation.", expected="two lists of at least three"
+            f"{len(x)} and {len(y)} numbers have no rank correlation.", expected="two lists of at least four"
         )
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         raise BadInput("One of the lists holds one number only.", expected="numbers that can be put in order")
-    drawn = np.random.default_rng(seed).integers(len(x), size=(RESAMPLES, len(x)))
-    found = np.array([_pearson(ranks(x[row]), ranks(y[row])) for row in drawn])
-    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
-    a, b = (_standardised(ranks(values)) for values in (x, y))
+    products = _standardised(ranks(x)) * _standardised(ranks(y))
+    r, n = round(float(products.mean()), 12), len(x)
+    most = 1 - 12 / (n * (n * n - 1))
+    inside = max(-most, min(most, r))
+    half = NormalDist().inv_cdf(0.5 + level / 2) * math.sqrt((1 + inside**2 / 2) / (n - 3))
+    low, high = (math.tanh(math.atanh(inside) + sign * half) for sign in (-1, 1))
     return Estimate(
         name="rank correlation",
-        value=round(float((a * b).mean()), 12),  # 1 is said as 1
-        low=round(float(low), 12),
-        high=round(float(high), 12),
-        n=len(x),
+        value=r,
+        low=min(low, r),
+        high=max(high, r),
+        n=n,
         over=over,
         null=0.0,
         level=level,
-        per_unit=tuple((a * b).tolist()),
+        method="fisher z",
+        per_unit=tuple(products.tolist()),
     )
 
 
@@ -124,7 +130,3 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 def _standardised(values: np.ndarray) -> np.ndarray:
     return (values - values.mean()) / values.std()
-
-
-def _pearson(a: np.ndarray, b: np.ndarray) -> float:
-    return float((_standardised(a) * _standardised(b)).mean()) if np.ptp(a) and np.ptp(b) else np.nan

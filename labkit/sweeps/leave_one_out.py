@@ -53,7 +53,7 @@ class LeaveOneOut:
         return LayerScores(metric=f"leave one out, {found.measure}", unit=found.unit, text=found.text, **lines)
 
 
-def score_agreement(scores: LayerScores, truth: LayerScores, part: str = "joint", *, seed: int = 0) -> Agreement:
+def score_agreement(scores: LayerScores, truth: LayerScores, part: str = "joint") -> Agreement:
     """Return how well a metric's order of the parts agrees with that of another, such as `LeaveOneOut`."""
     shared = [key for key in scores.ranked(part) if truth.of(key[0])[key[1]] is not None]
     return agreement(
@@ -63,7 +63,6 @@ def score_agreement(scores: LayerScores, truth: LayerScores, part: str = "joint"
         [kind for kind, _ in shared],
         guess_name=scores.metric,
         truth_name=truth.metric,
-        seed=seed,
     )
 
 

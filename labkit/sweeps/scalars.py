@@ -37,8 +37,8 @@ def zeroing_agreement(
         addresses, kinds = [*top, *drawn], ["highest"] * len(top) + ["random"] * len(drawn)
     else:
         kinds = ["chosen"] * len(addresses)
-    if len(set(addresses)) < max(3, len(addresses)):
-        raise BadInput(f"{len(addresses)} weights.", expected="at least three, each once")
+    if len(set(addresses)) < max(4, len(addresses)):
+        raise BadInput(f"{len(addresses)} weights.", expected="at least four, each once")
     guess = [estimates.at(address) for address in addresses]
     found = sweep(model, weights(addresses), documents)
     return agreement(
@@ -49,5 +49,4 @@ def zeroing_agreement(
         guess_name=f"estimate, order {estimates.order}",
         truth_name="change of loss (nats/token)",
         over="weights",
-        seed=seed,
     )

@@ -1,5 +1,7 @@
 """Strategies: what they choose, that iterative scores the model as cut, and that the oracle is the plain loss."""
 
+import math
+
 import pytest
 import torch
 from families import ids_of, make
@@ -140,10 +142,19 @@ def test_rank_correlation_is_the_textbooks():
     assert found.value == pytest.approx(1 - 6 * float((d**2).sum()) / (30 * (30**2 - 1)))  # no ties
     assert found.low < found.value < found.high and found.null == 0
     assert sum(found.per_unit) / 30 == pytest.approx(found.value)
-    assert spearman(x, [value**3 for value in x]).value == pytest.approx(1)
+    assert spearman(x, [value**3 for value in x]).value == 1
+    half = 1.959964 * math.sqrt((1 + found.value**2 / 2) / 27)
+    assert found.low == pytest.approx(math.tanh(math.atanh(found.value) - half), abs=1e-6)
+    four = spearman([1, 2, 3, 4], [1, 2, 3, 4])
+    assert four.value == four.high == 1 and not four.excludes(0)  # four in order prove little
     assert spearman([1, 1, 2, 3], [1, 1, 2, 3]).value == pytest.approx(1)
     assert ranks(torch.tensor([5.0, 1.0, 5.0]).numpy()).tolist() == [1.5, 0.0, 1.5]
-    for bad in (([1, 2], [1, 2]), ([1, 2, 3], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, float("nan")], [1, 2, 3])):
+    for bad in (
+        [[1, 2, 3]] * 2,
+        [[1, 2, 3, 4], [1, 2]],
+        [[1, 1, 1, 1], [1, 2, 3, 4]],
+        [[1, 2, 3, math.nan], [1, 2, 3, 4]],
+    ):
         with pytest.raises(BadInput):
             spearman(*bad)
 
@@ -153,12 +164,13 @@ def test_agreement_of_scores_with_the_oracle_draws(model):
     assert len(found.labels) == 8 and set(found.kinds) == {"attention", "mlp"} and found.correlation.n == 8
     assert draw(found).axes and "rank correlation" in describe(found) and "mlp 0" in found.table()
     # Two groups that lie apart correlate over all without any order inside.
-    apart = agreement([1, 2, 3, 11, 12, 13], [3, 1, 2, 13, 11, 12], "abcdef", list("xxxyyy"))
-    assert apart.correlation.value > 0.6
-    assert [one.value for one in apart.within.values()] == pytest.approx([-0.5, -0.5])
-    assert "inside x -0.500" in describe(apart).replace("−", "-") and "y: rank correlation -0.5" in apart.table()
+    guess, truth = [1, 2, 3, 4, 11, 12, 13, 14], [4, 1, 2, 3, 14, 11, 12, 13]
+    apart = agreement(guess, truth, "abcdefgh", list("xxxxyyyy"))
+    assert apart.correlation.value > 0.7
+    assert [one.value for one in apart.within.values()] == pytest.approx([-0.2, -0.2])
+    assert "inside x -0.2" in describe(apart).replace("−", "-") and "y: rank correlation -0.2" in apart.table()
     with pytest.raises(BadInput, match="labels"):
-        agreement([1, 2, 3], [1, 2, 3], ["a"])
+        agreement([1, 2, 3, 4], [1, 2, 3, 4], ["a"])
 
 
 def test_estimates_of_single_weights_beside_the_exact_answer():
@@ -170,7 +182,7 @@ def test_estimates_of_single_weights_beside_the_exact_answer():
         change = difference(loss(model, TEXT), intact).value
     assert found.truth[0] == pytest.approx(change, abs=2e-6)
     with pytest.raises(BadInput, match="each once"):
-        zeroing_agreement(model, TEXT, ["final_norm[0]", "final_norm[0]", "final_norm[1]"])
+        zeroing_agreement(model, TEXT, ["final_norm[0]", "final_norm[0]", "final_norm[1]", "final_norm[2]"])
 
 
 def test_a_race_measures_every_plan_cut_short(model):
