@@ -24,8 +24,12 @@ def paint_profile(profile: SpikeProfile, figure: FigureBase) -> None:
     """Draw the largest entry into and out of each down projection, and in the stream behind each block."""
     titles = ("Largest entries at the down projections", "Largest entry of the stream")
     left, right = axes(figure, *titles, left=0.95, right=0.75, between=1.55)
-    for name, mark, label in _LINES:
-        _line(left, [spike.value for spike in getattr(profile, name)], mark, label)
+    ends = [getattr(profile, name)[-1].value for name, *_ in _LINES]
+    reach = max(abs(spike.value) for name, *_ in _LINES for spike in getattr(profile, name))
+    close = abs(ends[0] - ends[1]) < 0.15 * reach  # their names would stand on each other
+    for (name, mark, label), end in zip(_LINES, ends):
+        shift = (8 if end >= max(ends) else -8) if close and ends[0] != ends[1] else 0
+        _line(left, [spike.value for spike in getattr(profile, name)], mark, label, shift=shift)
     _line(right, [spike.value for spike in profile.stream], "intact", "stream")
     for ax in (left, right):
         ax.axhline(0, color=RULE, linewidth=1)
@@ -85,15 +89,15 @@ def describe_activation(activation: SuperActivation) -> str:
     )
 
 
-def _line(ax, values, mark: str, label: str, layers=None) -> None:
+def _line(ax, values, mark: str, label: str, layers=None, shift: float = 0) -> None:
     style, layers = MARKS[mark], list(range(len(values)) if layers is None else layers)
     ax.plot(layers, values, style.line, marker=style.marker, color=style.colour, markersize=6)
-    _beside(ax, layers[-1], values[-1], label, style.colour)
+    _beside(ax, layers[-1], values[-1], label, style.colour, shift)
 
 
-def _beside(ax, x: float, y: float, text: str, colour: str = INK) -> None:
+def _beside(ax, x: float, y: float, text: str, colour: str = INK, shift: float = 0) -> None:
     ax.annotate(
-        text, (x, y), xytext=(8, 0), textcoords="offset points", va="center", color=colour, fontsize=SIZES["tick"],
+        text, (x, y), xytext=(8, shift), textcoords="offset points", va="center", color=colour, fontsize=SIZES["tick"],
         annotation_clip=False,
     )  # fmt: skip
 

@@ -8,6 +8,8 @@ from labkit.panels.tables import Table
 
 from .data import WeightData, WeightState
 
+_NOTHING = 1e-3  # nats a token, or 1 - cosine
+
 __all__ = ["code_of", "sentence_of", "small", "table_of"]
 
 
@@ -30,7 +32,9 @@ def sentence_of(data: WeightData) -> str:
             f"{data.address} times {data.factor:g} (it is {data.value:.4g}) moves the model by {small(data.change)} "
             f"({data.unit}). Of eight others of its tensor none moves it by more than {small(most.change)}."
         )
-        if data.change > 10 * most.change:
+        if data.change < _NOTHING:
+            says += " That is next to nothing."
+        elif data.change > 10 * most.change:
             says += " No other weight here comes near it."
         elif data.change <= most.change:
             says += " So it is nothing special."

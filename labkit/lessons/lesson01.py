@@ -1,0 +1,246 @@
+"""Lesson 01: the super weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .catalogue import LessonDefinition
+from .exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+from .numbers import number
+
+__all__ = ["LESSON"]
+
+_FIND = "find the one weight that a model leans on, with one forward pass"
+_JUDGE = "judge a weight by what its absence does, not by its size, and by matched controls"
+_KEEP = "say what one outlier does to rounding, and what keeping it buys"
+
+# Yu et al. 2024, Figure 3: Llama-7B, layer 2. The input spike, the weight, and the output spike.
+_SPIKE, _WEIGHT, _OUTPUT = -560.5, -1.9268, 1313.0
+
+SHARE = Exercise(
+    id="01.1",
+    title="How much of the spike is one weight?",
+    minutes=4,
+    objective=_FIND,
+    difficulty="easy",
+    task=(
+        "In Llama-7B, the down projection of layer 2 receives a vector whose entry 7003 is **-560.5** and writes a "
+        "vector whose entry 3968 is **1313**. The weight `layers.2.mlp.down[3968, 7003]` is **-1.9268**. Every "
+        "output is a sum over all 11,008 inputs, input times weight. Which **share** of the 1313 comes from this one "
+        "weight? Work it out by hand."
+    ),
+    expects="a number between 0 and 1",
+    check=number(
+        _SPIKE * _WEIGHT / _OUTPUT,
+        "One product of 11,008 makes four fifths of the sum. The other fifth stays when the weight is zeroed, and the "
+        "paper's figure shows just that: 1313 falls to about 244.",
+        tol=0.01,
+        mistakes=[
+            (
+                abs(_SPIKE) / _OUTPUT,
+                "you left the weight out: this is input over output.",
+                "what one term of the sum is",
+            ),
+            (_SPIKE * _WEIGHT, "this is the term itself.", "the word share"),
+            (1 - _SPIKE * _WEIGHT / _OUTPUT, "this is what all the other weights make.", "which part was asked for"),
+        ],
+        otherwise=("this is not the share.", "one term of the sum: its input times its weight"),
+    ),
+    hints=(
+        "An output is a sum of products; write down the one product in question.",
+        "The product is -560.5 times -1.9268.",
+        "Divide the product by 1313.",
+    ),
+    solution="`-560.5 * -1.9268 / 1313` is about 0.82: four fifths of the largest value come from one term.",
+    answer=_SPIKE * _WEIGHT / _OUTPUT,
+    typical_wrong=((abs(_SPIKE) / _OUTPUT, "left the weight out"), (_SPIKE * _WEIGHT, "the term itself")),
+)
+
+
+def _case(seed: int) -> tuple[Any, Any, tuple[int, int]]:
+    """Return inputs [L, F], a weight [D, F] and the place with the largest contribution, which no shortcut finds."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    x_LF = torch.randn(9, 14, generator=generator)
+    w_DF = torch.randn(6, 14, generator=generator)
+    x_LF[0, 3], x_LF[0, 8] = 30.0, -20.0  # the largest input sits beside small weights
+    w_DF[:, 3] *= 0.01
+    w_DF[4, 8] = 2.5
+    w_DF[1, 11] = 9.0  # the largest weight reads nothing large
+    return x_LF, w_DF, (4, 8)
+
+
+def _check_detector(find: Callable[..., Any]) -> Outcome:
+    for seed in range(5):
+        x_LF, w_DF, place = _case(seed)
+        found = find(x_LF.clone(), w_DF.clone())
+        if is_blank(found):
+            raise NotAttempted
+        found = tuple(int(i) for i in found)
+        if found == place:
+            continue
+        if found == place[::-1]:
+            return wrong("you found it and named it the wrong way round.", "the order of an address, [out, in]")
+        if found == (1, 11):
+            return wrong(
+                "you took the largest weight; what it reads is small, so it writes little.",
+                "what a weight writes: its input times itself",
+            )
+        if found[1] == 3:
+            return wrong(
+                "you took the largest input; every weight that reads it is small.",
+                "what a weight writes: its input times itself",
+            )
+        return wrong("this is not the weight that writes most.", "the largest product over tokens, inputs and outputs")
+    return right(
+        "Not the largest weight and not the largest input: the largest product. One pass is enough to find it."
+    )
+
+
+def _find(x_LF: Any, w_DF: Any) -> tuple[int, int]:
+    most_DF = x_LF.abs().amax(0) * w_DF.abs()
+    return divmod(int(most_DF.argmax()), w_DF.shape[1])
+
+
+def _find_largest_weight(x_LF: Any, w_DF: Any) -> tuple[int, int]:
+    return divmod(int(w_DF.abs().argmax()), w_DF.shape[1])
+
+
+def _find_turned(x_LF: Any, w_DF: Any) -> tuple[int, int]:
+    return _find(x_LF, w_DF)[::-1]
+
+
+DETECTOR = Exercise(
+    id="01.2",
+    title="Your own detector",
+    minutes=6,
+    objective=_FIND,
+    task=(
+        "A down projection reads `x_LF` (one row per token, one column per neuron) and has the weight `w_DF`, "
+        "[out, in]. A weight *writes* its input times itself, at every token. Find the weight that writes most at any "
+        "token, and return its place as (out, in). Two lines are missing."
+    ),
+    expects="a function of (x_LF, w_DF) that returns (out, in)",
+    check=_check_detector,
+    hints=(
+        "For one weight the largest product over the tokens uses the largest |input| of its column.",
+        "x_LF.abs().amax(0) has one number per column; multiplied with w_DF.abs() it lines up with the last axis.",
+        "argmax() counts through the flattened matrix; divmod(place, columns) gives row and column.",
+    ),
+    solution=(
+        "```python\n"
+        "def find(x_LF, w_DF):\n"
+        "    most_DF = x_LF.abs().amax(0) * w_DF.abs()\n"
+        "    return divmod(int(most_DF.argmax()), w_DF.shape[1])\n"
+        "```\n"
+        "Neither factor alone will do: the largest weight may read nothing, the largest input may meet small weights."
+    ),
+    answer=_find,
+    typical_wrong=((_find_largest_weight, "the largest weight"), (_find_turned, "the wrong way round")),
+)
+
+
+def _tiny_decoder() -> Any:
+    from labkit.models import DecoderConfig
+
+    return DecoderConfig(vocab=23, width=16, depth=3, heads=2, ffn=24, context=16, init_std=0.2).build(seed=5).eval()
+
+
+def _check_disguise(disguise: Callable[..., Any]) -> Outcome:
+    """Try the reader's function on a random model: same logits, larger weights."""
+    import copy
+
+    import torch
+
+    model, layer, neuron, factor = _tiny_decoder(), 1, 7, 50.0
+    ids = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6]])
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        wanted = model(ids).logits
+        done = disguise(twin, layer, neuron, factor)
+        got = twin(ids).logits
+    before, after = (one.trunk.blocks[layer].mlp.mixer for one in (model, twin))
+    if is_blank(done) and torch.equal(got, wanted) and torch.equal(before.down.weight, after.down.weight):
+        raise NotAttempted
+    if not torch.allclose(got, wanted, atol=1e-4):
+        if not torch.equal(before.gate.weight, after.gate.weight):
+            return wrong(
+                "the model changed: the gate goes through a curve, so a factor there does not come out as a factor.",
+                "which of gate and up enters the product without a curve",
+            )
+        return wrong("the model is not what it was.", "what must shrink by the factor that another grows by")
+    grown = after.down.weight[:, neuron].abs() / before.down.weight[:, neuron].abs()
+    if not torch.allclose(grown, torch.full_like(grown, factor), rtol=1e-3):
+        return wrong(
+            "the logits are the same, but the down weights of the neuron have not grown by the factor.",
+            "the column of down that reads the neuron",
+        )
+    return right(
+        "Same model, and now these are among its largest weights. So size alone cannot tell what a weight is worth; "
+        "what it writes can, for that has not changed."
+    )
+
+
+def _disguise(model: Any, layer: int, neuron: int, factor: float) -> None:
+    mlp = model.trunk.blocks[layer].mlp.mixer
+    mlp.up.weight[neuron] /= factor
+    mlp.down.weight[:, neuron] *= factor
+
+
+def _disguise_gate(model: Any, layer: int, neuron: int, factor: float) -> None:
+    mlp = model.trunk.blocks[layer].mlp.mixer
+    mlp.gate.weight[neuron] /= factor
+    mlp.down.weight[:, neuron] *= factor
+
+
+def _disguise_down_only(model: Any, layer: int, neuron: int, factor: float) -> None:
+    model.trunk.blocks[layer].mlp.mixer.down.weight[:, neuron] *= factor
+
+
+DISGUISE = Exercise(
+    id="01.3",
+    title="Make an ordinary weight the largest",
+    minutes=5,
+    objective=_JUDGE,
+    difficulty="hard",
+    task=(
+        "“The important weights are the large ones.” Break that claim. A neuron computes silu(gate · x) × (up · x), "
+        "and `down` reads it. Write `disguise(model, layer, neuron, factor)`: it makes every weight of `down` that "
+        "reads the neuron `factor` times larger, and the model computes **the same logits** as before. Change the "
+        "weights in place."
+    ),
+    expects="a function of (model, layer, neuron, factor) that changes weights in place",
+    check=_check_disguise,
+    hints=(
+        "If down grows by the factor, what it reads must shrink by the factor.",
+        "gate goes through silu, a curve. up does not.",
+        "mlp.up.weight[neuron] /= factor; mlp.down.weight[:, neuron] *= factor",
+    ),
+    solution=(
+        "```python\n"
+        "def disguise(model, layer, neuron, factor):\n"
+        "    mlp = model.trunk.blocks[layer].mlp.mixer\n"
+        "    mlp.up.weight[neuron] /= factor\n"
+        "    mlp.down.weight[:, neuron] *= factor\n"
+        "```\n"
+        "The two factors cancel in every product. A detector that looks at what weights write sees no difference; one "
+        "that ranks weights by size is fooled."
+    ),
+    answer=_disguise,
+    typical_wrong=(
+        (_disguise_gate, "through a curve"),
+        (_disguise_down_only, "not what it was"),
+    ),
+)
+
+LESSON = LessonDefinition(
+    id="01",
+    name="01_super_weight",
+    title="The super weight",
+    question="Which one of 22 million numbers would you destroy?",
+    minutes=60,
+    objectives=(_FIND, _JUDGE, _KEEP),
+    exercises=(SHARE, DETECTOR, DISGUISE),
+)

