@@ -227,10 +227,10 @@ def test_options_told_apart_only_by_rounding_are_tied():
 @pytest.mark.parametrize("family", ["llama", "gpt2", "labkit"])
 def test_options_share_what_is_read_and_score_as_each_in_a_text_of_its_own(family):
     model = make(family)
-    shared = Question((1, 4, 2), ((3,), (5, 6), (5,), (5, 7), (5, 6, 1)), 2)
+    shared = Question((1, 4, 2), ((3,), (5, 6), (5,), (9, 4), (5, 7), (5, 6, 1)), 2)
     single = [Question((8, 1, 3), ((2,), (4,), (6,)), 1), Question((7,), ((2,), (4,)), 0)]
     asked = ChoiceMeasure((shared, *single))
-    assert asked.documents == [[1, 4, 2, 5, 6], [8, 1, 3], [7]]
+    assert asked.documents == [[1, 4, 2, 5, 6], [1, 4, 2, 9], [8, 1, 3], [7]]
     found = choice_accuracy(model, [shared, *single]).log_probs
     for question, scores_found in zip((shared, *single), found):
         for option, score in zip(question.options, scores_found):
