@@ -105,16 +105,17 @@ def _run(trial: Trial) -> str:
 
 def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     allowed = [field.name for field in fields(Recipe) if field.name not in ("name", "size", "model")]
+    name, model, others = recipe.name, dict(recipe.model), {}
     for key, value in changes.items():
         inside, _, field = key.rpartition(".")
         if inside == "model":  # what is no field of the model's config is refused there
-            new: dict[str, Any] = {"model": {**recipe.model, field: value}}
+            model[field] = value
         elif key in allowed:
-            new = {key: value}
+            others[key] = value
         else:
             raise unknown("field of a recipe", key, [*allowed, "model.depth"])
-        recipe = replace(recipe, name=f"{recipe.name} {field}={value}", **new)
-    return recipe
+        name += f" {field}={value}"
+    return replace(recipe, name=name, model=model, **others)  # at once: width and heads go together
 
 
 def _shortened(recipe: Recipe, steps: int) -> Recipe:

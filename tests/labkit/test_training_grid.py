@@ -68,6 +68,8 @@ def test_a_grid_is_every_recipe_rate_and_seed_once():
     assert changed.recipe.config().depth == 40 and changed.recipe.clip == 9.0
     assert changed.folder.name == "depth-pre-depth=40-clip=9.0-cpu-1500-lr0.002-0"
     assert changed.recipe.name == "depth/pre depth=40 clip=9.0"
+    narrow = grid(["depth/pre"], changes={"model.width": 6, "model.heads": 3})[0].recipe  # neither fits alone
+    assert narrow.config().width == 6
     for wrong in ({"model.deep": 1}, {"clipp": 1}, {"model": {}}):
         with pytest.raises(UnknownName):
             grid(["depth/pre"], changes=wrong)
