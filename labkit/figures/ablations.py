@@ -46,8 +46,8 @@ def describe_ablation(trial: Ablation) -> str:
     if null is None:
         return said
     return said + (
-        f" The largest of {len(trial.nulls)} nulls multiplies it by {number(null.ratio.value)}{interval(null.ratio)} "
-        f"({_spoken(null)})."
+        f" The largest of {len(trial.nulls)} nulls, {_spoken(null)}, multiplies it by {number(null.ratio.value)}"
+        f"{interval(null.ratio)}."
     )
 
 
@@ -56,7 +56,7 @@ def paint_doses(curve: DoseCurve, figure: FigureBase) -> None:
     (ax,) = axes(figure, "The dose: how much of the weight is needed?", left=0.95, right=0.4)
     mark = MARKS["cut"]
     whiskers(ax, curve.factors, [r.low for r in curve.ratios], [r.high for r in curve.ratios])
-    ax.plot(curve.factors, [r.value for r in curve.ratios], mark.line, marker=mark.marker, color=mark.colour)
+    ax.plot(curve.factors, [r.value for r in curve.ratios], mark.line, marker=mark.marker, color=mark.colour, zorder=5)
     ax.axhline(1, color=RULE, linewidth=1)
     _log_axis(ax, "y")
     label_axes(ax, x="factor on the weight (1: intact, 0: removed)", y="perplexity, times\nthe intact one's")
@@ -73,7 +73,7 @@ def paint_restore(curve: RestoreCurve, figure: FigureBase) -> None:
     (ax,) = axes(figure, "How much of the damage is the activation?", left=0.95, right=0.4)
     mark, places = MARKS["intact"], range(len(curve.positions))
     whiskers(ax, places, [r.low for r in curve.recovered], [r.high for r in curve.recovered])
-    ax.plot(places, [r.value for r in curve.recovered], mark.line, marker=mark.marker, color=mark.colour)
+    ax.plot(places, [r.value for r in curve.recovered], mark.line, marker=mark.marker, color=mark.colour, zorder=5)
     for level in (0, 1):
         ax.axhline(level, color=RULE, linewidth=1)
     ax.set_xticks(places, ["all" if m < 0 else str(m) for m in curve.positions])
@@ -103,7 +103,7 @@ def _spoken(cut: Cut) -> str:
     if cut.kind == "joint":
         return f"all {len(cut.addresses)} together"
     first = cut.addresses[0] if len(cut.addresses) == 1 else f"{len(cut.addresses)} weights"
-    return f"{first} ({cut.kind})" if cut.is_null or cut.kind == "neuron" else first
+    return f"{first} (neuron)" if "neuron" in cut.kind else first
 
 
 def _log_axis(ax, which: str) -> None:

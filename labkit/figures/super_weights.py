@@ -35,6 +35,7 @@ def paint_profile(profile: SpikeProfile, figure: FigureBase) -> None:
         ax.axhline(0, color=RULE, linewidth=1)
         _layers(ax, len(profile.inputs))
         ax.margins(y=0.14)
+    _name(left, max(profile.inputs, key=lambda spike: abs(spike.value)))
     _name(left, max(profile.outputs, key=lambda spike: abs(spike.value)))
     _name(right, max(profile.stream, key=lambda spike: abs(spike.value)))
     label_axes(left, x="layer", y="value, signed")

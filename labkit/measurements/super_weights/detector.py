@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from labkit.anatomy import anatomy_of
@@ -34,7 +35,7 @@ __all__ = ["RULES", "Candidate", "Detection", "Peeling", "find_super_weights", "
 
 RULES = ("hardened", "paper")
 PAPER_SPIKE = 50.0  # the authors' code
-# Fresh random models stay below a sixth of it; lab/tiny, in which no weight of this kind matters, reaches 45.
+# Fresh random models stay below a sixth of it; lab/tiny, in which no weight of this kind matters, reaches 50.
 PROMINENCE = 60.0
 SHARE = 0.2  # published pairs share a row .59 to .41
 PERSISTENCE = 0.5
@@ -144,7 +145,8 @@ def find_super_weights(
     if rule == "paper":
         found = _by_the_paper(model, seen, profile)
     else:
-        found = [c for c in _contributors(model, seen, profile) if _stands_out(c, prominence, share, persistence)]
+        contributors = _contributors(model, seen, profile, prominence)
+        found = [c for c in contributors if c.share >= share and c.persistence >= persistence]
     found.sort(key=lambda c: -c.prominence)
     return Detection(rule=rule, candidates=tuple(found), profile=profile)
 
@@ -167,23 +169,22 @@ def peel(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **opti
     return Peeling(rounds=tuple(found))
 
 
-def _stands_out(c: Candidate, prominence: float, share: float, persistence: float) -> bool:
-    return c.prominence >= prominence and c.share >= share and c.persistence >= persistence
-
-
-def _contributors(model: Any, seen: Passage, profile: SpikeProfile) -> list[Candidate]:
-    """Return the weights of each layer whose largest contribution max_i |X[i, in]| · |W[out, in]| is largest."""
+def _contributors(model: Any, seen: Passage, profile: SpikeProfile, prominence: float) -> list[Candidate]:
+    """Return the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|, those prominent enough."""
     made = []
     for layer, x_LF in enumerate(seen.x):
-        w_DF = _matrix(model, layer)
+        w_DF, least = _matrix(model, layer), prominence * profile.output_medians[layer]
         reach_F, positions_F = x_LF.abs().max(dim=0)
-        best_F = w_DF.abs().amax(dim=0) * reach_F
-        columns = best_F.topk(min(_PER_LAYER, len(best_F))).indices
+        best_F = torch.maximum(w_DF.amax(dim=0), -w_DF.amin(dim=0)) * reach_F
+        columns = (best_F >= max(least, 1e-30)).nonzero().flatten()
+        if len(columns) > _PER_LAYER:
+            columns = best_F.topk(_PER_LAYER).indices
         gives_DC = w_DF[:, columns].abs() * reach_F[columns]
-        top = gives_DC.flatten().topk(min(_PER_LAYER, gives_DC.numel())).indices.tolist()
-        for out, place in (divmod(index, len(columns)) for index in top):
-            into = int(columns[place])
-            made.append(_candidate(w_DF, seen, profile, layer, out, into, int(positions_F[into])))
+        top = gives_DC.flatten().topk(min(_PER_LAYER, gives_DC.numel()))
+        for gives, index in zip(top.values.tolist(), top.indices.tolist()):
+            if gives >= least:
+                out, into = index // len(columns), int(columns[index % len(columns)])
+                made.append(_candidate(w_DF, seen, profile, layer, out, into, int(positions_F[into])))
     return made
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from labkit.anatomy import Site, anatomy_of, record, site_of
@@ -17,6 +16,9 @@ from ..runs import checked_documents, text_hash
 from ..tables import text_table
 
 __all__ = ["Passage", "Spike", "SpikeProfile", "passage", "spike_profile"]
+
+
+_ENOUGH = 4000  # entries that a median is taken of: all of them would cost as much as the pass
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Spike:
 class SpikeProfile:
     """One spike per layer: `inputs` and `outputs` of its down projection, `stream` after its block.
 
-    medians: the median size of an output entry, of a stream entry, per layer. text: hash of the token ids.
+    medians: the median size of an output entry, of a stream entry, per layer (of evenly spaced ones where there are
+    many). text: hash of the token ids.
     """
 
     inputs: tuple[Spike, ...]
@@ -96,14 +99,19 @@ def profile_of(seen: Passage) -> SpikeProfile:
         inputs=tuple(_largest(layer, x_LF) for layer, x_LF in enumerate(seen.x)),
         outputs=tuple(_largest(layer, y_LD) for layer, y_LD in enumerate(seen.y)),
         stream=tuple(_largest(layer, h_LD) for layer, h_LD in enumerate(seen.h)),
-        output_medians=tuple(float(y_LD.abs().median()) for y_LD in seen.y),
-        stream_medians=tuple(float(h_LD.abs().median()) for h_LD in seen.h),
+        output_medians=tuple(_median(y_LD) for y_LD in seen.y),
+        stream_medians=tuple(_median(h_LD) for h_LD in seen.h),
         tokens=len(seen.x[0]),
         text=seen.text,
     )
 
 
+def _median(values_LC: Tensor) -> float:
+    flat = values_LC.flatten()
+    return float(flat[:: (1 + len(flat) // _ENOUGH) | 1].abs().median())
+
+
 def _largest(layer: int, values_LC: Tensor) -> Spike:
     place = int(values_LC.abs().argmax())
     position, channel = divmod(place, values_LC.shape[1])
-    return Spike(layer, position, channel, float(torch.as_tensor(values_LC)[position, channel]))
+    return Spike(layer, position, channel, float(values_LC[position, channel]))

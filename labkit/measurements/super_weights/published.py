@@ -42,7 +42,8 @@ def published(model: str | None = None) -> tuple[PublishedWeight, ...]:
 
     Raises `UnknownName` for a model that is not in it, `BrokenFile` for a damaged file.
     """
-    entries = tuple(map(_entry, _read()["weight"]))
+    index = _read()
+    entries = tuple(_entry(given, index["sources"]) for given in index["weight"])
     if model is None:
         return entries
     found = tuple(e for e in entries if model.lower() in (e.model.lower(), e.model.split("/")[-1].lower()))
@@ -72,13 +73,13 @@ def _read() -> dict[str, Any]:
     return table
 
 
-def _entry(given: dict[str, Any]) -> PublishedWeight:
+def _entry(given: dict[str, Any], sources: dict[str, str]) -> PublishedWeight:
     table = {("into" if key == "in" else key): value for key, value in given.items()}
     toml.check_keys(table, [f.name for f in fields(PublishedWeight)], "an entry of the index")
     try:
         entry = PublishedWeight(**{**table, "sources": tuple(table["sources"])})
     except (KeyError, TypeError) as error:
         raise BrokenFile(f"An entry of the index of super weights lacks something ({error}).") from error
-    if entry.status not in STATUSES or not set(entry.sources) <= set(index_sources()):
+    if entry.status not in STATUSES or not set(entry.sources) <= set(sources):
         raise BrokenFile(f"The entry {entry.address} of {entry.model} has an unknown status or source.")
     return entry
