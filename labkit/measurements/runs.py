@@ -63,9 +63,18 @@ def checked_documents(model: Any, documents: Sequence, shortest: int = 2) -> lis
     return checked
 
 
-def batches(model: Any, documents: Sequence[Tensor]) -> list[Batch]:
-    """Group documents of equal length, in batches whose logits stay small."""
+def batches(model: Any, documents: Sequence[Tensor], *, states: bool = False) -> list[Batch]:
+    """Group documents of equal length, in batches whose logits stay small.
+
+    states: whether last states will do where a model has no head; otherwise such a model raises `BadInput`.
+    """
     module = module_of(model)
+    if module.get_output_embeddings() is None and not states:
+        raise BadInput(
+            f"A {type(module).__name__} predicts no next token.",
+            expected="a model that continues a text",
+            do="ask an encoder how far its embeddings turn: sweep(..., measure=TurnMeasure())",
+        )
     outputs = outputs_per_token(module)
     device = next(module.parameters()).device
     by_length: dict[int, list[int]] = {}

@@ -25,6 +25,7 @@ class TurnMeasure:
     unit: ClassVar[str] = "1 - cosine"
     over: ClassVar[str] = "sentences"
     needs_intact: ClassVar[bool] = True
+    of_states: ClassVar[bool] = True  # an encoder's last states, where others ask for logits
 
     def score(self, states_BLD: Tensor, batch: Batch, intact_BLD: Tensor | None) -> list[float]:
         before_BD, after_BD = intact_BLD.mean(dim=1), states_BLD.mean(dim=1)

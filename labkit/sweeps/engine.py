@@ -29,7 +29,7 @@ class Engine:
 
     def __init__(self, model: Any, documents: list[Tensor], asked: Measure):
         self.model, self.documents, self.asked = model, documents, asked
-        self.prefix = Prefix(module_of(model), batches(model, documents))
+        self.prefix = Prefix(module_of(model), batches(model, documents, states=getattr(asked, "of_states", False)))
         self.engine, self.reason, self.starts = "plain", "", [0]
         self.intact_logits: list[Tensor | None] = [None] * len(self.prefix.batches)
         self.visits = {"made": 0, "plain": 0}
