@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.anatomy import anatomy_of
+from labkit.anatomy import Anatomy, anatomy_of
 from labkit.base.errors import BadInput, unknown
 from labkit.interventions import ZeroWeight, edit
 
@@ -171,10 +171,10 @@ def peel(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **opti
 
 def _contributors(model: Any, seen: Passage, profile: SpikeProfile, prominence: float) -> list[Candidate]:
     """Return the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|, those prominent enough."""
-    made = []
+    made, anatomy = [], anatomy_of(model)
     for layer, x_LF in enumerate(seen.x):
-        w_DF, least = _matrix(model, layer), prominence * profile.output_medians[layer]
-        reach_F, positions_F = x_LF.abs().max(dim=0)
+        w_DF, least = _matrix(anatomy, layer), prominence * profile.output_medians[layer]
+        reach_F = torch.maximum(x_LF.amax(dim=0), -x_LF.amin(dim=0))
         best_F = torch.maximum(w_DF.amax(dim=0), -w_DF.amin(dim=0)) * reach_F
         columns = (best_F >= max(least, 1e-30)).nonzero().flatten()
         if len(columns) > _PER_LAYER:
@@ -184,7 +184,8 @@ def _contributors(model: Any, seen: Passage, profile: SpikeProfile, prominence: 
         for gives, index in zip(top.values.tolist(), top.indices.tolist()):
             if gives >= least:
                 out, into = index // len(columns), int(columns[index % len(columns)])
-                made.append(_candidate(w_DF, seen, profile, layer, out, into, int(positions_F[into])))
+                position = int(x_LF[:, into].abs().argmax())
+                made.append(_candidate(w_DF, seen, profile, layer, out, into, position))
     return made
 
 
@@ -192,7 +193,7 @@ def _by_the_paper(model: Any, seen: Passage, profile: SpikeProfile) -> list[Cand
     found = []
     for read, written in zip(profile.inputs, profile.outputs):
         if min(abs(read.value), abs(written.value)) > PAPER_SPIKE:
-            w_DF = _matrix(model, read.layer)
+            w_DF = _matrix(anatomy_of(model), read.layer)
             place = (read.layer, written.channel, read.channel, read.position)
             found.append(_candidate(w_DF, seen, profile, *place))
     return found
@@ -224,7 +225,7 @@ def _persistence(after: Sequence[float]) -> float:
     return min(map(abs, between)) / abs(after[0]) if between and after[0] else 0.0
 
 
-def _matrix(model: Any, layer: int) -> Tensor:
-    view = anatomy_of(model).view(f"layers.{layer}.mlp.down")
+def _matrix(anatomy: Anatomy, layer: int) -> Tensor:
+    view = anatomy.view(f"layers.{layer}.mlp.down")
     stored = view.parameter.detach()  # not a copy: the matrices of a large model would cost more than the pass
     return (stored.T if view.place.transposed else stored).float()

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from labkit.anatomy import Site, anatomy_of, record, site_of
+from labkit.anatomy import Site, anatomy_of, record
 
 from ..runs import checked_documents, text_hash
 from ..tables import text_table
@@ -76,13 +76,11 @@ def passage(model: Any, prompt: Any) -> Passage:
     anatomy = anatomy_of(model)
     ids = checked_documents(model, [prompt], shortest=1)[0]
     sites: list[Site] = []
-    for layer in range(anatomy.depth):
+    for layer, block in enumerate(anatomy.blocks):
         name = f"layers.{layer}.mlp.down"
-        sites += [
-            site_of(model, f"layers.{layer}.mlp.neurons"),
-            Site(name, anatomy.module(name), "output"),
-            site_of(model, f"layers.{layer}"),
-        ]
+        down = anatomy.module(name)
+        sites += [Site(f"{name}, in", down, "input"), Site(name, down, "output")]
+        sites.append(Site(f"layers.{layer}", block.module, "output"))
     seen = record(model, ids, sites)
     rows = [seen[site.name][0] for site in sites]
     return Passage(tuple(rows[::3]), tuple(rows[1::3]), tuple(rows[2::3]), text_hash([ids]))
