@@ -6,6 +6,7 @@ from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -20,14 +21,19 @@ SCREEN_DPI = 100  # panels: one picture at a time, shown about 860 pixels wide
 NOTEBOOK_DPI = 80  # kept in files: slim
 COLOURS = 128  # of a slim picture
 FEWEST_WORDS = 5
+_QUICK = {"text.hinting": "none"}  # a panel's answer has 0.35 seconds; this saves 0.05
 
 
 def png(figure: Figure, dpi: int = SCREEN_DPI, *, slim: bool = False) -> bytes:
     """Return `figure` as an opaque PNG on white; `slim` keeps 128 colours, a third of the bytes and a little slower."""
     _must_be_figure(figure)
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor=PAPER, transparent=False, metadata={"Software": None})
-    return _slimmed(buffer) if slim else buffer.getvalue()
+    buffer, options = BytesIO(), {"dpi": dpi, "facecolor": PAPER, "transparent": False, "metadata": {"Software": None}}
+    if slim:
+        figure.savefig(buffer, format="png", **options)
+        return _slimmed(buffer)
+    with rc_context(_QUICK):
+        figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 1}, **options)
+    return buffer.getvalue()
 
 
 def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI) -> None:

@@ -56,7 +56,7 @@ def paint(strip: NextWords, figure: FigureBase) -> None:
         label.set_fontweight("bold" if word == strip.right else "normal")
     ax.set_ylim(len(strip.words) - 0.5, -0.5)
     ax.set_xlim(0, 1.1)
-    ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    ax.set_xticks([0, 0.5, 1])
     label_axes(ax, x="probability of being the next word")
     ax.tick_params(axis="y", length=0)
     if strip.cut is not None:

@@ -110,6 +110,21 @@ def test_code_runs_and_gives_what_is_shown(handle, panel, monkeypatch, changes):
     assert names["said"][len(names["text"]) :].strip() == shown.goes_on
 
 
+def test_the_intact_reading_is_taken_anew_when_the_model_is_another(handle, panel):
+    panel.set(part="attention", layer=1)
+    before = panel.data.intact
+    panel.set(layer=2)
+    assert panel.data.intact is before
+    with labkit.edit(handle, labkit.DropMLP(0)):
+        panel.set(layer=1)
+        other = panel.data.intact
+    day = panel.days[0]
+    assert_is(other, direct(handle, labkit.apply(handle, labkit.DropMLP(0)).model, day.text, day.words))
+    assert other != before
+    panel.set(layer=2)
+    assert panel.data.intact == before
+
+
 def test_the_readers_own_text(panel):
     panel.set(story="Hana met a zebra. Nils told Hana about  the laptop. Who has the lantern?", part="mlp")
     data = panel.data

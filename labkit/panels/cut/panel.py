@@ -10,7 +10,7 @@ from labkit.panels.controls import Choice, Control, Slider, Text
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from .data import CutData, CutState, Day, candidates
+from .data import CutData, CutState, Day, Reading, candidates
 from .replay import Replay, some_days
 from .words import code_of, sentence_of, table_of
 
@@ -34,6 +34,7 @@ class CutPanel(Panel):
         self.replay = Replay.of(model) if isinstance(model, str) else None
         self.days: tuple[Day, ...] = some_days() if self.replay is None else self.replay.days
         self._model = model
+        self._intact: tuple[tuple[str, str] | None, Reading | None] = (None, None)  # the last one, and of what
         self.depth = self._depth() if self.replay is None else self.replay.depth
         options["start"] = options.get("start") or CutState(self.days[0].text)
         super().__init__(self._model, **options)
@@ -64,8 +65,18 @@ class CutPanel(Panel):
     def compute(self, state: CutState) -> CutData:
         from .reading import read_both
 
-        day = self._day(state.story)
-        return read_both(self.model, state, self._words(state.story), None if day is None else day.right)
+        day, known = self._day(state.story), self._key(state.story)
+        intact = self._intact[1] if known is not None and self._intact[0] == known else None
+        right = None if day is None else day.right
+        data = read_both(self.model, state, self._words(state.story), right, intact)
+        self._intact = (known, data.intact)
+        return data
+
+    def _key(self, story: str) -> tuple[str, str] | None:
+        """Return what the intact reading depends on; None where finding out would take longer than reading."""
+        from labkit.anatomy import fingerprint
+
+        return (story, fingerprint(self.model)) if getattr(self.model, "ours", False) else None
 
     def stored(self, state: CutState) -> CutData | None:
         return None if self.replay is None else self.replay.find(state)

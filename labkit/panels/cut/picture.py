@@ -53,6 +53,7 @@ def _surprise(figure: FigureBase, data: CutData) -> None:
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(-0.6, 1.6)
     ax.set_ylim(0, MOST_NATS)
+    ax.set_yticks([0, MOST_NATS / 2, MOST_NATS], ["0", f"{MOST_NATS / 2:g}", f"{MOST_NATS:g}"])
     label_axes(ax, y="nats per token")
 
 

@@ -16,12 +16,17 @@ from .data import EDITS, GO_ON, MOST_PROBABLE, CutData, CutState, Reading
 __all__ = ["first_pieces", "read", "read_both", "read_cut", "readable"]
 
 
-def read_both(handle: Any, state: CutState, words: Sequence[str], right: str | None) -> CutData:
-    """Return the intact and the cut reading of `state.story`; without `words`, of the intact model's likeliest ones."""
+def read_both(
+    handle: Any, state: CutState, words: Sequence[str], right: str | None, intact: Reading | None = None
+) -> CutData:
+    """Return the intact and the cut reading of `state.story`; without `words`, of the intact model's likeliest ones.
+
+    intact: the intact reading of the same words, where it is known already.
+    """
     ids_L = readable(handle, state.story)
     first = first_pieces(handle, state.story, words) if words else _likeliest(handle, ids_L)
     words = tuple(words) or tuple(handle.pieces(first))
-    intact = read(handle, ids_L, first)
+    intact = intact or read(handle, ids_L, first)
     cut = read_cut(handle, state, ids_L, first) if state.part != "nothing" else intact
     unseen = tuple(world.unknown_words(state.story)) if handle.ours else ()
     return CutData(state.part, state.layer, words, right, len(ids_L), unseen, intact, cut)
