@@ -7,6 +7,7 @@ from typing import Any
 
 from .catalogue import LessonDefinition
 from .exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+from .lesson01_deeper import EXERCISES, OBJECTIVES
 from .numbers import number
 
 __all__ = ["LESSON"]
@@ -241,6 +242,6 @@ LESSON = LessonDefinition(
     title="The super weight",
     question="Which one of 22 million numbers would you destroy?",
     minutes=60,
-    objectives=(_FIND, _JUDGE, _KEEP),
-    exercises=(SHARE, DETECTOR, DISGUISE),
+    objectives=(_FIND, _JUDGE, _KEEP, *OBJECTIVES),
+    exercises=(SHARE, DETECTOR, DISGUISE, *EXERCISES),
 )

@@ -5,6 +5,7 @@
 
 # %% tags=["setup"]
 import labkit
+import torch
 
 lesson = labkit.open_lesson("01")
 
@@ -49,3 +50,25 @@ lesson.exercise("01.3").check(disguise)
 # %% [markdown]
 # The two factors cancel in every product, so nothing that a weight *writes* has changed. Ranking weights by size ranks a
 # choice of units.
+#
+# ## 01.4 · Bug hunt: whose blocks are blocks?
+
+
+# %% tags=["nbval-check-output"]
+def judge(quantise):
+    for length in (96, 100):
+        values = torch.randn(length, generator=torch.Generator().manual_seed(0))
+        values[3] = 50.0
+        rounded = quantise(values.clone(), 4, 16)
+        for part, kept in zip(values.split(16), rounded.split(16)):
+            step = (part.max() - part.min()) / 15
+            if (part - kept).abs().max() > 0.5001 * step + 1e-6:
+                return False
+    return True
+
+
+lesson.exercise("01.4").check(judge)
+
+# %% [markdown]
+# No number may move by more than half a step of its own block. The outlier makes a range that is shared with strangers
+# visible, and the odd length reaches the branch that nobody looked at.
