@@ -21,7 +21,7 @@ from .style import FAINT, INK, MARKS, PAPER, RULE, SOFT, axes, inches
 
 __all__ = ["DRAWINGS", "StreamMap"]
 
-ENDS = ("embed", "positions", "final_norm", "head")
+ENDS = ("embed", "positions", "embed_norm", "final_norm", "head")
 PARTS = {"attn": ("q", "k", "v", "o"), "mlp": ("gate", "up", "down")}
 UNSEEN = {"attn": ("q_norm", "k_norm"), "mlp": ("neurons",)}  # too small to draw: the whole box is marked
 SPOKEN = {"attn": "attention", "mlp": "MLP"}
@@ -215,7 +215,7 @@ def _split(place: str) -> tuple[int | None, str, str | None]:
     """Return (layer, part, drawn matrix) of an address or site; raise `UnknownName` when there is no such place."""
     name = re.sub(r"\[[^\]]*\]$", "", place).removesuffix(".bias")
     if name in ENDS:
-        return None, "embed" if name == "positions" else name, None
+        return None, "embed" if name in ("positions", "embed_norm") else name, None
     match = re.fullmatch(r"layers\.(\d+)(?:\.(attn|mlp)(_norm|_post_norm)?(?:\.(\w+))?)?", name)
     part, norm, piece = match.groups()[1:] if match else ("", "", None)
     if match is None or (piece and (norm or piece not in PARTS[part] + UNSEEN[part])):

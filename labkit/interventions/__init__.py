@@ -9,14 +9,14 @@
 A new kind of edit is one frozen dataclass. If it writes weights, it says which values become which:
 
     @dataclass(frozen=True)
-    class Quantise(WeightEdit):                # has the field `address`; saved as kind = "quantise"
+    class RoundTo(WeightEdit):                 # has the field `address`; saved as kind = "round_to"
         step: float
 
         def values(self, old):                 # [out, in] whatever the family stores
             return (old / self.step).round() * self.step
 
         def __str__(self):
-            return f"quantise {self.address} to multiples of {self.step:g}"
+            return f"round {self.address} to multiples of {self.step:g}"
 
 Otherwise it derives from `Edit` and its `prepare(model)` returns a list of changes, of the three kinds there are:
 `Write(view, rule)`, `Forward(module, function, where)` and `Hook.at(site, function)`. Each of them takes itself

@@ -106,7 +106,7 @@ class NormedAdd(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sandwich(DecoderConfig):
+class NormedTwice(DecoderConfig):
     """A variant whose scale slot has a bias and whose write slot norms the stream."""
 
     kind = "sandwich"
@@ -119,7 +119,7 @@ class Sandwich(DecoderConfig):
 
 
 def test_a_dropped_sub_layer_of_any_variant_writes_nothing():
-    model, ids = Sandwich(vocab=11, width=8, depth=2, heads=2, ffn=8, context=16).build(), ids_of(5)
+    model, ids = NormedTwice(vocab=11, width=8, depth=2, heads=2, ffn=8, context=16).build(), ids_of(5)
     torch.nn.init.ones_(model.trunk.blocks[1].mlp.scale.bias)
     before = fingerprint(model)
     with edit(model, DropBlock(1)):

@@ -151,7 +151,7 @@ def test_a_missing_file_is_told():
 
 
 @dataclass(frozen=True)
-class Quantise(WeightEdit):
+class RoundTo(WeightEdit):
     """The example of the package's documentation."""
 
     step: float
@@ -160,14 +160,14 @@ class Quantise(WeightEdit):
         return (old / self.step).round() * self.step
 
     def __str__(self):
-        return f"quantise {self.address} to multiples of {self.step:g}"
+        return f"round {self.address} to multiples of {self.step:g}"
 
 
 @pytest.mark.parametrize("family", ["gpt2", "gpt_neox", "phi3", "gemma"])
 def test_a_new_kind_is_one_small_class(family, tmp_path):
     model = make(family)
     before = fingerprint(model)
-    plan = Plan([Quantise("layers.0.attn.k", 0.25), Quantise("final_norm", 0.5)])
+    plan = Plan([RoundTo("layers.0.attn.k", 0.25), RoundTo("final_norm", 0.5)])
     plan.save(tmp_path / "plan.toml")
     with edit(model, Plan.load(tmp_path / "plan.toml")):
         assert not (view(model, "layers.0.attn.k").read() % 0.25).any()
