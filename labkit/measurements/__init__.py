@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "redundancy": ("LayerScores", "PositionScores", "ScoreMap"),
     "super_weights": ("Ablation", "DoseCurve", "RestoreCurve", "SpikeProfile", "SuperActivation"),
     "estimate": ("Estimate", "mean_over", "proportion"),
     "language": ("Loss", "difference", "kl", "logits", "loss", "perplexity_ratio"),

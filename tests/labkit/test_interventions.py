@@ -109,7 +109,7 @@ class NormedAdd(nn.Module):
 class NormedTwice(DecoderConfig):
     """A variant whose scale slot has a bias and whose write slot norms the stream."""
 
-    kind = "sandwich"
+    kind = "normed twice"
 
     def scale(self, layer):
         return nn.LayerNorm(self.width)
