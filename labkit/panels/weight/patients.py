@@ -17,11 +17,11 @@ from labkit.sweeps import sweep
 
 __all__ = ["Decoding", "Encoding", "Patient", "patient_for"]
 
-OTHERS = (
-    "The ferry left the harbour at dawn.",
-    "A boat sailed early in the morning.",
-    "She bakes bread for the whole street.",
-    "Prices rose again last month.",
+OTHERS = (  # of one length, so that one pass reads them all
+    "The ferry left the island in the morning.",
+    "She gave the old lantern to her brother.",
+    "The doctor told the goat to walk more.",
+    "Eleven gulls sat on the school roof.",
 )
 
 
@@ -78,25 +78,25 @@ class Encoding:
     unseen: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, handle: Any, text: str):
-        self.handle, self.texts = handle, [text, *OTHERS]
+        self.handle, self.text = handle, text
         self.labels = OTHERS
-        self.clean_BE = self._embed()
+        self.clean_E = self._embed([text])[0]
 
     def look(self) -> tuple[float, ...]:
-        own_E, *others = self._embed()
-        return tuple(float((own_E @ other_E).clamp(0, 1)) for other_E in others)
+        own_E, others_BE = self._embed([self.text])[0], self._embed(OTHERS)
+        return tuple((others_BE @ own_E).clamp(0, 1).tolist())
 
     def changes(self, edits: Sequence[Edit]) -> list[float]:
         return [self._turned(one) for one in edits]
 
     def _turned(self, one: Edit) -> float:
         with edit(self.handle, one):
-            now_BE = self._embed()
-        return max(0.0, 1 - float((now_BE[0] * self.clean_BE[0]).sum()))
+            now_E = self._embed([self.text])[0]
+        return max(0.0, 1 - float(now_E @ self.clean_E))
 
     @torch.no_grad()
-    def _embed(self) -> Tensor:
-        return self.handle.embed(self.texts)
+    def _embed(self, texts: Sequence[str]) -> Tensor:
+        return self.handle.embed(texts)
 
 
 def patient_for(handle: Any, text: str) -> Patient:
