@@ -274,7 +274,7 @@ lesson.result("p3", answer=answer, because="A spike is a reason to suspect, and 
 labkit.lessons.holds(not acquitted.stands_out(acquitted.tried[0]), "It does not stand out from its nulls.")
 
 # %% [markdown]
-# Nor does its whole neuron. So what is it so loud about? Ask at which tokens the neuron fires.
+# Its whole neuron costs hardly more. So what is it so loud about? Ask at which tokens the neuron fires.
 
 # %%
 layer, neuron = named.candidates[0].layer, named.candidates[0].into
