@@ -1,8 +1,7 @@
 """What the families of `transformers` call their parts: the only file that knows.
 
-A family is data. Paths are attribute paths: the ends' from the model, the others' from a block. A logical
-matrix [out, in] may be stored transposed (GPT-2), as a range of rows of a fused one (Phi-3, GPT-2), or as rows
-taken in turns with others, head by head (GPT-NeoX); a gain may be stored as gain - 1 (Gemma), or not exist (OLMo).
+A family is data (see `description.py`): GPT-2 stores its matrices transposed, Phi-3 fuses q, k and v, GPT-NeoX does so
+head by head, Gemma stores gain - 1, OLMo has no gains, BERT norms the sum.
 
 To add a family: describe it here, give `tests/labkit/families.py` a tiny config of it, and the laws of
 `tests/labkit/test_anatomy*.py` and `test_interventions*.py` say whether the description is true.
@@ -10,104 +9,20 @@ To add a family: describe it here, give `tests/labkit/families.py` a tiny config
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-import torch
 from torch import nn
 
 from labkit.base.errors import BadInput
 from labkit.models import Decoder
 
-__all__ = ["FAMILIES", "Family", "HeadSizes", "Stored", "Sublayer", "family_of"]
+from .description import Family, Stored, Sublayer
 
-
-@dataclass(frozen=True)
-class Stored:
-    """Where a logical matrix is kept: the module's path, which rows of it, and whether it is kept transposed."""
-
-    path: str
-    rows: str = "all"
-    transposed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sublayer:
-    """Paths of one sub-layer, from its block.
-
-    module: what computes. norm: before it. post_norm: after it, before the residual add. writer: the last module
-    before the add. returns: "tensor" or "tuple" (output, attention weights). write: the module that adds, if any.
-    norms_sum: `norm` comes after the add and norms the stream itself (BERT); it stays when the sub-layer is left out.
-    """
-
-    module: str
-    norm: str | None
-    writer: str
-    post_norm: str | None = None
-    returns: str = "tensor"
-    write: str | None = None
-    norms_sum: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """One way of naming and storing the parts of a decoder, or of an encoder, which has no head.
-
-    trunk: the module that runs the blocks. weights: `Stored` by part ("attn.q"). gain_offset: what is added to a
-    stored norm gain to get the gain. parallel: both sub-layers read the block's input, always or by a config field.
-    """
-
-    name: str
-    model_types: tuple[str, ...]
-    trunk: str
-    embed: str
-    blocks: str
-    final_norm: str | None
-    head: str | None
-    attn: Sublayer
-    mlp: Sublayer
-    weights: Mapping[str, Stored]
-    positions: str | None = None
-    embed_norm: str | None = None
-    gain_offset: float = 0.0
-    parallel: bool | str = False
-    notes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class HeadSizes:
-    """Numbers of query heads and of key and value heads, and the width of one."""
-
-    heads: int
-    kv_heads: int
-    size: int
-
-    @classmethod
-    def of(cls, config: Any) -> HeadSizes:
-        """Read the sizes from a config of transformers."""
-        heads = config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // heads
-        return cls(heads, getattr(config, "num_key_value_heads", None) or heads, size)
-
-    def rows(self, rule: str, total: int) -> range | torch.Tensor:
-        """Return which of `total` stored rows make up the logical matrix, in order."""
-        kind, _, part = rule.partition(" ")
-        if kind == "all":
-            return range(total)
-        if kind == "half":
-            return range(total // 2) if part == "first" else range(total // 2, total)
-        place = "qkv".index(part)
-        if kind == "fused":  # all queries, then all keys, then all values
-            ends = torch.tensor([0, self.heads, self.kv_heads, self.kv_heads]).cumsum(0) * self.size
-            return range(int(ends[place]), int(ends[place + 1]))
-        if kind == "interleaved":  # query, key and value of head 0, then of head 1, ...
-            return torch.arange(total).view(self.heads, 3, self.size)[:, place].flatten()
-        raise BadInput(f"There is no rule {rule!r} for rows.", expected="all, half, fused or interleaved")
-
+__all__ = ["FAMILIES", "family_of"]
 
 _Q_K_V_O = {f"attn.{part}": Stored(f"self_attn.{part}_proj") for part in "qkvo"}
 _QK_NORMS = {f"attn.{part}_norm": Stored(f"self_attn.{part}_norm") for part in "qk"}
+_NO_GATE = {"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"}
 _GATED_MLP = {f"mlp.{part}": Stored(f"mlp.{part}_proj") for part in ("gate", "up", "down")}
 
 _LLAMA = Family(
@@ -157,7 +72,7 @@ _NEOX = Family(
         "mlp.down": Stored("mlp.dense_4h_to_h"),
     },
     parallel="use_parallel_residual",
-    notes={"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"},
+    notes=_NO_GATE,
 )
 
 _GPT2 = Family(
@@ -177,7 +92,7 @@ _GPT2 = Family(
         "mlp.up": Stored("mlp.c_fc", transposed=True),
         "mlp.down": Stored("mlp.c_proj", transposed=True),
     },
-    notes={"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"},
+    notes=_NO_GATE,
 )
 
 # GPT-J: one norm in front of both sub-layers, which run side by side.
@@ -198,7 +113,7 @@ _GPTJ = Family(
         "mlp.down": Stored("mlp.fc_out"),
     },
     parallel=True,
-    notes={"mlp.gate": "its MLP is down(gelu(up(x))), without a gate"},
+    notes=_NO_GATE,
 )
 
 # The sentence encoder: post-norm, and every sub-layer's last matrix is kept beside the norm that follows the add.
@@ -227,7 +142,7 @@ _BERT = Family(
         "mlp.down": Stored("output.dense"),
     },
     notes={
-        "mlp.gate": "its MLP is down(gelu(up(x))), without a gate",
+        **_NO_GATE,
         "final_norm": "the last thing it norms is the last layer's sum (see mlp_norm)",
         "head": "an encoder predicts no next word",
     },

@@ -13,7 +13,8 @@ from labkit.base.errors import BadInput, unknown
 from labkit.zoo import module_of
 
 from .address import LAYER_PARTS, Address
-from .families import HeadSizes, Stored, Sublayer, family_of
+from .description import HeadSizes, Stored, Sublayer
+from .families import family_of
 from .skips import Absent, KeepStream, PassOn, WriteNothing
 from .view import Place, View
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.anatomy import anatomy_of, module_of
-from labkit.anatomy.families import FAMILIES, HeadSizes
+from labkit.anatomy.description import HeadSizes
+from labkit.anatomy.families import FAMILIES
 from labkit.base.errors import BadInput
 from labkit.interventions import dropped
 from labkit.models import DecoderConfig

@@ -1,5 +1,6 @@
 """Files are whole or absent, TOML comes back as it went, interrupts wait, errors say what to do."""
 
+import importlib
 import math
 import os
 import signal
@@ -159,3 +160,21 @@ def test_data_and_lessons_are_found_from_anywhere(tmp_path, monkeypatch):
     assert data_dir().is_dir() and lessons_dir().is_dir()
     monkeypatch.setenv("LABKIT_MY", str(tmp_path / "mine"))
     assert my_dir() == Path(tmp_path / "mine")
+
+
+def test_a_lazy_package_imports_a_name_when_it_is_used_and_no_sooner(tmp_path, monkeypatch):
+    package = tmp_path / "lazy_house"
+    package.mkdir()
+    package.joinpath("room.py").write_text("guest = object()\n")
+    package.joinpath("__init__.py").write_text(
+        "from labkit.base.doors import lazy_names\n"
+        '__all__, __getattr__, __dir__ = lazy_names(__name__, {"room": ("guest",)})\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    house = importlib.import_module("lazy_house")
+    assert house.__all__ == ["guest"] and "guest" in dir(house)
+    assert "lazy_house.room" not in sys.modules and "guest" not in vars(house)
+    assert house.guest is house.guest is sys.modules["lazy_house.room"].guest
+    assert "guest" in vars(house)
+    with pytest.raises(AttributeError, match="'lazy_house' has no attribute 'gest'"):
+        getattr(house, "gest")  # noqa: B009 (what is tested)
