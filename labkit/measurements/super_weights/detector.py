@@ -145,8 +145,7 @@ def find_super_weights(
     if rule == "paper":
         found = _by_the_paper(model, seen, profile)
     else:
-        contributors = _contributors(model, seen, profile, prominence)
-        found = [c for c in contributors if c.share >= share and c.persistence >= persistence]
+        found = [c for c in _carriers(model, seen, profile, prominence, share) if c.persistence >= persistence]
     found.sort(key=lambda c: -c.prominence)
     return Detection(rule=rule, candidates=tuple(found), profile=profile)
 
@@ -169,10 +168,10 @@ def peel(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **opti
     return Peeling(rounds=tuple(found))
 
 
-def _contributors(model: Any, seen: Passage, profile: SpikeProfile, prominence: float) -> list[Candidate]:
-    """Return the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|, those prominent enough."""
+def _carriers(model: Any, seen: Passage, profile: SpikeProfile, prominence: float, share: float) -> list[Candidate]:
+    """Return the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|: the prominent and carrying."""
     made, anatomy = [], anatomy_of(model)
-    for layer, x_LF in enumerate(seen.x):
+    for layer, (x_LF, y_LD) in enumerate(zip(seen.x, seen.y)):
         w_DF, least = _matrix(anatomy, layer), prominence * profile.output_medians[layer]
         reach_F = torch.maximum(x_LF.amax(dim=0), -x_LF.amin(dim=0))
         best_F = torch.maximum(w_DF.amax(dim=0), -w_DF.amin(dim=0)) * reach_F
@@ -181,11 +180,13 @@ def _contributors(model: Any, seen: Passage, profile: SpikeProfile, prominence: 
             columns = best_F.topk(_PER_LAYER).indices
         gives_DC = w_DF[:, columns].abs() * reach_F[columns]
         top = gives_DC.flatten().topk(min(_PER_LAYER, gives_DC.numel()))
-        for gives, index in zip(top.values.tolist(), top.indices.tolist()):
-            if gives >= least:
-                out, into = index // len(columns), int(columns[index % len(columns)])
-                position = int(x_LF[:, into].abs().argmax())
-                made.append(_candidate(w_DF, seen, profile, layer, out, into, position))
+        index_K = top.indices[top.values >= least]
+        out_K, into_K = index_K // max(1, len(columns)), columns[index_K % max(1, len(columns))]
+        position_K = x_LF[:, into_K].abs().argmax(dim=0)
+        # All at once, before anything is read number by number: most prominent weights carry little.
+        share_K = x_LF[position_K, into_K] * w_DF[out_K, into_K] / y_LD[position_K, out_K]
+        for place in torch.stack((out_K, into_K, position_K))[:, share_K >= share].T.tolist():
+            made.append(_candidate(w_DF, seen, profile, layer, *place))
     return made
 
 
