@@ -12,6 +12,7 @@ from .families import family_of
 from .fingerprint import fingerprint, fingerprint_parts, hooks_of
 from .locks import model_lock, quietly
 from .parts import Anatomy, BlockParts, SublayerParts, anatomy_of, view
+from .patterns import attention_weights
 from .removal import remove
 from .sites import Site, record, site_of, sites, stream_of, tokens, tokens_before, with_stream
 from .skips import Skip, cache_in
@@ -26,6 +27,7 @@ __all__ = [
     "SublayerParts",
     "View",
     "anatomy_of",
+    "attention_weights",
     "cache_in",
     "family_of",
     "fingerprint",

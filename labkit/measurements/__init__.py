@@ -27,6 +27,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "gradients": ("gradient_norms", "weight_changes"),
         "jacobian": ("block_jacobian", "block_jacobians", "diagonal_share", "distance_from_identity"),
         "depth_theory": ("TheoryCurves", "check_theorems", "theory_curves"),
+        "sinks": ("AttentionSinks", "attention_received", "attention_sinks"),
         "turning": ("TurnMeasure",),
         "through_training": ("by_step", "kept_models", "variance_by_step"),
         "curve_pairs": ("CurveDifference", "compare_curves"),

@@ -5,7 +5,8 @@ recall, copying     what a list in the text says; how a repeated list goes on
 facts               what is true of a resident, asked in words that were never trained on
 above the floor     nats a token that a model loses on stories against the least that any reader can lose
 whole stories       how many of its own stories `world.check` finds nothing wrong with
-contradictions      how much it finds wrong, per ten sentences
+contradictions      all that it finds wrong, per ten sentences: what contradicts the text or the canon, and sentences
+                    that cannot be read at all, one each
 
 A model that never read the world can be asked only for what stands in the text: the first three.
 """

@@ -4,6 +4,7 @@ from .config import DecoderConfig
 from .decoder import Decoder, Output, next_token_loss
 from .folding import fold, unfold
 from .generation import generate
+from .kv_bias import BiasedAttention, KeyValueBias
 from .llama import from_llama, to_llama, to_llama_state_dict
 from .parts import Attention, RMSNorm, SwiGLU, rotary_tables, rotate
 from .placements import (
@@ -26,12 +27,14 @@ from .trunk import Add, Block, Branch, Trunk
 __all__ = [
     "Add",
     "Attention",
+    "BiasedAttention",
     "Block",
     "Branch",
     "Cache",
     "Decoder",
     "DecoderConfig",
     "DeepNorm",
+    "KeyValueBias",
     "LayerNormScaling",
     "LayerScale",
     "MixNorm",

@@ -50,6 +50,15 @@ def rotate(x_BHLK: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
 
+def readable(state: State, length: int) -> Tensor:
+    """Return who may read whom as a mask [B or 1, 1, L, T], also where plain causal reading needs none."""
+    if state.mask is not None:
+        return state.mask
+    past = 0 if state.cache is None else state.cache.length
+    seen = torch.ones(length, past + length, dtype=torch.bool, device=state.stream.device)
+    return seen.tril(past)[None, None]
+
+
 class Attention(nn.Module):
     """Causal attention with rotary positions and grouped keys and values.
 
@@ -94,6 +103,21 @@ class Attention(nn.Module):
         if group > 1:
             k_BHTK, v_BHTK = k_BHTK.repeat_interleave(group, dim=1), v_BHTK.repeat_interleave(group, dim=1)
         return F.scaled_dot_product_attention(q_BHLK, k_BHTK, v_BHTK, attn_mask=state.mask, is_causal=state.causal)
+
+    def weights(self, x_BLD: Tensor, state: State) -> Tensor:
+        """Return softmax(q kᵀ / sqrt(K)) of a whole text [B, H, L, L], which `attend` never holds in memory.
+
+        A variant with another `attend` has another of these.
+        """
+        q_BHLK, k_BHLK = self.queries_keys(x_BLD, state)
+        scores_BHLL = q_BHLK @ k_BHLK.mT / self.head_size**0.5
+        return scores_BHLL.masked_fill(~readable(state, x_BLD.shape[1]), -torch.inf).softmax(-1)
+
+    def queries_keys(self, x_BLD: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        """Return rotated queries and keys of a whole text, one of each for every head [B, H, L, K]."""
+        q_BHLK = self.rotated(self.split(self.q(x_BLD), self.heads), state)
+        k_BHLK = self.rotated(self.keys_values(x_BLD, state)[0], state)
+        return q_BHLK, k_BHLK.repeat_interleave(self.heads // self.kv_heads, dim=1)
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """Return [B, L, heads · size] as [B, heads, L, size]."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit.base.errors import BadInput, LabkitError, NotAvailable, unknown
@@ -39,6 +40,7 @@ class Panel:
     question: ClassVar[str] = ""
     State: ClassVar[type]  # a frozen dataclass with a default for every field
     size: ClassVar[tuple[float, float]] = (8.6, 3.2)  # inches of one picture
+    home: ClassVar[str] = ""  # the package with picture.paint, words.sentence_of and words.table_of, if there is one
 
     def __init__(self, model: Any = None, *, gate: Gate | None = None, start: Any = None):
         self._model, self._loading = model, threading.Lock()
@@ -71,11 +73,11 @@ class Panel:
 
     def draw(self, data: Any, figure: FigureBase) -> None:
         """Draw `data` on an empty Figure or SubFigure, intact beside cut, on axes that do not move."""
-        raise NotImplementedError
+        self._at_home("picture").paint(data, figure)
 
     def sentence(self, data: Any) -> str:
         """Return in words what the picture shows: it changes with the picture and stands in for it."""
-        raise NotImplementedError
+        return self._at_home("words").sentence_of(data)
 
     def code(self, state: Any) -> str:
         """Return the lines that compute the same answer without a panel."""
@@ -83,7 +85,7 @@ class Panel:
 
     def table(self, data: Any) -> Table:
         """Return the numbers behind the picture."""
-        raise NotImplementedError
+        return self._at_home("words").table_of(data)
 
     def stored(self, state: Any) -> Any:
         """Return the stored answer to `state`, or None; needs neither the model nor torch."""
@@ -184,6 +186,11 @@ class Panel:
         return self._model
 
     @property
+    def model_name(self) -> str:
+        """The name by which `labkit.load` knows the model; does not load it."""
+        return self._model if isinstance(self._model, str) else getattr(self._model, "name", "")
+
+    @property
     def page(self) -> Page:
         """The panel as widgets; `panel.page.box` goes into a layout of your own."""
         if self._page is None:
@@ -251,6 +258,12 @@ class Panel:
                 raise BadInput(problem.what, problem.expected, problem.do)
         values = {**asdict(state), **changes}
         return self.State(**{name: known[name].check(value) for name, value in values.items()})
+
+    def _at_home(self, module: str) -> Any:
+        """Return the module beside the panel that draws or speaks for it: imported when first needed."""
+        if not self.home:
+            raise NotImplementedError(f"{type(self).__name__} neither overrides this nor names its home")
+        return import_module(f"{self.home}.{module}")
 
     def _unlock(self) -> None:
         if self._page is not None and not self.inquiry.closed:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 from . import canon
 from .canon import map_places
-from .questions import Question, copying_questions, facts_questions, paraphrases, questions, recall_questions
+from .questions import (
+    Question,
+    copying_questions,
+    facts_questions,
+    paraphrases,
+    places_questions,
+    questions,
+    recall_questions,
+)
 from .reader import Problem, check
 from .streams import PARTS, SPLITS, VERSION, Document, document, documents, floor, parse, story, stream, write
 from .vocabulary import unknown_words
@@ -40,6 +48,7 @@ __all__ = [
     "map_places",
     "paraphrases",
     "parse",
+    "places_questions",
     "questions",
     "recall_questions",
     "story",

@@ -11,6 +11,7 @@ from typing import Any
 from .canon import ISLANDS, RESIDENTS
 from .events import TEMPLATES
 from .facts import TEMPLATES as FACT_TEMPLATES
+from .places import CALL, IS_ON
 from .stories import ANSWER_HELD, ANSWER_HIDDEN, ENDINGS, GUESTS, HOST, LANTERN_IS, WEATHER
 
 __all__ = ["Form", "recognise", "recognise_fact"]
@@ -58,7 +59,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 @cache
 def _forms() -> list[tuple[str, Any, re.Pattern[str]]]:
-    """Return (sort, key, pattern) of every sentence of a story."""
+    """Return (sort, key, pattern) of every sentence of a day."""
     found: list[tuple[str, Any, str]] = []
     found += [("weather", key, text) for key, texts in WEATHER.items() for text in texts]
     found += [("person", "host", HOST), *(("person", "guest", text) for text in GUESTS)]
@@ -66,6 +67,7 @@ def _forms() -> list[tuple[str, Any, re.Pattern[str]]]:
     found += [("event", kind, text) for kind, (_, _, texts) in TEMPLATES.items() for text in texts]
     found += [("question", "story", text) for text in ENDINGS]
     found += [("answer", None, text) for text in (*ANSWER_HELD, ANSWER_HIDDEN)]
+    found += [("question", "call", CALL), ("whereabouts", None, IS_ON + " {place}.")]
     patterns = [(sort, key, _pattern(text)) for sort, key, text in found]
     listed = rf"\s*Who has the lantern: {_NAME}, {_NAME}, {_NAME} or {_NAME}\? The lantern is with (?P<a>{_NAME})\."
     return [*patterns, ("question", "choice", re.compile(listed))]

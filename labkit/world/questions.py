@@ -6,6 +6,7 @@ it, and the prompt's tokens are always the first tokens of the whole. Chance is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -13,14 +14,24 @@ from typing import TYPE_CHECKING
 
 from labkit.base.errors import BadInput
 
-from .canon import GOODS, NAMES, RELATIONS, fact
+from .canon import GOODS, ISLANDS, NAMES, RELATIONS, fact
+from .events import State
 from .facts import TEMPLATES, statements
+from .places import CALL, IS_ON
 from .streams import Document, document
 
 if TYPE_CHECKING:
     from .pieces import WorldTokenizer
 
-__all__ = ["Question", "copying_questions", "facts_questions", "paraphrases", "questions", "recall_questions"]
+__all__ = [
+    "Question",
+    "copying_questions",
+    "facts_questions",
+    "paraphrases",
+    "places_questions",
+    "questions",
+    "recall_questions",
+]
 
 _OPTIONS = 4
 
@@ -120,6 +131,35 @@ def copying_questions(n: int, seed: int, split: str = "test") -> list[Question]:
             prompt = f"{head} You say: {' '.join(words[:at])}"
             made.append(_question(rng, prompt, words[at], [word for word in words if word != words[at]]))
     return made
+
+
+def places_questions(n: int, seed: int, split: str = "test") -> list[Question]:
+    """Return `n` questions where somebody who took the ferry is at the end of a day.
+
+    Cheap guesses are kept low: islands that the day names come first among the wrong options, and the island where
+    most of the others are is right in every fourth question only.
+    """
+    made, number = [], 0
+    while len(made) < n:
+        told = document("places", number, seed, split)
+        number += 1
+        rng = Random(f"places_questions/{split}/{seed}/{number}")
+        state, movers = told.state, _movers(told.state)
+        if not movers:
+            continue
+        name = rng.choice(movers)
+        others = Counter(place for other, place in state.place.items() if other != name)
+        if (others.most_common(1)[0][0] == state.place[name]) != (len(made) % 4 == 0):
+            continue
+        prompt = told.text[: told.text.index(CALL)] + CALL + IS_ON.format(a=name)
+        right = state.place[name]
+        wrong = sorted((island for island in ISLANDS if island != right), key=lambda island: island not in prompt)
+        made.append(_question(rng, prompt, right, wrong[: _OPTIONS - 1]))
+    return made
+
+
+def _movers(state: State) -> list[str]:
+    return sorted({event[1] for event in state.events if event[0] in ("sail", "carry")})
 
 
 def paraphrases(n: int, seed: int) -> list[tuple[str, str]]:

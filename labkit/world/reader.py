@@ -13,12 +13,14 @@ from .canon import ISLANDS, NAMES, RELATIONS, RESIDENTS, fact, neighbours
 from .events import State, happen, objections
 from .forms import Form, recognise, recognise_fact
 from .pens import Misread
+from .places import STARTS as DAY_STARTS
 from .stories import ACTS, MOST_EVENTS
 from .streams import parse
 from .vocabulary import unknown_words
 
 __all__ = ["Problem", "check"]
 
+_TITLES = tuple(f"{title} " for (title,) in DAY_STARTS.values())
 _SENTENCE = re.compile(r'\s*[^.?!]*(?:[.?!]+"?|$)')
 
 
@@ -93,13 +95,14 @@ class _Day:
     act: int = -1
     events: int = 0
     asked: bool = False
+    called: list[str] | None = None  # whose whereabouts were told, once everybody was asked for
     answered: bool = False
     found: list[Problem] = field(default_factory=list)
     here: int = 0
 
     def problems(self) -> list[Problem]:
         """Read to the end and return the problems in text order."""
-        start = len("A short day. ") if self.text.startswith("A short day. ") else 0
+        start = next((len(title) for title in _TITLES if self.text.startswith(title)), 0)
         position, lost = start, None
         while position < len(self.text):
             form = recognise(self.text, position)
@@ -115,8 +118,13 @@ class _Day:
                 position = form.end
         self.here = len(self.text)
         if not self.answered and not any(problem.sort == "ending" for problem in self.found):
-            self._object("ending", "The story stops before it says who has the lantern.")
+            self._object("ending", f"The story stops before it says {self._open_question()}.")
         return self.found
+
+    def _open_question(self) -> str:
+        if self.called is None:
+            return "who has the lantern"
+        return f"where {next(name for name in self.state.cast if name not in self.called)} is"
 
     def _object(self, sort: str, sentence: str) -> None:
         self.found.append(Problem(sort, sentence, self.here))
@@ -219,13 +227,29 @@ class _Day:
     def _take_question(self, form: Form) -> None:
         if self.asked:
             self._object("loop", "The question is asked twice.")
-        elif self.act < len(ACTS) - 1 and form.key != "choice":
+        elif self.act < len(ACTS) - 1 and form.key == "story":
             self._object("order", f"The day ends too early: {ACTS[self.act + 1]} is missing.")
         elif self.act >= 0:
             self._count_events()
         self.asked = True
         if form.key == "choice":
             self._answer(form.slots["a"], None)
+        elif form.key == "call":
+            self.called = []
+
+    def _take_whereabouts(self, form: Form) -> None:
+        name, place = form.slots["a"], form.slots["place"]
+        if self.called is None:
+            self._object("order", "The answer comes before the question.")
+            return
+        if name not in self.state.cast:
+            self._object("cast", f"{name} is not in this story.")
+        elif name in self.called:
+            self._object("loop", f"{name} has been called already.")
+        elif place != (truth := self.state.place[name]):
+            self._object("place", f"{name} is on {truth}, not on {place}.")
+        self.called.append(name)
+        self.answered = all(name in self.called for name in self.state.cast)
 
     def _take_answer(self, form: Form) -> None:
         if not self.asked:

@@ -47,7 +47,7 @@ def page() -> str:
     """Return the page as Markdown."""
     sample = documents("stories", 500, seed=0)
     words = sum(len(told.text.split()) for told in sample)
-    others = {part: document(part, 3, seed=0).text for part in ("facts", "copying", "recall", "choice")}
+    others = {part: document(part, 3, seed=0).text for part in ("facts", "copying", "recall", "choice", "places")}
     blocks = [
         "# Seven islands, one ferry, one lantern",
         f"Written by `python -m labkit.world.samples` from version {VERSION} of the world. "

@@ -10,7 +10,7 @@ from typing import Any
 
 from labkit.base.errors import BadInput, unknown
 
-from . import choice, facts, lists, stories
+from . import choice, facts, lists, places, stories
 from .pens import Copyist, Misread, Pen, Reader, Writer
 
 __all__ = [
@@ -38,10 +38,11 @@ _TELL: dict[str, Callable[[Pen, str], Any]] = {
     "copying": lists.tell_copying,
     "recall": lists.tell_recall,
     "choice": choice.tell,
+    "places": places.tell,
 }
 PARTS = tuple(_TELL)
 # Where a split uses other templates or subjects than training, what it was drawn with is no floor for a trained model.
-_ONE_DISTRIBUTION = ("stories", "copying")
+_ONE_DISTRIBUTION = ("stories", "copying", "places")
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def floor(documents: list[Document], tokens: int) -> float:
     `tokens` counts what is predicted: every token of the texts and the end of each, not the begin.
     """
     if any(document.logprob is None for document in documents):
-        raise BadInput("These documents have no exact floor.", expected="stories, copying, or the train split")
+        raise BadInput("These documents have no exact floor.", expected="stories, copying, places, or the train split")
     return -sum(document.logprob for document in documents) / tokens
 
 

@@ -12,6 +12,8 @@ from .choice import STARTS as QUIZ_STARTS
 from .events import TEMPLATES
 from .facts import TEMPLATES as FACT_TEMPLATES
 from .lists import PHRASES
+from .places import CALL, IS_ON
+from .places import STARTS as DAY_STARTS
 from .stories import ENDINGS, PHRASES_OF_A_DAY, WEATHER
 
 __all__ = ["known_words", "unknown_words"]
@@ -20,11 +22,11 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
 def _phrases() -> Iterator[str]:
-    yield from (*NAMES, *GOODS, *ENDINGS, *PHRASES_OF_A_DAY, *PHRASES, *QUESTIONS.values(), OR, ANSWER)
+    yield from (*NAMES, *GOODS, *ENDINGS, *PHRASES_OF_A_DAY, *PHRASES, *QUESTIONS.values(), OR, ANSWER, CALL, IS_ON)
     yield from (phrase for texts in WEATHER.values() for phrase in texts)
     yield from (phrase for _, _, texts in TEMPLATES.values() for phrase in texts)
     yield from (phrase for splits in FACT_TEMPLATES.values() for texts in splits.values() for phrase in texts)
-    yield from (phrase for texts in QUIZ_STARTS.values() for phrase in texts)
+    yield from (phrase for texts in (*QUIZ_STARTS.values(), *DAY_STARTS.values()) for phrase in texts)
     yield from (value for values in RELATIONS.values() for value in values)
     for resident in RESIDENTS.values():
         yield from (resident.trade, resident.ware, resident.saying, resident.habit)

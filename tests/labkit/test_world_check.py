@@ -43,7 +43,7 @@ def test_sound_text_has_no_problems(part, split):
 def test_the_patient_reader_finds_nothing_in_sound_stories():
     for document in world.documents("stories", 300, seed=9):
         assert _Day(document.text).problems() == []
-    for document in world.documents("choice", 60, seed=9):
+    for document in (*world.documents("choice", 60, seed=9), *world.documents("places", 60, seed=9)):
         assert document.state is None or _Day(document.text).problems() == []
 
 
@@ -81,6 +81,27 @@ DAMAGE = {
     "cut short": (" is with Uma, on Wick.", " is wi", "ending", "breaks off"),
     "goes on": ("on Wick.", "on Wick. Uma said, \"I will allow it.\"", "ending", "after its end"),
 }  # fmt: skip
+
+
+CALLED = STORY[: STORY.index(" Night fell")] + " Where is who? Wren is on Lull. Uma is on Wick."
+CALLED = f"A day. {CALLED} Odile is on Thrift. Dalia is on Thrift."
+DAMAGE_OF_A_CALL = {
+    "somewhere else": ("Uma is on Wick", "Uma is on Lull", "place", "Uma is on Wick, not on Lull"),
+    "called twice": ("Dalia is on Thrift", "Wren is on Lull", "loop", "Wren has been called already"),
+    "a stranger": ("Dalia is on Thrift", "Quill is on Hollow", "cast", "Quill is not in this story"),
+    "one missing": (" Dalia is on Thrift.", "", "ending", "where Dalia is"),
+    "not asked": (" Where is who?", "", "order", "before the question"),
+    "an unknown island": ("Dalia is on Thrift", "Dalia is on Ibiza", "words", "Ibiza"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE_OF_A_CALL)
+def test_a_wrong_place_is_named_when_all_are_called(damage):
+    assert world.check(CALLED) == []
+    old, new, sort, words = DAMAGE_OF_A_CALL[damage]
+    assert CALLED.count(old) == 1
+    found = world.check(CALLED.replace(old, new, 1))
+    assert (found[0].sort, words in found[0].sentence) == (sort, True), found
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -70,7 +70,14 @@ def test_names_are_one_piece_wherever_they_stand(tokenizer):
 
 
 @pytest.mark.parametrize(
-    "ask", [world.questions, world.facts_questions, world.recall_questions, world.copying_questions]
+    "ask",
+    [
+        world.questions,
+        world.facts_questions,
+        world.recall_questions,
+        world.copying_questions,
+        world.places_questions,
+    ],
 )
 def test_an_option_is_one_piece_after_its_prompt(tokenizer, ask):
     for question in ask(50, 2):

@@ -13,6 +13,7 @@ from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, UnknownName
 from labkit.world import canon, facts, lists, samples
+from labkit.world.reader import _Day
 from labkit.world.vocabulary import known_words
 
 # Of the first 40 documents of each stream. A change here changes what every checkpoint was trained on: raise
@@ -33,6 +34,9 @@ GOLDEN = {
     ("choice", "train"): "9e228ca2b9678fdc",
     ("choice", "valid"): "5f5a7e2a90b12c10",
     ("choice", "test"): "58e809ee876000f0",
+    ("places", "train"): "5cf802b8b0c9149d",
+    ("places", "valid"): "fa9a1f1f304b9d27",
+    ("places", "test"): "7e2a250ad4c69d6d",
 }
 
 
@@ -133,7 +137,13 @@ def test_the_page_of_samples_is_what_its_command_writes_and_is_sound():
         assert words in verdicts
 
 
-ASKERS = [world.questions, world.facts_questions, world.recall_questions, world.copying_questions]
+ASKERS = [
+    world.questions,
+    world.facts_questions,
+    world.recall_questions,
+    world.copying_questions,
+    world.places_questions,
+]
 
 
 @pytest.mark.parametrize("ask", ASKERS)
@@ -160,6 +170,24 @@ def test_tracking_answers_come_from_the_story_and_not_from_cheap_guesses():
         named = max(question.options, key=question.prompt.rindex)
         last += named == question.options[question.answer]
     assert last == 20  # one in four: chance
+
+
+def test_places_are_asked_of_who_moved_and_not_where_the_crowd_is():
+    crowd = 0
+    for question in world.places_questions(80, 0):
+        found = world.check(f"{question.prompt} {question.right}.")
+        assert [p.sort for p in found] == ["ending"]  # the other three are yet to be called
+        wrong = question.options[question.answer - 1].strip()
+        assert "place" in [p.sort for p in world.check(f"{question.prompt} {wrong}.")]
+        name = question.prompt.split()[-3]
+        assert re.search(rf"{name} (?:took the ferry|caught the ferry|carried the lantern onto)", question.prompt)
+        named = [option.strip() in question.prompt for option in question.options]
+        assert sum(named) >= min(3, sum(island in question.prompt for island in canon.ISLANDS))
+        day = _Day(question.prompt)
+        day.problems()
+        others = Counter(place for other, place in day.state.place.items() if other != name)
+        crowd += others.most_common(1)[0][0] == question.right
+    assert crowd == 20
 
 
 def test_facts_questions_ask_for_facts_in_templates_of_their_split():

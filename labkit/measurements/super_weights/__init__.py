@@ -7,6 +7,7 @@ trial = ablate(model, found.addresses, documents)  # against matched nulls; this
 
 from .ablation import Ablation, Cut, DoseCurve, ablate, dose_curve, matched_nulls, neuron_of
 from .activation import RestoreCurve, SuperActivation, TokenShift, restore_curve, super_activation, token_shift
+from .amplifier import amplifier_directions, amplifier_matrix, amplifier_sizes
 from .detector import Candidate, Detection, Peeling, find_super_weights, peel
 from .profile import Spike, SpikeProfile, spike_profile
 from .published import PublishedWeight, index_sources, published, published_table
@@ -25,6 +26,9 @@ __all__ = [
     "SuperActivation",
     "TokenShift",
     "ablate",
+    "amplifier_directions",
+    "amplifier_matrix",
+    "amplifier_sizes",
     "dose_curve",
     "find_super_weights",
     "index_sources",

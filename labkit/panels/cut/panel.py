@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider, Text
 from labkit.panels.panel import Panel
-from labkit.panels.tables import Table
 
 from .data import CutData, CutState, Day, Reading, candidates
 from .replay import Replay, some_days
-from .words import code_of, sentence_of, table_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import FigureBase
+from .words import code_of
 
 __all__ = ["CutPanel"]
 
@@ -29,6 +25,7 @@ class CutPanel(Panel):
     question = "Which part can go and it still knows who has the lantern?"
     State = CutState
     size = (8.6, 3.6)
+    home = __package__
 
     def __init__(self, model: Any = "lab/tiny", **options: Any):
         self.replay = Replay.of(model) if isinstance(model, str) else None
@@ -89,20 +86,8 @@ class CutPanel(Panel):
     def restored(self, state: CutState) -> CutState:
         return CutState(state.story, "nothing", state.layer)
 
-    def draw(self, data: CutData, figure: FigureBase) -> None:
-        from .picture import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: CutData) -> str:
-        return sentence_of(data)
-
-    def table(self, data: CutData) -> Table:
-        return table_of(data)
-
     def code(self, state: CutState) -> str:
-        name = self._model if isinstance(self._model, str) else self._model.name
-        return code_of(name, state, self._words(state.story))
+        return code_of(self.model_name, state, self._words(state.story))
 
     def _day(self, text: str) -> Day | None:
         return next((day for day in self.days if day.text == text), None)

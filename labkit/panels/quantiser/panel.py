@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
-from labkit.panels.tables import Table
 
 from .data import OUTLIER, QuantiserData, QuantiserState
-from .words import code_of, sentence_of, table_of
+from .words import code_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import FigureBase
-
     from labkit.interventions import Quantise
 
 __all__ = ["QuantiserPanel"]
@@ -33,6 +30,7 @@ class QuantiserPanel(Panel):
     question = "How coarse can a matrix be, and what does one outlier cost?"
     State = QuantiserState
     size = (8.6, 3.6)
+    home = __package__
 
     def __init__(self, model: Any, outlier: str, texts: Sequence[str], *, group: str = "mlp.down", **options: Any):
         self.outlier, self.texts, self.group = outlier, tuple(texts), group
@@ -106,17 +104,5 @@ class QuantiserPanel(Panel):
     def restored(self, state: QuantiserState) -> QuantiserState:
         return QuantiserState(8, 64, "keep")
 
-    def draw(self, data: QuantiserData, figure: FigureBase) -> None:
-        from .picture import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: QuantiserData) -> str:
-        return sentence_of(data)
-
-    def table(self, data: QuantiserData) -> Table:
-        return table_of(data)
-
     def code(self, state: QuantiserState) -> str:
-        name = self._model if isinstance(self._model, str) else self._model.name
-        return code_of(name, repr(self._edit(state, state.outlier)), self.texts)
+        return code_of(self.model_name, repr(self._edit(state, state.outlier)), self.texts)

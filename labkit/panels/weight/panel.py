@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Control, Slider, Text
 from labkit.panels.panel import Panel
-from labkit.panels.tables import Table
 
 from .data import Null, WeightData, WeightState
-from .words import code_of, sentence_of, table_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import FigureBase
+from .words import code_of
 
 __all__ = ["WeightPanel"]
 
@@ -34,6 +30,7 @@ class WeightPanel(Panel):
     question = "What does one number carry?"
     State = WeightState
     size = (8.6, 3.9)
+    home = __package__
 
     def __init__(self, model: Any, weights: Mapping[str, str], texts: Mapping[str, str], **options: Any):
         if not weights or not texts:
@@ -98,20 +95,8 @@ class WeightPanel(Panel):
     def restored(self, state: WeightState) -> WeightState:
         return WeightState(state.text, state.weight, 1.0)
 
-    def draw(self, data: WeightData, figure: FigureBase) -> None:
-        from .picture import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: WeightData) -> str:
-        return sentence_of(data)
-
-    def table(self, data: WeightData) -> Table:
-        return table_of(data)
-
     def code(self, state: WeightState) -> str:
-        name = self._model if isinstance(self._model, str) else self._model.name
-        return code_of(name, state, hasattr(self.model, "embed"))
+        return code_of(self.model_name, state, hasattr(self.model, "embed"))
 
 
 def _flat(address: str, shape: Sequence[int]) -> int:
