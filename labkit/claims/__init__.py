@@ -8,7 +8,7 @@ from .assessment import Assessment, Ledger, assess, ledger
 from .entry import Claim
 from .measuring import measure, pilot, register
 from .records import Measured
-from .render import as_json, render_markdown, render_terminal
+from .render import as_json, render_counts, render_markdown, render_page, render_terminal
 from .rule import verdict
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "measure",
     "pilot",
     "register",
+    "render_counts",
     "render_markdown",
+    "render_page",
     "render_terminal",
     "verdict",
 ]

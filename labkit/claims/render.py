@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -11,7 +12,7 @@ from labkit.base.numbers import known, number
 from .assessment import Assessment, Ledger, assess, ledger
 from .entry import Claim
 
-__all__ = ["as_json", "render_markdown", "render_terminal"]
+__all__ = ["as_json", "render_counts", "render_markdown", "render_page", "render_terminal"]
 
 COLUMNS = 100
 SYMBOLS = {
@@ -41,11 +42,37 @@ def render_terminal(claims: Ledger | None = None) -> str:
 
 
 def render_markdown(lesson: str | None = None, folder: Path | None = None) -> str:
-    """Return the claims of a lesson (of all, without one) as a Markdown table, for notebooks and the README."""
+    """Return the claims of a lesson (of all, without one) as a Markdown table."""
     claims = ledger(folder)
     claims = claims.lesson(lesson) if lesson else claims
     head = ["| claim | the paper | ours | null | ±δ | verdict |", "| --- | --- | --- | --- | --- | --- |"]
     return "\n".join([*head, *(_row(assess(claim, claims.folder)) for claim in claims)])
+
+
+def render_counts(folder: Path | None = None) -> str:
+    """Return how many claims of each lesson came to each verdict, as a Markdown table for the README."""
+    claims = ledger(folder)
+    counts: dict[str, Counter[str]] = {}
+    for claim in claims:
+        counts.setdefault(claim.lesson, Counter())[assess(claim, claims.folder).verdict] += 1
+    seen = [verdict for verdict in SYMBOLS if any(verdict in count for count in counts.values())]
+    head = ["| lesson | " + " | ".join(f"{SYMBOLS[verdict]} {verdict}" for verdict in seen) + " |"]
+    head.append("| --- |" + " --- |" * len(seen))
+    rows = [f"| {lesson} | " + " | ".join(str(count[v] or "") for v in seen) + " |" for lesson, count in counts.items()]
+    return "\n".join([*head, *rows])
+
+
+def render_page(folder: Path | None = None) -> str:
+    """Return the whole ledger as a page: a table for each lesson."""
+    blocks = [
+        "# The ledger of claims",
+        "Each sentence of a paper beside what was measured here. A verdict is given by rule, not by taste: the value's "
+        "95% interval against the null (what nothing at all would give) and the margin δ, all three fixed before the "
+        "measurement. `labkit claims --run ID` measures one again.",
+    ]
+    for lesson in dict.fromkeys(claim.lesson for claim in ledger(folder)):
+        blocks += [f"## Lesson {lesson}", render_markdown(lesson, folder)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def ours_in_words(assessment: Assessment) -> str:

@@ -14,7 +14,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="one JSON list on standard output")
-    how.add_argument("--markdown", action="store_true", help="the table as README and lessons quote it")
+    how.add_argument("--markdown", action="store_true", help="as a Markdown table")
     how.add_argument("--run", metavar="ID", dest="claim", help="measure one claim again")
     parser.add_argument("--lesson", metavar="NN", help="only the claims of one lesson")
     parser.add_argument("--write", action="store_true", help="with --run: replace the committed record")

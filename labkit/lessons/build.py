@@ -1,4 +1,4 @@
-"""`labkit build`: sources to executed notebooks, README stamped; and the check that all of them agree."""
+"""`labkit build`: sources to executed notebooks, README and the ledger's page stamped; and the check that all agree."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.data import lessons_dir
-from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
+from labkit.claims import render_counts, render_page
 
 from .executing import execute, slim
 from .sources import Page, convert, pages
 from .stamps import readme_badges, repository, stamp_regions
 
-__all__ = ["build", "differences", "stamped_readme"]
+__all__ = ["build", "differences", "stamped"]
 
 
 def build(lesson: str | None = None, root: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
@@ -34,34 +34,38 @@ def build(lesson: str | None = None, root: Path | None = None, say: Callable[[st
         write_atomically(page.notebook, text)
         say(f"{page.address}: {len(notebook.cells)} cells, {len(text.encode()) / 1024:.0f} KB")
         written.append(page.notebook)
-    readme, text = stamped_readme(root)
-    if readme is not None and readme.read_text(encoding="utf-8") != text:
-        write_atomically(readme, text)
-        say("README.md: stamped")
-        written.append(readme)
+    for path, text in stamped(root).items():
+        if _read(path) != text:
+            say(f"{write_atomically(path, text).name}: stamped")
+            written.append(path)
     return written
 
 
 def differences(lesson: str | None = None, root: Path | None = None) -> list[str]:
     """Return, one line each, where committed notebooks or README are not what their sources give; runs nothing."""
     found = [line for page in pages(lesson, root) for line in _page_differences(page)]
-    readme, text = stamped_readme(root)
-    if readme is not None and readme.read_text(encoding="utf-8") != text:
-        found.append("README.md: its badges, address or claims are not the current ones")
+    for path, text in stamped(root).items():
+        if _read(path) != text:
+            found.append(f"{path.name}: its badges, address or claims are not the current ones")
     return found
 
 
-def stamped_readme(root: Path | None = None) -> tuple[Path | None, str]:
-    """Return README's path and the text it should have; (None, "") where there is no README, as in a wheel."""
+def stamped(root: Path | None = None) -> dict[Path, str]:
+    """Return the text that README and the ledger's page should have; nothing where no README is, as in a wheel."""
     lessons = Path(root) if root is not None else lessons_dir()
     readme = lessons.parent / "README.md"
     if not readme.is_file():
-        return None, ""
+        return {}
     address = repository()
     first = next((page.address for page in pages(root=lessons)), None)
-    regions = {"badges": readme_badges(address, first), "claims": _claims_table()}
+    regions = {"badges": readme_badges(address, first), "claims": render_counts()}
     text = readme.read_text(encoding="utf-8")
-    return readme, stamp_regions(text, address, {name: regions[name] for name in regions if f"<!-- {name} -->" in text})
+    wanted = {name: regions[name] for name in regions if f"<!-- {name} -->" in text}
+    return {readme: stamp_regions(text, address, wanted), lessons.parent / "data" / "LEDGER.md": render_page()}
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _page_differences(page: Page) -> list[str]:
@@ -99,12 +103,3 @@ def _how(part: str, have: Any, want: Any) -> str:
         if mine != theirs:
             return f"line {number} is {mine[:60]!r}, the source has {theirs[:60]!r}"
     return "differs from the source in line ends"
-
-
-def _claims_table() -> str:
-    """Return the ledger as README quotes it."""
-    try:
-        from labkit.claims import render_markdown
-    except ImportError as error:
-        raise NotAvailable("The ledger of claims cannot be rendered.", do="look at labkit/claims") from error
-    return render_markdown()

@@ -430,5 +430,23 @@ def test_a_bar_in_a_sentence_does_not_break_the_table(folder):
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
 
 
+def test_counts_and_page_tell_every_claim_once(folder):
+    before = claims.render_counts(folder)
+    assert before.splitlines()[0].count("|") == 4  # unresolved and not run are all there is to say yet
+    claims.register("77-effect", folder=folder)
+    claims.measure("77-effect", folder=folder)
+    head, _, row = claims.render_counts(folder).splitlines()
+    counted = dict(zip(head.split("|")[1:-1], row.split("|")[1:-1]))
+    assert {key.strip(): value.strip() for key, value in counted.items()} == {
+        "lesson": "77",
+        "● reproduced": "1",
+        "? unresolved": "1",
+        "– not run": "1",
+    }
+    page = claims.render_page(folder)
+    assert page.count("## Lesson") == 1
+    assert all(page.count(f"| {claim.sentence}") == 1 for claim in claims.ledger(folder))
+
+
 def test_reading_twice_gives_equal_claims(folder):
     assert read_claims(folder / "77.toml") == read_claims(folder / "77.toml")

@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable, UnknownName
+from labkit.base.files import write_atomically
 from labkit.lessons import build as building
 from labkit.lessons.build import build, differences
 from labkit.lessons.executing import execute, slim
@@ -278,11 +279,14 @@ class TestStamps:
 
     def test_a_readme_beside_the_lessons_is_stamped_and_checked(self, lessons):
         readme = lessons.parent / "README.md"
-        readme.write_text("<!-- badges -->\n<!-- /badges -->\n")
-        assert any("README.md" in line for line in differences(root=lessons))
-        readme.write_text(building.stamped_readme(lessons)[1])
+        readme.write_text("<!-- badges -->\n<!-- /badges -->\n<!-- claims -->\n<!-- /claims -->\n")
+        stamped = building.stamped(lessons)
+        assert [path.name for path in stamped] == ["README.md", "LEDGER.md"]
+        assert len(differences(root=lessons)) == 2
+        for path, text in stamped.items():
+            write_atomically(path, text)
         assert differences(root=lessons) == []
-        assert "99_lantern.ipynb" in readme.read_text()
+        assert "99_lantern.ipynb" in readme.read_text() and "| 01 |" in readme.read_text()
 
 
 def test_without_jupytext_the_message_says_how_to_get_it(page, monkeypatch):
