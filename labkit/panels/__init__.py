@@ -9,9 +9,11 @@ from labkit.base.doors import lazy_names
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "controls": ("Choice", "Slider", "Text", "Toggle"),
+        "controls": ("Choice", "Grid", "Slider", "Text", "Toggle"),
         "cut": ("CutPanel",),
         "gate": ("Gate", "Latch"),
+        "layers": ("LayerGridPanel",),
+        "measured": ("MeasuredPanel",),
         "panel": ("Panel",),
         "quantiser": ("QuantiserPanel",),
         "static": ("is_static",),

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.base.errors import BadInput, unknown
 
-__all__ = ["Choice", "Control", "Slider", "Text", "Toggle"]
+__all__ = ["Choice", "Control", "Grid", "Slider", "Text", "Toggle"]
 
 
 @dataclass(frozen=True)
@@ -123,3 +123,45 @@ class Text(Control):
                 do="keep the part that matters",
             )
         return words
+
+
+@dataclass(frozen=True)
+class Grid(Control):
+    """Any of a model's parts: attention and MLP of each of `depth` layers, and both at once; `ready` sets by title.
+
+    Kept as pairs ("attention", 3) in the order of the layers. `check` also takes a title, a mapping from the part to
+    layers ({"attention": [3, 4], "block": [7]}), and edits that drop parts.
+    """
+
+    depth: int = 1
+    ready: Mapping[str, tuple] = field(default_factory=dict)
+    columns = ("attention", "mlp")
+
+    def check(self, value: Any) -> tuple[tuple[str, int], ...]:
+        if isinstance(value, str):
+            if value not in self.ready:
+                problem = unknown(f"ready choice of {self.name!r}", value, list(self.ready))
+                raise BadInput(problem.what, problem.expected, problem.do)
+            value = self.ready[value]
+        if isinstance(value, Mapping):
+            value = [(part, layer) for part, layers in value.items() for layer in layers]
+        if not isinstance(value, Iterable):
+            raise self._wrong(value)
+        cells = {cell for item in value for cell in self._cells(item)}
+        return tuple(sorted(cells, key=lambda cell: (cell[1], cell[0])))
+
+    def _cells(self, item: Any) -> list[tuple[str, int]]:
+        if hasattr(item, "kind") and hasattr(item, "layer"):  # an edit that drops a part
+            item = (str(item.kind).removeprefix("drop_"), item.layer)
+        if not isinstance(item, tuple | list) or len(item) != 2 or item[0] not in (*self.columns, "block"):
+            raise self._wrong(item)
+        part, layer = item
+        if isinstance(layer, bool) or not isinstance(layer, numbers.Integral) or not 0 <= layer < self.depth:
+            raise self._wrong(item)
+        return [(name, int(layer)) for name in (self.columns if part == "block" else (part,))]
+
+    def _wrong(self, item: Any) -> BadInput:
+        return BadInput(
+            f"{self.name!r} cannot hold {item!r}.",
+            expected=f'parts such as ("attention", 3), ("mlp", 3) or ("block", 3), layers 0 to {self.depth - 1}',
+        )

@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .controls import Choice, Control, Slider, Text, Toggle
+from .controls import Choice, Control, Grid, Slider, Text, Toggle
 
 __all__ = ["Field", "field_for", "hint"]
 
@@ -87,10 +87,14 @@ class _TextField(Field):
             self.box.close()
 
 
-def field_for(control: Control, value: Any) -> Field:
+def field_for(control: Control, value: Any) -> Any:
     """Return the field of a control, showing `value`."""
     if isinstance(control, Text):
         return _TextField(control, value)
+    if isinstance(control, Grid):
+        from .grid import GridField
+
+        return GridField(control, value)
     if isinstance(control, Choice):
         return Field(control, _labelled(widgets.Dropdown, control, options=list(control.pairs), value=value))
     if isinstance(control, Toggle):

@@ -3,11 +3,11 @@
 Colours come from the page's theme (JupyterLab's variables, with plain fallbacks for Colab and VS Code), so light and
 dark both read; nothing is told by colour alone.
 
-Core ipywidgets leave four things undone that a reader without mouse or without sight needs, so the sentence carries a
+Core ipywidgets leave five things undone that a reader without mouse or without sight needs, so the sentence carries a
 few lines of script (an image that cannot load, whose error handler runs; where a page forbids that, the panel works as
 before): JupyterLab's single-key shortcuts are kept out of the panel (else "a", typed to choose attention from the list,
 inserts a cell), the picture gets the sentence as its alt text, the sentence's place becomes a live region that stays,
-and sliders get their labels as names.
+sliders get their labels as names, and a grid of boxes becomes a group with one.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ STYLE = """<style>
   font-size: 13px; overflow: visible; margin-right: 6px; }
 .labkit-controls .widget-readout { color: var(--lk-ink); min-width: 2.5em; }
 .labkit-controls textarea { line-height: 1.45; font-size: 13px; padding: 6px 8px; margin-top: 6px; border-radius: 4px; }
+.labkit-grid { padding: 6px 0 0; }
+.labkit-grid .widget-label-basic { font-weight: 400; font-size: 12px; white-space: nowrap; }
 .labkit-panel img { display: block; border-radius: 6px; background: #fff; }
 .labkit-status { padding: 10px 0 2px; font-size: 15px; }
 .labkit-alert { margin: 8px 0 0; padding: 6px 10px; border-left: 4px solid var(--jp-warn-color1, #b26a00);
@@ -68,6 +70,8 @@ this.remove();
   said.removeAttribute('role');
   said.removeAttribute('aria-live');
   panel.querySelectorAll('img.widget-image').forEach(image => { image.alt = said.textContent; });
+  panel.querySelectorAll('.labkit-grid').forEach(
+    grid => { grid.setAttribute('role', 'group'); grid.setAttribute('aria-label', 'parts, checked when left out'); });
   panel.querySelectorAll('.widget-slider').forEach(slider => {
     const name = slider.querySelector('.widget-label');
     const handle = slider.querySelector('[role=slider], .ui-slider-handle');

@@ -91,6 +91,10 @@ class Panel:
         """Return the stored answer to `state`, or None; needs neither the model nor torch."""
         return None
 
+    def is_stored(self) -> bool:
+        """Return whether a panel of this kind, given the model by name, has stored answers."""
+        return self.stored(self.start) is not None
+
     def presets(self) -> Sequence[Any]:
         """Return the three to five states that stand for the panel where nothing runs."""
         return (self.start,)

@@ -78,6 +78,10 @@ class CutPanel(Panel):
     def stored(self, state: CutState) -> CutData | None:
         return None if self.replay is None else self.replay.find(state)
 
+    def is_stored(self) -> bool:
+        replay = self.replay or Replay.of(self.model_name)
+        return replay is not None and replay.find(self.start) is not None
+
     def presets(self) -> Sequence[CutState]:
         last = self.depth - 1
         shown = (("attention", 0), ("mlp", 0), ("attention", last), ("mlp", last))

@@ -13,7 +13,7 @@ from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_ax
 from .data import CutData, Reading
 from .words import name_of
 
-__all__ = ["drawable", "paint"]
+__all__ = ["drawable", "paint", "write_goes_on"]
 
 FOOT, FEW = 0.62, 2.3  # inches: the two lines below, the width of the surprise
 MOST_LETTERS = 85  # of how a model goes on
@@ -35,7 +35,7 @@ def paint(data: CutData, figure: FigureBase) -> None:
     )
     draw(words, left)
     _surprise(right, data)
-    _goes_on(lower, data)
+    write_goes_on(lower, data.intact.goes_on, data.cut.goes_on)
 
 
 def drawable(text: str) -> str:
@@ -68,12 +68,12 @@ def _number(ax, place: int, reading: Reading) -> None:
     )  # fmt: skip
 
 
-def _goes_on(figure: FigureBase, data: CutData) -> None:
+def write_goes_on(figure: FigureBase, intact: str, cut: str) -> None:
     """Write how each model goes on, one line each."""
     width, height = inches(figure)
     figure.set_facecolor("white")
-    for line, (name, reading) in enumerate((("intact", data.intact), ("cut", data.cut))):
+    for line, (name, goes_on) in enumerate((("intact", intact), ("cut", cut))):
         y = 1 - (0.06 + 0.27 * line) / height
-        said = shorten(drawable(reading.goes_on), MOST_LETTERS, placeholder=" …") or "(it ends here)"
+        said = shorten(drawable(goes_on), MOST_LETTERS, placeholder=" …") or "(it ends here)"
         for x, text, weight in ((0.15, f"{name} goes on", "bold"), (1.55, said, "normal")):
             figure.text(x / width, y, text, va="top", fontsize=SIZES["tick"], color=INK, weight=weight)

@@ -1,0 +1,138 @@
+"""The grid of layers: parts left out at once, loss and size beside intact. Lesson: 02, section 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit.base.errors import BadInput
+from labkit.panels.controls import Control, Grid, Text
+from labkit.panels.cut.replay import some_days
+from labkit.panels.panel import Panel
+from labkit.panels.stored import keep, kept_for, short
+
+from .data import HEAD, LayerGridData, LayerGridRun, LayerGridState, key_of, ready_cuts
+from .words import code_of
+
+__all__ = ["LayerGridPanel"]
+
+N_DOCUMENTS = 16
+TEXTS = 2  # ready ones
+
+
+class LayerGridPanel(Panel):
+    """Leave out any attentions and MLPs, read the beginnings of held-out stories, and go on from a text.
+
+    `model` is a name, whose stored answers come first, or a handle. `n_documents`: how many stories.
+    """
+
+    question = "Which layers can go?"
+    State = LayerGridState
+    size = (8.6, 3.9)
+    home = __package__
+    file = "02_grid"
+
+    def __init__(self, model: Any = "lab/deep", *, n_documents: int = N_DOCUMENTS, **options: Any):
+        self._model, self.n_documents = model, n_documents
+        self._replays = isinstance(model, str)  # who has the model at hand asks it
+        table = kept_for(model, self.file) if n_documents == N_DOCUMENTS else None
+        self.kept = None if table is None else LayerGridRun.of(table)
+        self.depth = self._depth() if self.kept is None else self.kept.depth
+        self.texts = _ready_texts() if self.kept is None else dict(self.kept.texts)
+        self.ready = ready_cuts(self.depth, _costs(model)) if self.kept is None else dict(self.kept.ready)
+        self._patient: Any = None
+        options["start"] = options.get("start") or LayerGridState((), next(iter(self.texts.values())))
+        super().__init__(self._model, **options)
+
+    def _depth(self) -> int:
+        from labkit.anatomy import anatomy_of
+
+        if isinstance(self._model, str):
+            from labkit.zoo import load
+
+            self._model = load(self._model)
+        if not hasattr(self._model, "encode"):
+            raise BadInput(
+                f"This panel reads text, and a {type(self._model).__name__} has no tokenizer.",
+                expected="the name of a model, or what labkit.load returns",
+            )
+        return anatomy_of(self._model).depth
+
+    def make_controls(self) -> Sequence[Control]:
+        return (
+            Grid("gone", label="Leave out", depth=self.depth, ready=self.ready, help="checked parts are left out"),
+            Text("text", label="Text", ready=self.texts, help="leave the box to have it read", limit=2000, rows=2),
+        )
+
+    def compute(self, state: LayerGridState) -> LayerGridData:
+        return self._whole().answer(state)
+
+    def _whole(self) -> Any:
+        """Return the intact model's streams, taken anew when the model is no longer what it was."""
+        from labkit.anatomy import fingerprint
+
+        from .reading import Patient
+
+        if self._patient is None or self._patient.fingerprint != fingerprint(self.model):
+            self._patient = Patient(self.model, self.n_documents)
+        return self._patient
+
+    def stored(self, state: LayerGridState) -> LayerGridData | None:
+        return self.kept.find(state) if self._replays and self.kept is not None else None
+
+    def presets(self) -> Sequence[LayerGridState]:
+        return [LayerGridState(tuple(cells), self.start.text) for cells in list(self.ready.values())[1:5]]
+
+    def restored(self, state: LayerGridState) -> LayerGridState:
+        return LayerGridState((), state.text)
+
+    def code(self, state: LayerGridState) -> str:
+        return code_of(self.model_name, state, self.n_documents)
+
+    @classmethod
+    def store(
+        cls, model: Any = "lab/deep", folder: Path | None = None, say: Callable[[str], None] = lambda words: None
+    ) -> Path:
+        """Answer for every part alone, every block alone and the ready choices, and write the file."""
+        from labkit.zoo import load
+
+        handle = load(model) if isinstance(model, str) else model
+        panel = cls(handle)
+        panel.texts, panel.ready = _ready_texts(), ready_cuts(panel.depth, _costs(handle))
+        layers = range(panel.depth)
+        alone = [((part, layer),) for part in ("attention", "mlp") for layer in layers]
+        alone += [(("attention", layer), ("mlp", layer)) for layer in layers]
+        kept: dict[str, Any] = {"depth": panel.depth, "texts": panel.texts, "ready": panel.ready}
+        for gone in dict.fromkeys([(), *alone, *panel.ready.values()]):
+            answers = [panel.compute(LayerGridState(gone, text)) for text in panel.texts.values()]
+            kept["context"] = answers[0].context
+            kept[key_of(gone)] = _table(answers)
+            say(f"{cls.file}: {key_of(gone)}")
+        how = f"the first {HEAD} tokens of {panel.n_documents} held-out stories of seed 0; intervals over stories"
+        return keep(cls.file, handle, how, kept, folder)
+
+
+def _table(answers: Sequence[LayerGridData]) -> dict[str, Any]:
+    first = answers[0]
+    return {
+        "loss": short(first.cut),
+        "change": short(first.change),
+        "sizes": [first.parameters[1], first.cache_bytes[1]],
+        "goes_on": [answer.goes_on[1] for answer in answers],
+    }
+
+
+def _ready_texts() -> dict[str, str]:
+    return {day.title: day.text for day in some_days(TEXTS)}
+
+
+def _costs(model: Any) -> dict[str, list[float]] | None:
+    """Return what losing each part costs, where the panel of lesson 02 that measures it has stored that."""
+    from labkit.panels.truth import TruthPanel, TruthRun
+
+    table = kept_for(model, TruthPanel.file)
+    if table is None:
+        return None
+    truth = TruthRun.of(table).truth
+    return {part: [one.value for one in truth.of(part)] for part in ("attention", "mlp")}

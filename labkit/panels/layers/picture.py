@@ -1,0 +1,107 @@
+"""The picture of the grid of layers: what is left, the loss beside the intact one, sizes, and how both go on."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.patches import Rectangle
+
+from labkit.base.numbers import signed
+from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, SOFT, axes, inches, label_axes
+from labkit.panels.cut.picture import write_goes_on
+
+from .data import LayerGridData
+
+__all__ = ["paint"]
+
+FOOT, SIDE = 0.62, 3.9  # inches: the two lines below, losses and sizes on the right
+LEAST, MOST = 0.2, 20.0  # nats a token, the ends of the axis
+ROWS = {"attention": "attention", "mlp": "MLP"}
+
+
+def paint(data: LayerGridData, figure: FigureBase) -> None:
+    """Draw the model part by part left, what that costs and saves right, on axes that do not move."""
+    width, height = inches(figure)
+    upper, lower = figure.subfigures(2, 1, height_ratios=(height - FOOT, FOOT))
+    left, right = upper.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
+    _parts(left, data)
+    top, bottom = right.subfigures(2, 1, height_ratios=(1, 1))
+    _loss(top, data)
+    _sizes(bottom, data)
+    write_goes_on(lower, *data.goes_on)
+
+
+def _parts(figure: FigureBase, data: LayerGridData) -> None:
+    """Draw a filled box for each part that is left, an empty one with a cross for each that is gone."""
+    left, all_ = data.sublayers
+    (ax,) = axes(figure, f"{left} of {all_} parts are left", left=0.85, right=0.2, bottom=1.0)
+    gone = set(data.gone)
+    for row, part in enumerate(ROWS):
+        for layer in range(data.depth):
+            out = (part, layer) in gone
+            box = Rectangle(
+                (layer - 0.42, row - 0.4), 0.84, 0.8, facecolor=PAPER if out else MARKS[part].colour,
+                edgecolor=RULE if out else PAPER, hatch=None if out else MARKS[part].hatch, linewidth=1,
+            )  # fmt: skip
+            ax.add_patch(box)
+            if out:
+                ax.plot([layer - 0.3, layer + 0.3], [row - 0.28, row + 0.28], color=INK, linewidth=1.4)
+                ax.plot([layer - 0.3, layer + 0.3], [row + 0.28, row - 0.28], color=INK, linewidth=1.4)
+    ax.set_xlim(-0.6, data.depth - 0.4)
+    ax.set_ylim(1.6, -0.6)
+    ax.set_yticks(range(2), ROWS.values())
+    ax.set_xticks(range(0, data.depth, max(1, -(-data.depth // 16))))
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    label_axes(ax, x="layer (0 is next to the text); × is left out")
+
+
+def _loss(figure: FigureBase, data: LayerGridData) -> None:
+    """Draw both losses as points on one line each, the cut one with the interval of the change."""
+    (ax,) = axes(figure, "Loss on held-out stories", left=0.75, right=0.95, bottom=0.55)
+    start, change = data.intact.value, data.change
+    ax.axvline(start, color=RULE, linewidth=1, linestyle=":")
+    ends = [min(max(start + end, LEAST), MOST) for end in (change.low, change.high)] if data.gone else []
+    for row, (name, estimate) in enumerate((("intact", data.intact), ("cut", data.cut))):
+        mark, place = MARKS[name], min(max(estimate.value, LEAST), MOST)
+        if name == "cut" and ends:
+            ax.hlines(row, *ends, color=INK, linewidth=1.8)
+        ax.plot([place], [row], mark.marker, color=mark.colour, markersize=9, markeredgecolor=PAPER)
+        added = f" ({signed(change.value, 2)})" if name == "cut" and data.gone else ""
+        _write(ax, place, row, f"{estimate.value:.2f}{added}")
+    ax.set_xscale("log")
+    ax.set_xlim(LEAST, MOST)
+    ax.set_xticks([0.2, 0.5, 1, 2, 5, 10, 20], ["0.2", "0.5", "1", "2", "5", "10", "20"])
+    ax.minorticks_off()
+    ax.set_yticks([0, 1], ["intact", "cut"])
+    ax.set_ylim(1.6, -0.6)
+    ax.tick_params(axis="y", length=0)
+    label_axes(ax, x="nats a token")
+
+
+def _sizes(figure: FigureBase, data: LayerGridData) -> None:
+    """Draw the shares of parameters and cache that are left."""
+    (ax,) = axes(figure, "Size that is left", left=0.75, right=0.95, bottom=0.55)
+    for row, (before, after) in enumerate((data.parameters, data.cache_bytes)):
+        share = after / before
+        ax.barh([row], [1], 0.55, color=PAPER, edgecolor=RULE, linewidth=1)
+        ax.barh([row], [share], 0.55, color=MARKS["intact"].colour)
+        ax.annotate(f"{share:.0%}".replace("%", " %"), (1, row), xytext=(6, 0), textcoords="offset points", va="center",
+                    fontsize=SIZES["tick"], color=INK)  # fmt: skip
+    ax.set_yticks([0, 1], ["weights", "cache"])
+    ax.set_ylim(1.6, -0.6)
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1], ["0", "half", "all"])
+    ax.tick_params(axis="y", length=0)
+    label_axes(ax, x=f"cache: one text of {data.context:,} tokens")
+    ax.xaxis.label.set_color(SOFT)
+
+
+def _write(ax: Axes, place: float, row: int, text: str) -> None:
+    """Write a number beside its point, on the side where there is room."""
+    late = place > 2.0
+    ax.annotate(
+        text, (place, row), xytext=(-10 if late else 10, 0), textcoords="offset points",
+        ha="right" if late else "left", va="center", fontsize=SIZES["tick"], color=INK,
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""What a panel keeps in data/sweeps so that it answers without torch: one small JSON file for one model.
+
+An estimate is kept as value, ends of its interval and number of units; the values per unit are left out, for they are
+what a measurement is large by. `labkit sweep NAME` writes the files.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labkit.base.data import data_dir
+from labkit.base.errors import BrokenFile
+from labkit.base.files import write_atomically
+from labkit.base.toml import check_keys
+from labkit.measurements.estimate import Estimate
+
+__all__ = ["estimate_of", "keep", "kept_for", "short"]
+
+FORMAT = "labkit panel 1"
+DECIMALS = 5
+_KEYS = ("format", "model", "fingerprint", "how", "measured")
+
+
+def keep(name: str, handle: Any, how: str, measured: Mapping[str, Any], folder: Path | None = None) -> Path:
+    """Write `NAME.json`: what was measured on `handle`, and in words how; one line per entry of `measured`."""
+    from labkit.anatomy import fingerprint
+
+    head = {"format": FORMAT, "model": handle.name, "fingerprint": fingerprint(handle), "how": how}
+    body = ",\n".join(f"  {json.dumps(key)}: {_line(value)}" for key, value in measured.items())
+    path = (folder or data_dir() / "sweeps") / f"{name}.json"
+    return write_atomically(path, f'{_line(head)[:-1]}, "measured": {{\n{body}\n}}}}\n')
+
+
+def kept_for(model: Any, name: str, folder: Path | None = None) -> dict[str, Any] | None:
+    """Return what `NAME.json` holds for a model, or None where there is none for it.
+
+    model: a name, or a handle, for which the file counts only when it was made with exactly these weights.
+    Raises `BrokenFile` for a file that is damaged.
+    """
+    path = (folder or data_dir() / "sweeps") / f"{name}.json"
+    if not path.is_file():
+        return None
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        check_keys(table, _KEYS, str(path))
+        if table["format"] != FORMAT or set(table) != set(_KEYS):
+            raise ValueError(f"its format is {table['format']!r}, not {FORMAT!r}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenFile(
+            f"{path} is not whole ({type(error).__name__}: {error}).",
+            expected="a file that labkit sweep wrote",
+            do="restore it from a copy, or write it again",
+        ) from error
+    return table["measured"] if _is_of(table, model) else None
+
+
+def short(estimate: Estimate) -> list[float | int | None]:
+    """Return value, low, high and n, as a file keeps them."""
+    return [*map(_rounded, (estimate.value, estimate.low, estimate.high)), estimate.n]
+
+
+def estimate_of(row: list, **about: Any) -> Estimate:
+    """Return what `short` kept as an estimate; about: its name, unit, null and what it is over."""
+    value, low, high = (math.nan if number is None else float(number) for number in row[:3])
+    return Estimate(value=value, low=low, high=high, n=int(row[3]), **about)
+
+
+def _is_of(table: Mapping[str, Any], model: Any) -> bool:
+    if isinstance(model, str):
+        return table["model"] == model
+    if table["model"] != getattr(model, "name", None):
+        return False
+    from labkit.anatomy import fingerprint
+
+    return table["fingerprint"] == fingerprint(model)
+
+
+def _rounded(number: float) -> float | None:
+    return round(number, DECIMALS) + 0.0 if math.isfinite(number) else None
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
