@@ -31,7 +31,8 @@ def gradient_norms(model: Any, documents: Sequence, *, seed: int = 0) -> LayerPr
     behind the block, all tokens together.
     """
     anatomy, checked = anatomy_of(model), checked_documents(model, documents)
-    owners = [[_weights(model, layer, which) for layer in range(anatomy.depth)] for which in _BRANCHES]
+    names = _names(model)
+    owners = [[_weights(model, names, layer, which) for layer in range(anatomy.depth)] for which in _BRANCHES]
     found = {name: [[] for _ in range(anatomy.depth)] for name in (*_BRANCHES, "stream")}
 
     def work(module: nn.Module) -> None:
@@ -56,23 +57,29 @@ def weight_changes(before: Any, after: Any) -> LayerProfile:
     if {name: p.shape for name, p in old.items()} != {name: p.shape for name, p in new.items()}:
         raise BadInput("The two models have different weights.", expected="two checkpoints of one model")
     found: dict[str, list[list[float]]] = {which: [] for which in _BRANCHES}
+    known = _names(before)
     for which in _BRANCHES:
         for layer in range(anatomy_of(before).depth):
-            names = _weights(before, layer, which)
+            names = _weights(before, known, layer, which)
             moved = _norm([new[name].detach().cpu() - old[name].detach().cpu() for name in names])
             size = _norm([old[name].detach().cpu() for name in names])
             found[which].append([moved / size if size else 0.0])
     return profile("How far did training move the weights?", "|change| / |weights|", found, over="pair of checkpoints")
 
 
-def _weights(model: Any, layer: int, which: str) -> list[str]:
+def _names(model: Any) -> dict[int, str]:
+    """Return the name of every parameter by its identity."""
+    return {id(p): name for name, p in module_of(model).named_parameters()}
+
+
+def _weights(model: Any, names: dict[int, str], layer: int, which: str) -> list[str]:
     """Return the names of the parameters of a sub-layer and the norms and scales around it."""
     part = getattr(anatomy_of(model).layer(layer), which)
     if part is None:
         return []
     modules = [part.module, part.norm, part.post_norm, part.writer, *(skipped for skipped, _ in part.skip)]
-    mine = {id(p) for module in modules if module is not None for p in module.parameters()}
-    return [name for name, p in module_of(model).named_parameters() if id(p) in mine]
+    mine = {id(p): None for module in modules if module is not None for p in module.parameters()}
+    return [names[p] for p in mine]
 
 
 @torch.enable_grad()

@@ -11,13 +11,16 @@ __all__, __getattr__, __dir__ = lazy_names(
     {
         "controls": ("Choice", "Grid", "Slider", "Text", "Toggle"),
         "cut": ("CutPanel",),
+        "depth": ("BeginningPanel", "ScalingPanel", "TheoryPanel"),
         "gate": ("Gate", "Latch"),
         "layers": ("LayerGridPanel",),
         "measured": ("MeasuredPanel",),
         "panel": ("Panel",),
         "quantiser": ("QuantiserPanel",),
+        "race": ("RacePanel",),
         "static": ("is_static",),
         "tables": ("Table",),
+        "truth": ("TruthPanel",),
         "weight": ("WeightPanel",),
     },
 )
