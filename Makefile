@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: lab test lint unit notebooks browser property wheel bench clean help
+.PHONY: lab test lint unit notebooks browser property wheel site bench clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -46,6 +46,9 @@ wheel: .venv/test  ## the wheel carries the course and works in an empty environ
 
 property: .venv/test  ## the edit-and-restore laws on ten thousand random plans
 	LABKIT_EXAMPLES=10000 $(BIN)/python -m pytest tests/labkit/test_interventions_property.py
+
+site: .venv/test  ## the course as pages to read, without a kernel, in site/
+	$(BIN)/labkit site
 
 bench: .venv/test  ## the budgets, measured
 	$(BIN)/labkit doctor --budgets

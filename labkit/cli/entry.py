@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import labkit
 from labkit.base.errors import LabkitError, unknown
 
-from . import build, claims, doctor, grade, grid, lab, models, sweep, train
+from . import build, claims, doctor, grade, grid, lab, models, site, sweep, train
 
 __all__ = ["main", "parser"]
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "train": train,
     "grid": grid,
     "build": build,
+    "site": site,
     "grade": grade,
 }
 PROBLEM, INTERRUPTED = 2, 130

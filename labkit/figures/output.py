@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -36,11 +37,11 @@ def png(figure: Figure, dpi: int = SCREEN_DPI, *, slim: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI) -> None:
+def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI, about: Mapping[str, Any] | None = None) -> None:
     """Display a figure with its text alternative, which is also printed beneath it.
 
     what: a Figure, which needs `alt`, or any result that `draw` knows, which describes itself. `alt` says in at least
-    one whole sentence what there is to see; `BadInput` otherwise.
+    one whole sentence what there is to see; `BadInput` otherwise. `about`: further metadata of the output.
     """
     if not isinstance(what, Figure):
         what, alt = draw(what), describe(what) if alt is None else alt
@@ -49,7 +50,7 @@ def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI) -> None:
 
     data = b64encode(png(what, dpi, slim=True)).decode("ascii")
     picture = {"image/png": data, "text/plain": "[figure, described below]"}
-    display(picture, raw=True, metadata={"image/png": {"alt": alt}})
+    display(picture, raw=True, metadata={"image/png": {"alt": alt}, **(about or {})})
     print(alt)
 
 

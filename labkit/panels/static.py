@@ -7,7 +7,8 @@ it, so that they hold no widget at all and GitHub, a printer and a screen reader
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -30,4 +31,13 @@ def show_static(panel: Panel) -> None:
     for data, cell in zip(answers, figure.subfigures(len(answers), 1, squeeze=False).flat):
         panel.draw(data, cell)
     sentences = [f"{number}. {panel.sentence(data)}" for number, data in enumerate(answers, start=1)]
-    show(figure, alt="\n".join([panel.question, *sentences]))
+    show(figure, alt="\n".join([panel.question, *sentences]), about=_about(panel))
+
+
+def _about(panel: Panel) -> dict[str, Any]:
+    """Return what a page without a kernel needs to open this panel again; nothing where no answers are stored."""
+    if not panel.is_stored():
+        return {}
+    kind = type(panel)
+    named = {"panel": f"{kind.__module__}:{kind.__qualname__}", "start": asdict(panel.start)}
+    return {"labkit": {**named, "model": panel.model_name} if panel.model_name else named}

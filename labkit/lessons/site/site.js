@@ -1,0 +1,24 @@
+// A panel's stored answers: the places of its controls, joined by commas, name the answer that is shown.
+for (const panel of document.querySelectorAll("section.replay")) {
+  const { answers, missing } = JSON.parse(panel.querySelector("script").textContent);
+  const fields = [...panel.querySelectorAll("select, input")];
+  const [image, said] = [panel.querySelector("img"), panel.querySelector(".said")];
+  const show = () => {
+    for (const field of fields.filter((field) => field.type === "range")) {
+      const mark = JSON.parse(field.dataset.marks)[field.value];
+      field.nextElementSibling.textContent = mark;
+      field.setAttribute("aria-valuetext", mark);
+    }
+    const answer = answers[fields.map((field) => field.value).join(",")];
+    panel.classList.toggle("missing", !answer);
+    said.textContent = answer ? answer.sentence : missing;
+    image.hidden = !answer;
+    if (!answer) return;
+    image.src = answer.picture;
+    image.alt = answer.sentence;
+    panel.querySelector(".numbers").innerHTML = answer.table;
+    panel.querySelector("pre").textContent = answer.code;
+  };
+  for (const field of fields) field.addEventListener("input", show);
+  show();
+}
