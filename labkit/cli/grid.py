@@ -27,14 +27,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time (default: 1)")
     parser.add_argument("--out", type=Path, default=Path("runs/grid"), help="where the runs live (default: runs/grid)")
+    parser.add_argument("--found", action="store_true", help="train nothing: take every run of these recipes in --out")
     parser.add_argument("--save", type=Path, help="write the curves of all these runs to this JSON file")
+    parser.add_argument("--measure", type=Path, help="leave out every block of each finished run, into this JSON file")
+    parser.add_argument("--measure-steps", type=int, nargs="*", default=[], help="measure these kept steps as well")
     parser.add_argument("--dry", action="store_true", help="say what would be run, and run nothing")
 
 
 def run(options: argparse.Namespace) -> int:
-    from labkit.training import grid, run_grid
+    from labkit.training import collect, run_grid
 
-    trials = grid(
+    trials = [] if options.found else _planned(options)
+    folders = _found(options) if options.found else [trial.folder for trial in trials]
+    if options.dry:
+        print("\n".join(f"{trial.status:<10} {trial.folder}" for trial in trials) or "\n".join(map(str, folders)))
+        return 0
+    curves = collect(folders) if options.found else run_grid(trials, jobs=options.jobs, say=_say)
+    print(curves.table())
+    if options.save:
+        print(curves.save(options.save))
+    if options.measure:
+        _measure(options, folders)
+    return int(any(curve.status == "unfinished" for curve in curves))
+
+
+def _planned(options: argparse.Namespace) -> list[Any]:
+    from labkit.training import grid
+
+    return grid(
         options.recipes,
         size=options.size,
         lrs=options.lr,
@@ -43,14 +63,33 @@ def run(options: argparse.Namespace) -> int:
         changes=dict(map(_change, options.set)),
         out=options.out,
     )
-    if options.dry:
-        print("\n".join(f"{trial.status:<10} {trial.folder}" for trial in trials))
-        return 0
-    curves = run_grid(trials, jobs=options.jobs, say=_say)
-    print(curves.table())
-    if options.save:
-        print(curves.save(options.save))
-    return int(any(curve.status == "unfinished" for curve in curves))
+
+
+def _found(options: argparse.Namespace) -> list[Path]:
+    """Return the folders in --out that hold a run of one of the recipes, in that size."""
+    kept = []
+    for about in sorted(options.out.glob("*/run.json")):
+        recipe = json.loads(about.read_text(encoding="utf-8"))["recipe"]
+        if recipe["name"] in options.recipes and recipe["size"] == options.size:
+            kept.append(about.parent)
+    if not kept:
+        raise BadInput(
+            f"{options.out} holds no run of {', '.join(options.recipes)} in size {options.size}.",
+            do="train them first, without --found",
+        )
+    return kept
+
+
+def _measure(options: argparse.Namespace, folders: list[Path]) -> None:
+    from labkit.sweeps import BlockRuns, measure_runs
+
+    known = BlockRuns.load(options.measure) if options.measure.is_file() else None
+    runs = measure_runs(folders, steps=options.measure_steps, known=known, say=_say_measured)
+    print(runs.save(options.measure))
+
+
+def _say_measured(run: Any) -> None:
+    print(f"{run.recipe}, lr {run.lr:g}, seed {run.seed}, {run.step}: loss {run.loss:.4f}", flush=True)
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     {
         "controls": ("Choice", "Grid", "Slider", "Text", "Toggle"),
         "cut": ("CutPanel",),
-        "depth": ("BeginningPanel", "ScalingPanel", "TheoryPanel"),
+        "depth": ("BeginningPanel", "PairPanel", "ScalingPanel", "TheoryPanel"),
         "gate": ("Gate", "Latch"),
         "layers": ("LayerGridPanel",),
         "measured": ("MeasuredPanel",),

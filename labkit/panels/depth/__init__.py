@@ -6,6 +6,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "beginning": ("BeginningData", "BeginningLook", "BeginningPanel", "BeginningState"),
+        "pair": ("PairData", "PairPanel", "PairState"),
         "switch": ("ScalingPanel", "SwitchData", "SwitchLook", "SwitchState"),
         "theory": ("TheoryData", "TheoryPanel", "TheoryState"),
     },

@@ -1,0 +1,64 @@
+"""The picture of two kinds of trained models: every block's cost, a dot per seed, and the chosen block by itself."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import MaxNLocator
+
+from labkit.figures.style import BAND, INK, MARKS, SIZES, axes, inches, label_axes, wrapped
+
+from .pair import WORDS, PairData
+
+__all__ = ["paint"]
+
+SIDE = 2.9  # inches for the chosen block
+LEAST, MOST = 1e-4, 10.0  # nats a token
+LOOKS = (MARKS["intact"], MARKS["cut"])
+
+
+def paint(data: PairData, figure: FigureBase) -> None:
+    """Draw all blocks left and the chosen one right, on one logarithmic axis that does not move."""
+    width, _ = inches(figure)
+    left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
+    (ax,) = axes(left, f"Cost of losing {WORDS[data.part]}", left=0.8, right=0.1, bottom=0.95)
+    ax.axvspan(data.block - 0.5, data.block + 0.5, color=BAND, zorder=0)
+    for shift, look, (name, rows) in zip((-0.12, 0.12), LOOKS, data.costs.items()):
+        means = [_held(mean) for mean in data.means(name)]
+        places = [number + shift for number in range(1, len(means) + 1)]
+        ax.plot(places, means, look.line, color=look.colour, marker=look.marker, markersize=6, label=name, zorder=3)
+        if len(rows) > 1:
+            for row in rows.values():
+                ax.plot(
+                    places, list(map(_held, row)), look.marker, color=look.colour, markersize=3, alpha=0.55, zorder=2
+                )
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    _scale(ax)
+    label_axes(ax, x="block", y="nats a token")
+    left.legend(
+        *ax.get_legend_handles_labels(), loc="lower left", bbox_to_anchor=(0.6 / width, 0.0), ncols=2, frameon=False,
+        fontsize=SIZES["label"], labelcolor=INK,
+    )  # fmt: skip
+    _chosen(right, data)
+
+
+def _chosen(figure: FigureBase, data: PairData) -> None:
+    (ax,) = axes(figure, f"Block {data.block}, by seed", left=0.6, right=0.2, bottom=0.95)
+    for place, (look, name) in enumerate(zip(LOOKS, data.costs)):
+        costs = [_held(cost) for cost in data.chosen(name).values()]
+        spread = [place + 0.16 * (i - (len(costs) - 1) / 2) / max(1, len(costs) - 1) for i in range(len(costs))]
+        ax.plot(spread, costs, look.marker, color=look.colour, markersize=7, markeredgecolor="white")
+        ax.hlines(_held(sum(costs) / len(costs)), place - 0.25, place + 0.25, color=INK, linewidth=1.8)
+    ax.set_xticks([0, 1], [wrapped(name, 1.0) for name in data.costs])
+    ax.set_xlim(-0.6, 1.6)
+    _scale(ax)
+
+
+def _scale(ax: Axes) -> None:
+    ax.set_yscale("log")
+    ax.set_ylim(LEAST, MOST)
+    ax.minorticks_off()
+
+
+def _held(cost: float) -> float:
+    return min(max(cost, LEAST), MOST)

@@ -1,0 +1,214 @@
+"""What every block is worth in many separately trained models: the stored measurements of lesson 08.
+
+The runs of a grid leave checkpoints in folders that nobody ships. `measure_runs` reads the stream and leaves out every
+part of each; the numbers of all runs lie in one small JSON file, one line per checkpoint, read without torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.base.data import data_dir
+from labkit.base.errors import BadInput, BrokenFile, unknown
+from labkit.base.files import write_atomically
+
+__all__ = ["PARTS", "BlockRun", "BlockRuns", "blocks_path", "measure_model", "measure_runs", "stories"]
+
+FORMAT = "labkit blocks 1"
+PARTS = ("block", "attention", "mlp")
+STORIES, SEED = 32, 88
+START, END = "0", "end"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockRun:
+    """One checkpoint of one run, by block: stream behind it, turn by it, and the cost of losing it or a part of it.
+
+    step: the number of the training step, "0" before the first, or "end". loss and costs are nats a token, means over
+    the same stories.
+    variance has one number more than there are blocks: the embedding's comes first.
+    """
+
+    recipe: str
+    lr: float
+    seed: int
+    step: str
+    loss: float
+    variance: tuple[float, ...]
+    turns: tuple[float, ...]
+    block: tuple[float, ...]
+    attention: tuple[float, ...]
+    mlp: tuple[float, ...]
+
+    def costs(self, part: str = "block") -> tuple[float, ...]:
+        """Return what each block, or its attention or MLP, costs to lose."""
+        if part not in PARTS:
+            raise unknown("part of a block", part, PARTS)
+        return getattr(self, part)
+
+    @property
+    def depth(self) -> int:
+        """The number of blocks."""
+        return len(self.turns)
+
+
+@dataclass(frozen=True)
+class BlockRuns:
+    """Checkpoints in the order of recipe, learning rate, seed and step."""
+
+    runs: tuple[BlockRun, ...]
+
+    def __iter__(self) -> Iterator[BlockRun]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @property
+    def recipes(self) -> list[str]:
+        """The names of the recipes, in order."""
+        return list(dict.fromkeys(run.recipe for run in self.runs))
+
+    def steps(self) -> list[str]:
+        """Return the steps that every run has, the first one first."""
+        per_run: dict[tuple, set[str]] = {}
+        for run in self.runs:
+            per_run.setdefault((run.recipe, run.lr, run.seed), set()).add(run.step)
+        return sorted(set.intersection(*per_run.values()) if per_run else (), key=_when)
+
+    def of(
+        self, recipe: str, *, lr: float | None = None, seeds: Sequence[int] | None = None, step: str = END
+    ) -> list[BlockRun]:
+        """Return the checkpoints of a recipe at one step, in the order of their seeds."""
+        if recipe not in self.recipes:
+            raise unknown("recipe among these runs", recipe, self.recipes)
+        found = [
+            run
+            for run in self.runs
+            if (run.recipe, run.step) == (recipe, step)
+            and lr in (None, run.lr)
+            and (seeds is None or run.seed in seeds)
+        ]
+        return sorted(found, key=lambda run: run.seed)
+
+    def best_lr(self, recipe: str, seeds: Sequence[int] | None = None) -> float:
+        """Return the learning rate at which most seeds were trained, of several the one with the least mean loss."""
+        losses: dict[float, list[float]] = {}
+        for run in self.of(recipe, seeds=seeds):
+            losses.setdefault(run.lr, []).append(run.loss)
+        if not losses:
+            raise BadInput(f"No run of {recipe} with the seeds {seeds} was measured.", do="measure some, or ask others")
+        return min(losses, key=lambda lr: (-len(losses[lr]), sum(losses[lr]) / len(losses[lr])))
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the checkpoints to `path`, one line each; an earlier file is replaced whole or not at all."""
+        lines = ",\n".join(json.dumps(_rounded(asdict(run))) for run in self.runs)
+        return write_atomically(path, f'{{"format": "{FORMAT}", "runs": [\n{lines}\n]}}\n')
+
+    @classmethod
+    def load(cls, path: str | os.PathLike | None = None) -> BlockRuns:
+        """Read saved checkpoints (default: the course's own); raise `BrokenFile` for a damaged file."""
+        path = blocks_path() if path is None else path
+        try:
+            table = json.loads(Path(path).read_text(encoding="utf-8"))
+            if table["format"] != FORMAT:
+                raise ValueError(f"its format is {table['format']!r}, not {FORMAT!r}")
+            runs = [{k: tuple(v) if isinstance(v, list) else v for k, v in run.items()} for run in table["runs"]]
+            return cls(tuple(BlockRun(**run) for run in runs))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BrokenFile(
+                f"{path} holds no measured runs ({error}).",
+                expected="a file that labkit grid --measure wrote",
+                do="restore it, or train the grid and measure it again",
+            ) from error
+
+
+def blocks_path() -> Path:
+    """Return where the course keeps its own measured runs."""
+    return data_dir() / "sweeps" / "08_blocks.json"
+
+
+def stories() -> list[list[int]]:
+    """Return the stories on which all checkpoints are measured; no model was trained on them."""
+    from labkit import world
+
+    texts = [one.text for one in world.documents("stories", STORIES, seed=SEED, split="test")]
+    return world.tokenizer().encode_documents(texts)
+
+
+def measure_model(model: Any, documents: Sequence, **about: Any) -> BlockRun:
+    """Return one checkpoint measured on `documents`; about: its recipe, lr, seed and step."""
+    from labkit.measurements import angular_distances, residual_stats
+
+    from .leave_one_out import DROPS
+    from .run import sweep
+
+    turns = [one.value for one in angular_distances(model, documents).adjacent]
+    drops = {(part, layer): DROPS[part](layer) for part in PARTS for layer in range(len(turns))}
+    found = sweep(model, list(drops.values()), documents)
+    costs = {part: tuple(found[drops[part, layer]].change.value for layer in range(len(turns))) for part in PARTS}
+    variance = tuple(one.value for one in residual_stats(model, documents).variance)
+    return BlockRun(loss=found.base.value, variance=variance, turns=tuple(turns), **costs, **about)
+
+
+def measure_runs(
+    folders: Sequence[str | os.PathLike],
+    *,
+    steps: Sequence[int] = (),
+    known: BlockRuns | None = None,
+    say: Callable[[BlockRun], None] | None = None,
+) -> BlockRuns:
+    """Return the finished runs in `folders`, each measured before training, at those of `steps` it kept, at the end.
+
+    known: what need not be measured again. Runs that did not finish are left out.
+    """
+    documents = stories()
+    done = {(run.recipe, run.lr, run.seed, run.step): run for run in known or ()}
+    found = []
+    for about, model in _checkpoints(folders, steps, done):
+        run = done.get(about) or measure_model(model(), documents, **dict(zip(("recipe", "lr", "seed", "step"), about)))
+        found.append(run)
+        if say is not None:
+            say(run)
+    return BlockRuns(tuple(sorted(found, key=lambda run: (run.recipe, run.lr, run.seed, _when(run.step)))))
+
+
+def _checkpoints(
+    folders: Sequence[str | os.PathLike], steps: Sequence[int], done: dict
+) -> Iterator[tuple[tuple, Callable[[], Any]]]:
+    """Yield (recipe, lr, seed, step) and how to load it, for every finished run."""
+    from labkit import world
+    from labkit.models import DecoderConfig, load
+    from labkit.training import collect
+
+    for folder in map(Path, folders):
+        (curve,) = collect([folder])
+        if curve.status != "finished":
+            continue
+        config = DecoderConfig.from_dict({"vocab": world.tokenizer().vocab_size, **curve.model})
+        yield (curve.recipe, curve.lr, curve.seed, START), lambda c=config, s=curve.seed: c.build(s).eval()
+        places = {str(step): folder / "steps" / f"{step:06d}" for step in steps}
+        for step, place in {**places, END: folder / "final"}.items():
+            if place.is_dir():
+                yield (curve.recipe, curve.lr, curve.seed, step), lambda place=place: load(place)
+
+
+def _when(step: str) -> float:
+    if step != END and not step.isdecimal():
+        raise BadInput(f"step = {step!r}.", expected='the number of a step, or "end"')
+    return math.inf if step == END else float(step)
+
+
+def _rounded(table: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers to five digits: costs differ by more between seeds."""
+
+    def digits(value: Any) -> Any:
+        return float(f"{value:.5g}") if isinstance(value, float) else value
+
+    return {k: [digits(x) for x in v] if isinstance(v, tuple) else digits(v) for k, v in table.items()}
