@@ -1,8 +1,9 @@
 """Make many cuts in one model, measure each, and keep the result for lessons to replay without torch.
 
 What can be swept: `sublayers` (leave out each attention and each MLP), `blocks` (leave out each block), `cut-panel`
-(the stored answers of the panel of lesson 00) and `gains` (each gain of the sentence encoder's norms, for lesson 01).
-A sweep that was stopped goes on where it was.
+(the stored answers of the panel of lesson 00), `gains` (each gain of the sentence encoder's norms, for lesson 01) and
+`emergence` (the most prominent weight of every checkpoint that a training run in --folder kept, for lesson 01).
+A sweep that was stopped goes on where it was; the last kind begins again.
 """
 
 from __future__ import annotations
@@ -17,18 +18,17 @@ from labkit.base.errors import BadInput, unknown
 
 __all__ = ["add_arguments", "run"]
 
-_KINDS = ("sublayers", "blocks", "cut-panel", "gains")
+_KINDS = ("sublayers", "blocks", "cut-panel", "gains", "emergence")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", nargs="?", default="sublayers", metavar="WHAT", help="sublayers, blocks, cut-panel or gains"
-    )
+    parser.add_argument("what", nargs="?", default="sublayers", metavar="WHAT", help=", ".join(_KINDS))
     parser.add_argument("--model", default="lab/tiny", help="any name that labkit.load knows (default: lab/tiny)")
     parser.add_argument("--measure", default="loss", help="loss or kl (default: loss)")
     parser.add_argument("--documents", type=int, default=64, metavar="N", help="held-out documents (default: 64)")
     parser.add_argument("--part", default="stories", help="the part of the world they come from (default: stories)")
     parser.add_argument("--seed", type=int, default=0, help="which documents")
+    parser.add_argument("--folder", type=Path, help="a training run's folder, for emergence")
     parser.add_argument("--plain", action="store_true", help="run every plan from the first block, as a check")
     parser.add_argument("--out", type=Path, help="where to keep it (default: runs/sweeps/MODEL-WHAT.json)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput(f"{options.documents} documents were asked for.", expected="at least one")
     if options.what == "cut-panel":
         return _cut_panel(options)
+    if options.what == "emergence":
+        return _emergence(options)
     if options.what == "gains":
         from labkit.sweeps.gains import store_gains
 
@@ -72,6 +74,25 @@ def _cut_panel(options: argparse.Namespace) -> int:
     else:
         print(f"{len(kept.sweep)} cuts on {len(kept.days)} days kept for the panel of lesson 00")
     return 0
+
+
+def _emergence(options: argparse.Namespace) -> int:
+    from labkit import world
+    from labkit.measurements.super_weights import emergence, emergence_path
+
+    if options.folder is None:
+        raise BadInput("No training run was named.", expected="labkit sweep emergence --folder RUN --model NAME")
+    stories = world.documents("stories", options.documents + 1, seed=options.seed, split="test")
+    found = emergence(options.folder, [story.text for story in stories], model=options.model, tell=_say_moment)
+    out = options.out or emergence_path()
+    found.save(out)
+    print(json.dumps(found.as_dict(), ensure_ascii=False) if options.json else found.table())
+    print(f"kept in {out}", file=sys.stderr)
+    return 0
+
+
+def _say_moment(moment: Any) -> None:
+    print(f"{moment.name}: {moment.address}, perplexity times {moment.ratio.value:.4f}", file=sys.stderr, flush=True)
 
 
 def _say(step: Any) -> None:

@@ -31,7 +31,7 @@ def paint_ablation(trial: Ablation, figure: FigureBase) -> None:
             whiskers(ax, [y], [cut.ratio.low], [cut.ratio.high], across=True)
             ax.plot(cut.ratio.value, y, mark.marker, color=mark.colour, markersize=6, zorder=5)
     ax.axvline(1, color=RULE, linewidth=1)
-    _log_axis(ax, "x")
+    log_axis(ax, "x")
     ax.set_yticks(range(len(rows)), labels)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
@@ -58,7 +58,7 @@ def paint_doses(curve: DoseCurve, figure: FigureBase) -> None:
     whiskers(ax, curve.factors, [r.low for r in curve.ratios], [r.high for r in curve.ratios])
     ax.plot(curve.factors, [r.value for r in curve.ratios], mark.line, marker=mark.marker, color=mark.colour, zorder=5)
     ax.axhline(1, color=RULE, linewidth=1)
-    _log_axis(ax, "y")
+    log_axis(ax, "y")
     label_axes(ax, x="factor on the weight (1: intact, 0: removed)", y="perplexity, times\nthe intact one's")
 
 
@@ -106,7 +106,7 @@ def _spoken(cut: Cut) -> str:
     return f"{first} (neuron)" if "neuron" in cut.kind else first
 
 
-def _log_axis(ax, which: str) -> None:
+def log_axis(ax, which: str) -> None:
     """Make an axis logarithmic, its ticks plain numbers; without an effect to show, a little room around 1."""
     scale, limits = (ax.set_xscale, ax.get_xlim) if which == "x" else (ax.set_yscale, ax.get_ylim)
     set_limits, set_ticks = (ax.set_xlim, ax.set_xticks) if which == "x" else (ax.set_ylim, ax.set_yticks)

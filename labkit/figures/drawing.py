@@ -37,6 +37,8 @@ _HOMES = {
     ("labkit.measurements", "Ablation"): "ablations",
     ("labkit.measurements", "DoseCurve"): "ablations",
     ("labkit.measurements", "RestoreCurve"): "ablations",
+    ("labkit.measurements", "Emergence"): "emergence",
+    ("labkit.measurements", "History"): "history",
     ("labkit.measurements", "LayerProfile"): "depth",
     ("labkit.measurements", "AngularDistances"): "depth",
     ("labkit.measurements", "TheoryCurves"): "curves",

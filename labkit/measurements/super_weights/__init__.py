@@ -9,6 +9,7 @@ from .ablation import Ablation, Cut, DoseCurve, ablate, dose_curve, matched_null
 from .activation import RestoreCurve, SuperActivation, TokenShift, restore_curve, super_activation, token_shift
 from .amplifier import amplifier_directions, amplifier_matrix, amplifier_sizes
 from .detector import Candidate, Detection, Peeling, find_super_weights, peel
+from .emergence import Emergence, Moment, emergence, emergence_path
 from .profile import Spike, SpikeProfile, spike_profile
 from .published import PublishedWeight, index_sources, published, published_table
 
@@ -18,6 +19,8 @@ __all__ = [
     "Cut",
     "Detection",
     "DoseCurve",
+    "Emergence",
+    "Moment",
     "Peeling",
     "PublishedWeight",
     "RestoreCurve",
@@ -30,6 +33,8 @@ __all__ = [
     "amplifier_matrix",
     "amplifier_sizes",
     "dose_curve",
+    "emergence",
+    "emergence_path",
     "find_super_weights",
     "index_sources",
     "matched_nulls",
