@@ -11,7 +11,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     {
         "controls": ("Choice", "Grid", "Slider", "Text", "Toggle"),
         "cut": ("CutPanel",),
-        "depth": ("BeginningPanel", "PairPanel", "ScalingPanel", "TheoryPanel"),
+        "depth": ("BeginningPanel", "PairPanel", "ScalingPanel", "TheoryPanel", "TwinPanel"),
         "gate": ("Gate", "Latch"),
         "layers": ("LayerGridPanel",),
         "measured": ("MeasuredPanel",),

@@ -103,6 +103,7 @@ class Inquiry:
     def long(self, patience: float) -> Job:
         """Return the job that computes the wanted state and shows it."""
         panel, state, ticket = self.panel, self.wanted, self._ticket()
+        before = self.shown
         if not panel.is_long:
             raise BadInput("This panel answers at once: there is nothing to run.", do="panel.set(...)")
 
@@ -110,10 +111,13 @@ class Inquiry:
             if job.status == "done":
                 self._show(ticket, Shown(state, job.result, panel.sentence(job.result)))
             elif job.status == "cancelled":
-                kept = "" if self.shown is None else " The picture is the last finished one."
+                kept = " The picture is the last finished one." if self.shown else ""
+                kept = kept if self.shown is before else " The picture is how far it came."
                 self._say_if_latest(ticket, "Cancelled." + kept)
             elif job.status == "failed":
                 self.say_problem(job.problem)
+            elif job.partial is not None and (self.shown is None or job.partial is not self.shown.data):
+                self._show(ticket, Shown(state, job.partial, panel.sentence(job.partial)), job)
             else:
                 panel.redraw()
 
@@ -180,13 +184,13 @@ class Inquiry:
         else:
             self.say("The model is not as this panel first met it: labkit.audit(model) tells what else is at work.")
 
-    def _show(self, ticket: int, shown: Shown) -> None:
+    def _show(self, ticket: int, shown: Shown, job: Job | None = None) -> None:
         picture = self.panel.picture_for_page(shown)  # may fail: before anything changes
         with self._mutex:
             if not self.is_latest(ticket):
                 return
             self.shown, self.wanted = shown, shown.state
-            self.notice, self.note, self.problem, self.job = "", "", None, None
+            self.notice, self.note, self.problem, self.job = "", "", None, job  # a job: it still goes on
             self.panel.redraw(picture)
 
     def _say_if_latest(self, ticket: int, words: str) -> None:

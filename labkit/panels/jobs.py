@@ -14,7 +14,7 @@ from typing import Any
 
 from labkit.base.errors import Busy
 
-__all__ = ["Job", "later"]
+__all__ = ["Job", "Progress", "later"]
 
 
 def later(seconds: float, call: Callable[[], Any]) -> bool:
@@ -27,11 +27,23 @@ def later(seconds: float, call: Callable[[], Any]) -> bool:
     return True
 
 
+class Progress(float):
+    """Progress from 0 to 1 that carries what is known so far, for a panel to show while the work goes on."""
+
+    data: Any
+
+    def __new__(cls, value: float, data: Any) -> Progress:
+        made = super().__new__(cls, value)
+        made.data = data
+        return made
+
+
 class Job:
     """A generator that yields its progress (0 to 1) and returns its result, run a slice at a time.
 
     `hold` is entered around each slice (a model's lock), never between two: whatever a step installs in a model it must
-    take out before it yields. `status` is "waiting", "running", "done", "cancelled" or "failed".
+    take out before it yields. `partial` is what the latest `Progress` carried.
+    `status` is "waiting", "running", "done", "cancelled" or "failed".
     """
 
     def __init__(
@@ -43,6 +55,7 @@ class Job:
     ):
         self.status, self.progress = "waiting", 0.0
         self.result: Any = None
+        self.partial: Any = None
         self.problem: BaseException | None = None
         self._steps, self._hold, self._report = steps, hold, report
         self._stepping = threading.Lock()  # a generator cannot be entered twice, and Cancel may come from elsewhere
@@ -74,7 +87,8 @@ class Job:
         self.status = "running"
         while not self._unwanted.is_set():
             try:
-                self.progress = float(next(self._steps))
+                done = next(self._steps)
+                self.progress, self.partial = float(done), getattr(done, "data", self.partial)
             except StopIteration as stop:
                 self._finish("done", result=stop.value)
                 self.progress = 1.0

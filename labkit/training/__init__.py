@@ -3,6 +3,7 @@
 from .batches import Batches, Group, padded
 from .curves import Curve, Curves, collect
 from .grids import Trial, grid, run_grid
+from .live import LiveStep, train_live
 from .log import read_log
 from .loop import Run, train
 from .loss import accumulate, document_losses
@@ -14,6 +15,7 @@ __all__ = [
     "Curve",
     "Curves",
     "Group",
+    "LiveStep",
     "Recipe",
     "Run",
     "Trial",
@@ -28,4 +30,5 @@ __all__ = [
     "recipes",
     "run_grid",
     "train",
+    "train_live",
 ]

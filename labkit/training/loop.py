@@ -26,7 +26,7 @@ from .loss import accumulate
 from .planting import Planting
 from .recipe import Hold, Recipe, differences, read_recipe
 
-__all__ = ["Run", "train"]
+__all__ = ["Run", "optimiser_for", "train"]
 
 _PLANTED_BY = 24  # texts of each part
 
@@ -104,7 +104,7 @@ class _Training:
         if parent is not None:
             self.model.load_state_dict(parent.state_dict())
         self.planting = _planting(recipe, self.model, seed)
-        self.optimiser = _optimiser(recipe, self.model)
+        self.optimiser = optimiser_for(recipe, self.model)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []  # since the last line of the log
         self._open(resume)
@@ -239,7 +239,8 @@ def _planting(recipe: Recipe, model: Decoder, seed: int) -> Planting | None:
     return Planting(model, Hold(**recipe.hold), world.tokenizer().encode_documents(texts))
 
 
-def _optimiser(recipe: Recipe, model: Decoder) -> torch.optim.AdamW:
+def optimiser_for(recipe: Recipe, model: Decoder) -> torch.optim.AdamW:
+    """Return AdamW as a recipe wants it; norms, scales and biases do not decay."""
     matrices = [p for p in model.parameters() if p.dim() > 1]
     rest = [p for p in model.parameters() if p.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]

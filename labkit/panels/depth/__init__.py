@@ -9,5 +9,6 @@ __all__, __getattr__, __dir__ = lazy_names(
         "pair": ("PairData", "PairPanel", "PairState"),
         "switch": ("ScalingPanel", "SwitchData", "SwitchLook", "SwitchState"),
         "theory": ("TheoryData", "TheoryPanel", "TheoryState"),
+        "twins": ("TwinData", "TwinPanel", "TwinState"),
     },
 )

@@ -19,9 +19,10 @@ LOOKS = tuple(MARKS.values())
 
 @dataclass(frozen=True)
 class Plot:
-    """One set of axes: name of the line -> one value per block, from block `first` on, drawn within `limits`.
+    """One set of axes: name of the line -> one value per block, from block 1 on, drawn within `limits`.
 
-    A value outside is drawn at the edge. Lines of one name look alike in every plot beside each other.
+    A value outside is drawn at the edge. Lines of one name look alike in every plot beside each other. places: where
+    the values stand, if not at blocks, from 0 to `reach`.
     """
 
     title: str
@@ -29,10 +30,12 @@ class Plot:
     limits: tuple[float, float]
     y: str = ""
     log: bool = False
-    first: int = 1
+    x: str = "block"
+    places: Sequence[float] = ()
+    reach: float = 0.0
 
 
-def paint_plots(plots: Sequence[Plot], figure: FigureBase, x: str = "block") -> None:
+def paint_plots(plots: Sequence[Plot], figure: FigureBase) -> None:
     """Draw the plots side by side, with one legend under them all."""
     column = {"left": 0.8, "right": 0.2, "bottom": 0.95, "between": 0.85}
     names = list(dict.fromkeys(name for plot in plots for name in plot.lines))
@@ -45,9 +48,9 @@ def paint_plots(plots: Sequence[Plot], figure: FigureBase, x: str = "block") -> 
             ax.set_yscale("log")
             ax.minorticks_off()
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ends = [plot.first + len(values) - 1 for values in plot.lines.values()]
-        ax.set_xlim(plot.first - 0.5, max(ends) + 0.5)
-        label_axes(ax, x=x, y=plot.y)
+        last = max(map(len, plot.lines.values()))
+        ax.set_xlim(*((0.0, plot.reach) if plot.reach else (0.5, last + 0.5)))
+        label_axes(ax, x=plot.x, y=plot.y)
     if len(names) > 1:
         handles = {name: line for ax in made for line, name in zip(*ax.get_legend_handles_labels())}
         width, _ = inches(figure)
@@ -65,6 +68,6 @@ def _line(ax: Axes, plot: Plot, values: Sequence[float], place: int, name: str) 
     style = {"marker": look.marker, "markersize": 6 if place else 4.5, "markevery": (place % every, every)}
     # The first line lies on top and is small: where two agree, both are seen.
     ax.plot(
-        range(plot.first, plot.first + len(shown)), shown, look.line, color=look.colour, label=name,
+        plot.places or range(1, 1 + len(shown)), shown, look.line, color=look.colour, label=name,
         zorder=5 - place, linewidth=1.8, **style,
     )  # fmt: skip
