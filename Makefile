@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: lab test lint unit notebooks browser property wheel site bench clean help
+.PHONY: lab test lint unit notebooks browser property wheel site bench peers clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -73,6 +73,12 @@ bench: .venv/test  ## the budgets, measured
 .venv/test: .venv/lab | .venv/encoder
 	$(PIP) install -q -c constraints.txt -e ".[test,browser]"
 	@touch $@
+
+peers: .venv/test  ## the sweep beside nnsight and TransformerLens, in an environment of its own
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q $(TORCH) nnsight==0.8.1 transformer-lens==4.3.0
+	.venv-peers/bin/python -m pip install -q --no-deps -e .
+	cd tests/benchmarks && ../../.venv-peers/bin/python bench_peers.py
 
 clean:  ## forget the environment and caches (never my/, which is yours)
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build
