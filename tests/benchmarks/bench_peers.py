@@ -1,10 +1,10 @@
-"""Leave-one-out over all sub-layers in four tools: plain hooks, nnsight, TransformerLens and labkit, in interleaved rounds.
+"""Leave-one-out over all sub-layers by hooks, nnsight, TransformerLens and labkit, in interleaved rounds.
 
     make peers        (an environment of its own in .venv-peers: the peers pin other versions)
 
 One `transformers` Llama with random weights, the same batches, the same edits (one attention or MLP writes nothing),
-the same losses; each peer as its own documents say: nnsight by `skip` inside a trace, TransformerLens by the bridge around
-a local model and `run_with_hooks`. Prints median seconds, each peer's ratio to labkit round by round, and the largest
+the same losses; each peer as its own documents say: nnsight by `skip` inside a trace, TransformerLens by the bridge
+around a local model and `run_with_hooks`. Prints median seconds, each peer's ratio to labkit round by round, and the largest
 difference of a loss from the hooks' (limit 1e-4 nats). Goal: labkit at most 0.60 of each. Not a test: clocks differ.
 """
 
@@ -115,7 +115,7 @@ def by_nnsight(traced: nnsight.NNsight, model: nn.Module, text: list[Tensor]) ->
             elif part == "mlp":
                 traced.model.layers[layer].mlp.skip(torch.zeros(shape))
             said = traced.lm_head.output.save()
-        return said
+        return said  # noqa: RET504 (a trace is read outside its block)
 
     return over_all(model, text, logits)
 
