@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--defect", action="append", default=[], help="with --ship: a sentence for the card; repeatable"
     )
+    parser.add_argument(
+        "--history", action="store_true", help="measure the vital signs at every kept step and store them as data"
+    )
     parser.add_argument("--ship", action="store_true", help="put the finished model, with its card, into data/models")
 
 
@@ -43,6 +46,12 @@ def run(options: argparse.Namespace) -> int:
         from labkit.zoo import ship
 
         print(ship(done.folder, measure=card_numbers, defects=options.defect))
+    if options.history and done.status == "finished":
+        from labkit.measurements.history import history_file, take_history
+
+        name = done.recipe.name
+        history = take_history(done.folder, name)
+        print(f"{history}\n{history.save(history_file(name))}")
     return int(done.status != "finished")
 
 

@@ -23,6 +23,7 @@ __all__ = ["DRAWINGS"]
 # Sign: how its row is called, and the unit behind its number.
 LABELS = {
     "tracking": ("tracks the lantern", ""),
+    "places": ("knows where people are", ""),
     "recall": ("recalls a list", ""),
     "copying": ("copies a list", ""),
     "facts": ("knows facts", ""),

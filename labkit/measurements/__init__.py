@@ -30,6 +30,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "sinks": ("AttentionSinks", "attention_received", "attention_sinks"),
         "turning": ("TurnMeasure",),
         "through_training": ("by_step", "kept_models", "variance_by_step"),
+        "history": ("History", "take_history"),
         "curve_pairs": ("CurveDifference", "compare_curves"),
     },
 )

@@ -35,11 +35,12 @@ from .tables import text_table
 __all__ = ["Vitals", "VitalsPair", "sample_stories", "vitals"]
 
 SPLIT = "valid"  # which neither training nor any claim reads
-SIGNS = ("tracking", "recall", "copying", "facts", "above_floor", "whole_stories", "contradictions")
+SIGNS = ("tracking", "places", "recall", "copying", "facts", "above_floor", "whole_stories", "contradictions")
 _ROWS = 64  # stories written at a time
 _LONGEST = 240  # tokens; the world's own are shorter
 _ASKED: dict[str, Callable[..., list]] = {
     "tracking": world.questions,
+    "places": world.places_questions,
     "recall": world.recall_questions,
     "copying": world.copying_questions,
     "facts": world.facts_questions,
@@ -58,6 +59,7 @@ class Vitals:
     n: int
     seed: int
     tracking: Estimate
+    places: Estimate
     recall: Estimate
     copying: Estimate
     facts: Estimate | None = None

@@ -130,7 +130,7 @@ def residuals(depth):
 
 
 def vitals(tracking=0.9, nats=0.06, slips=0.8, hub=False):
-    shares = {"tracking": tracking, "recall": 0.7, "copying": 0.97} | ({} if hub else {"facts": 0.8})
+    shares = {"tracking": tracking, "places": 0.6, "recall": 0.7, "copying": 0.97} | ({} if hub else {"facts": 0.8})
     signs = {name: proportion([1] * round(64 * p) + [0] * round(64 * (1 - p)), null=0.25, name=name)
              for name, p in shares.items()}  # fmt: skip
     if not hub:

@@ -30,7 +30,7 @@ def found(handle):
 
 
 def test_each_sign_is_what_its_own_measure_says(handle, found):
-    for name, ask in (("tracking", world.questions), ("facts", world.facts_questions),
+    for name, ask in (("tracking", world.questions), ("places", world.places_questions), ("facts", world.facts_questions),
                       ("recall", world.recall_questions), ("copying", world.copying_questions)):  # fmt: skip
         alone = choice_accuracy(handle, ask(8, 3, "valid"))
         assert (found.signs[name].per_unit, found.signs[name].null) == (alone.per_unit, 0.25), name
@@ -78,15 +78,15 @@ def test_cut_beside_intact_compares_text_by_text_and_leaves_the_model_as_it_was(
     assert fingerprint(handle) == before
     change = pair.changes["above_floor"]
     assert change.value == pytest.approx(pair.cut.above_floor.value - pair.intact.above_floor.value)
-    assert set(pair.changes) == {"tracking", "recall", "copying", "facts", "above_floor"}
-    assert len(pair.table().splitlines()) == 10 and json.dumps(pair.as_dict(), allow_nan=False)
+    assert set(pair.changes) == {"tracking", "places", "recall", "copying", "facts", "above_floor"}
+    assert len(pair.table().splitlines()) == 11 and json.dumps(pair.as_dict(), allow_nan=False)
     with pytest.raises(BadInput, match="not taken alike"):
         found.beside(labkit.vitals(handle, 9, seed=3))
 
 
 def test_vitals_are_a_table_and_plain_values(found):
     lines = found.table().splitlines()
-    assert lines[0].startswith("Vital signs of random") and len(lines) == 10 and str(found) == found.table()
+    assert lines[0].startswith("Vital signs of random") and len(lines) == 11 and str(found) == found.table()
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["facts"]["null"] == 0.25
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_never_read_the_world_is_asked_for_what_stands_in_the_text(
     with torch.random.fork_rng():
         model = transformers.LlamaForCausalLM(transformers.LlamaConfig(vocab_size=70, **sizes)).eval()
     found = labkit.vitals(Handle("hub/letters", model, Words()), 3)
-    assert list(found.signs) == ["tracking", "recall", "copying"] and found.facts is None and found.stories == ()
+    assert list(found.signs) == ["tracking", "places", "recall", "copying"] and found.facts is None and found.stories == ()
     with pytest.raises(BadInput, match="without its tokenizer"):
         labkit.vitals(model, 3)
 
