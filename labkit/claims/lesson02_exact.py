@@ -128,7 +128,7 @@ def healed(
 ) -> Measured:
     """Return per seed of a short training (nats won back, nats lost).
 
-    Lost: what the cut costs. Won back: that, minus what the healed model is still behind the intact one trained as long.
+    Lost: what the cut costs. Won back: that, less what the healed model still lags the intact one trained as long.
     """
     handle, values = load(model), []
     for seed in seeds:
