@@ -5,7 +5,7 @@
 One `transformers` Llama with random weights, the same batches, the same edits (one attention or MLP writes nothing),
 the same losses; each peer as its own documents say: nnsight by `skip` inside a trace, TransformerLens by the bridge
 around a local model and `run_with_hooks`. Prints median seconds, each peer's ratio to labkit round by round, and the
-largest difference of a loss from the hooks' (limit 1e-4 nats). Goal: labkit at most 0.60 of each. No test: clocks differ.
+largest difference of a loss from the hooks' (limit 1e-4 nats). Goal: labkit at most 0.60 of each.
 """
 
 from __future__ import annotations
