@@ -14,6 +14,7 @@ import torch
 from labkit.base.errors import BrokenFile, LabkitError, NotAvailable, unknown
 
 from .handle import Handle
+from .memory import check_room
 
 __all__ = ["load_hub", "no_bars", "refuse_pickle"]
 
@@ -61,7 +62,8 @@ def load_hub(name: str, shipped: Iterable[str]) -> Handle:
     """Return the handle of a hub id or a local folder in hub layout, in float32 on the CPU.
 
     Raises `BrokenFile` for pickled, truncated or incomplete weights, `NotAvailable` when the model would need code
-    from elsewhere or the hub cannot be reached, `UnknownName` when the hub has no such model.
+    from elsewhere, is behind a licence, does not fit into memory (found out before its weights are read) or the hub
+    cannot be reached, `UnknownName` when the hub has no such model.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer  # seconds to import; our own models need neither
 
@@ -70,6 +72,7 @@ def load_hub(name: str, shipped: Iterable[str]) -> Handle:
         here = True
     else:
         here = not _reachable()
+    check_room(name, here)
     try:
         # The flags that keep foreign code out are named, not left to a default that may change.
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=here)
@@ -117,6 +120,12 @@ def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
             f"{name} would run code from its author on this machine; it was not loaded.",
             expected="a model transformers knows by itself",
             do=stand_in,
+        )
+    if "GatedRepoError" in kinds or "gated repo" in said:
+        return NotAvailable(
+            f"{name} is behind a licence that its page asks you to accept.",
+            expected="a model that anybody may load, or your own access to this one",
+            do=f"accept it on the model's page and log in with: hf auth login; or {stand_in or 'take an open model'}",
         )
     if "SafetensorError" in kinds or ("header" in said.lower() and "deserializ" in said.lower()):
         return BrokenFile(

@@ -1,0 +1,91 @@
+"""Whether a model of the hub fits into this machine's memory: found out before its weights are read."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections import Counter
+from pathlib import Path
+
+from labkit.base.errors import NotAvailable
+
+__all__ = ["check_room", "free_memory", "parameter_counts"]
+
+_BYTES = 4  # a parameter in float32, as every model is loaded
+_ROOM = 1.25  # beside the weights: the file's own copy of a layer, activations of a text
+_GIB = 2**30
+_CGROUPS = (  # (limit, used) of the group this process is in, as containers see them
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def check_room(name: str, here: bool) -> None:
+    """Raise `NotAvailable` when a hub id or local folder needs more memory than is free; here: ask no network.
+
+    What cannot be found out is no reason to refuse.
+    """
+    counts, free = parameter_counts(name, here), free_memory()
+    needed = sum(counts.values()) * _BYTES * _ROOM
+    if not counts or free is None or needed <= free:
+        return
+    stored = ", ".join(f"{dtype}" for dtype, _ in counts.most_common(2))
+    raise NotAvailable(
+        f"{name} has {sum(counts.values()) / 1e9:.2g} billion parameters (stored as {stored}). In float32, as lessons "
+        f"use them, it needs about {needed / _GIB:.1f} GiB of memory, and {free / _GIB:.1f} GiB are free.",
+        expected=f"at most {free / _BYTES / _ROOM / 1e9:.2g} billion parameters on this machine",
+        do="take a smaller model of the family, close other notebooks, or use a machine with more memory",
+    )
+
+
+def parameter_counts(name: str, here: bool) -> Counter[str]:
+    """Return how many parameters are stored in which type; empty when that cannot be told without a download."""
+    from huggingface_hub import get_safetensors_metadata, snapshot_download
+
+    if Path(name).is_dir():
+        return _in_folder(Path(name))
+    try:
+        if here:
+            return _in_folder(Path(snapshot_download(name, local_files_only=True)))
+        return Counter(get_safetensors_metadata(name).parameter_count)
+    except Exception:  # not cached, no safetensors, no such model: loading itself says which
+        return Counter()
+
+
+def free_memory() -> int | None:
+    """Return the bytes that this process may still take, the limit of a container included; None where unknown."""
+    found = [_available()]
+    for limit, used in _CGROUPS:
+        try:
+            found.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+        except (OSError, ValueError):  # no such group, or the limit is "max"
+            continue
+    known = [size for size in found if size is not None]
+    return max(0, min(known)) if known else None
+
+
+def _available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    values = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(values["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in values else None
+
+
+def _in_folder(folder: Path) -> Counter[str]:
+    """Return the counts from the headers of a folder's safetensors files; a damaged one counts nothing."""
+    counts: Counter[str] = Counter()
+    for path in folder.glob("*.safetensors"):
+        try:
+            with path.open("rb") as file:
+                (length,) = struct.unpack("<Q", file.read(8))
+                header = json.loads(file.read(min(length, path.stat().st_size)))
+            entries = [entry for key, entry in header.items() if key != "__metadata__"]
+            counts.update({entry["dtype"]: 0 for entry in entries})
+            for entry in entries:
+                counts[entry["dtype"]] += math.prod(entry["shape"])
+        except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
+            continue
+    return counts

@@ -1,0 +1,133 @@
+"""Every family in the hub's layout, offline: the same door and cells; and what is said when one cannot come in."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+import torch
+from families import FAMILY_NAMES, make
+
+import labkit
+from labkit.anatomy import fingerprint
+from labkit.base.errors import BrokenFile, NotAvailable
+from labkit.measurements import loss, super_weights
+from labkit.measurements.depth import angular_distances
+from labkit.measurements.redundancy import Cosine
+from labkit.sweeps import every_sublayer, sweep
+from labkit.zoo import hub, memory
+
+TEXT = "a b c d e f g h."
+HUB_FAMILIES = [family for family in FAMILY_NAMES if family != "labkit"]
+
+
+def _tokenizer():
+    """A tokenizer of eleven pieces, as these models have."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: number for number, word in enumerate(["‹none›", "‹begin›", "‹end›", *"abcdefgh"])}
+    inner = Tokenizer(models.WordLevel(words, unk_token="‹none›"))
+    inner.pre_tokenizer, inner.decoder = pre_tokenizers.Whitespace(), decoders.WordPiece(prefix="")
+    special = {"unk_token": "‹none›", "bos_token": "‹begin›", "eos_token": "‹end›"}
+    return PreTrainedTokenizerFast(tokenizer_object=inner, **special)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a function that writes a family's folder as the hub would have it."""
+
+    def write(family):
+        make(family, depth=3).save_pretrained(tmp_path / family)
+        _tokenizer().save_pretrained(tmp_path / family)
+        return tmp_path / family
+
+    return write
+
+
+@pytest.mark.parametrize("family", HUB_FAMILIES)
+def test_the_hub_cells_of_the_lessons_run_on_every_family(folder, family):
+    place = folder(family)
+    handle = labkit.load(place)
+    with torch.no_grad():
+        ids = handle.encode(TEXT)
+        assert torch.allclose(handle.model(ids[None]).logits, make(family, depth=3)(ids[None]).logits, atol=1e-5)
+    before, documents = fingerprint(handle), [handle.encode(TEXT) for _ in range(2)]
+    # Lesson 01: the scan, a weight at zero and back.
+    found = super_weights.find_super_weights(handle, TEXT)
+    assert found.table()
+    with labkit.edit(handle, labkit.ZeroWeight("layers.1.mlp.down[3, 2]")):
+        assert fingerprint(handle) != before
+    # Lesson 02: what each layer changes, and what its loss costs.
+    assert len(Cosine()(handle, documents).ranked("block")) == 3
+    swept = sweep(handle, every_sublayer(handle), documents)
+    assert len(swept.points) == 6
+    with labkit.edit(handle, labkit.DropAttention(1)):
+        assert loss(handle, documents).value == pytest.approx(swept[labkit.DropAttention(1)].value, abs=1e-5)
+    # Lesson 08: how far blocks turn the stream.
+    assert angular_distances(handle, documents).depth == 3
+    assert fingerprint(handle) == before
+
+
+def test_no_room_is_said_before_any_weight_is_read(folder, monkeypatch):
+    place = folder("llama")
+    counts = memory.parameter_counts(str(place), here=True)
+    assert counts == Counter({"F32": sum(p.numel() for p in make("llama", depth=3).parameters())})
+    monkeypatch.setattr(memory, "free_memory", lambda: 4 * counts.total())
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(NotAvailable, match=r"stored as F32.*needs about .* are free") as told:
+        labkit.load(place)
+    assert "billion parameters on this machine" in str(told.value) and "smaller model" in str(told.value)
+
+
+def test_room_that_is_enough_or_unknown_is_no_reason_to_refuse(folder, monkeypatch):
+    place = folder("llama")
+    needed = memory.parameter_counts(str(place), here=True).total() * 5
+    for free in (needed, None):
+        monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
+        assert labkit.load(place).parameters > 0
+    assert memory.parameter_counts("nobody/nothing", here=True) == Counter()
+
+
+def test_a_containers_limit_counts(monkeypatch, tmp_path):
+    whole = memory.free_memory()
+    (tmp_path / "max").write_text("3000\n")
+    (tmp_path / "used").write_text("1000\n")
+    monkeypatch.setattr(memory, "_CGROUPS", ((str(tmp_path / "max"), str(tmp_path / "used")),))
+    assert memory.free_memory() == 2000 < whole
+    (tmp_path / "max").write_text("max\n")
+    assert memory.free_memory() > 10**6
+
+
+def test_a_damaged_header_is_left_to_the_loader(folder):
+    place = folder("llama")
+    (place / "model.safetensors").write_bytes(b"\x08" + bytes(7) + b"{not js}")
+    assert memory.parameter_counts(str(place), here=True) == Counter()
+    with pytest.raises(BrokenFile, match="truncated or corrupt"):
+        labkit.load(place)
+
+
+def test_a_missing_shard_is_named(folder):
+    place = folder("llama")
+    handle = labkit.load(place)
+    handle.model.save_pretrained(place, max_shard_size="2KB")
+    (place / "model.safetensors").unlink(missing_ok=True)
+    index = json.loads((place / "model.safetensors.index.json").read_text())
+    (place / sorted(set(index["weight_map"].values()))[0]).unlink()
+    with pytest.raises(BrokenFile, match="hub layout"):
+        labkit.load(place)
+
+
+def test_a_licence_that_must_be_accepted_is_told(monkeypatch):
+    class GatedRepoError(OSError):
+        pass
+
+    def gated(*_, **__):
+        raise OSError("You are trying to access a gated repo.") from GatedRepoError("401")
+
+    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", gated)
+    with pytest.raises(NotAvailable, match="licence") as told:
+        labkit.load("meta-llama/Llama-3.2-1B")
+    assert "hf auth login" in str(told.value) and "lab/tiny" in str(told.value)
