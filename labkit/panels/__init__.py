@@ -9,6 +9,7 @@ from labkit.base.doors import lazy_names
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "address_map": ("AddressMap",),
         "controls": ("Choice", "Grid", "Slider", "Text", "Toggle"),
         "cut": ("CutPanel",),
         "depth": ("BeginningPanel", "PairPanel", "ScalingPanel", "TheoryPanel", "TwinPanel"),
@@ -16,6 +17,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "layers": ("LayerGridPanel",),
         "measured": ("MeasuredPanel",),
         "panel": ("Panel",),
+        "positions": ("ScorePanel",),
         "quantiser": ("QuantiserPanel",),
         "race": ("RacePanel",),
         "static": ("is_static",),

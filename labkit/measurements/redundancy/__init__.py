@@ -4,26 +4,19 @@
     print(scores.table())
     scores.ranked("attention")                 # layers, the most redundant first
 
-Every metric is a small frozen object that is called with a model and documents and returns `LayerScores`.
+Every metric is a small frozen object that is called with a model and documents and returns `LayerScores`. Names are
+imported when first used: scores that were kept are read without torch.
 """
 
-from .calibration import calibration
-from .metrics import Cosine, Metric, RandomOrder, RelativeMagnitude, ReverseOrder
-from .positions import PositionScores, position_scores
-from .scores import LayerScores, ScoreMap
-from .windows import WindowScores, window_scores
+from labkit.base.doors import lazy_names
 
-__all__ = [
-    "Cosine",
-    "LayerScores",
-    "Metric",
-    "PositionScores",
-    "RandomOrder",
-    "RelativeMagnitude",
-    "ReverseOrder",
-    "ScoreMap",
-    "WindowScores",
-    "calibration",
-    "position_scores",
-    "window_scores",
-]
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "calibration": ("calibration",),
+        "metrics": ("Cosine", "Metric", "RandomOrder", "RelativeMagnitude", "ReverseOrder"),
+        "positions": ("PositionScores", "position_scores"),
+        "scores": ("LayerScores", "ScoreMap"),
+        "windows": ("WindowScores", "window_scores"),
+    },
+)
