@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -66,12 +67,13 @@ def _tokens(ax: Axes, x: list[float]) -> None:
 
 
 def describe(history: History) -> str:
-    """Return where each sign began and ended, and when it first stood clearly above chance."""
+    """Return where each sign began and ended, and from when on it stood clearly above chance."""
     said = []
     for name in (name for name in SHARES if name in history.signs):
         sign = history.signs[name]
-        above = [tokens for tokens, (_, low, _) in zip(history.tokens, sign.values) if low > sign.null]
-        when = f"above chance from {above[0] / _MILLION:.2g} million tokens" if above else "never above chance"
+        stays = takewhile(lambda place: sign.values[place][1] > sign.null, reversed(range(len(sign.values))))
+        above = [history.tokens[place] for place in stays]
+        when = f"above chance from {above[-1] / _MILLION:.2g} million tokens on" if above else "not above chance"
         first, last = (number(sign.values[place][0]) for place in (0, -1))
         said.append(f"{LABELS[name][0]} {first} to {last}, {when}")
     return f"{history.model} over {history.tokens[-1] / _MILLION:.3g} million tokens: {'; '.join(said)}."
