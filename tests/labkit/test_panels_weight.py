@@ -1,6 +1,7 @@
 """The weight panel on a small random model and a small encoder: right numbers, fair nulls, nothing left behind."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import labkit
 from labkit import world, zoo
 from labkit.base.errors import BadInput, LabkitError
 from labkit.figures import new_figure, png
+from labkit.measurements.super_weights import matched_nulls
 from labkit.models import DecoderConfig
 from labkit.panels import WeightPanel
 from labkit.panels.weight.words import small
@@ -47,7 +49,7 @@ def loss_and_next(handle, model, text):
 def test_every_change_is_that_of_an_edited_copy(handle, panel, weight, factor):
     panel.set(weight=weight, factor=factor)
     data, (intact, before) = panel.data, loss_and_next(handle, handle.model, DAY)
-    chosen = [(data.address, data.change), *((null.address, null.change) for null in (*data.largest, *data.drawn))]
+    chosen = [(data.address, data.change), *((null.address, null.change) for null in data.nulls)]
     for address, change in chosen:
         scaled = labkit.apply(handle, labkit.ScaleWeight(address, factor)).model
         loss, after = loss_and_next(handle, scaled, DAY)
@@ -60,18 +62,20 @@ def test_every_change_is_that_of_an_edited_copy(handle, panel, weight, factor):
     assert data.cut == pytest.approx(now[pieces].tolist(), rel=1e-4)
 
 
-def test_the_nulls_are_the_largest_and_some_drawn_by_a_fixed_seed(handle, panel):
-    panel.set(weight="layers.1.mlp.down[3, 5]")
+@pytest.mark.parametrize("weight", list(WEIGHTS.values()))
+def test_the_nulls_are_the_matched_ones_of_the_measurements(handle, panel, weight):
+    panel.set(weight=weight)
     data = panel.data
-    values = labkit.view(handle, "layers.1.mlp.down").read()
-    sizes = sorted(values.abs().flatten().tolist(), reverse=True)
-    assert [abs(null.value) for null in data.largest] == pytest.approx(sizes[:4])
-    addresses = [null.address for null in (*data.largest, *data.drawn)]
-    assert "layers.1.mlp.down[3, 5]" not in addresses and len(set(addresses)) == 8
-    for null in (*data.largest, *data.drawn):
+    assert Counter(null.kind for null in data.nulls) == {"largest": 2, "comparable": 2, "random": 2}
+    addresses = [null.address for null in data.nulls]
+    assert weight not in addresses and len(set(addresses)) == 6
+    for null in data.nulls:
+        assert null.address in matched_nulls(handle, weight, 6, null.kind)
         assert null.value == pytest.approx(float(labkit.view(handle, null.address).read()))
+    whole = labkit.view(handle, weight.split("[")[0]).read().abs().flatten().tolist()
+    assert [abs(null.value) for null in data.nulls[:2]] == pytest.approx(sorted(whole, reverse=True)[:2])
     panel.set(factor=2.0)
-    assert [null.address for null in panel.data.drawn] == [null.address for null in data.drawn]
+    assert [null.address for null in panel.data.nulls] == addresses
 
 
 def test_times_one_changes_nothing_and_says_so(panel):

@@ -248,6 +248,24 @@ def test_nulls_are_matched(kind):
         assert torch.equal((sizes - w[OUT, INTO]).abs(), (others - w[OUT, INTO]).abs().sort().values[:4])
 
 
+@pytest.mark.parametrize("kind", ["largest", "comparable", "random"])
+def test_a_gain_has_nulls_in_its_norm(kind):
+    model = make("labkit", depth=3)
+    sizes = view(model, "layers.1.mlp_norm").read().abs()
+    nulls = matched_nulls(model, "layers.1.mlp_norm[3]", 4, kind)
+    places = [int(null.removeprefix("layers.1.mlp_norm[").removesuffix("]")) for null in nulls]
+    assert len(set(places)) == 4 and 3 not in places
+    left = [place for place in range(8) if place not in (3, *places)]
+    if kind == "largest":
+        assert sizes[places].min() >= sizes[left].max()
+    if kind == "comparable":
+        apart = (sizes - sizes[3]).abs()
+        assert apart[places].max() <= apart[left].min()
+    assert len(matched_nulls(model, "layers.1.mlp_norm[3]", 99, kind)) == 7, "there are no more"
+    with pytest.raises(BadInput, match="not one number"):
+        matched_nulls(model, "layers.1.mlp_norm", 4, kind)
+
+
 def test_a_dose_of_one_is_the_intact_model_and_of_none_the_ablation(trial):
     model, plan, documents = trial
     address = f"layers.0.mlp.down[{OUT}, {INTO}]"

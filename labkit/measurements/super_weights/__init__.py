@@ -5,7 +5,7 @@ peeled = peel(model, text)                       # zero what is found, look agai
 trial = ablate(model, found.addresses, documents)  # against matched nulls; this decides
 """
 
-from .ablation import Ablation, Cut, DoseCurve, ablate, dose_curve, matched_nulls, neuron_of
+from .ablation import NULLS, Ablation, Cut, DoseCurve, ablate, dose_curve, matched_nulls, neuron_of
 from .activation import RestoreCurve, SuperActivation, TokenShift, restore_curve, super_activation, token_shift
 from .amplifier import amplifier_directions, amplifier_matrix, amplifier_sizes
 from .detector import Candidate, Detection, Peeling, find_super_weights, peel
@@ -14,6 +14,7 @@ from .profile import Spike, SpikeProfile, spike_profile
 from .published import PublishedWeight, index_sources, published, published_table
 
 __all__ = [
+    "NULLS",
     "Ablation",
     "Candidate",
     "Cut",

@@ -143,31 +143,31 @@ def dose_curve(
 
 
 def matched_nulls(model: Any, address: str, n: int = 5, kind: str = "largest", *, seed: int = 0) -> tuple[str, ...]:
-    """Return `n` other weights of the matrix that `address` lies in, in a column of their own each where they can be.
+    """Return `n` other weights of the matrix (or the vector of gains) that `address` lies in, or as many as there are.
 
-    kind: "largest", "comparable" (nearest in size) or "random"; `seed` draws the random ones. None is of the row's
-    and column's own entry; what shares its column reads the same activation and is left out.
+    kind: "largest", "comparable" (nearest in size) or "random"; `seed` draws the random ones. Of a matrix, what stands
+    in the same column reads the same activation and is left out.
     """
     if kind not in NULLS:
         raise unknown("kind of null", kind, NULLS)
-    place = one_weight(address)
-    out, into = place.index
-    w_DF = anatomy_of(model).view(place.whole).read().float()
-    size_DF = w_DF.abs()
+    place = _one_number(address)
+    values = anatomy_of(model).view(place.whole).read().float()
+    size = values.abs()
+    allowed = torch.ones_like(size, dtype=torch.bool)
+    allowed[..., place.index[-1]] = False
+    n = min(n, int(allowed.sum()))
     if kind == "largest":
-        order = size_DF.flatten().argsort(descending=True)
+        order = size.masked_fill(~allowed, -1.0).flatten().topk(n).indices
     elif kind == "comparable":
-        order = (size_DF - size_DF[out, into]).abs().flatten().argsort()
+        order = (
+            (size - size[place.index]).abs().masked_fill(~allowed, torch.inf).flatten().topk(n, largest=False).indices
+        )
     else:
-        order = torch.randperm(size_DF.numel(), generator=torch.Generator().manual_seed(seed))
-    chosen: list[str] = []
-    for index in order.tolist():
-        row, column = divmod(index, w_DF.shape[1])
-        if column != into and len(chosen) < n:
-            chosen.append(f"{place.name}[{row}, {column}]")
-        if len(chosen) == n:
-            break
-    return tuple(chosen)
+        order = torch.randperm(size.numel(), generator=torch.Generator().manual_seed(seed))
+        order = order[allowed.flatten().cpu()[order]][:n]
+    width = values.shape[-1]
+    spelt = [str(i) if values.dim() == 1 else f"{i // width}, {i % width}" for i in order.tolist()]
+    return tuple(f"{place.name}[{index}]" for index in spelt)
 
 
 def neuron_of(address: str) -> str:
@@ -201,6 +201,16 @@ def _ratio(model: Any, edits: Any, documents: Sequence, intact: Loss, seed: int)
     edits: list[Edit] = list(edits)
     with edit(model, *edits):
         return perplexity_ratio(loss(model, documents, seed=seed), intact, seed=seed)
+
+
+def _one_number(address: str | Address) -> Address:
+    place = Address.parse(address)
+    if not place.index or not all(isinstance(axis, int) for axis in place.index):
+        raise BadInput(
+            f"{place} is not one number.",
+            expected="an address such as layers.1.mlp.down[3, 7] or layers.1.mlp_norm[99]",
+        )
+    return place
 
 
 def one_weight(address: str | Address) -> Address:

@@ -17,7 +17,6 @@ ablation against matched nulls (`ablate`) says whether the model hangs on one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -145,7 +144,7 @@ def find_super_weights(
     if rule == "paper":
         found = _by_the_paper(model, seen, profile)
     else:
-        found = [c for c in _carriers(model, seen, profile, prominence, share) if c.persistence >= persistence]
+        found = _carriers(model, seen, profile, prominence, share, persistence)
     found.sort(key=lambda c: -c.prominence)
     return Detection(rule=rule, candidates=tuple(found), profile=profile)
 
@@ -168,8 +167,10 @@ def peel(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **opti
     return Peeling(rounds=tuple(found))
 
 
-def _carriers(model: Any, seen: Passage, profile: SpikeProfile, prominence: float, share: float) -> list[Candidate]:
-    """Return the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|: the prominent and carrying."""
+def _carriers(
+    model: Any, seen: Passage, profile: SpikeProfile, prominence: float, share: float, persistence: float
+) -> list[Candidate]:
+    """Return the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]| that meet the conditions."""
     made, anatomy = [], anatomy_of(model)
     for layer, (x_LF, y_LD) in enumerate(zip(seen.x, seen.y)):
         w_DF, least = _matrix(anatomy, layer), prominence * profile.output_medians[layer]
@@ -186,7 +187,9 @@ def _carriers(model: Any, seen: Passage, profile: SpikeProfile, prominence: floa
         # All at once, before anything is read number by number: most prominent weights carry little.
         share_K = x_LF[position_K, into_K] * w_DF[out_K, into_K] / y_LD[position_K, out_K]
         for place in torch.stack((out_K, into_K, position_K))[:, share_K >= share].T.tolist():
-            made.append(_candidate(w_DF, seen, profile, layer, *place))
+            out, _, position = place
+            if _persistence(seen, layer, out, position) >= persistence:
+                made.append(_candidate(w_DF, seen, profile, layer, *place))
     return made
 
 
@@ -215,13 +218,14 @@ def _candidate(
         contribution=given * weight,
         output=float(seen.y[layer][position, out]),
         prominence=abs(given * weight) / median if median else 0.0,
-        persistence=_persistence([float(h_LD[position, out]) for h_LD in seen.h[layer:]]),
+        persistence=_persistence(seen, layer, out, position),
         rank=1 + int((w_DF.abs() > abs(weight)).sum()),
     )
 
 
-def _persistence(after: Sequence[float]) -> float:
-    """Return the least size up to the last block but one, over that behind the first; 0 where there is none between."""
+def _persistence(seen: Passage, layer: int, channel: int, position: int) -> float:
+    """Return the least size up to the last block but one, over that behind the block; 0 where there is none between."""
+    after = [float(h_LD[position, channel]) for h_LD in seen.h[layer:]]
     between = after[1:-1]
     return min(map(abs, between)) / abs(after[0]) if between and after[0] else 0.0
 

@@ -55,23 +55,23 @@ class QuantiserPanel(Panel):
 
         from labkit.anatomy import view
         from labkit.interventions import edit
-        from labkit.sweeps import sweep
+        from labkit.measurements import loss
 
-        before = view(self.model, self.matrix).read()
-        ways = {way: self._edit(state, way) for way in OUTLIER.values()}
-        with edit(self.model, ways[state.outlier]):
-            after = view(self.model, self.matrix).read()
-            value_after = float(view(self.model, self.outlier).read())
-        value = float(view(self.model, self.outlier).read())
+        matrix, outlier = view(self.model, self.matrix), view(self.model, self.outlier)
+        documents = [self.model.encode(text) for text in self.texts]
+        before, value, intact = matrix.read(), float(outlier.read()), loss(self.model, documents).value
+        after, value_after, losses = before, value, {}
+        for way in OUTLIER.values():
+            with edit(self.model, self._edit(state, way)):
+                losses[way] = loss(self.model, documents).value
+                if way == state.outlier:
+                    after, value_after = matrix.read(), float(outlier.read())
         low, high = (
             float(end) for end in torch.quantile(before.flatten().double(), torch.tensor([0.01, 0.99]).double())
         )
         room = 0.35 * (high - low)
         counts, edges = torch.histogram(before.flatten(), BINS, range=(low - room, high + room))
-        swept = sweep(self.model, list(ways.values()), self._documents())
-        losses = {way: swept[one].measured.value for way, one in ways.items()}
         error = float((after - before).double().square().mean().sqrt())
-        intact = swept[ways["nothing"]].measured.value - swept[ways["nothing"]].change.value
         return QuantiserData(
             self.matrix, state.bits, state.block, state.outlier,
             tuple(edges.tolist()), tuple(int(count) for count in counts),
@@ -94,9 +94,6 @@ class QuantiserPanel(Panel):
         start = (row * after.shape[1] + column) // size * size
         block = after.flatten()[start : start + size]
         return tuple(sorted(set(block.tolist())))
-
-    def _documents(self) -> list:
-        return [self.model.encode(text) for text in self.texts]
 
     def presets(self) -> Sequence[QuantiserState]:
         return [QuantiserState(4, 0, "nothing"), QuantiserState(4, 0, "keep"), QuantiserState(4, 0, "both")]

@@ -18,8 +18,9 @@ class WeightState:
 
 @dataclass(frozen=True)
 class Null:
-    """Another weight of the same tensor under the same operation: its address, its value, and what changed."""
+    """Another weight of the same tensor under the same operation: of what kind it is, its value, and what changed."""
 
+    kind: str
     address: str
     value: float
     change: float
@@ -29,8 +30,8 @@ class Null:
 class WeightData:
     """What one weight does beside others of its tensor.
 
-    change: how far the model moved, in `unit`, 0 for not at all. largest: the weights of largest magnitude; drawn:
-    weights drawn at random. labels, intact, cut: what is read off the model, each from 0 to 1, named by `reads`.
+    change: how far the model moved, in `unit`, 0 for not at all. nulls: the matched others, of the three kinds of
+    `super_weights.matched_nulls`. labels, intact, cut: what is read off the model, each from 0 to 1, named by `reads`.
     unseen: words of the text that the model never saw.
     """
 
@@ -39,8 +40,7 @@ class WeightData:
     factor: float
     change: float
     unit: str
-    largest: tuple[Null, ...]
-    drawn: tuple[Null, ...]
+    nulls: tuple[Null, ...]
     reads: str
     labels: tuple[str, ...]
     intact: tuple[float, ...]
@@ -50,4 +50,4 @@ class WeightData:
     @property
     def most(self) -> Null:
         """The null that moved the model furthest."""
-        return max((*self.largest, *self.drawn), key=lambda null: null.change)
+        return max(self.nulls, key=lambda null: null.change)

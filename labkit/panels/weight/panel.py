@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from random import Random
 from typing import Any
 
 from labkit.base.errors import BadInput
@@ -15,7 +14,7 @@ from .words import code_of
 
 __all__ = ["WeightPanel"]
 
-LARGEST, DRAWN = 4, 4  # nulls of each kind beside the chosen weight
+OF_A_KIND = 2  # nulls beside the chosen weight
 LOW, HIGH, STEP = -1.0, 3.0, 0.25
 
 
@@ -23,8 +22,8 @@ class WeightPanel(Panel):
     """Multiply one weight by a factor from -1 to 3 and see what the model makes of a text.
 
     `weights` names addresses worth trying; any other address of a single number may be typed. `texts` are ready texts
-    by title. Eight other weights of the same tensor are put through the same operation: the four largest by magnitude
-    and four drawn at random, always the same ones.
+    by title. Other weights of the same tensor are put through the same operation: two of the largest, two of those
+    nearest in size and two drawn at random, always the same ones.
     """
 
     question = "What does one number carry?"
@@ -52,41 +51,44 @@ class WeightPanel(Panel):
 
         from .patients import patient_for
 
-        handle = self.model
-        chosen, *others = self._addresses(state.weight)
+        handle, value = self.model, self._value(state.weight)
         patient = patient_for(handle, state.text)
-        changes = patient.changes([ScaleWeight(address, state.factor) for address, _ in (chosen, *others)])
-        intact = patient.look()
-        with edit(handle, ScaleWeight(chosen[0], state.factor)):
-            cut = patient.look()
-        nulls = [Null(address, value, change) for (address, value), change in zip(others, changes[1:])]
+        before, intact = patient.look()
+        with edit(handle, ScaleWeight(state.weight, state.factor)):
+            after, cut = patient.look()
+        nulls = []
+        for kind, address in self._nulls(state.weight):
+            was = self._value(address)
+            with edit(handle, ScaleWeight(address, state.factor)):
+                nulls.append(Null(kind, address, was, patient.apart(before, patient.place())))
         return WeightData(
-            *chosen, state.factor, changes[0], patient.unit, tuple(nulls[:LARGEST]), tuple(nulls[LARGEST:]),
+            state.weight, value, state.factor, patient.apart(before, after), patient.unit, tuple(nulls),
             patient.reads, patient.labels, intact, cut, patient.unseen,
         )  # fmt: skip
 
-    def _addresses(self, text: str) -> list[tuple[str, float]]:
-        """Return the chosen weight and its nulls, each with its value; raise where no single number is named."""
+    def _value(self, address: str) -> float:
+        """Return the number at an address; raise where no single number is named."""
         from labkit.anatomy import view
 
-        place = view(self.model, text)
-        if place.read().numel() != 1:
+        values = view(self.model, address).read()
+        if values.numel() != 1:
             raise BadInput(
-                f"{text} names {place.read().numel():,} numbers.",
+                f"{address} names {values.numel():,} numbers.",
                 expected="one number, such as layers.1.mlp.down[12, 7]",
                 do="write its place in brackets, row first",
             )
-        name = text.split("[")[0].strip()
-        whole = view(self.model, name).read()
-        chosen = int(_flat(text, whole.shape))
-        values = whole.flatten()
-        largest = [i for i in values.abs().topk(LARGEST + 1).indices.tolist() if i != chosen][:LARGEST]
-        draw, drawn = Random(f"{name}/{chosen}"), []
-        while len(drawn) < min(DRAWN, values.numel() - 1):
-            i = draw.randrange(values.numel())
-            if i != chosen and i not in drawn:
-                drawn.append(i)
-        return [(_address(name, i, whole.shape), float(values[i])) for i in (chosen, *largest, *drawn)]
+        return float(values)
+
+    def _nulls(self, address: str) -> list[tuple[str, str]]:
+        """Return some others of the same tensor, two of each kind, none twice."""
+        from labkit.measurements.super_weights import NULLS, matched_nulls
+
+        chosen: dict[str, str] = {}
+        for kind in NULLS:
+            found = matched_nulls(self.model, address, OF_A_KIND * len(NULLS), kind)
+            free = [other for other in found if other not in chosen]
+            chosen.update(dict.fromkeys(free[:OF_A_KIND], kind))
+        return [(kind, other) for other, kind in chosen.items()]
 
     def presets(self) -> Sequence[WeightState]:
         some = list(self.weights.values())[:3]
@@ -97,20 +99,3 @@ class WeightPanel(Panel):
 
     def code(self, state: WeightState) -> str:
         return code_of(self.model_name, state, hasattr(self.model, "embed"))
-
-
-def _flat(address: str, shape: Sequence[int]) -> int:
-    from labkit.anatomy import Address
-
-    place = 0
-    for index, side in zip(Address.parse(address).index, shape):
-        place = place * side + int(index) % side
-    return place
-
-
-def _address(name: str, place: int, shape: Sequence[int]) -> str:
-    index: list[int] = []
-    for side in reversed(shape):
-        place, at = divmod(place, side)
-        index.append(at)
-    return f"{name}[{', '.join(map(str, reversed(index)))}]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -10,10 +9,10 @@ from torch import Tensor, nn
 
 from labkit import world
 from labkit.anatomy import quietly
-from labkit.interventions import Edit, edit
+from labkit.measurements.measures import token_losses
+from labkit.measurements.runs import forward
 from labkit.panels.cut.data import GO_ON, MOST_PROBABLE, candidates
 from labkit.panels.cut.reading import first_pieces, readable
-from labkit.sweeps import sweep
 
 __all__ = ["Decoding", "Encoding", "Patient", "patient_for"]
 
@@ -33,11 +32,14 @@ class Patient(Protocol):
     labels: tuple[str, ...]
     unseen: tuple[str, ...]
 
-    def look(self) -> tuple[float, ...]:
-        """Return what is read off the model as it now is, one value from 0 to 1 per label."""
+    def place(self) -> Any:
+        """Return where the model as it now is stands with the text."""
 
-    def changes(self, edits: Sequence[Edit]) -> list[float]:
-        """Return how far each edit alone moves the model, in `unit`."""
+    def look(self) -> tuple[Any, tuple[float, ...]]:
+        """Return where it stands, and what is read off the model, one value from 0 to 1 per label."""
+
+    def apart(self, before: Any, after: Any) -> float:
+        """Return how far two places are from each other, in `unit`."""
 
 
 class Decoding:
@@ -53,21 +55,27 @@ class Decoding:
         self.labels = tuple(word.strip() for word in words or handle.pieces(self.first))
         self.unseen = tuple(world.unknown_words(text)) if handle.ours else ()
 
-    def look(self) -> tuple[float, ...]:
-        return tuple(self._next()[self.first].tolist())
+    def place(self) -> float:
+        """Return the mean surprise at the text."""
+        return self.look()[0]
 
-    def changes(self, edits: Sequence[Edit]) -> list[float]:
-        swept = sweep(self.handle, edits, [self.ids_L])
-        return [abs(swept[one].change.value) for one in edits]
+    def look(self) -> tuple[float, tuple[float, ...]]:
+        logits_BLV = self._logits()
+        losses_BL = token_losses(logits_BLV, self.ids_L[None].to(logits_BLV.device))
+        next_V = logits_BLV[0, -1].softmax(-1)
+        return float(losses_BL.mean()), tuple(next_V[self.first].tolist())
 
-    def _next(self) -> Tensor:
+    def apart(self, before: float, after: float) -> float:
+        return abs(after - before)
+
+    def _logits(self) -> Tensor:
         def work(module: nn.Module) -> Tensor:
-            return module(self.ids_L[None].to(next(module.parameters()).device)).logits[0, -1].float().softmax(-1)
+            return forward(module, self.ids_L[None].to(next(module.parameters()).device))
 
         return quietly(self.handle, work)
 
     def _likeliest(self) -> list[int]:
-        return self._next().topk(MOST_PROBABLE).indices.tolist()
+        return self._logits()[0, -1].topk(MOST_PROBABLE).indices.tolist()
 
 
 class Encoding:
@@ -75,28 +83,24 @@ class Encoding:
 
     unit: ClassVar[str] = "1 − cosine with itself"
     reads: ClassVar[str] = "cosine with the sentence"
+    labels: ClassVar[tuple[str, ...]] = OTHERS
     unseen: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, handle: Any, text: str):
         self.handle, self.text = handle, text
-        self.labels = OTHERS
-        self.clean_E = self._embed([text])[0]
-
-    def look(self) -> tuple[float, ...]:
-        own_E, others_BE = self._embed([self.text])[0], self._embed(OTHERS)
-        return tuple((others_BE @ own_E).clamp(0, 1).tolist())
-
-    def changes(self, edits: Sequence[Edit]) -> list[float]:
-        return [self._turned(one) for one in edits]
-
-    def _turned(self, one: Edit) -> float:
-        with edit(self.handle, one):
-            now_E = self._embed([self.text])[0]
-        return max(0.0, 1 - float(now_E @ self.clean_E))
 
     @torch.no_grad()
-    def _embed(self, texts: Sequence[str]) -> Tensor:
-        return self.handle.embed(texts)
+    def place(self) -> Tensor:
+        """Return the text's embedding [E], of length 1."""
+        return self.handle.embed([self.text])[0]
+
+    @torch.no_grad()
+    def look(self) -> tuple[Tensor, tuple[float, ...]]:
+        own_E, others_BE = self.place(), self.handle.embed(OTHERS)
+        return own_E, tuple((others_BE @ own_E).clamp(0, 1).tolist())
+
+    def apart(self, before: Tensor, after: Tensor) -> float:
+        return max(0.0, 1 - float(before @ after))
 
 
 def patient_for(handle: Any, text: str) -> Patient:

@@ -1,13 +1,15 @@
-"""The picture of the weight panel: what is read off the model, and the change beside that by eight other weights."""
+"""The picture of the weight panel: what is read off the model, and its change beside other weights' of its tensor."""
 
 from __future__ import annotations
+
+import math
 
 from matplotlib.figure import FigureBase
 
 from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, inches, label_axes, text_width, wrapped
 
 from .data import WeightData
-from .words import small
+from .words import KINDS, small
 
 __all__ = ["paint"]
 
@@ -43,26 +45,29 @@ def _readings(figure: FigureBase, data: WeightData) -> None:
 
 
 def _changes(figure: FigureBase, data: WeightData) -> None:
-    (ax,) = axes(figure, "How far the model moves", left=1.25, right=0.35)
-    rows = (
-        ("chosen", MARKS["cut"], [data.change]),
-        ("4 largest", MARKS["attention"], [null.change for null in data.largest]),
-        ("4 at random", MARKS["intact"], [null.change for null in data.drawn]),
-    )
+    (ax,) = axes(figure, "How far the model moves", left=1.35, right=0.35)
+    marks = {"largest": MARKS["attention"], "comparable": MARKS["mlp"], "random": MARKS["intact"]}
+    rows = [("this one", MARKS["cut"], [data.change])]
+    for kind, mark in marks.items():
+        rows.append((KINDS[kind], mark, [null.change for null in data.nulls if null.kind == kind]))
     for row, (_, mark, changes) in enumerate(rows):
-        shown = [min(max(change, LEAST), MOST) for change in changes]
-        ax.plot(shown, [row] * len(shown), mark.marker, color=mark.colour, markersize=8, markeredgecolor="white")
-    ax.axvline(min(max(data.most.change, LEAST), MOST), color=RULE, linewidth=1, linestyle=":")
-    where = min(max(data.change, LEAST), MOST)
+        places = [_place(change) for change in changes]
+        ax.plot(places, [row] * len(places), mark.marker, color=mark.colour, markersize=8, markeredgecolor="white")
+    ax.axvline(_place(data.most.change), color=RULE, linewidth=1, linestyle=":")
+    where = _place(data.change)
+    right = where > _place(1e-2)  # then the number stands left of its mark
     ax.annotate(
-        small(data.change), (where, 0), xytext=(-9, 0) if where > 1e-2 else (9, 0), textcoords="offset points",
-        ha="right" if where > 1e-2 else "left", va="center", fontsize=SIZES["tick"], color=INK, weight="bold",
+        small(data.change), (where, 0), xytext=(-9 if right else 9, 0), textcoords="offset points",
+        ha="right" if right else "left", va="center", fontsize=SIZES["tick"], color=INK, weight="bold",
     )  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_xlim(LEAST / 2, MOST * 2)
-    ax.set_xticks([1e-6, 1e-4, 1e-2, 1], ["10⁻⁶", "10⁻⁴", "0.01", "1"])
-    ax.minorticks_off()
+    ax.set_xlim(_place(LEAST) - 0.3, _place(MOST) + 0.3)
+    ax.set_xticks([-6, -4, -2, 0], ["10⁻⁶", "10⁻⁴", "0.01", "1"])
     ax.set_yticks(range(len(rows)), [name for name, *_ in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     label_axes(ax, x=data.unit)
+
+
+def _place(change: float) -> float:
+    """Return where a change stands on the axis: its logarithm, which matplotlib's own log axis draws more slowly."""
+    return math.log10(min(max(change, LEAST), MOST))

@@ -10,7 +10,11 @@ from .data import WeightData, WeightState
 
 _NOTHING = 1e-3  # nats a token, or 1 - cosine
 
-__all__ = ["code_of", "sentence_of", "small", "table_of"]
+__all__ = ["KINDS", "code_of", "sentence_of", "small", "table_of"]
+
+
+# The kinds of nulls, as the reader sees them.
+KINDS = {"largest": "the largest", "comparable": "nearest in size", "random": "drawn at random"}
 
 
 def small(number: float) -> str:
@@ -30,7 +34,8 @@ def sentence_of(data: WeightData) -> str:
     else:
         says = (
             f"{data.address} times {data.factor:g} (it is {data.value:.4g}) moves the model by {small(data.change)} "
-            f"({data.unit}). Of eight others of its tensor none moves it by more than {small(most.change)}."
+            f"({data.unit}). Of {len(data.nulls)} others of the same {_home(data.address)} none moves it by more than "
+            f"{small(most.change)}."
         )
         if data.change < _NOTHING:
             says += " That is next to nothing."
@@ -49,8 +54,7 @@ def sentence_of(data: WeightData) -> str:
 def table_of(data: WeightData) -> Table:
     """Return every weight with its value and what changed."""
     rows = [("chosen", data.address, f"{data.value:.4g}", f"{data.change:.3g}")]
-    for kind, nulls in (("among the largest", data.largest), ("drawn at random", data.drawn)):
-        rows += [(kind, null.address, f"{null.value:.4g}", f"{null.change:.3g}") for null in nulls]
+    rows += [(KINDS[null.kind], null.address, f"{null.value:.4g}", f"{null.change:.3g}") for null in data.nulls]
     return Table(f"Change ({data.unit}) by {data.factor:g} times one weight", ("", "weight", "value", "change"), rows)
 
 
@@ -76,3 +80,8 @@ def code_of(name: str, state: WeightState, encoder: bool) -> str:
             "change = abs(labkit.sweep(model, [scaled], [model.encode(text)])[scaled].change.value)  # nats a token"
         ]
     return "\n".join([*head, *body, "print(change)"])
+
+
+def _home(address: str) -> str:
+    name = address.split("[")[0]
+    return "norm" if "norm" in name else "bias" if name.endswith(".bias") else "matrix"
