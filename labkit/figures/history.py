@@ -71,8 +71,8 @@ def describe(history: History) -> str:
     said = []
     for name in (name for name in SHARES if name in history.signs):
         sign = history.signs[name]
-        stays = takewhile(lambda place: sign.values[place][1] > sign.null, reversed(range(len(sign.values))))
-        above = [history.tokens[place] for place in stays]
+        ends = zip(reversed(history.tokens), reversed(sign.values))
+        above = [tokens for tokens, _ in takewhile(lambda end, null=sign.null: end[1][1] > null, ends)]
         when = f"above chance from {above[-1] / _MILLION:.2g} million tokens on" if above else "not above chance"
         first, last = (number(sign.values[place][0]) for place in (0, -1))
         said.append(f"{LABELS[name][0]} {first} to {last}, {when}")

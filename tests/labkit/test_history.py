@@ -71,6 +71,6 @@ def test_the_picture_says_when_each_sign_left_chance(history):
 def test_stored_histories_are_of_the_shipped_models(name):
     history = History.load(name)
     card = labkit.load(name).card
-    assert history.model == name and history.tokens[-1] == card["training"]["tokens"]
+    assert history.model == name and history.tokens[-1] == card["tokens"]
     assert len(history.steps) >= 9 and history.signs["tracking"].values[-1][1] > 0.25
     assert world.VERSION == "1" and history_file(name).stat().st_size < 20_000
