@@ -17,6 +17,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "residuals": ("ResidualStats", "residual_stats"),
         "vital_signs": ("Vitals", "VitalsPair", "sample_stories", "vitals"),
         "capabilities": ("Probes", "probes"),
+        "plain_questions": ("lookups", "sums"),
         "accounting": ("ModelSizes", "cache_table", "degradation_ratio", "sizes_of"),
         "speed": ("SpeedTest", "speed_test"),
         "zeroing": ("ZeroingEstimates", "zeroing_estimates"),
