@@ -17,10 +17,9 @@ from statistics import fmean, median
 
 import numpy as np
 
-from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.measurements.depth_theory import gradient_bound, variance_recursion
-from labkit.sweeps import BlockRun, BlockRuns, blocks_path
+from labkit.sweeps import BlockRun, BlockRuns, blocks_path, curves_path
 from labkit.training import Curve, Curves
 
 from .lesson08 import growths
@@ -153,8 +152,7 @@ def _runs(recipe: str) -> dict[int, BlockRun]:
 def _curves(recipe: str) -> dict[int, Curve]:
     """Return the finished runs of a recipe by seed, at the learning rate of `_runs`."""
     rates = {run.lr for run in _runs(recipe).values()}
-    path = data_dir() / "sweeps" / "08_curves.json"
-    known = Curves.load(path) if path.is_file() else Curves(())
+    known = Curves.load(curves_path()) if curves_path().is_file() else Curves(())
     return {run.seed: run for run in known if run.recipe == recipe and run.lr in rates and run.status == "finished"}
 
 

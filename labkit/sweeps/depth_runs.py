@@ -18,7 +18,7 @@ from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, BrokenFile, unknown
 from labkit.base.files import write_atomically
 
-__all__ = ["PARTS", "BlockRun", "BlockRuns", "blocks_path", "measure_model", "measure_runs", "stories"]
+__all__ = ["PARTS", "BlockRun", "BlockRuns", "blocks_path", "curves_path", "measure_model", "measure_runs", "stories"]
 
 FORMAT = "labkit blocks 1"
 PARTS = ("block", "attention", "mlp")
@@ -132,6 +132,11 @@ class BlockRuns:
 def blocks_path() -> Path:
     """Return where the course keeps its own measured runs."""
     return data_dir() / "sweeps" / "08_blocks.json"
+
+
+def curves_path() -> Path:
+    """Return where the course keeps the training curves of the same runs."""
+    return blocks_path().with_name("08_curves.json")
 
 
 def stories() -> list[list[int]]:

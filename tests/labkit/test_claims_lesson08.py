@@ -150,8 +150,8 @@ def test_who_was_behind_at_first(runs, monkeypatch, tmp_path):
                      step=steps, tokens=steps, loss=loss, gradient=loss)  # fmt: skip
 
     pre, lns = curve("depth/pre", (3.0,) * 30), curve("depth/lns", (3.5,) * 10 + (3.0,) * 17 + (2.75,) * 3)
-    Curves((pre, lns)).save(tmp_path / "sweeps" / "08_curves.json")
-    monkeypatch.setattr(lesson08_runs, "data_dir", lambda: tmp_path)
+    Curves((pre, lns)).save(tmp_path / "08_curves.json")
+    monkeypatch.setattr(lesson08_runs, "curves_path", lambda: tmp_path / "08_curves.json")
     assert lesson08_runs.started_behind(n=1, seeds=[1]).values == (0.75,)
 
 
