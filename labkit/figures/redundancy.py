@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from matplotlib.axis import Axis
 from matplotlib.figure import FigureBase
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from labkit.base.numbers import number
 
@@ -116,15 +118,29 @@ def _paint_agreement(found: Agreement, figure: FigureBase) -> None:
         where = [place for place, own in enumerate(found.kinds) if own == kind]
         xs, ys = ([values[place] for place in where] for values in (found.guess, found.truth))
         ax.plot(xs, ys, mark.marker, color=mark.colour, markersize=7, alpha=0.85, label=spoken or None)
-    for axis, values in ((ax.xaxis, found.guess), (ax.yaxis, found.truth)):
-        if min(values) > 0 and max(values) > 30 * min(values):
-            (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
-    if ax.get_yscale() == "linear":
+    _scale(ax.xaxis, ax.set_xscale, ax.set_xlim, found.guess)
+    _scale(ax.yaxis, ax.set_yscale, ax.set_ylim, found.truth)
+    if ax.get_yscale() != "log":
         ax.axhline(0, color=RULE, linewidth=1)
     label_axes(ax, x=found.guess_name, y=found.truth_name)
     ax.yaxis.set_label_coords(-0.72 / (inches(figure)[0] - 2.55), 0.5)  # beside the widest numbers
     if any(found.kinds):
         legend(ax)
+
+
+def _scale(axis: Axis, set_scale: Callable, set_limits: Callable, values: Sequence[float]) -> None:
+    """Make an axis logarithmic where values are of many sizes; linear around 0 where some are not positive."""
+    sizes = sorted(abs(value) for value in values if value)
+    if not sizes or sizes[-1] <= 30 * sizes[len(sizes) // 4]:
+        return
+    if min(values) > 0:
+        set_scale("log")
+        axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    else:
+        set_scale("symlog", linthresh=10.0 ** math.floor(math.log10(sizes[len(sizes) // 4])))
+        set_limits(2 * min(values), 2 * max(values))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
 
 
 def _describe_agreement(found: Agreement) -> str:
