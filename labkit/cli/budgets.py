@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from labkit.base.data import lessons_dir
@@ -121,26 +122,46 @@ def _sizes() -> list[Row]:
 
 def _panel() -> list[Row]:
     import labkit
-    from labkit.panels.cut import CutPanel, CutState
+    from labkit.measurements.super_weights import find_super_weights
+    from labkit.panels import CutPanel, QuantiserPanel, WeightPanel
 
-    handle = labkit.load("lab/tiny")
-    panel = CutPanel(handle)
+    tiny, base, planted = (labkit.load(f"lab/{name}") for name in ("tiny", "base", "planted"))
+    text = labkit.world.story(11).text
+    weight = find_super_weights(base, text, prominence=1e-9).addresses[0]
+    cut = CutPanel(tiny)
+    cuts = [{"part": part, "layer": layer} for layer in range(cut.depth) for part in ("attention", "mlp", "block")]
+    factors = [{"factor": step / 4} for step in range(-4, 13)]
+    rounds = [{"bits": bits, "outlier": way} for bits in range(2, 9) for way in ("nothing", "clip", "keep", "both")]
+    rows = _panel_rows("cut panel, lab/tiny", cut, cuts, len(tiny.encode(cut.start.story)))
+    for name, panel, moves, handle in (
+        ("weight panel, lab/base", WeightPanel(base, {"suspect": weight}, {"a story": text}), factors, base),
+        (
+            "quantiser, lab/planted",
+            QuantiserPanel(planted, planted.card["planted"]["address"], [text]),
+            rounds,
+            planted,
+        ),
+    ):
+        rows += _panel_rows(name, panel, moves, len(handle.encode(text)))
+    return rows
+
+
+def _panel_rows(name: str, panel: Any, moves: list[dict[str, Any]], tokens: int) -> list[Row]:
+    """Compute and show the answers to some moves of a panel's controls; return what each took."""
     panel.page.unlock()
     compute, full, begun = [], [], time.process_time()
     for number in range(_PANEL_ANSWERS):
-        part = ("attention", "mlp", "block")[number % 3]
-        state = CutState(panel.start.story, part, number % panel.depth)
+        state = replace(panel.start, **moves[number % len(moves)])
         compute.append(_milliseconds(lambda state=state: panel.compute(state)))
-        layer = (number + 1) % panel.depth
-        full.append(_milliseconds(lambda part=part, layer=layer: panel.set(part=part, layer=layer)))
+        move = moves[(number + 1) % len(moves)]
+        full.append(_milliseconds(lambda move=move: panel.set(**move)))
     panel.close()
     worked = 1000 * (time.process_time() - begun) / len(full)
-    tokens = len(handle.encode(panel.start.story))
-    note = f"cut panel, lab/tiny, {tokens} tokens; both together {worked:.0f} ms of work"
+    note = f"{tokens} tokens; both together {worked:.0f} ms of work"
     return [
-        _row("panel, compute, median", statistics.median(compute[1:]), 150, "ms", note),
-        _row("panel, full answer, median", statistics.median(full[1:]), 350, "ms", note),
-        _row("panel, full answer, 95 of 100", _percentile(full[1:], 0.95), 600, "ms", note),
+        _row(f"{name}, compute, median", statistics.median(compute[1:]), 150, "ms", note),
+        _row(f"{name}, full answer, median", statistics.median(full[1:]), 350, "ms", note),
+        _row(f"{name}, full answer, 95 of 100", _percentile(full[1:], 0.95), 600, "ms", note),
     ]
 
 

@@ -28,6 +28,18 @@ handle = zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {
 panel = CutPanel(handle, gate=Latch())
 panel
 """
+PLANTED = """
+import labkit
+from labkit.panels import AddressMap, QuantiserPanel, WeightPanel
+
+planted = labkit.load("lab/planted")
+weight, story = planted.card["planted"]["address"], labkit.world.story(11).text
+"""
+PANELS = {
+    "weight": "WeightPanel(planted, {'the planted one': weight}, {'a story': story})",
+    "quantiser": "QuantiserPanel(planted, weight, [story])",
+    "map": "AddressMap(planted)",
+}
 BUSY = """
 with labkit.edit(handle, labkit.DropMLP(0)):
     print("the model is", "busy")
@@ -46,6 +58,9 @@ def address(tmp_path_factory):
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in (TOY, BUSY)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "panel.ipynb")
+    for name, line in PANELS.items():
+        one = nbformat.v4.new_code_cell(f"{PLANTED.strip()}\n{line}")
+        nbformat.write(nbformat.v4.new_notebook(cells=[one], metadata=kernel), folder / f"{name}.ipynb")
     with jupyter_lab(folder, home, PYTHONPATH=str(Path(__file__).parents[2])) as address:
         yield address
 
@@ -149,6 +164,61 @@ def test_the_panel_reads_in_the_dark_and_on_a_narrow_page(address, driver, tmp_p
         assert not page.wide(".labkit-panel") and not page.wide(".labkit-status")
         for part in (".labkit-question", ".labkit-status", ".labkit-controls .widget-label", ".labkit-panel pre"):
             assert page.contrast(part) >= 4.5, (theme, part)
+
+
+def opened(address, driver, tmp_path, name, *words):
+    """Open the notebook of one panel, run it, and return the page once the panel says these words."""
+    page = Page(driver, address, f"{name}.ipynb", tmp_path)
+    page.run_first()
+    page.bring(".labkit-panel .labkit-controls")
+    says(page, *words)
+    return page
+
+
+def test_a_weight_by_keyboard(address, driver, tmp_path):
+    page = opened(address, driver, tmp_path, "weight", "times 0 ", "Of 6 others of the same matrix")
+    handle = page.one(".labkit-panel .noUi-handle")
+    assert handle.get_attribute("aria-label") == "times"
+    handle.send_keys(Keys.ARROW_RIGHT)
+    sentence = says(page, "times 0.25")
+    assert picture(page)[1] == sentence
+    box = page.one(".labkit-controls textarea")
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("layers.0.mlp.down[1, 999]", Keys.TAB)
+    page.wait(lambda: "no column 999" in page.text(".labkit-panel .labkit-alert"), "plain words about a wrong address")
+    assert page.text(".labkit-panel [role=status]") == sentence
+    box = page.one(".labkit-controls textarea")
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("layers.0.mlp.down[1, 2]", Keys.TAB)
+    says(page, "layers.0.mlp.down[1, 2] times 0.25")
+    press(page, "Restore")
+    says(page, "Nothing is changed", "bit for bit")
+    assert not page.complaints()
+
+
+def test_a_quantiser_by_keyboard(address, driver, tmp_path):
+    page = opened(address, driver, tmp_path, "quantiser", "4 bits, one range for the whole matrix")
+    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_LEFT)
+    says(page, "3 bits")
+    lists = page.all(".labkit-controls > .widget-dropdown select")
+    lists[1].send_keys("k")  # keep it
+    sentence = says(page, "3 bits", "The outlier was")
+    page.wait(lambda: "is now 0.400" in page.text(".labkit-panel [role=status]"), "outlier kept")
+    lists[0].send_keys("5")
+    sentence = says(page, "one range for 512 numbers")
+    assert picture(page)[1] == sentence and not page.complaints()
+
+
+def test_addresses_by_keyboard(address, driver, tmp_path):
+    page = opened(address, driver, tmp_path, "map", "layers.3.mlp.down is", "of the model")
+    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_LEFT)
+    says(page, "layers.2.mlp.down is")
+    page.all(".labkit-controls > .widget-dropdown select")[1].send_keys(Keys.ARROW_DOWN)
+    sentence = says(page, "layers.2.mlp.down[12, :]", "one output")
+    assert picture(page)[1] == sentence
+    page.all(".labkit-controls > .widget-dropdown select")[0].send_keys("h")
+    says(page, "head[12, :]")
+    assert not page.complaints()
 
 
 def test_the_lesson_as_a_learner_reads_it(address, driver, tmp_path):

@@ -117,6 +117,12 @@ def test_a_text_too_long_is_refused_and_unseen_words_are_named(panel):
     assert "zebra" in panel.shown.sentence
 
 
+def test_behind_a_finished_sentence_the_likeliest_words_are_read(handle, panel):
+    panel.set(text="Hana met Nils. The lantern was with Hana.")
+    data, (_, before) = panel.data, loss_and_next(handle, handle.model, "Hana met Nils. The lantern was with Hana.")
+    assert data.intact == pytest.approx(before.topk(len(data.labels)).values.tolist(), rel=1e-4)
+
+
 def test_code_runs_and_gives_what_is_shown(handle, panel, monkeypatch):
     monkeypatch.setattr(labkit, "load", {"lab/toy": handle}.__getitem__)
     panel.set(weight="layers.0.attn_norm[2]", factor=-1.0)

@@ -22,10 +22,11 @@ OTHERS = (  # of one length, so that one pass reads them all
     "The doctor told the goat to walk more.",
     "Eleven gulls sat on the school roof.",
 )
+_STOPS = (".", "?", "!", '"')  # behind one of these a new sentence begins, not an answer
 
 
 class Patient(Protocol):
-    """A model with one text in front of it."""
+    """A model with one text in front of it; what can be read off it (`labels`) is known after the first look."""
 
     unit: str
     reads: str
@@ -49,10 +50,9 @@ class Decoding:
     reads: ClassVar[str] = "probability of being the next word"
 
     def __init__(self, handle: Any, text: str):
-        self.handle, self.ids_L = handle, readable(handle, text, GO_ON)
-        words = candidates(text)
-        self.first = first_pieces(handle, text, words) if words else self._likeliest()
-        self.labels = tuple(word.strip() for word in words or handle.pieces(self.first))
+        self.handle, self.text, self.ids_L = handle, text, readable(handle, text, GO_ON)
+        finished = text.rstrip().endswith(_STOPS)
+        self.words, self.first, self.labels = () if finished else candidates(text), [], ()
         self.unseen = tuple(world.unknown_words(text)) if handle.ours else ()
 
     def place(self) -> float:
@@ -63,6 +63,8 @@ class Decoding:
         logits_BLV = self._logits()
         losses_BL = token_losses(logits_BLV, self.ids_L[None].to(logits_BLV.device))
         next_V = logits_BLV[0, -1].softmax(-1)
+        if not self.first:
+            self._choose(next_V)
         return float(losses_BL.mean()), tuple(next_V[self.first].tolist())
 
     def apart(self, before: float, after: float) -> float:
@@ -74,8 +76,13 @@ class Decoding:
 
         return quietly(self.handle, work)
 
-    def _likeliest(self) -> list[int]:
-        return self._logits()[0, -1].topk(MOST_PROBABLE).indices.tolist()
+    def _choose(self, next_V: Tensor) -> None:
+        """Choose what to read off: the text's own answers where its last sentence asks for one, else what is likeliest."""
+        words = self.words
+        self.first = (
+            first_pieces(self.handle, self.text, words) if words else next_V.topk(MOST_PROBABLE).indices.tolist()
+        )
+        self.labels = tuple(word.strip() for word in self.words or self.handle.pieces(self.first))
 
 
 class Encoding:
