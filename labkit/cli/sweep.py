@@ -3,7 +3,9 @@
 What can be swept: `sublayers` (leave out each attention and each MLP), `blocks` (leave out each block), `cut-panel`
 (the stored answers of the panel of lesson 00), `gains` (each gain of the sentence encoder's norms, for lesson 01) and
 `emergence` (the most prominent weight of every checkpoint that a training run in --folder kept, for lesson 01).
-A sweep that was stopped goes on where it was; the last kind begins again.
+For lesson 02, what its panels show without torch: `truth` (first: the grid's ready choices come from it), `layer-grid`,
+`race`, `positions`, `cost`, `heal` and `training` (from the steps that the run in --folder kept).
+A sweep that was stopped goes on where it was; the kinds of lesson 02 and `emergence` begin again.
 """
 
 from __future__ import annotations
@@ -18,19 +20,32 @@ from labkit.base.errors import BadInput, unknown
 
 __all__ = ["add_arguments", "run"]
 
-_KINDS = ("sublayers", "blocks", "cut-panel", "gains", "emergence")
+_PANELS = {
+    "truth": "TruthPanel",
+    "layer-grid": "LayerGridPanel",
+    "race": "RacePanel",
+    "positions": "ScorePanel",
+    "cost": "CostPanel",
+    "heal": "HealPanel",
+    "training": "ThroughTrainingPanel",
+}
+_KINDS = ("sublayers", "blocks", "cut-panel", "gains", "emergence", *_PANELS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", default="sublayers", metavar="WHAT", help=", ".join(_KINDS))
-    parser.add_argument("--model", default="lab/tiny", help="any name that labkit.load knows (default: lab/tiny)")
+    parser.add_argument("--model", help="any name that labkit.load knows (default: lab/tiny; for lesson 02 lab/deep)")
     parser.add_argument("--measure", default="loss", help="loss or kl (default: loss)")
     parser.add_argument("--documents", type=int, default=64, metavar="N", help="held-out documents (default: 64)")
     parser.add_argument("--part", default="stories", help="the part of the world they come from (default: stories)")
     parser.add_argument("--seed", type=int, default=0, help="which documents")
-    parser.add_argument("--folder", type=Path, help="a training run's folder, for emergence")
+    parser.add_argument("--folder", type=Path, help="a training run's folder, for emergence and training")
     parser.add_argument("--plain", action="store_true", help="run every plan from the first block, as a check")
-    parser.add_argument("--out", type=Path, help="where to keep it (default: runs/sweeps/MODEL-WHAT.json)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="where to keep it (default: runs/sweeps/MODEL-WHAT.json; of a panel a folder, data/sweeps)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -39,6 +54,9 @@ def run(options: argparse.Namespace) -> int:
         raise unknown("sweep", options.what, _KINDS)
     if options.documents < 1:
         raise BadInput(f"{options.documents} documents were asked for.", expected="at least one")
+    options.model = options.model or ("lab/deep" if options.what in _PANELS else "lab/tiny")
+    if options.what in _PANELS:
+        return _panel(options)
     if options.what == "cut-panel":
         return _cut_panel(options)
     if options.what == "emergence":
@@ -73,6 +91,17 @@ def _cut_panel(options: argparse.Namespace) -> int:
         print(json.dumps(kept.sweep.as_dict(), ensure_ascii=False))
     else:
         print(f"{len(kept.sweep)} cuts on {len(kept.days)} days kept for the panel of lesson 00")
+    return 0
+
+
+def _panel(options: argparse.Namespace) -> int:
+    from labkit import panels
+
+    given = {} if options.folder is None else {"folder": options.folder}
+    path = getattr(panels, _PANELS[options.what]).store(
+        options.model, options.out, lambda words: print(words, file=sys.stderr, flush=True), **given
+    )
+    print(path.read_text(encoding="utf-8") if options.json else f"kept in {path}")
     return 0
 
 

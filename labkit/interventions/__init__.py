@@ -32,7 +32,7 @@ from .changes import Change, Foreign, Forward, Hook, Write
 from .drops import DropAttention, DropBlock, DropMLP, MaskNeurons
 from .editing import Editing, apply, edit, undo_all
 from .edits import Edit, ScaleWeight, SetWeight, WeightEdit, ZeroWeight
-from .healing import Healed, heal
+from .healing import Healed, heal, healing
 from .plan import Plan
 from .quantise import Quantise, QuantiseActivation
 from .scaling import SwitchLayerNormScaling
@@ -73,6 +73,7 @@ __all__ = [
     "drops",
     "edit",
     "heal",
+    "healing",
     "model_lock",
     "shrink",
     "undo_all",

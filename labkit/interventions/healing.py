@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from labkit.training import Batches, Recipe, accumulate
 from .plan import Plan
 from .shrinking import shrink
 
-__all__ = ["Healed", "heal"]
+__all__ = ["Healed", "heal", "healing"]
 
 # Documents of each part of the world in a step: a little of everything a model is asked.
 DIET = {"stories": 8, "choice": 4, "facts": 4, "copying": 2, "recall": 2}
@@ -69,6 +69,29 @@ def heal(
     of the world make a step. `say` receives each entry of the log. The same seed gives the same model; nothing of
     `model` changes. Raises `BadInput` for a model that does not read the world, and when the loss becomes no number.
     """
+    steps_of = healing(model, plan, steps=steps, lr=lr, documents=documents, seed=seed)
+    while True:
+        try:
+            healed = next(steps_of)
+        except StopIteration as stop:
+            return stop.value
+        if say is not None:
+            say(healed.log[-1])
+
+
+def healing(
+    model: Any,
+    plan: Any = (),
+    *,
+    steps: int = 60,
+    lr: float = 1e-3,
+    documents: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> Generator[Healed, None, Healed]:
+    """Do what `heal` does, a step at a time: yield the copy as healed so far after each step, and return it at the end.
+
+    It is one copy throughout, in training; what is measured in between must not change it.
+    """
     module = module_of(model)
     if not isinstance(module, Decoder) or module.config.vocab != world.tokenizer().vocab_size:
         raise BadInput("Only a decoder that reads the world can be healed here.", expected="a handle of a lab model")
@@ -88,7 +111,10 @@ def heal(
         warmup=steps // 10,
         device=str(patient.device),
     )
-    log = _train(patient, recipe, seed, say or (lambda entry: None))
+    log: list[dict[str, float]] = []
+    for entry in _train(patient, recipe, seed):
+        log.append(entry)
+        yield Healed(small, recipe, tuple(log))
     patient.eval()
     return Healed(small, recipe, tuple(log))
 
@@ -99,8 +125,8 @@ def _copied(model: Any) -> Any:
     return twin if model is module else replace(model, model=twin)
 
 
-def _train(model: Decoder, recipe: Recipe, seed: int, say: Callable) -> list[dict[str, float]]:
-    batches, log = Batches(recipe, _FIRST_SEED + seed), []
+def _train(model: Decoder, recipe: Recipe, seed: int) -> Iterator[dict[str, float]]:
+    batches = Batches(recipe, _FIRST_SEED + seed)
     # What is healed is near a minimum: weight decay would only pull it away.
     adam = torch.optim.AdamW(model.parameters(), lr=recipe.lr, betas=recipe.betas, weight_decay=0.0, fused=True)
     started, tokens = time.perf_counter(), 0
@@ -116,7 +142,5 @@ def _train(model: Decoder, recipe: Recipe, seed: int, say: Callable) -> list[dic
         adam.step()
         tokens += read
         entry = {"step": step, "loss": loss, "lr": recipe.lr_at(step), "gradient": norm, "tokens": tokens}
-        log.append({**entry, "seconds": time.perf_counter() - started})
-        say(log[-1])
-    adam.zero_grad(set_to_none=True)
-    return log
+        adam.zero_grad(set_to_none=True)
+        yield {**entry, "seconds": time.perf_counter() - started}

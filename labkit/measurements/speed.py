@@ -22,7 +22,7 @@ from .accounting import sizes_of
 from .estimate import RESAMPLES, Estimate
 from .tables import text_table
 
-__all__ = ["Speed", "SpeedTest", "speed_test"]
+__all__ = ["Speed", "SpeedTest", "median_over", "speed_test"]
 
 _PHASES = ("prefill", "decode", "end_to_end")
 
@@ -56,7 +56,7 @@ class SpeedTest:
         by_name = {speed.name: speed for speed in self.speeds}
         first, other = getattr(self.speeds[0], phase), getattr(by_name[name], phase)
         ratios = [a / b for a, b in zip(first.per_unit, other.per_unit)]
-        return _median(ratios, f"speed-up of {name}", "times", null=1.0)
+        return median_over(ratios, f"speed-up of {name}", "times", null=1.0)
 
     def predicted(self, name: str, phase: str = "end_to_end") -> float:
         """Return the ratio of FLOPs, the speed-up if every FLOP took the same time."""
@@ -156,13 +156,14 @@ def _speed(name: str, model: Any, seconds: list[tuple], held: int, prompt: int, 
         "end_to_end": sizes.generation_flops(prompt, new, batch),
     }
     times = {
-        phase: _median([row[place] for row in seconds], f"{phase.replace('_', ' ')} of {name}", "s")
+        phase: median_over([row[place] for row in seconds], f"{phase.replace('_', ' ')} of {name}", "s")
         for place, phase in enumerate(_PHASES)
     }
     return Speed(name=name, **times, flops=flops, cache_bytes=held)
 
 
-def _median(values: list[float], name: str, unit: str, null: float | None = None) -> Estimate:
+def median_over(values: list[float], name: str, unit: str, null: float | None = None) -> Estimate:
+    """Return the median of one value per round with its bootstrap interval."""
     x = np.asarray(values)
     drawn = np.median(np.random.default_rng(0).choice(x, size=(RESAMPLES, len(x))), axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(x) > 1 else (np.nan, np.nan)

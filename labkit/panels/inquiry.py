@@ -85,7 +85,7 @@ class Inquiry:
         try:
             data = None if self.asks_model else panel.stored(state)
             replayed = data is not None
-            if not replayed and panel.is_long:
+            if not replayed and panel.takes_long(state):
                 self.wanted = state
                 self.say("Press Run to ask the model: this takes more than a second.")
                 return
@@ -104,7 +104,7 @@ class Inquiry:
         """Return the job that computes the wanted state and shows it."""
         panel, state, ticket = self.panel, self.wanted, self._ticket()
         before = self.shown
-        if not panel.is_long:
+        if not panel.takes_long(state):
             raise BadInput("This panel answers at once: there is nothing to run.", do="panel.set(...)")
 
         def report(job: Job) -> None:
@@ -173,7 +173,8 @@ class Inquiry:
     def prove(self) -> None:
         """Say whether the model is, bit for bit, what it was when this panel first held it."""
         if self._met is None:
-            self.note = "These are stored numbers: no model was touched."
+            stored = "These are stored numbers: no model was touched."
+            self.note = stored if self.panel.has_model else "This panel makes its own models: no other was touched."
             self.panel.redraw()
             return
         with self.held(PATIENCE):

@@ -63,14 +63,18 @@ class MeasuredPanel(Panel):
 
     @classmethod
     def store(
-        cls, model: Any = "lab/deep", folder: Path | None = None, say: Callable[[str], None] = lambda words: None
+        cls,
+        model: Any = "lab/deep",
+        out: Path | None = None,
+        say: Callable[[str], None] = lambda words: None,
+        **options: Any,
     ) -> Path:
-        """Measure thoroughly (minutes) and write the file that answers from now on."""
+        """Measure thoroughly (minutes) and write the file, into `out`, that answers from now on."""
         from labkit.zoo import load
 
-        panel = cls(load(model) if isinstance(model, str) else model, **cls.thorough)
+        panel = cls(load(model) if isinstance(model, str) else model, **{**cls.thorough, **options})
         job = Job(panel.measure(), report=lambda job: say(f"{cls.file}: {job.progress:.0%}"))
-        return keep(cls.file, panel.model, panel.how(), job.run().as_dict(), folder)
+        return keep(cls.file, panel.model, panel.how(), job.run().as_dict(), out)
 
 
 def in_slices(

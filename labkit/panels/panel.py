@@ -165,11 +165,20 @@ class Panel:
     def is_long(self) -> bool:
         return type(self).steps is not Panel.steps
 
+    def takes_long(self, state: Any) -> bool:
+        """Return whether the model must be asked with Run for this state."""
+        return self.is_long
+
     @property
     def shown(self) -> Shown:
         """What is shown: state, data, sentence, and whether it was read from a file."""
         self._must_be_open()
         return self.inquiry.answer()
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the panel was given a model, by name or in hand."""
+        return self._model is not None
 
     @property
     def state(self) -> Any:

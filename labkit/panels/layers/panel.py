@@ -92,7 +92,7 @@ class LayerGridPanel(Panel):
 
     @classmethod
     def store(
-        cls, model: Any = "lab/deep", folder: Path | None = None, say: Callable[[str], None] = lambda words: None
+        cls, model: Any = "lab/deep", out: Path | None = None, say: Callable[[str], None] = lambda words: None
     ) -> Path:
         """Answer for every part alone, every block alone and the ready choices, and write the file."""
         from labkit.zoo import load
@@ -110,7 +110,7 @@ class LayerGridPanel(Panel):
             kept[key_of(gone)] = _table(answers)
             say(f"{cls.file}: {key_of(gone)}")
         how = f"the first {HEAD} tokens of {panel.n_documents} held-out stories of seed 0; intervals over stories"
-        return keep(cls.file, handle, how, kept, folder)
+        return keep(cls.file, handle, how, kept, out)
 
 
 def _table(answers: Sequence[LayerGridData]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class ScorePanel(Panel):
 
     @classmethod
     def store(
-        cls, model: Any = "lab/deep", folder: Path | None = None, say: Callable[[str], None] = lambda words: None
+        cls, model: Any = "lab/deep", out: Path | None = None, say: Callable[[str], None] = lambda words: None
     ) -> Path:
         """Read the ready texts and write the file."""
         from labkit.zoo import load
@@ -107,7 +107,7 @@ class ScorePanel(Panel):
         for title, text in panel.texts.items():
             kept[title] = panel._reading(text).as_dict()
             say(f"{cls.file}: {title}")
-        return keep(cls.file, panel.model, "1 - cosine at each token of three texts; no sampling", kept, folder)
+        return keep(cls.file, panel.model, "1 - cosine at each token of three texts; no sampling", kept, out)
 
 
 def _view(reading: Reading, state: ScoreState) -> ScoreData:

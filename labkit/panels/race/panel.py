@@ -158,4 +158,5 @@ def _line(found: Sweep, rows: Sequence[Sequence], what: str) -> tuple[Estimate, 
 def _with_null(one: Estimate, chance: float) -> Estimate:
     from dataclasses import replace
 
-    return replace(one, null=chance, per_unit=(), weights=())
+    low, high = max(0.0, one.low), min(1.0, one.high)  # Student's interval over orders knows no ends
+    return replace(one, low=low, high=high, null=chance, per_unit=(), weights=())

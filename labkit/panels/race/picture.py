@@ -27,7 +27,7 @@ LOOKS = {
 def paint(data: RaceData, figure: FigureBase) -> None:
     """Draw both on axes that go from intact (top) to knowing nothing (bottom), so that they can be compared."""
     race, k, whole = data.race, data.gone, data.race.intact[data.probe]
-    words = {"copying": "Copying a list", "lantern": "Who has the lantern", "facts": "Facts", "recall": "Recall"}
+    words = {"copying": "Copying a list", "lantern": "Lantern", "facts": "Facts", "recall": "Recall"}
     title = f"{words[data.probe]}, share right"
     left, right = axes(figure, "Loss, downwards", title, left=0.8, right=0.2, bottom=1.0)
     for ax in (left, right):
@@ -55,7 +55,7 @@ def _line(ax: Axes, name: str, values: list[float], ends: list[tuple[float, floa
     counts = range(len(values))
     ax.plot(counts, values, style, marker=marker, color=colour, markersize=5, linewidth=1.6, label=NAMES[name])
     held = [(k, low, high) for k, (low, high) in enumerate(ends) if not math.isnan(low)]
-    if len(held) > 1:
+    if len(held) > 1 and name != "random":  # over orders it is wider than the picture: it stands in the table
         ax.fill_between(*zip(*held), color=colour, alpha=0.12, linewidth=0)
 
 
