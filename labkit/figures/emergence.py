@@ -26,8 +26,8 @@ def paint(found: Emergence, figure: FigureBase) -> None:
     left.plot(places, [one.spike for one in found.moments], mark.line, marker=mark.marker, color=mark.colour)
     left.set_yscale("log")
     for name, label, look, shift in (
-        ("ratio", "most prominent weight", "cut", -0.12),
-        ("worst_null", f"worst of {found.nulls} others", "intact", 0.12),
+        ("ratio", "this weight", "cut", -0.12),
+        ("worst_null", f"worst of {found.nulls}", "intact", 0.12),
     ):
         mark, ratios = MARKS[look], [getattr(one, name) for one in found.moments]
         at = [place + shift for place in places]
@@ -51,10 +51,10 @@ def describe(found: Emergence) -> str:
     worst = max(found.moments, key=lambda one: one.ratio.value)
     named = [one.name for one in found.moments if one.named]
     return (
-        f"{found.model} through training: the largest entry a down projection writes goes from {number(first.spike)} "
-        f"at {first.name} to {number(last.spike)} at {last.name}. Without its most prominent weight perplexity is at "
-        f"most {number(worst.ratio.value, 4)} times as large ({worst.name}; the worst of {found.nulls} others there: "
-        f"{number(worst.worst_null.value, 4)}). "
+        f"Through the training of {found.model} the largest entry that a down projection writes goes from "
+        f"{number(first.spike)} at {first.name} to {number(last.spike)} at the {last.name}. Without its most prominent "
+        f"weight perplexity is at most {number(worst.ratio.value, 5)} times as large ({worst.name}; without the worst "
+        f"of {found.nulls} others there, {number(worst.worst_null.value, 5)} times). "
         + (f"The detector names a weight at: {', '.join(named)}." if named else "The detector never names a weight.")
     )
 

@@ -67,7 +67,7 @@ def test_it_is_kept_read_drawn_and_told(found, tmp_path):
     assert again == found
     assert LOUD in found.table() and "named" in found.table()
     assert len(png(draw(again))) > 5000
-    assert "never" not in describe(again) and "end" in describe(again)
+    assert describe(again)[0].isupper() and "never" not in describe(again) and "at the end" in describe(again)
     (tmp_path / "kept.json").write_text(json.dumps({"format": "another"}))
     with pytest.raises(BrokenFile, match="another format"):
         Emergence.load(tmp_path / "kept.json")

@@ -77,7 +77,7 @@ class Decoding:
         return quietly(self.handle, work)
 
     def _choose(self, next_V: Tensor) -> None:
-        """Choose what to read off: the text's own answers where its last sentence asks for one, else what is likeliest."""
+        """Choose what to read off: the text's own answers where its last sentence asks for one, else the likeliest."""
         words = self.words
         self.first = (
             first_pieces(self.handle, self.text, words) if words else next_V.topk(MOST_PROBABLE).indices.tolist()
