@@ -12,7 +12,7 @@ from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
 from labkit.measurements import depth_theory
 from labkit.models import DecoderConfig, LayerNormScaling, PostNorm, PreNorm
-from labkit.panels.depth import BeginningPanel, ScalingPanel, TheoryPanel, beginning, theory
+from labkit.panels.depth import BeginningPanel, ScalingPanel, TheoryPanel, beginning, switch, theory
 
 TEXTS = ["Hana met Nils. The lantern was with Hana.", "Hana gave the lantern to Nils."]
 SIZES = {"width": 32, "depth": 4, "heads": 2, "ffn": 48, "context": 64, "init_std": 0.15}
@@ -36,7 +36,8 @@ def small(monkeypatch):
 
 
 @pytest.fixture
-def panel(handle):
+def panel(handle, monkeypatch):
+    monkeypatch.setattr(switch, "LENGTH", 9)  # shorter than the first text, longer than the second
     before = labkit.fingerprint(handle)
     panel = ScalingPanel(handle, TEXTS)
     yield panel
@@ -58,7 +59,7 @@ def panel(handle):
 )
 def test_what_is_shown_is_measured_on_a_copy_with_the_switch(handle, panel, state, edit):
     panel.set(**state)
-    now, documents = panel.data.now, [handle.encode(text) for text in TEXTS]
+    now, documents = panel.data.now, [handle.encode(text)[: switch.LENGTH] for text in TEXTS]
     twin = labkit.apply(handle, *([edit] if edit else []))
     curve = labkit.sweeps.pruning_curve(twin, documents)
     assert now.loss == pytest.approx(curve.base.value, abs=2e-6)
@@ -104,8 +105,8 @@ def test_a_model_without_such_norms_is_refused_by_the_names_of_those_it_has():
 
 def test_the_switch_s_code_gives_what_is_shown(handle, panel, monkeypatch):
     monkeypatch.setattr(labkit, "load", {"lab/toy": handle}.__getitem__)
-    for switch in ("trained", "on", "kept", "off"):
-        panel.set(switch=switch)
+    for way in ("trained", "on", "kept", "off"):
+        panel.set(switch=way)
         names: dict[str, Any] = {}
         exec(panel.code(panel.state), names)
         assert names["loss"] == pytest.approx(panel.data.now.loss, abs=1e-6)

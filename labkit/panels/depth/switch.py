@@ -28,6 +28,7 @@ SWITCH = {
 POSITIONS = ("after-norm", "before-norm", "after-branch", "attention", "mlp")
 IDLE = 0.01  # nats a token: a block that costs no more is called idle
 SAME = 1e-3  # of a logit: rounding
+LENGTH = 96  # tokens of each text: of one length they are read together, and the answer comes at once
 LEAST, MOST = 1e-4, 10.0  # nats a token, the ends of the axis of costs
 
 
@@ -71,7 +72,7 @@ class SwitchData:
 class ScalingPanel(Panel):
     """Switch LayerNorm Scaling on a trained model and see the stream, every block's turn, its cost, and the loss.
 
-    `texts`: what is read, by default two stories that no model was trained on.
+    `texts`: what is read, by default the beginnings of two stories that no model was trained on.
     """
 
     question = "What does LayerNorm Scaling do to a model that is already trained?"
@@ -95,7 +96,7 @@ class ScalingPanel(Panel):
         from labkit.interventions import edit
         from labkit.measurements import logits
 
-        documents = [self.model.encode(text) for text in self.texts]
+        documents = [self.model.encode(text)[:LENGTH] for text in self.texts]
         with edit(self.model, *self._edits(state)):  # first: a model without such norms is refused here
             now = self._look(documents)
             after = logits(self.model, documents)
@@ -129,7 +130,7 @@ class ScalingPanel(Panel):
         from .reading import read_stream
 
         variance, turns = read_stream(self.model, documents)
-        curve = pruning_curve(self.model, documents)
+        curve = pruning_curve(self.model, documents, engine="plain")  # trying out what can be reused takes longer
         return SwitchLook(variance, turns, tuple(point.change.value for point in curve.points), curve.base.value)
 
     def presets(self) -> Sequence[SwitchState]:
@@ -168,7 +169,7 @@ class ScalingPanel(Panel):
             "",
             f"model = labkit.load({name!r})",
             f"texts = {list(self.texts)!r}",
-            "documents = [model.encode(text) for text in texts]",
+            f"documents = [model.encode(text)[:{LENGTH}] for text in texts]",
             f"with labkit.edit(model, {', '.join(edits)}):" if edits else "with labkit.edit(model):  # nothing",
             "    curve = labkit.sweeps.pruning_curve(model, documents)",
             "    variance = [one.value for one in measurements.residual_stats(model, documents).variance]",
