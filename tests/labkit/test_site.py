@@ -162,6 +162,12 @@ def test_markdown_pages_have_the_anchors_that_links_use():
     assert 'id="the-lessons"' in markdown_body("<!-- x -->\n## The lessons\n")
 
 
+def test_formulas_become_mathml_and_money_and_code_do_not():
+    html = markdown_body("A $a < b$ and `$x$`, $5 and $6.\n\n$$S = 1 - \\cos(x)$$\n")
+    assert html.count("<math") == 2 and html.count('display="block"') == 1
+    assert "&#x0003C;" in html and "<code>$x$</code>" in html and "$5 and $6." in html
+
+
 def test_outside_a_repository_it_says_so(tmp_path):
     with pytest.raises(NotAvailable, match="clone"):
         write_site(tmp_path / "site", root=tmp_path)

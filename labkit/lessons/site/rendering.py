@@ -6,9 +6,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from html import escape
+from html import escape, unescape
 from typing import Any
 
+from latex2mathml.converter import convert as latex
 from nbconvert.filters import Highlight2HTML, markdown2html_mistune, strip_ansi
 
 from .replays import Replayed, named_panel, replay
@@ -17,6 +18,9 @@ __all__ = ["markdown_body", "notebook_body", "relinked"]
 
 _ANCHOR = re.compile(r'<a class="anchor-link".*?</a>')
 _BADGE = re.compile(r"\[!\[([^\]]+)\]\([^)]*\)\]\(([^)]*)\)")  # a picture from elsewhere: its words are enough
+_FORMULA = re.compile(
+    r"\$\$(.+?)\$\$|\$(?=\S)([^$\n]*?[^\s$])\$(?!\d)", re.DOTALL
+)  # Pandoc's rule: "$5 and $6" is none
 _COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
 _PANEL_KEY = "labkit"  # in a picture's metadata: which panel it is the reading edition of
 
@@ -81,7 +85,15 @@ def _output(output: Mapping[str, Any], pictures: dict[str, bytes]) -> str:
 
 
 def _markdown(text: str) -> str:
-    return _ANCHOR.sub("", markdown2html_mistune(_BADGE.sub(r"[\1](\2)", text)))
+    html = _ANCHOR.sub("", markdown2html_mistune(_BADGE.sub(r"[\1](\2)", text)))
+    parts = re.split(r"(<pre.*?</pre>|<code.*?</code>)", html, flags=re.DOTALL)
+    return "".join(part if place % 2 else _FORMULA.sub(_mathml, part) for place, part in enumerate(parts))
+
+
+def _mathml(formula: re.Match[str]) -> str:
+    """Return a formula as MathML, which browsers draw and screen readers speak without help from elsewhere."""
+    block, line = formula.groups()
+    return latex(unescape(block or line).strip(), display="block" if block else "inline")
 
 
 def _said(text: str) -> str:
