@@ -139,7 +139,7 @@ class HealPanel(MeasuredPanel):
         return HealData(measured.model, state.cut, state.steps, measured.chance, measured.curves)
 
     def presets(self) -> Sequence[HealState]:
-        return [HealState(cut, self.n_steps) for cut in ("4 attentions", "4 MLPs", "4 blocks")]
+        return [HealState(cut, self.n_steps) for cut in ("4 MLPs", "4 blocks", "8 attentions")]
 
     def restored(self, state: HealState) -> HealState:
         return HealState(NOTHING, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import FAINT, INK, MARKS, RULE, SIZES, axes, inches, label_axes
+from labkit.figures.style import FAINT, INK, MARKS, RULE, SIZES, axes, inches, label_axes, legend
 
 from .data import MEASURES, TrainingData
 
@@ -18,8 +18,8 @@ LOOKS = {"attention": ("attention", "attention"), "mlp": ("mlp", "MLP"), "block"
 def paint(data: TrainingData, figure: FigureBase) -> None:
     """Draw one line per kept step over the layers, the chosen one dark; and three means over the steps."""
     mark_name, name = LOOKS[data.part]
-    titles = (f"{name[0].upper()}{name[1:]}, by layer", "Mean over layers but 0, by step")
-    left, right = axes(figure, *titles, left=1.0, right=1.25, bottom=0.75, between=1.0)
+    titles = (f"{name[0].upper()}{name[1:]}, by layer", f"Mean of layers 1 to {len(data.values[0]) - 1}")
+    left, right = axes(figure, *titles, left=1.0, right=1.35, bottom=0.75, between=1.0)
     for row in data.values:
         left.plot(range(len(row)), [max(v, LEAST) for v in row], "-", color=FAINT, linewidth=1)
     mark, row = MARKS[mark_name], data.values[data.place]
@@ -41,14 +41,11 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
         ax.set_yticks([1e-4, 1e-3, 1e-2, 0.1, 1, 10], ["0.0001", "0.001", "0.01", "0.1", "1", "10"])
         ax.minorticks_off()
         label_axes(ax, x=x)
+    legend(right)
     label_axes(left, y=said if data.measure == "score" else f"{said} (nats)")
-    left.yaxis.set_label_coords(-0.7 / ((inches(figure)[0] - 3.25) / 2), 0.5)  # beside the widest numbers
+    left.yaxis.set_label_coords(-0.7 / ((inches(figure)[0] - 3.35) / 2), 0.5)  # beside the widest numbers
 
 
 def _mean(ax: Axes, data: TrainingData, part: str, look: str, spoken: str) -> None:
     mark, values = MARKS[look], [max(value, LEAST) for value in data.mean(part)]
     ax.plot(data.steps, values, mark.line, marker=mark.marker, color=mark.colour, markersize=5, label=spoken)
-    ax.annotate(
-        spoken, (data.steps[-1], values[-1]), xytext=(9, 0), textcoords="offset points", va="center",
-        fontsize=SIZES["note"], color=INK, annotation_clip=False,
-    )  # fmt: skip
