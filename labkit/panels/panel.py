@@ -67,7 +67,8 @@ class Panel:
     def steps(self, state: Any) -> Generator[float, None, Any]:
         """Yield progress (0 to 1) and return the data: for answers that take over a second, instead of `compute`.
 
-        The model is held within a step, not between two: undo every edit before yielding.
+        The model is held within a step, not between two: undo every edit before yielding. A `Progress` (see
+        `labkit.panels.jobs`) brings the data as far as they are known, and the panel shows them meanwhile.
         """
         raise NotImplementedError
 

@@ -70,6 +70,23 @@ def test_both_are_shown_on_the_way_and_at_the_end(panel):
     assert "One seed" in panel.shown.sentence and "diverged" not in panel.shown.sentence
 
 
+def test_a_model_that_breaks_early_is_shown_as_broken(panel, monkeypatch):
+    def breaks(recipe, seed):
+        for step in train_live(recipe, seed):
+            if step.step == 3 and recipe.name.endswith("Scaling"):
+                with torch.no_grad():
+                    step.model.head.weight.fill_(math.nan)
+            yield step
+
+    monkeypatch.setattr("labkit.training.train_live", breaks)
+    data = panel.compute(STATE)
+    assert data.step == 4 and data.diverged == ("LayerNorm Scaling",) and len(data.tokens) == 1
+    assert "LayerNorm Scaling has diverged" in panel.sentence(data) and math.isnan(data.losses["LayerNorm Scaling"][-1])
+    figure = new_figure(panel.size)
+    panel.draw(data, figure)
+    assert len(png(figure)) > 5000
+
+
 def test_cancel_keeps_how_far_it_came(panel):
     job = panel.inquiry.long(1.0)
     while job.progress < 0.6:

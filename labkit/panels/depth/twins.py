@@ -96,12 +96,13 @@ class TwinPanel(Panel):
         for number, both in enumerate(zip(*(train_live(recipe, SEED) for recipe in recipes.values())), start=1):
             for name, one in zip(recipes, both):
                 seen[name] = [*seen[name], one][-EVERY:]
-            if number % EVERY == 0:
+            ended = number == self.n_steps or any(one.diverged for one in both)
+            if number % EVERY == 0 or ended:
                 tokens.append(both[0].tokens)
                 for name, steps in seen.items():
                     losses[name].append(sum(step.loss for step in steps) / len(steps))
             done = number / self.n_steps
-            if number % SHOWN == 0 and number < self.n_steps and tokens:
+            if number % SHOWN == 0 and not ended:
                 yield Progress(done, self._look(state, both, tokens, losses))
             else:
                 yield done
