@@ -193,3 +193,18 @@ def test_they_can_be_drawn_read_and_printed(handle, kind):
         panel.draw(data, figure)
         assert len(png(figure)) > 5000 and panel.sentence(data).endswith(".") and len(str(panel.table(data))) > 200
     panel.close()
+
+
+def test_a_hand_on_the_page_is_answered(handle, panel):
+    moves = (
+        (panel, "switch", "on"),
+        (BeginningPanel(start=beginning.BeginningState(depth=3)), "placement", "Post-LN"),
+        (TheoryPanel(start=theory.TheoryState(depth=4)), "mlp", "swiglu"),
+    )
+    for one, field, value in moves:
+        page = one.page
+        page.fields[field].widget.value = value
+        assert getattr(one.state, field) == value and page.picture.value[:4] == b"\x89PNG"
+        assert one.shown.sentence[:20] in page.words.value and not page.notice.value
+        one.restore()
+        assert one.inquiry.note and one.state == one.restored(one.state)
