@@ -5,7 +5,8 @@ What can be swept: `sublayers` (leave out each attention and each MLP), `blocks`
 `emergence` (the most prominent weight of every checkpoint that a training run in --folder kept, for lesson 01).
 For lesson 02, what its panels show without torch: `truth` (first: the grid's ready choices come from it), `layer-grid`,
 `race`, `positions`, `cost`, `heal` and `training` (from the steps that the run in --folder kept).
-A sweep that was stopped goes on where it was; the kinds of lesson 02 and `emergence` begin again.
+For lesson 08: `twins`, two small models trained side by side (some minutes).
+A sweep that was stopped goes on where it was; the kinds of lesson 02, `emergence` and `twins` begin again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _PANELS = {
     "heal": "HealPanel",
     "training": "ThroughTrainingPanel",
 }
-_KINDS = ("sublayers", "blocks", "cut-panel", "gains", "emergence", *_PANELS)
+_KINDS = ("sublayers", "blocks", "cut-panel", "gains", "emergence", "twins", *_PANELS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,12 @@ def run(options: argparse.Namespace) -> int:
     options.model = options.model or ("lab/deep" if options.what in _PANELS else "lab/tiny")
     if options.what in _PANELS:
         return _panel(options)
+    if options.what == "twins":
+        from labkit.panels.depth.twins import store
+
+        kept = store(options.out)
+        print(kept.read_text(encoding="utf-8") if options.json else f"Two trainings for each preset: {kept.name}")
+        return 0
     if options.what == "cut-panel":
         return _cut_panel(options)
     if options.what == "emergence":

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from labkit.base.errors import BrokenFile, NotAvailable
+from labkit.cli import main
 from labkit.figures import new_figure, png
 from labkit.panels import TwinPanel
 from labkit.panels.depth import twins
@@ -103,7 +104,7 @@ def test_cancel_keeps_how_far_it_came(panel):
 def test_what_is_stored_is_what_was_trained_and_comes_without_training(monkeypatch, tmp_path):
     monkeypatch.setattr(twins, "STEPS", 10)
     monkeypatch.setattr(TwinPanel, "presets", lambda self: [STATE])
-    twins.store(tmp_path / "twins.json", steps=10)
+    assert main(["sweep", "twins", "--out", str(tmp_path / "twins.json")]) == 0
     panel = TwinPanel(steps=10, start=STATE)
     assert panel.shown.replayed and panel.data.step == 10
     fresh = panel.compute(STATE)

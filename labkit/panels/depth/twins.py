@@ -1,7 +1,7 @@
 """Two small models trained side by side before the reader's eyes, Pre-LN and another. Lesson: 08, deeper.
 
-Both start from the same draws and read the same documents. Stored answers lie in data/sweeps/08_twins.json; `store()`
-trains the presets and writes them.
+Both start from the same draws and read the same documents. Stored answers lie in data/sweeps/08_twins.json;
+`labkit sweep twins` trains the presets and writes them.
 """
 
 from __future__ import annotations
@@ -216,14 +216,14 @@ def kept() -> dict[tuple[str, int, float], TwinData]:
         found = [TwinData(**{name: _frozen(value) for name, value in row.items()}) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenFile(
-            f"{path} is damaged ({error}).", expected="what labkit.panels.depth.store wrote", do="git restore it"
+            f"{path} is damaged ({error}).", expected="what labkit sweep twins wrote", do="git restore it"
         ) from error
     return {(one.other, one.depth, one.lr): one for one in found}
 
 
-def store(path: Path | None = None, steps: int = STEPS) -> Path:
+def store(path: Path | None = None) -> Path:
     """Train the panel's presets (a minute or two each) and keep the answers."""
-    panel = TwinPanel(steps=steps)
+    panel = TwinPanel(steps=STEPS)
     rows = []
     for state in panel.presets():
         data = panel.compute(state)
