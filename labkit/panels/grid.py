@@ -35,7 +35,7 @@ class GridField:
             description=control.title, options=titles, value=_OWN, style=style, **hint(control.help),
             layout=widgets.Layout(width="auto", min_width="220px", margin="0"),
         )  # fmt: skip
-        columns = f"repeat({control.depth}, minmax(62px, 1fr))"
+        columns = f"repeat({control.depth}, minmax(60px, 1fr))"
         layout = widgets.Layout(grid_template_columns=columns, width="100%", overflow="auto", grid_gap="0")
         self.grid = widgets.GridBox(list(self.boxes.values()), layout=layout)
         self.grid.add_class("labkit-grid")

@@ -34,7 +34,9 @@ STYLE = """<style>
 .labkit-controls .widget-readout { color: var(--lk-ink); min-width: 2.5em; }
 .labkit-controls textarea { line-height: 1.45; font-size: 13px; padding: 6px 8px; margin-top: 6px; border-radius: 4px; }
 .labkit-grid { padding: 6px 0 0; }
-.labkit-grid .widget-label-basic { font-weight: 400; font-size: 12px; white-space: nowrap; }
+.labkit-controls .labkit-grid .widget-label-basic { font-weight: 400; font-size: 12px; white-space: nowrap; margin: 0; }
+.labkit-grid .widget-label-basic input { margin: 0 4px 0 1px; }
+.labkit-grid .widget-checkbox { min-width: 0; overflow: visible; }
 .labkit-panel img { display: block; border-radius: 6px; background: #fff; }
 .labkit-status { padding: 10px 0 2px; font-size: 15px; }
 .labkit-alert { margin: 8px 0 0; padding: 6px 10px; border-left: 4px solid var(--jp-warn-color1, #b26a00);

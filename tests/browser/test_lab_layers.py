@@ -71,7 +71,7 @@ def test_boxes_by_keyboard(page, tmp_path):
     listed.send_keys("the 4 cheapest M")
     says(page, "Without the MLP of layers")
     assert not box(page, "att 3").is_selected()
-    assert not page.wide(".labkit-panel")
+    assert not page.wide(".labkit-panel") and not page.wide(".labkit-grid")
 
 
 @pytest.mark.parametrize("page", ["race"], indirect=True)

@@ -81,6 +81,9 @@ class LayerGridPanel(Panel):
     def stored(self, state: LayerGridState) -> LayerGridData | None:
         return self.kept.find(state) if self._replays and self.kept is not None else None
 
+    def is_stored(self) -> bool:
+        return self.kept is not None and self.kept.find(self.start) is not None
+
     def presets(self) -> Sequence[LayerGridState]:
         return [LayerGridState(tuple(cells), self.start.text) for cells in list(self.ready.values())[1:5]]
 
