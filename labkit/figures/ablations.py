@@ -116,8 +116,10 @@ def log_axis(ax, which: str) -> None:
     steps = (1, 2, 5) if high / low < 300 else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+    if high / low < 2:  # one lonely tick would say nothing of the scale
+        ticks = [tick / 10 for tick in range(math.ceil(10 * low), math.floor(10 * high) + 1)]
     set_limits(low, high)
-    set_ticks(ticks, [f"{tick:,.0f}" if tick >= 1 else known(tick) for tick in ticks])
+    set_ticks(ticks, [f"{tick:,.0f}" if tick >= 2 else known(tick) for tick in ticks])
     set_ticks([], minor=True)
 
 

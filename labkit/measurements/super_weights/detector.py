@@ -174,6 +174,9 @@ def _carriers(
     made, anatomy = [], anatomy_of(model)
     for layer, (x_LF, y_LD) in enumerate(zip(seen.x, seen.y)):
         w_DF, least = _matrix(anatomy, layer), prominence * profile.output_medians[layer]
+        low, high = torch.aminmax(w_DF)
+        if abs(profile.inputs[layer].value) * float(torch.maximum(-low, high)) < least:
+            continue  # not even the largest input times the largest weight would be prominent: most layers
         reach_F = torch.maximum(x_LF.amax(dim=0), -x_LF.amin(dim=0))
         best_F = torch.maximum(w_DF.amax(dim=0), -w_DF.amin(dim=0)) * reach_F
         columns = (best_F >= max(least, 1e-30)).nonzero().flatten()

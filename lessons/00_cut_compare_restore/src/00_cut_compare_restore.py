@@ -21,7 +21,7 @@ except ImportError:  # on Colab
 lesson = labkit.open_lesson("00")
 
 # %% [markdown]
-# ## 1 · Who has the lantern? · 4 min
+# ## 1 · Who has the lantern? · 3 min
 #
 # `lab/tiny` comes with the course. It has read some thousands of days on seven islands, each with its own people,
 # weather and ferry. Here is a day it has not read, up to the question.
@@ -101,7 +101,7 @@ lesson.result("p1", answer=worst, because="The lowest of the four lines above.")
 # **What this does not show.** That the lantern is *kept* in that part. A part that only tidies up for others is missed
 # just as much. And it is one model of one seed: another may share the work differently.
 #
-# ## 3 · Compare · 11 min
+# ## 3 · Compare · 12 min
 #
 # Right or wrong is a coarse measure. A finer one is the *loss*: the average surprise at the next token, in *nats*
 # ([refresher](../primer/primer.ipynb#Nats-and-surprise-(5-min))). Take out every part once, and write down how much the
@@ -121,8 +121,17 @@ labkit.lessons.holds(
 
 # %% [markdown]
 # On the picture each line is ten times the one below it. The first block stands alone. But is a small one of the others
-# much? Is 0.02 nats? You need something to compare with, matched in everything but the thing you chose. For a weight chosen because it looked important, that is another weight of the
-# same matrix, chosen by nobody.
+# much? Is 0.02 nats? You need something to compare with, matched in everything but the thing you chose. For a weight
+# chosen because it looked important, that is another weight of the same matrix, chosen by nobody.
+#
+# To choose one you must be able to name it. Every number of a model has an *address*: a place on the stream, a matrix
+# there, a row and a column. A row is one output, a column one input. Look around; nothing is run.
+
+# %%
+labkit.panels.AddressMap(tiny)
+
+# %% [markdown]
+# Now for the control.
 
 # %%
 chance = lesson.predict(

@@ -3,9 +3,9 @@
 #
 # {{badges}}
 #
-# Five sections that stand on their own, in any order, after the hour and after the next cell: the paper's rule beside a
+# Seven sections that stand on their own, in any order, after the hour and after the next cell: the paper's rule beside a
 # stricter one, and its coordinates in models of the hub; the dose; zero and other values; what the model says without the
-# weight; and rounding, with a bug that was released.
+# weight; rounding, with a bug that was released; a spike through training; and where spikes come from.
 
 # %% tags=["setup", "network"]
 try:
@@ -118,32 +118,45 @@ figures.show(labkit.claims.assess(labkit.claims.ledger().claim("01.amplified")))
 channel = labkit.Address.parse(weight).index[0]
 place = {"positions": (0,), "channels": (channel,)}
 other = labkit.world.story(99).text
+quiet = labkit.record(planted, planted.encode(stories[0]), ["layers.0.mlp"])["layers.0.mlp"][0, 0]
+ordinary = int(quiet.abs().argsort()[len(quiet) // 2])  # the channel whose value there is the middle one by size
+elsewhere = {"positions": (0,), "channels": (ordinary,)}
 replacements = {
     "zero": labkit.ReplaceActivation("layers.0.mlp", labkit.Zero(), **place),
+    "zero, in an ordinary channel": labkit.ReplaceActivation("layers.0.mlp", labkit.Zero(), **elsewhere),
     "the mean over all tokens": labkit.ReplaceActivation("layers.0.mlp", labkit.Mean("stories", 8), **place),
     "its value in another story": labkit.ReplaceActivation("layers.0.mlp", labkit.FromRun(other), **place),
 }
+drawn = super_weights.matched_nulls(planted, weight, 1, "random")[0]
+random_value = labkit.SetWeight(weight, float(labkit.view(planted, drawn).read()))
 
 # %%
-harmless = lesson.predict("d2", "Which of the three replacements costs the model nothing?", options=list(replacements))
+questioned = ["zero", "the mean over all tokens", "its value in another story"]
+harmless = lesson.predict("d2", "Which of these three replacements costs the model nothing?", options=questioned)
 
 # %%
-swept = labkit.sweep(planted, list(replacements.values()), stories)
-costs = dict(zip(replacements, [point.change.value for point in swept.points]))
+swept = labkit.sweep(planted, [*replacements.values(), random_value], stories)
+names = [*replacements, "the weight set to a random other one's value"]
+costs = dict(zip(names, [point.change.value for point in swept.points]))
 for name, cost in costs.items():
     print(f"{cost:+8.4f} nats a token  {name}")
 lesson.result(
-    "d2", answer=min(costs, key=lambda name: abs(costs[name])), because="It is the same value in every story."
+    "d2", answer=min(questioned, key=lambda name: abs(costs[name])), because="It is the same value in every story."
 )
 
 # %%
 holds(abs(costs["its value in another story"]) < 1e-3, "What another story would have written does as well.")
 holds(costs["zero"] > 1, "Zero costs more than a nat a token.")
+holds(costs["the weight set to a random other one's value"] > 1, "So does an ordinary number in the weight's place.")
+holds(abs(costs["zero, in an ordinary channel"]) < 1e-2, "The same done to an ordinary channel costs next to nothing.")
 
 # %% [markdown]
 # The first token is the same in every text, so its activation says nothing about the text. It is a constant the model came
 # to lean on, a *bias*. Sun and colleagues (2024) set such activations to their mean in Llama-2-7B: the perplexity stayed at
 # 5.47. Set to zero, it was infinite. So “one weight breaks the model” is an upper bound on what the weight *knows*.
+#
+# The other two lines are controls. An ordinary channel at zero costs nothing: it is not zero as such that hurts. And an
+# ordinary number in the weight's place is as bad as none: it is its size that is needed.
 #
 # The mean over *all* tokens is another matter: it is nearly zero, since the value stands at one token of a hundred. Say
 # which mean you mean.
@@ -217,5 +230,98 @@ def judge(quantise):
 hunt.check(judge)
 
 # %% [markdown]
+# ## 6 · A spike through training · 10 min
+#
+# When does such a thing appear? The paper does not ask. `lab/deep`, twelve blocks, kept its weights at ten moments of its
+# training. At each of them the loudest suspect was looked for, and set to zero beside nine matched others. The result
+# comes with the course (`labkit sweep emergence` measures it on any run of yours).
+
+# %%
+growth = lesson.predict(
+    "d3",
+    "At the end of training the loudest entry that a down projection of lab/deep writes is over a hundred times what it "
+    "was at the beginning. What does it cost to take its weight away at the end?",
+    options=["less than 0.1 percent of perplexity", "about 1 percent", "about 10 percent", "more than half"],
+)
+
+# %%
+history = super_weights.Emergence.load()
+figures.show(history)
+
+# %%
+last = history.moments[-1]
+percent = 100 * (last.ratio.value - 1)
+lesson.result("d3", answer=sum(percent >= edge for edge in (0.3, 3, 30)), because=f"{abs(percent):.2f} percent.")
+holds(last.spike > 50 * history.moments[0].spike, "The spike has grown more than fiftyfold.")
+holds(last.named and not history.moments[0].named, "The detector names the weight at the end, and nothing at first.")
+holds(all(one.ratio.high < 1.01 for one in history.moments), "At no moment does losing it cost one percent.")
+
+# %% [markdown]
+# Loudness grows by itself, early, and on its own. Nothing comes to depend on it here.
+#
+# **What this does not show.** One run of one seed, and a small model. And it follows one suspect at each moment, the most
+# prominent one; the ledger's claim tries forty.
+#
+# ## 7 · Where spikes come from · 15 min
+#
+# Three later papers explain the spike, each by a quantity you can compute in a line.
+#
+# **A place to put attention.** A head must spend its attention somewhere, also when it has nothing to look for. In large
+# models it goes to the first token, whatever that says: a *sink*. Gu and colleagues (2025) count the heads that give the
+# first of 64 tokens more than 0.3 of their attention.
+
+# %%
+long = [text for text in stories if len(planted.encode(text)) >= 64]
+for name in ("lab/planted", "lab/base"):
+    print(name, labkit.measurements.attention_sinks(labkit.load(name), long[:6]).table(), sep="\n", end="\n\n")
+
+# %% [markdown]
+# In the constructed model one head was laid by hand to look at the first token; its makers needed it to carry the spike
+# about. The last column compares the length of the stream there with its length elsewhere.
+#
+# **An MLP that squares.** For a token whose gates are wide open, a gated MLP writes on channel *k* a quadratic form of what
+# it reads: *h U h*, where *U* sums over neurons the weight into *k* times gate times up (Sun and colleagues, 2026). A
+# channel with a large *U* can spike. Its size needs no text at all.
+
+# %%
+sizes = super_weights.amplifier_sizes(planted, 0)
+channel = labkit.Address.parse(weight).index[0]
+print(f"channel {channel}: {sizes[channel]:.1f}, the median channel {sizes.median():.1f}")
+holds(int(sizes.argmax()) == channel, "The weights alone name the channel of the planted spike.")
+
+# %%
+strengths, _ = super_weights.amplifier_directions(planted, 0, channel, most=3)
+print("along its first directions:", ", ".join(f"{strength:.1f}" for strength in strengths))
+holds(bool(abs(strengths[1]) > 20 * abs(strengths[2])), "Two directions do nearly all of it.")
+
+# %% [markdown]
+# Two and not one: this neuron's gate and its up look at different directions, so it multiplies two readings. In the large
+# models of the paper both look the same way, and the neuron squares one.
+
+# %% [markdown]
+# **Give the attention its own place.** Sun and colleagues (2024) add one key and one value to every head that every token
+# may read and no token wrote. Models trained so have no such spikes, at the same loss. Here is what it is, as a law: a
+# slot that nothing can be put into is plain attention.
+
+# %%
+sizes_of_it = {"vocab": 64, "width": 32, "depth": 2, "heads": 4, "ffn": 48, "context": 32}
+with_slot = labkit.models.KeyValueBias(**sizes_of_it).build(seed=1).eval()
+ids = torch.arange(20)[None]
+shares = labkit.anatomy.attention_weights(with_slot, ids)[0]
+print(f"tokens keep {shares.sum(-1).min():.2f} to {shares.sum(-1).max():.2f} of the attention; the slot has the rest")
+
+# %%
+plain = labkit.DecoderConfig(**sizes_of_it).build(seed=2).eval()
+plain.load_state_dict({name: value for name, value in with_slot.state_dict().items() if "extra" not in name})
+for block in with_slot.trunk.blocks:
+    block.attention.mixer.slot = False
+with torch.no_grad():
+    apart = (with_slot(ids).logits - plain(ids).logits).abs().max()
+holds(bool(apart < 1e-5), "With the slot shut, both models say the same.")
+
+# %% [markdown]
+# **What this does not show.** That a slot prevents spikes: these two models are untrained. Which of the accounts is the
+# cause, or whether sinks and spikes have one at all, is disputed.
+#
 # *Back to [the hour](01_super_weight.ipynb), or on to [02 · What Matters in
 # Transformers](../../README.md#the-lessons).*
