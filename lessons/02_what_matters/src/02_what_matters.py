@@ -1,0 +1,374 @@
+# %% [markdown]
+# # 02 · What matters in transformers?
+#
+# {{badges}}
+#
+# In 2024 He, Sun and colleagues took 40 of the 80 attentions out of Llama-2-70B, without any training. Over eight tasks it
+# fell from 73.9 to 71.5 points, wrote half as fast again, and needed half of the memory for what it had read. Attention is
+# what transformers are famous for. You will take the parts out of a model of ours, one by one and by the dozen, ask the
+# paper's score which ones can go, and find that the title's answer is not everybody's.
+#
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can score the
+# parts of a model with one pass, say what such a score cannot see, and judge a cut by more than its loss.*
+
+# %% tags=["setup", "network"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    import labkit
+
+import torch
+
+from labkit.measurements.redundancy import Cosine
+from labkit.sweeps import LeaveOneOut, every_sublayer, one_shot, score_agreement
+
+lesson = labkit.open_lesson("02")
+figures, holds = labkit.figures, labkit.lessons.holds
+
+# %% [markdown]
+# ## Before you begin · 2 min
+#
+# Two questions from earlier lessons, without looking back.
+
+# %%
+recall = lesson.predict(
+    "r1",
+    "An attention is dropped. What do the parts behind it read?",
+    options=["zeros", "the stream as it was in front of it", "the mean over all texts", "nothing: the model stops"],
+)
+
+# %%
+lesson.result("r1", answer=1, because="Every part adds to the stream; one that is missing adds nothing.")
+
+# %%
+again = lesson.predict(
+    "r2",
+    "A detector names one weight: what it reads and what it writes are spikes. What does that prove?",
+    options=["that the model hangs on it", "that it stores something", "nothing, before it is taken out"],
+)
+
+# %%
+lesson.result("r2", answer=2, because="A spike is a reason to suspect. Only an operation convicts.")
+
+# %% [markdown]
+# ## 1 · Cut one part · 14 min
+#
+# `lab/deep` has twelve blocks, each with an attention and an MLP: 24 parts that write to one stream. It has read stories
+# of the islands, lists to repeat, and facts about people.
+
+# %%
+deep = labkit.load("lab/deep")
+stories = [story.text for story in labkit.world.documents("stories", 12, seed=21, split="test")]
+print(deep, deep.model.config.depth, "blocks")
+print(stories[0])
+
+# %% [markdown]
+# In the paper, four MLPs of Mistral-7B are worth 3.4 points and four attentions 0.4. Now one part at a time. The first
+# block and the last are special in every model, so the question is about the ten between them.
+
+# %%
+guess = lesson.predict(
+    "p1",
+    "One part of the ten middle blocks is left out. Which kind costs more here, on average?",
+    options=["an MLP, as in the paper", "an attention", "both alike, within a factor of two"],
+)
+
+# %%
+swept = labkit.sweep(deep, every_sublayer(deep), stories)
+truth = LeaveOneOut.of(swept, depth=12)
+print(truth.table())
+
+# %% tags=["nbval-check-output"]
+middle = range(1, 11)
+cost = {kind: sum(truth.of(kind)[layer].value for layer in middle) / len(middle) for kind in ("attention", "mlp")}
+ratio = cost["attention"] / cost["mlp"]
+lesson.result("p1", answer=0 if ratio < 0.5 else 1 if ratio > 2 else 2, because="Every single one of the ten says so.")
+holds(
+    all(truth.attention[layer].value > truth.mlp[layer].value for layer in middle),
+    "In each of the ten middle blocks the attention costs more than the MLP.",
+)
+
+# %%
+figures.show(
+    figures.Bars(
+        title="What one part is worth, from the second block on",
+        labels=[f"block {layer}" for layer in range(1, 12)],
+        groups={
+            "attention": [one.value for one in truth.attention[1:]],
+            "MLP": [one.value for one in truth.mlp[1:]],
+        },
+        x_label="rise of the loss without it, nats a token",
+        sentence=f"A middle attention costs {cost['attention']:.3f} nats a token on average, a middle MLP "
+        f"{cost['mlp']:.4f}. Block 0 is left out: without its MLP the loss rises by {truth.mlp[0].value:.1f}.",
+        digits=3,
+    )
+)
+
+# %% [markdown]
+# Each part of the first block would not fit on this picture. Its MLP is the first to see what a word *is*; all the others
+# read what it made of it. After that, most MLPs are idle.
+#
+# Now take out as many as you like. How many can go before it talks nonsense?
+
+# %%
+labkit.panels.LayerGridPanel("lab/deep", gate=guess)
+
+# %% [markdown]
+# So the paper's sentence fails here, and not by a hair. Our ledger asks it with four parts of each kind, on stories that
+# were not used to choose among them. Null, direction and margin were written down first.
+
+# %%
+claim = labkit.claims.ledger().claim("02.attention_against_mlp")
+print(claim.sentence)
+figures.show(labkit.claims.assess(claim))
+
+# %% [markdown]
+# Why? An attention fetches from earlier words, an MLP works on one word at a time. Our stories are of four people who move
+# about and hand things on: much to fetch, and little to know, a few hundred facts in all. A model of the internet must
+# know millions. That would explain it. It is a guess: nothing here varies the text.
+#
+# **What this does not show.** That the paper is wrong about its models. It shows that *attention is what you can do
+# without* is a statement about a model and what it has read, not about transformers.
+#
+# ## 2 · Score against truth · 13 min
+#
+# You left out 24 parts and read the text anew each time. In a model of 160 parts and with a million words nobody does
+# that. The paper looks at one pass: how much does a part *turn* the stream?
+#
+# $$S = 1 - \cos(x, y), \qquad x = \text{the stream before the part}, \quad y = x + \text{what the part adds}$$
+#
+# averaged over all tokens. 0: the stream goes on in the same direction, the part is said to be redundant. Here it is for
+# one attention, by hand.
+
+# %%
+ids = deep.encode(stories[0])
+seen = labkit.record(deep, ids, ["layers.3", "layers.4.attn"])
+x_BLD = seen["layers.3"]  # the stream behind block 3: one vector a token
+y_BLD = x_BLD + seen["layers.4.attn"]  # and behind the attention of block 4
+by_hand = (1 - torch.cosine_similarity(x_BLD, y_BLD, dim=-1)).mean()
+print(f"by hand {float(by_hand):.6f}")
+
+# %% tags=["nbval-check-output"]
+theirs = Cosine()(deep, [ids]).attention[4].value
+holds(abs(float(by_hand) - theirs) < 1e-5, "labkit's score is the same number.")
+
+# %%
+scores = Cosine()(deep, stories)
+figures.show(scores)
+
+# %% [markdown]
+# The score falls with depth. It must, nearly: the stream is a sum, it gets longer from block to block, and the same
+# addition turns a long vector less. (An addition at right angles with r times the length of x scores
+# $1 - 1/\sqrt{1 + r^2}$, close to $r^2/2$.)
+
+# %%
+sites = ["embed", *(f"layers.{layer}" for layer in range(12))]
+lengths = [float(h_BLD.norm(dim=-1).mean()) for h_BLD in labkit.record(deep, ids, sites).values()]
+print("length of the stream:", *(f"{length:.0f}" for length in lengths))
+holds(lengths == sorted(lengths), "It grows in every block.")
+
+# %% [markdown]
+# You have the truth from section 1 and the score now. Put all 24 parts in order by each.
+
+# %%
+order = lesson.predict(
+    "p2",
+    "How well do the two orders agree? (Rank correlation: 1 the same order, 0 none.)",
+    options=[
+        "well for all 24 parts together",
+        "better inside each kind than for both kinds together",
+        "not at all, neither together nor inside a kind",
+    ],
+)
+
+# %%
+agreed = score_agreement(scores, truth)
+figures.show(agreed)
+print(*(f"inside {kind}: {one}" for kind, one in agreed.within.items()), sep="\n")
+
+# %% tags=["nbval-check-output"]
+inside = [one.value for one in agreed.within.values()]
+together = agreed.correlation.value
+answer = 0 if together > 0.6 else 1 if min(inside) > together + 0.1 else 2
+lesson.result("p2", answer=answer, because="What an MLP turns and what an attention turns are not worth the same.")
+holds(min(inside) > together, "Inside each kind the orders agree better than for both kinds together.")
+
+# %% [markdown]
+# In the picture the attentions lie above the MLPs: at one score they cost more. Inside a kind there is an order, though
+# twelve parts are few, and the intervals are wide.
+#
+# Take an attention and an MLP of the middle blocks that turn the stream by the same amount, within a tenth. What do they
+# cost?
+
+# %%
+pairs = [
+    (a, b)
+    for a in middle
+    for b in middle
+    if abs(scores.attention[a].value / scores.mlp[b].value - 1) < 0.1 and truth.mlp[b].value > 0
+]
+a, b = max(pairs, key=lambda pair: truth.attention[pair[0]].value / truth.mlp[pair[1]].value)
+for kind, layer in (("attention", a), ("mlp", b)):
+    print(
+        f"{kind} {layer}: score {scores.of(kind)[layer].value:.4f}, cost {truth.of(kind)[layer].value:.4f} nats a token"
+    )
+holds(truth.attention[a].value > 10 * truth.mlp[b].value, "Of one score, and more than ten times as dear.")
+
+# %% [markdown]
+# The score knows the *size* of a turn. It does not know what for.
+#
+# Other scores have been proposed. Try them, on more stories than ours.
+
+# %%
+labkit.panels.TruthPanel("lab/deep", gate=order)
+
+# %%
+claim = labkit.claims.ledger().claim("02.score_against_cost")
+print(claim.sentence)
+figures.show(labkit.claims.assess(claim))
+
+# %% [markdown]
+# **What this does not show.** That a score is useless. It sorts the first block from the rest, for one pass instead of 24.
+# And leave-one-out is not the last word either: two parts may stand in for each other, and each alone looks idle.
+#
+# ## 3 · The race · 14 min
+#
+# Now many parts at once. A *plan* is a list of drops; the score makes one for each strategy. *Joint* puts both kinds in
+# one list.
+
+# %%
+for part in ("attention", "mlp", "block", "joint"):
+    print(
+        f"{part:10}", *(f"{edit.kind.removeprefix('drop_')} {edit.layer}," for edit in one_shot(deep, stories, 5, part))
+    )
+
+# %%
+strategy = lesson.predict(
+    "p3",
+    "The score chooses. Four attentions, four MLPs, four blocks, or four of either kind: which cut costs least here?",
+    options=["four attentions", "four MLPs", "four blocks", "four of either kind, jointly"],
+)
+
+# %% [markdown]
+# And a second question before you look. The loss is one number. What can the model still *do*? It repeats lists, it says
+# who has the lantern at the end of a day, it knows facts. To compare, let 1 be the intact model and 0 one that knows
+# nothing: a quarter of the answers right, or the loss of guessing words by how frequent they are.
+
+# %%
+first = lesson.predict(
+    "p4",
+    "Attentions go one by one, the lowest score first. What falls below nine tenths first?",
+    options=["the loss", "copying a list", "who has the lantern", "facts"],
+)
+
+# %%
+panel = labkit.panels.RacePanel("lab/deep", gate=first)
+panel
+
+# %%
+race = panel.kept  # the stored race; every line has one estimate for each count of drops
+cheapest = min(("attention", "mlp", "block", "joint"), key=lambda name: race.loss[name][4].value)
+lesson.result("p3", answer=("attention", "mlp", "block", "joint").index(cheapest), because="As with one at a time.")
+
+# %%
+left = {"the loss": [1 - cost.value / (race.guess - race.base.value) for cost in race.loss["attention"]]}
+for probe, name in {"copying": "copying a list", "lantern": "who has the lantern", "facts": "facts"}.items():
+    whole, shares = race.intact[probe], race.probes[probe]["attention"]
+    left[name] = [(share.value - whole.null) / (whole.value - whole.null) for share in shares]
+figures.show(
+    figures.Lines(
+        title="Attentions go, the lowest score first: what is left?",
+        x=race.counts,
+        lines=left,
+        x_label="attentions gone, of 12",
+        y_label="left (1 intact, 0 knows nothing)",
+        sentence="Each of four things falls at a count of its own. After eight drops "
+        + ", ".join(f"{name} is at {values[8]:.2f}" for name, values in left.items())
+        + ".",
+        dots=True,
+    )
+)
+
+# %% tags=["nbval-check-output"]
+falls = {name: next(gone for gone, value in enumerate(values) if value < 0.9) for name, values in left.items()}
+lesson.result("p4", answer=min(falls, key=falls.get), because="Each has a cliff of its own.")
+print(*(f"{name}: below 0.9 with {gone} attentions gone" for name, gone in falls.items()), sep="\n")
+
+# %% [markdown]
+# The skills go one after another, at places of their own, and the loss goes at yet another. Copying is half gone while the
+# loss still stands at nine tenths: most words of a story need no copying. The lantern goes otherwise, whole to the eighth drop
+# and lost with the ninth.
+#
+# Mind the scale, though. Divide the rise by the *intact* loss instead, and the first attention costs more than a tenth of
+# it, while every list is still repeated. “The skill goes before the loss” is true on one scale and false on another. What
+# is true on both: the loss does not tell *which* skill is gone.
+
+# %% tags=["nbval-check-output"]
+copied, lantern = falls["copying a list"], falls["who has the lantern"]
+holds(copied < falls["the loss"] < lantern, "On our scale copying falls before the loss, and the lantern after it.")
+holds(left["the loss"][lantern] > 0.8, "When the lantern is lost, the loss still stands above 0.8.")
+holds(race.loss["attention"][1].value > 0.1 * race.base.value, "One attention gone: a tenth more loss, and more.")
+
+# %% [markdown]
+# Go back to the panel and follow the other lines. The MLPs are cheapest at first; then they fall off, and the one list of
+# both kinds wins. That much of the paper holds here: at many drops, *joint* is best. Random choices are ruin from the
+# first drop on, since the first block is among what may be drawn.
+
+# %% tags=["nbval-check-output"]
+others = ("attention", "mlp", "block")
+wins = next(k for k in race.counts[1:] if all(race.loss["joint"][k].value < race.loss[one][k].value for one in others))
+print(f"joint costs least from {wins} drops on")
+holds(all(race.loss["joint"][12].value < race.loss[one][12].value for one in others), "And still does at twelve.")
+
+# %% [markdown]
+# The ledger has it at 9 parts of 24, the paper's share, and the copying at a quarter of the attentions.
+
+# %%
+for name in ("02.joint_against_attention", "02.copying_lost"):
+    claim = labkit.claims.ledger().claim(name)
+    print(claim.sentence)
+    figures.show(labkit.claims.assess(claim))
+
+# %% [markdown]
+# **What this does not show.** Half of Llama-2-70B's attentions. Twelve blocks are few; in the paper Llama-3-8B, of 32,
+# falls off between 12 and 16 attentions, and at 2,000 tokens of examples Llama-2-7B loses a quarter of its points with 8 of
+# 32 gone. The deeper a model, the more of it can go: that is a pattern over the authors' models, not an experiment.
+#
+# ## Exercises · 15 min
+
+# %%
+score = lesson.exercise("02.1")
+
+# %%
+score.check(...)
+
+# %%
+jointly = lesson.exercise("02.2")
+
+
+# %%
+def joint(attention, mlp, n):
+    scored = [(score, "attention", layer) for layer, score in enumerate(attention)]
+    ...
+    return ...
+
+
+jointly.check(joint)
+
+# %%
+quiet = lesson.exercise("02.3")
+
+# %%
+quiet.check(...)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence · 2 min
+#
+# Before you go on, write one: a model without a third of its layers has nearly the same loss. What do you ask before you
+# use it?
+#
+# *Next: [08 · The curse of depth](../../README.md#the-lessons). Why were deep layers cheap to lose?*
