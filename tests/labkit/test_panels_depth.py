@@ -179,6 +179,17 @@ def test_the_bounds_are_products_over_the_variance_that_was_measured():
     assert config.exponent == 0.5 and "no one" not in panel.shown.sentence
 
 
+@pytest.mark.parametrize("quantity", ["variance", "gradient"])
+def test_the_theory_s_code_gives_what_is_shown(quantity):
+    panel = TheoryPanel()
+    panel.set(quantity=quantity, depth=4)
+    lines, names = panel.data.families["Pre-LN"], {}
+    exec(panel.code(panel.state), names)
+    assert list(lines["measured"]) == pytest.approx(names["measured"].tolist(), rel=1e-4, abs=1e-6)
+    last = names["lemma"][-1] if quantity == "variance" else names["bound"][-1] - names["bound"][0]
+    assert lines["the lemma" if quantity == "variance" else "bound"][-1] == pytest.approx(last, rel=1e-5)
+
+
 # -------------------------------------------------------------------------------------------------------- all of them
 
 

@@ -97,16 +97,46 @@ class TheoryPanel(Panel):
         return Table(f"{what}, behind each block; means of {SEEDS} untrained models", ("", *columns), rows)
 
     def code(self, state: TheoryState) -> str:
+        fields = {**SIZES, "depth": state.depth, "kind": "pre-norm", "mlp_type": state.mlp}
+        if state.quantity == "variance":
+            measure = ["    found.append([v / variance[0] for v in variance[1:]])"]
+            theory = [
+                f"lemma = depth_theory.variance_recursion({state.depth + 1}, p=0.0)[1:]",
+                f"independent = depth_theory.independent_variance({state.depth + 1}, p=0.0)[1:]",
+                "print(measured, lemma, independent)",
+            ]
+        else:
+            measure = [
+                '    norms = measurements.gradient_norms(model, [text]).values("stream")',
+                "    found.append([math.log(norms[0] / norm) for norm in norms])",
+                "    sizes.append([v / variance[0] for v in variance])",
+            ]
+            theory = [
+                "bound = depth_theory.gradient_bound(np.mean(sizes, axis=0)[:-1], q=0.0)",
+                "print(measured, bound - bound[0])",
+            ]
         lines = [
-            "from labkit.panels.depth import TheoryPanel",
-            "from labkit.measurements import depth_theory",
+            "import math",
             "",
-            f"depth = {state.depth}",
-            "lemma = depth_theory.variance_recursion(depth + 1)[1:]  # Pre-LN; p=0.5 for LayerNorm Scaling",
-            "independent = depth_theory.independent_variance(depth + 1)[1:]",
-            f"data = TheoryPanel().compute(TheoryPanel.State({state.quantity!r}, {state.mlp!r}, depth))",
-            'measured = data.families["Pre-LN"]["measured"]',
-            "print(lemma, independent, measured)",
+            "import numpy as np",
+            "import torch",
+            "",
+            "from labkit import measurements",
+            "from labkit.measurements import depth_theory",
+            "from labkit.models import DecoderConfig",
+            "",
+            "found, sizes = [], []",
+            f"for seed in range({SEEDS}):",
+            "    # Pre-LN; for LayerNorm Scaling the kind is lns, p is 0.5, and q is 1 as printed",
+            f"    config = DecoderConfig.from_dict({fields!r})",
+            "    model = config.build(seed).eval()",
+            f"    text = torch.randint(config.vocab, ({LENGTH},), generator=torch.Generator().manual_seed(seed))",
+            "    before, after, *_ = [one.value for one in measurements.residual_stats(model, [text]).variance]",
+            "    model.embed.weight.data *= ((after - before) / before) ** 0.5  # the theory's unit constants",
+            "    variance = [one.value for one in measurements.residual_stats(model, [text]).variance]",
+            *measure,
+            "measured = np.mean(found, axis=0)",
+            *theory,
         ]
         return "\n".join(lines)
 
