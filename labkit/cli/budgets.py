@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 from labkit.base.data import lessons_dir
@@ -123,9 +124,9 @@ def _sizes() -> list[Row]:
 def _panel() -> list[Row]:
     import labkit
     from labkit.measurements.super_weights import find_super_weights
-    from labkit.panels import CutPanel, QuantiserPanel, WeightPanel
+    from labkit.panels import CutPanel, LayerGridPanel, QuantiserPanel, ScorePanel, WeightPanel
 
-    tiny, base, planted = (labkit.load(f"lab/{name}") for name in ("tiny", "base", "planted"))
+    tiny, base, planted, deep = (labkit.load(f"lab/{name}") for name in ("tiny", "base", "planted", "deep"))
     text = labkit.world.story(11).text
     weight = find_super_weights(base, text, prominence=1e-9).addresses[0]
     cut = CutPanel(tiny)
@@ -141,9 +142,18 @@ def _panel() -> list[Row]:
             rounds,
             planted,
         ),
+        ("grid of layers, lab/deep", LayerGridPanel(deep), _cuts(12), deep),
+        ("score panel, lab/deep", ScorePanel(deep), [{"layer": layer} for layer in range(12)], deep),
     ):
+        text = getattr(panel.start, "text", text)
         rows += _panel_rows(name, panel, moves, len(handle.encode(text)))
     return rows
+
+
+def _cuts(depth: int) -> list[dict[str, Any]]:
+    """Return choices of one to eight parts, drawn once and for all."""
+    drawn, cells = Random(0), [(part, layer) for layer in range(depth) for part in ("attention", "mlp")]
+    return [{"gone": tuple(sorted(drawn.sample(cells, 1 + n % 8), key=lambda cell: cell[::-1]))} for n in range(24)]
 
 
 def _panel_rows(name: str, panel: Any, moves: list[dict[str, Any]], tokens: int) -> list[Row]:

@@ -26,7 +26,7 @@ def paint(data: ScoreData, figure: FigureBase) -> None:
     look = MARKS[{"attention": "attention", "mlp": "mlp", "block": "cut"}[data.part]]
     (top,) = axes(upper, "With the residual: how far the stream is turned", left=1.0, right=1.7, bottom=0.15)
     (low,) = axes(lower, "Without it: what is returned against what is read", left=1.0, right=1.7, bottom=FOOT)
-    _bars(top, data.scores, look.colour, LEAST)
+    _stems(top, data.scores, look.colour, LEAST)
     top.set_yscale("log")
     top.set_ylim(LEAST, MOST)
     top.set_yticks([1e-4, 1e-3, 1e-2, 0.1, 1], ["0.0001", "0.001", "0.01", "0.1", "1"])
@@ -38,7 +38,7 @@ def paint(data: ScoreData, figure: FigureBase) -> None:
         low.annotate("a block has none", (0.5, 0.5), xycoords="axes fraction", ha="center", color=SOFT,
                      fontsize=SIZES["label"])  # fmt: skip
     else:
-        _bars(low, data.bare, look.colour, 0.0)
+        _stems(low, data.bare, look.colour, 0.0)
         _means(low, data.bare_mean, data.bare_mean_without_first)
     for ax in (top, low):
         ax.set_xlim(-0.7, len(data.pieces) - 0.3)
@@ -51,13 +51,14 @@ def paint(data: ScoreData, figure: FigureBase) -> None:
         ax.yaxis.set_label_coords(-0.66 / (inches(figure)[0] - 2.7), 0.5)  # beside the widest numbers
 
 
-def _bars(ax: Axes, row: Sequence[float], colour: str, floor: float) -> None:
+def _stems(ax: Axes, row: Sequence[float], colour: str, floor: float) -> None:
     """Draw one stem with a head per token, the first one in a look of its own."""
-    for place, value in enumerate(row):
-        mark, end = MARKS["intact" if place else "cut"], max(value, floor)
-        own = colour if place else mark.colour
-        ax.vlines([place], [floor], [end], color=own, linewidth=3.0, linestyle="-" if place else (0, (1, 1)))
-        ax.plot([place], [end], mark.marker, color=own, markersize=6.5, markeredgecolor=PAPER)
+    ends, places = [max(value, floor) for value in row], range(len(row))
+    first = MARKS["cut"]
+    ax.vlines(places[:1], floor, ends[:1], color=first.colour, linewidth=3.0, linestyle=(0, (1, 1)))
+    ax.vlines(places[1:], floor, ends[1:], color=colour, linewidth=3.0)
+    for where, own, marker in ((slice(0, 1), first.colour, first.marker), (slice(1, None), colour, "o")):
+        ax.plot(places[where], ends[where], marker, color=own, markersize=6.5, markeredgecolor=PAPER)
 
 
 def _means(ax: Axes, with_first: float, without: float) -> None:
