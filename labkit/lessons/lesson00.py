@@ -203,7 +203,8 @@ def _check_control(draw: Callable[..., Any]) -> Outcome:
         )
     if any(not (0 <= row < shape[0] and 0 <= column < shape[1]) for row, column in drawn):
         return wrong("some of the weights lie outside the matrix.", "the shape, [out, in], and its largest index")
-    if chosen in drawn:
+    # A draw rarely hits one of 384 places by chance: so the chosen one is where this very draw has just been.
+    if any(tuple(int(i) for i in draw(shape, place, seed)) == place for seed, place in enumerate(drawn[:40])):
         return wrong("the chosen weight itself can be drawn as its own control.", "what happens when the draw hits it")
     if len(set(drawn)) < 100:
         return wrong(
@@ -232,6 +233,13 @@ def _control_same_row(shape: tuple[int, int], chosen: tuple[int, int], seed: int
     return chosen[0], (chosen[1] + 1 + seed % (shape[1] - 1)) % shape[1]
 
 
+def _control_unguarded(shape: tuple[int, int], chosen: tuple[int, int], seed: int) -> tuple[int, int]:
+    import random
+
+    generator = random.Random(seed)
+    return generator.randrange(shape[0]), generator.randrange(shape[1])
+
+
 def _control_unseeded(shape: tuple[int, int], chosen: tuple[int, int], seed: int) -> tuple[int, int]:
     import random
 
@@ -247,9 +255,9 @@ CONTROL = Exercise(
     difficulty="hard",
     task=(
         "You zeroed the weight at row 12, column 7 of a matrix and the loss rose by 0.02 nats. Is that much? It "
-        "depends on what *other* weights do. Write `control(shape, chosen, seed)`: it returns the place (row, column) "
-        "of one weight to zero instead, drawn at random from the **same matrix**, never the chosen one, and the same "
-        "for the same seed."
+        "depends on what *other* weights do. Write `control_for(shape, chosen, seed)`: it returns the place (row, "
+        "column) of one weight to zero instead, drawn at random from the **same matrix**, never the chosen one, and "
+        "the same for the same seed."
     ),
     expects="a function of (shape, chosen, seed) that returns (row, column)",
     check=_check_control,
@@ -260,7 +268,7 @@ CONTROL = Exercise(
     ),
     solution=(
         "```python\n"
-        "def control(shape, chosen, seed):\n"
+        "def control_for(shape, chosen, seed):\n"
         "    generator = random.Random(seed)\n"
         "    while True:\n"
         "        drawn = generator.randrange(shape[0]), generator.randrange(shape[1])\n"
@@ -273,6 +281,7 @@ CONTROL = Exercise(
     answer=_control_answer,
     typical_wrong=(
         (_control_same_row, "the same few weights"),
+        (_control_unguarded, "its own control"),
         (_control_unseeded, "the same seed gave two different"),
     ),
 )

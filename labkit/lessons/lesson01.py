@@ -60,16 +60,24 @@ SHARE = Exercise(
 
 
 def _case(seed: int) -> tuple[Any, Any, tuple[int, int]]:
-    """Return inputs [L, F], a weight [D, F] and the place with the largest contribution, which no shortcut finds."""
+    """Return inputs [L, F], a weight [D, F] and the place with the largest contribution, which no shortcut finds.
+
+    Not the largest weight or input, not the first token, and negative: seeds differ in which factor makes it so.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     x_LF = torch.randn(9, 14, generator=generator)
     w_DF = torch.randn(6, 14, generator=generator)
-    x_LF[0, 3], x_LF[0, 8] = 30.0, -20.0  # the largest input sits beside small weights
+    spike, weight = (-20.0, 2.5) if seed % 2 else (20.0, -2.5)
+    x_LF[0, 3], x_LF[1 + seed, 8] = 30.0, spike  # the largest input sits beside small weights
     w_DF[:, 3] *= 0.01
-    w_DF[4, 8] = 2.5
+    w_DF[:, 8] *= 0.1
+    w_DF[4, 8] = weight
+    x_LF[1:, 5], w_DF[2, 5] = 4.0, 2.0  # at every later token a little: more in sum than the spike at its one token
+    x_LF[:, 11] *= 0.1
     w_DF[1, 11] = 9.0  # the largest weight reads nothing large
+    x_LF[6, 9], w_DF[3, 9] = spike / -2, weight  # half as much, upwards
     return x_LF, w_DF, (4, 8)
 
 
@@ -94,7 +102,16 @@ def _check_detector(find: Callable[..., Any]) -> Outcome:
                 "you took the largest input; every weight that reads it is small.",
                 "what a weight writes: its input times itself",
             )
-        return wrong("this is not the weight that writes most.", "the largest product over tokens, inputs and outputs")
+        if found == (2, 5):
+            return wrong(
+                "this weight writes most over all tokens together; at no single one does it write most.",
+                "sum and maximum over the tokens",
+            )
+        if found == (3, 9):
+            return wrong("you took the largest product upwards; a spike may be negative.", "absolute values")
+        return wrong(
+            "this is not the weight that writes most.", "every token: the largest product may stand at any one"
+        )
     return right(
         "Not the largest weight and not the largest input: the largest product. One pass is enough to find it."
     )
@@ -109,6 +126,20 @@ def _find_largest_weight(x_LF: Any, w_DF: Any) -> tuple[int, int]:
     return divmod(int(w_DF.abs().argmax()), w_DF.shape[1])
 
 
+def _find_signed(x_LF: Any, w_DF: Any) -> tuple[int, int]:
+    most_DF = (x_LF[:, None, :] * w_DF).amax(0)
+    return divmod(int(most_DF.argmax()), w_DF.shape[1])
+
+
+def _find_at_the_first_token(x_LF: Any, w_DF: Any) -> tuple[int, int]:
+    return _find(x_LF[:1], w_DF)
+
+
+def _find_in_sum(x_LF: Any, w_DF: Any) -> tuple[int, int]:
+    most_DF = x_LF.abs().sum(0) * w_DF.abs()
+    return divmod(int(most_DF.argmax()), w_DF.shape[1])
+
+
 def _find_turned(x_LF: Any, w_DF: Any) -> tuple[int, int]:
     return _find(x_LF, w_DF)[::-1]
 
@@ -120,8 +151,8 @@ DETECTOR = Exercise(
     objective=_FIND,
     task=(
         "A down projection reads `x_LF` (one row per token, one column per neuron) and has the weight `w_DF`, "
-        "[out, in]. A weight *writes* its input times itself, at every token. Find the weight that writes most at any "
-        "token, and return its place as (out, in). Two lines are missing."
+        "[out, in]. A weight *writes* its input times itself, at every token. Find the weight that writes most, up or "
+        "down (by absolute value), at any one token, and return its place as (out, in). Two lines are missing."
     ),
     expects="a function of (x_LF, w_DF) that returns (out, in)",
     check=_check_detector,
@@ -139,7 +170,13 @@ DETECTOR = Exercise(
         "Neither factor alone will do: the largest weight may read nothing, the largest input may meet small weights."
     ),
     answer=_find,
-    typical_wrong=((_find_largest_weight, "the largest weight"), (_find_turned, "the wrong way round")),
+    typical_wrong=(
+        (_find_largest_weight, "the largest weight"),
+        (_find_turned, "the wrong way round"),
+        (_find_signed, "may be negative"),
+        (_find_at_the_first_token, "at any one"),
+        (_find_in_sum, "over all tokens together"),
+    ),
 )
 
 
@@ -178,6 +215,12 @@ def _check_disguise(disguise: Callable[..., Any]) -> Outcome:
             "the logits are the same, but the down weights of the neuron have not grown by the factor.",
             "the column of down that reads the neuron",
         )
+    others = [column for column in range(after.down.weight.shape[1]) if column != neuron]
+    if not torch.allclose(after.down.weight[:, others], before.down.weight[:, others]):
+        return wrong(
+            "the logits are the same, but other weights of down have grown as well, so none of them stands out.",
+            "which rows and columns you changed",
+        )
     return right(
         "Same model, and now these are among its largest weights. So size alone cannot tell what a weight is worth; "
         "what it writes can, for that has not changed."
@@ -194,6 +237,12 @@ def _disguise_gate(model: Any, layer: int, neuron: int, factor: float) -> None:
     mlp = model.trunk.blocks[layer].mlp.mixer
     mlp.gate.weight[neuron] /= factor
     mlp.down.weight[:, neuron] *= factor
+
+
+def _disguise_all(model: Any, layer: int, neuron: int, factor: float) -> None:
+    mlp = model.trunk.blocks[layer].mlp.mixer
+    mlp.up.weight /= factor
+    mlp.down.weight *= factor
 
 
 def _disguise_down_only(model: Any, layer: int, neuron: int, factor: float) -> None:
@@ -233,6 +282,7 @@ DISGUISE = Exercise(
     typical_wrong=(
         (_disguise_gate, "through a curve"),
         (_disguise_down_only, "not what it was"),
+        (_disguise_all, "other weights of down"),
     ),
 )
 
