@@ -61,6 +61,11 @@ class MeasuredPanel(Panel):
         self.made = yield from self.measure()
         return self.view(self.made, state)
 
+    def number(self, name: str) -> Any:
+        """Return an option as what is shown was measured with: that of the file, or the panel's own."""
+        replayed = self.kept is not None and not self.inquiry.asks_model
+        return self.thorough[name] if replayed and name in self.thorough else getattr(self, name)
+
     @classmethod
     def store(
         cls,

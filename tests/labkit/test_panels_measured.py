@@ -235,9 +235,12 @@ def test_replay_needs_no_torch(stored, truth):
 
 def test_a_handle_is_answered_from_the_file_of_its_own_weights_only(handle, stored, monkeypatch):
     monkeypatch.setenv("LABKIT_DATA", str(stored))
-    panel = RacePanel(handle)
+    panel = RacePanel(handle, n_documents=7)
     panel.set(gone=1)
-    assert panel.shown.replayed
+    thorough = RacePanel.thorough["n_documents"]
+    assert panel.shown.replayed and f"'stories', {thorough}," in panel.code(panel.state)
+    panel.recompute()
+    assert "'stories', 7," in panel.code(panel.state)
     other = zoo.Handle("lab/toy", labkit.apply(handle, labkit.ZeroWeight("layers.0.mlp.down[0, 0]")).model, None, {})
     assert RacePanel(other).kept is None and kept_for("lab/other", RacePanel.file) is None
 

@@ -145,4 +145,4 @@ class HealPanel(MeasuredPanel):
         return HealState(NOTHING, 0)
 
     def code(self, state: HealState) -> str:
-        return code_of(self.model_name, state, self.n_documents, self.n_questions)
+        return code_of(self.model_name, state, self.number("n_documents"), self.number("n_questions"))

@@ -73,7 +73,7 @@ def code_of(name: str, state: HealState, documents: int, questions: int) -> str:
         "",
         f"plan = one_shot(model, stories(1), {n}, {part!r})  # the lowest scores",
         "before = loss(shrink(model, plan) if len(plan) else model, stories(0))",
-        "healed = heal(model, plan, steps=40)",
+        "healed = heal(model, plan, steps=40)  # the panel also shows it on the way",
         "after = loss(healed.model, stories(0))",
         f"print(before, after, choice_accuracy(healed.model, world.copying_questions({questions}, 0, 'test')))",
     ])  # fmt: skip

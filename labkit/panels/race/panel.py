@@ -140,7 +140,7 @@ class RacePanel(MeasuredPanel):
         return RaceState(0, state.probe)
 
     def code(self, state: RaceState) -> str:
-        return code_of(self.model_name, state, self.n_documents, self.n_questions)
+        return code_of(self.model_name, state, self.number("n_documents"), self.number("n_questions"))
 
 
 def _line(found: Sweep, rows: Sequence[Sequence], what: str) -> tuple[Estimate, ...]:

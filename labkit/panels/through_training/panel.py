@@ -102,7 +102,7 @@ class ThroughTrainingPanel(MeasuredPanel):
         return [TrainingState(step, self.start.part, "loss") for step in few]
 
     def code(self, state: TrainingState) -> str:
-        return code_of(state, self.n_documents)
+        return code_of(state, self.number("n_documents"))
 
 
 def _last_step(folder: Path) -> int:

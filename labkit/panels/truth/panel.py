@@ -86,4 +86,4 @@ class TruthPanel(MeasuredPanel):
         return [TruthState(metric) for metric in ("cosine", "without residual", "random order")]
 
     def code(self, state: TruthState) -> str:
-        return code_of(self.model_name, state, self.n_documents)
+        return code_of(self.model_name, state, self.number("n_documents"))
