@@ -41,7 +41,14 @@ class WeightPanel(Panel):
 
     def make_controls(self) -> Sequence[Control]:
         return (
-            Text("weight", ready=self.weights, label="Weight", help="such as layers.1.mlp.down[12, 7]", rows=1),
+            Text(
+                "weight",
+                ready=self.weights,
+                label="Weight",
+                help="such as layers.1.mlp.down[12, 7]",
+                rows=1,
+                wanted="an address such as layers.1.mlp.down[12, 7]",
+            ),
             Slider("factor", LOW, HIGH, STEP, label="times", help="0 removes it, 1 leaves it as it is"),
             Text("text", ready=self.texts, label="Text", help="leave the box to have it read", limit=4000, rows=4),
         )

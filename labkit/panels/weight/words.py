@@ -44,9 +44,8 @@ def sentence_of(data: WeightData) -> str:
         elif data.change <= most.change:
             says += " So it is nothing special."
     best, now = (max(range(len(side)), key=side.__getitem__) for side in (data.intact, data.cut))
-    reading = (
-        f"Highest before: {data.labels[best]} ({data.intact[best]:.2f}); now: {data.labels[now]} ({data.cut[now]:.2f})."
-    )
+    was, then = f"“{data.labels[best]}” ({data.intact[best]:.2f})", f"“{data.labels[now]}” ({data.cut[now]:.2f})"
+    reading = f"Highest before: {was}; now: {then}."
     shown = ", ".join(f"“{word}”" for word in data.unseen[:5])
     return " ".join(part for part in (says, reading, f"Words it has never seen: {shown}." if shown else "") if part)
 
