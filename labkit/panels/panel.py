@@ -266,18 +266,17 @@ class Panel:
 
     def _changed(self, state: Any, changes: Mapping[str, Any]) -> Any:
         known = {control.name: control for control in self.controls}
-        for name in changes:
-            if name not in known:
-                problem = unknown("control", name, known)
-                raise BadInput(problem.what, problem.expected, problem.do)
+        for name in changes.keys() - known.keys():
+            problem = unknown("control", name, known)
+            raise BadInput(problem.what, problem.expected, problem.do)
         values = {**asdict(state), **changes}
         return self.State(**{name: known[name].check(value) for name, value in values.items()})
 
     def _at_home(self, module: str) -> Any:
         """Return the module beside the panel that draws or speaks for it: imported when first needed."""
-        if not self.home:
-            raise NotImplementedError(f"{type(self).__name__} neither overrides this nor names its home")
-        return import_module(f"{self.home}.{module}")
+        if self.home:
+            return import_module(f"{self.home}.{module}")
+        raise NotImplementedError(f"{type(self).__name__} neither overrides this nor names its home")
 
     def _unlock(self) -> None:
         if self._page is not None and not self.inquiry.closed:
