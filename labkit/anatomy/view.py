@@ -124,7 +124,7 @@ def _key(address: Address, place: Place) -> tuple:
                 f"{address} is out of range: there is no {name} {last}.",
                 expected=f"{address.name} is {form}"
                 + (" [out × in]" if len(shape) == 2 else "")
-                + f", so {name}s 0 to {size - 1}",
+                + f", so {'entries' if name == 'entry' else f'{name}s'} 0 to {size - 1}",
             )
     return (_stored_rows(place.rows, index[0]), *map(_slice, index[1:]))
 

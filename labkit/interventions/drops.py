@@ -12,7 +12,7 @@ from labkit.anatomy import SublayerParts, anatomy_of, site_of, view
 from labkit.base.errors import BadInput, NotAvailable
 
 from .changes import Change, Forward, Hook
-from .edits import Edit, whole_numbers
+from .edits import Edit, whole_number, whole_numbers
 
 __all__ = ["DropAttention", "DropBlock", "DropMLP", "MaskNeurons"]
 
@@ -22,7 +22,7 @@ class _Drop(Edit, abstract=True):
     layer: int
 
     def __post_init__(self) -> None:
-        whole_numbers("layer", (self.layer,))
+        whole_number("layer", self.layer)
 
     def _skip(self, model: Any, which: str) -> list[Change]:
         """Return the overrides that leave a sub-layer out: neither it nor the norms around it are computed."""
@@ -79,7 +79,7 @@ class MaskNeurons(Edit):
     neurons: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        whole_numbers("layer", (self.layer,))
+        whole_number("layer", self.layer)
         object.__setattr__(self, "neurons", whole_numbers("neurons", self.neurons))
 
     def prepare(self, model: Any) -> list[Change]:

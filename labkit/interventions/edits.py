@@ -134,6 +134,13 @@ def number(name: str, value: Any) -> float:
     return float(value)
 
 
+def whole_number(name: str, value: Any) -> int:
+    """Return a number counted from 0; raise `BadInput` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadInput(f"{name} = {value!r} is not usable.", expected="a whole number from 0 up")
+    return value
+
+
 def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     """Return numbers counted from 0 as a tuple, each once; raise `BadInput` otherwise."""
     given = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)

@@ -13,7 +13,7 @@ from labkit.base.errors import BadInput, unknown
 from labkit.models import Decoder
 from labkit.zoo import Handle
 
-from .edits import Kinds, whole_numbers
+from .edits import Kinds, whole_number
 from .plan import Plan
 
 __all__ = ["FromRun", "Mean", "Source", "Zero", "encoded"]
@@ -52,7 +52,7 @@ class Mean(Source):
     def __post_init__(self) -> None:
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
             raise BadInput(f"n = {self.n!r} documents have no mean.", expected="a whole number from 1 up")
-        whole_numbers("seed", (self.seed,))
+        whole_number("seed", self.seed)
 
     def values(self, model: Any, site: str) -> Tensor:
         """Return the mean [C]."""

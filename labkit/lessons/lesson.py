@@ -139,10 +139,16 @@ class Lesson:
 
     def _summary(self, part: dict[str, Any] | None = None) -> str:
         part = part or self._store.lesson(self.id)
-        solved = sum(part["exercises"].get(one.id, {}).get("status") == "right" for one in self.facts.exercises)
+        kinds = {"": [one for one in self.facts.exercises if not one.deeper]}
+        kinds |= {" of the deeper notebook": [one for one in self.facts.exercises if one.deeper]}
         made = sum(not entry.get("skipped", False) for entry in part["predictions"].values())
         stored = f"{made} prediction{'s' if made != 1 else ''} stored"
-        return f"So far: {stored}, {solved} of {len(self.facts.exercises)} exercises right"
+        right = {
+            kind: sum(part["exercises"].get(one.id, {}).get("status") == "right" for one in ones)
+            for kind, ones in kinds.items()
+        }
+        solved = [f"{right[kind]} of {len(ones)} exercises{kind} right" for kind, ones in kinds.items() if ones]
+        return f"So far: {stored}, {', '.join(solved)}"
 
     def _saved(self, action: Any) -> Any:
         """Do `action` on the record; when the disk refuses, say so and go on with the lesson."""

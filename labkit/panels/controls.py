@@ -88,8 +88,8 @@ class Slider(Control):
         return int(kept) if self.whole else round(float(kept), 12)
 
     def _range(self) -> str:
-        kind = "a whole number" if self.whole and self.step == 1 else f"a multiple of {self.step} from {self.low}"
-        return f"{kind}, {self.low} to {self.high}"
+        kind = "a whole number" if self.whole and self.step == 1 else f"a number in steps of {self.step:g}"
+        return f"{kind}, {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ class Text(Control):
 
     ready: Mapping[str, str] = field(default_factory=dict)
     limit: int = 2000  # characters
+    wanted: str = "a few words"  # said when the box is empty
     rows: int = 3
 
     def check(self, value: Any) -> str:
@@ -115,7 +116,9 @@ class Text(Control):
             raise BadInput(f"{self.name!r} cannot be {value!r}.", expected="text")
         words = " ".join(self.ready.get(value, value).split())
         if not words:
-            raise BadInput(f"The box {self.title!r} is empty.", expected="a few words", do="type a sentence")
+            raise BadInput(
+                f"The box {self.title!r} is empty.", expected=self.wanted, do="type it, or choose from the list"
+            )
         if len(words) > self.limit:
             raise BadInput(
                 f"The text has {len(words):,} characters.",

@@ -122,8 +122,8 @@ GOOD = '[[edit]]\nkind = "scale_weight"\naddress = "final_norm[0]"\nfactor = 2.0
         (GOOD + "[[edit]", BrokenFile, "not valid TOML"),
         ("edit = 3\n", BadInput, "list of edits"),
         ("edit = [3]\n", BadInput, "edit 1 is 3"),
-        ('[[edit]]\nkind = "drop_mlp"\nlayer = "0"\n', BadInput, "whole numbers"),
-        ('[[edit]]\nkind = "drop_mlp"\nlayer = [0]\n', BadInput, "whole numbers"),
+        ('[[edit]]\nkind = "drop_mlp"\nlayer = "0"\n', BadInput, "whole number"),
+        ('[[edit]]\nkind = "drop_mlp"\nlayer = [0]\n', BadInput, "whole number"),
         ('[[edit]]\nkind = ["drop_mlp"]\nlayer = 0\n', LabkitError, "drop_mlp"),
         (
             '[[edit]]\nkind = "replace_activation"\nsite = "embed"\n[edit.source]\nkind = "maen"\n',

@@ -111,7 +111,7 @@ def test_a_control_keeps_what_is_legal(control, value, kept):
         (Slider("n", 0, 9, 1), 10, "0 to 9"),
         (Slider("n", 0, 9, 1), -1, "0 to 9"),
         (Slider("n", 0, 9, 1), 2.5, "whole number"),
-        (Slider("n", 0.0, 1.0, 0.1), 0.25, "multiple of 0.1"),
+        (Slider("n", 0.0, 1.0, 0.1), 0.25, "steps of 0.1"),
         (Slider("n", 0, 9, 1), True, "not a number"),
         (Slider("n", 0, 9, 1), "3", "not a number"),
         (Slider("n", 0, 9, 1), float("nan"), "not a number"),

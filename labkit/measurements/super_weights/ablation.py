@@ -116,6 +116,8 @@ def ablate(
     addresses = tuple(str(one_weight(address)) for address in addresses)
     if not addresses:
         raise BadInput("There is no weight to ablate.", expected="at least one address such as layers.1.mlp.down[3, 7]")
+    for address in addresses:
+        anatomy_of(model).view(address).read()  # one out of range is told here, by name
     plans = [("single", (address,)) for address in addresses]
     if len(addresses) > 1:
         plans.append(("joint", addresses))
