@@ -15,6 +15,7 @@ from labkit.panels.depth import twins
 from labkit.training import read_log, train, train_live
 
 STATE = twins.TwinState(depth=4)
+COMMITTED = twins.twins_path()
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +124,13 @@ def test_it_can_be_drawn_and_its_code_runs(panel, capsys):
     exec(panel.code(panel.state), names)
     step, tokens, *_ = capsys.readouterr().out.splitlines()[-1].split()
     assert (int(step), int(tokens)) == (20, panel.data.tokens[-1])
+
+
+def test_the_course_s_own_answers_cover_the_presets(monkeypatch):
+    monkeypatch.setattr(twins, "twins_path", lambda: COMMITTED)
+    panel = TwinPanel()
+    for state in panel.presets():
+        data = panel.stored(state)
+        assert data.step == data.steps == twins.STEPS and len(data.tokens) == twins.STEPS // twins.EVERY
+        assert all(math.isfinite(loss) for line in data.losses.values() for loss in line)
+        assert [len(line) for line in data.costs.values()] == [state.depth] * 2

@@ -143,7 +143,7 @@ class TwinPanel(Panel):
 
         thousands = [tokens / 1000 for tokens in data.tokens]
         reach = thousands[-1] * data.steps / data.step
-        loss = {"limits": (2.0, 7.2), "y": "nats a token", "x": "thousand tokens", "places": thousands, "reach": reach}
+        loss = {"limits": (0.6, 3.0), "y": "nats a token", "x": "thousand tokens", "places": thousands, "reach": reach}
         variance = {name: line[1:] for name, line in data.variance.items()}
         paint_plots(
             [
