@@ -77,7 +77,7 @@ guess = lesson.predict(
 # %%
 swept = labkit.sweep(deep, every_sublayer(deep), stories)
 truth = LeaveOneOut.of(swept, depth=12)
-print(truth.table())
+print(f"block 0: attention {truth.attention[0].value:.2f}, MLP {truth.mlp[0].value:.2f} nats a token")
 
 # %% tags=["nbval-check-output"]
 middle = range(1, 11)
@@ -107,7 +107,7 @@ figures.show(
 
 # %% [markdown]
 # Each part of the first block would not fit on this picture. Its MLP is the first to see what a word *is*; all the others
-# read what it made of it. After that, most MLPs are idle.
+# read what it made of it. After that, most MLPs look idle, one at a time, though each has twice the weights of an attention.
 #
 # Now take out as many as you like. How many can go before it talks nonsense?
 
@@ -216,12 +216,8 @@ for kind, layer in (("attention", a), ("mlp", b)):
 holds(truth.attention[a].value > 10 * truth.mlp[b].value, "Of one score, and more than ten times as dear.")
 
 # %% [markdown]
-# The score knows the *size* of a turn. It does not know what for.
-#
-# Other scores have been proposed. Try them, on more stories than ours.
-
-# %%
-labkit.panels.TruthPanel("lab/deep", gate=order)
+# The score knows the *size* of a turn. It does not know what for. Our ledger asks the same on more stories, scored on others.
+# (Other scores have been proposed; the deeper notebook has a panel with six.)
 
 # %%
 claim = labkit.claims.ledger().claim("02.score_against_cost")
@@ -371,4 +367,5 @@ lesson.progress()
 # Before you go on, write one: a model without a third of its layers has nearly the same loss. What do you ask before you
 # use it?
 #
-# *Next: [08 · The curse of depth](../../README.md#the-lessons). Why were deep layers cheap to lose?*
+# *[Deeper](02_what_matters_deeper.ipynb): other scores, one by one and its bug, a fair opponent, time and memory, healing,
+# rounding, training. Next: [08 · The curse of depth](../../README.md#the-lessons). Why were deep layers cheap to lose?*
