@@ -202,7 +202,7 @@ def test_a_quantiser_by_keyboard(address, driver, tmp_path):
     says(page, "3 bits")
     lists = page.all(".labkit-controls > .widget-dropdown select")
     lists[1].send_keys("k")  # keep it
-    sentence = says(page, "3 bits", "The outlier was")
+    sentence = says(page, "3 bits", "The chosen weight was")
     page.wait(lambda: "is now 0.400" in page.text(".labkit-panel [role=status]"), "outlier kept")
     lists[0].send_keys("5")
     sentence = says(page, "one range for 512 numbers")

@@ -98,4 +98,4 @@ def test_it_can_be_drawn_read_and_printed(panel):
     for state in panel.presets():
         data, figure = panel.compute(state), new_figure(panel.size)
         panel.draw(data, figure)
-        assert len(png(figure)) > 5000 and "bits" in panel.sentence(data) and "outlier" in str(panel.table(data))
+        assert len(png(figure)) > 5000 and "bits" in panel.sentence(data) and "chosen weight" in str(panel.table(data))

@@ -27,7 +27,7 @@ class QuantiserPanel(Panel):
     `group` is what is rounded: "mlp.down" for that matrix of every layer, "matrices" for all, or one address.
     """
 
-    question = "How coarse can a matrix be, and what does one outlier cost?"
+    question = "How coarse can a matrix be, and what does one weight cost?"
     State = QuantiserState
     size = (8.6, 3.6)
     home = __package__
@@ -47,7 +47,7 @@ class QuantiserPanel(Panel):
         return (
             Slider("bits", 2, 8, 1, label="Bits", help="a number then has one of 2^bits values"),
             Choice("block", blocks, label="One range for", help="numbers that share a least and a largest level"),
-            Choice("outlier", OUTLIER, label="The outlier", help=f"clipping is at {CLIP:g} standard deviations"),
+            Choice("outlier", OUTLIER, label="The chosen weight", help=f"clipping is at {CLIP:g} standard deviations"),
         )
 
     def compute(self, state: QuantiserState) -> QuantiserData:

@@ -35,7 +35,7 @@ def _numbers(figure: FigureBase, data: QuantiserData) -> None:
     ax.set_ylim(0, 1.25 * max(data.counts))
     ax.set_yticks([])
     ax.annotate(
-        f"outlier {data.value:.2f} → {data.value_after:.2f}", (0.98, 0.97), xycoords="axes fraction",
+        f"chosen weight {data.value:.2f} → {data.value_after:.2f}", (0.98, 0.97), xycoords="axes fraction",
         ha="right", va="top", fontsize=SIZES["note"], color=INK,
     )  # fmt: skip
     label_axes(ax, x="value of a weight; lines: the levels left")

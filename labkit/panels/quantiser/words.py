@@ -20,10 +20,10 @@ def sentence_of(data: QuantiserData) -> str:
     """Return what the picture shows, in words."""
     range_ = f"one range for {data.block:,} numbers" if data.block else "one range for the whole matrix"
     serve = (
-        f"{data.bits} bits, {range_}: of {len(data.levels)} values in the outlier's block of {data.address} "
+        f"{data.bits} bits, {range_}: of {len(data.levels)} values in the weight's block of {data.address} "
         f"{data.ordinary} lie where 98 of 100 of its numbers are."
     )
-    moved = f"The outlier was {data.value:.3f} and is now {data.value_after:.3f}."
+    moved = f"The chosen weight was {data.value:.3f} and is now {data.value_after:.3f}."
     loss = f"Surprise at the texts, nats a token: {data.intact:.3f} before, {data.losses[data.outlier]:.3f} now."
     best = min(data.losses, key=data.losses.__getitem__)
     other = "" if best == data.outlier else f" Least it would be with “{shown(best)}”: {data.losses[best]:.3f}."
@@ -34,7 +34,7 @@ def table_of(data: QuantiserData) -> Table:
     """Return the loss by what is done about the outlier."""
     rows = [("as trained", data.intact, 0.0)]
     rows += [(shown(way), loss, loss - data.intact) for way, loss in data.losses.items()]
-    return Table(f"Nats a token at {data.bits} bits", ("the outlier", "loss", "rise"), rows)
+    return Table(f"Nats a token at {data.bits} bits", ("the chosen weight", "loss", "rise"), rows)
 
 
 def code_of(name: str, edit: str, texts: Sequence[str]) -> str:
