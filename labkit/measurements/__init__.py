@@ -9,7 +9,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "redundancy": ("LayerScores", "PositionScores", "ScoreMap"),
-        "super_weights": ("Ablation", "DoseCurve", "RestoreCurve", "SpikeProfile", "SuperActivation"),
+        "super_weights": ("Ablation", "DoseCurve", "Emergence", "RestoreCurve", "SpikeProfile", "SuperActivation"),
         "estimate": ("Estimate", "mean_over", "proportion"),
         "language": ("Loss", "difference", "kl", "logits", "loss", "perplexity_ratio"),
         "choices": ("ChoiceAccuracy", "Question", "as_questions", "choice_accuracy"),
