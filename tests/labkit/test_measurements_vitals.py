@@ -30,8 +30,14 @@ def found(handle):
 
 
 def test_each_sign_is_what_its_own_measure_says(handle, found):
-    for name, ask in (("tracking", world.questions), ("places", world.places_questions), ("facts", world.facts_questions),
-                      ("recall", world.recall_questions), ("copying", world.copying_questions)):  # fmt: skip
+    asked = {
+        "tracking": world.questions,
+        "places": world.places_questions,
+        "facts": world.facts_questions,
+        "recall": world.recall_questions,
+        "copying": world.copying_questions,
+    }
+    for name, ask in asked.items():
         alone = choice_accuracy(handle, ask(8, 3, "valid"))
         assert (found.signs[name].per_unit, found.signs[name].null) == (alone.per_unit, 0.25), name
     stories = world.documents("stories", 8, 3, "valid")
@@ -112,7 +118,8 @@ def test_a_model_that_never_read_the_world_is_asked_for_what_stands_in_the_text(
     with torch.random.fork_rng():
         model = transformers.LlamaForCausalLM(transformers.LlamaConfig(vocab_size=70, **sizes)).eval()
     found = labkit.vitals(Handle("hub/letters", model, Words()), 3)
-    assert list(found.signs) == ["tracking", "places", "recall", "copying"] and found.facts is None and found.stories == ()
+    assert list(found.signs) == ["tracking", "places", "recall", "copying"]
+    assert found.facts is None and found.stories == ()
     with pytest.raises(BadInput, match="without its tokenizer"):
         labkit.vitals(model, 3)
 

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.base.errors import NotAvailable
-from labkit.lessons.site import write_site
+from labkit.base.errors import BadInput, NotAvailable
+from labkit.lessons.site import replays, write_site
 from labkit.lessons.site.rendering import markdown_body, notebook_body
 from labkit.lessons.site.replays import named_panel, replay
 from labkit.panels import Panel, Table
@@ -45,7 +45,9 @@ class _Read(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    write_site(folder, say=lambda line: None)
+    with pytest.MonkeyPatch.context() as patch:  # hundreds of pictures take minutes; the browser's test draws some
+        patch.setattr(replays, "_picture", lambda panel, data: panel.sentence(data).encode())
+        write_site(folder, say=lambda line: None)
     return folder
 
 
@@ -88,7 +90,7 @@ class ToyState:
 
 
 class Toy(Panel):
-    """Answers for layer 0 and 1 of attention are stored, the others are not."""
+    """Answers for layer 0 and 1 of attention are stored, the others are not; layer 2 has none at all."""
 
     question = "Which </part>?"
     State = ToyState
@@ -98,6 +100,8 @@ class Toy(Panel):
         return (Choice("part", ("attention", "mlp")), Slider("layer", 0, 2, 1), Toggle("loud"))
 
     def stored(self, state):
+        if state.part == "attention" and state.layer == 2 and state.loud:
+            raise BadInput("Layer 2 is never loud.")
         return state if state.part == "attention" and state.layer < 2 else None
 
     def draw(self, data, figure):
@@ -125,7 +129,9 @@ def _data(html):
 def test_a_panel_keeps_every_stored_answer_and_no_other():
     found = replay(Toy(start=ToyState(layer=1)), "toy")
     answers = _data(found.html)["answers"]
-    assert set(answers) == {"0,0,0", "0,0,1", "0,1,0", "0,1,1"}
+    assert set(answers) == {"0,0,0", "0,0,1", "0,1,0", "0,1,1", "0,2,1"}
+    refused = answers.pop("0,2,1")
+    assert "picture" not in refused and "Layer 2 is never loud." in refused["sentence"]
     assert answers["0,1,1"]["sentence"] == "Layer 1 is LOUD </script>."
     assert answers["0,1,0"]["code"] == "layer = 1"
     assert {answer["picture"] for answer in answers.values()} == set(found.pictures)

@@ -12,10 +12,12 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from labkit.base.errors import LabkitError
 from labkit.figures import new_figure
 from labkit.figures.output import NOTEBOOK_DPI, png
 from labkit.panels import Panel
 from labkit.panels.controls import Choice, Control, Slider, Text, Toggle
+from labkit.panels.inquiry import in_words
 
 __all__ = ["Replayed", "named_panel", "replay"]
 
@@ -50,25 +52,29 @@ def replay(panel: Panel, name: str) -> Replayed | None:
     answers, pictures = {}, {}
     for places in product(*(range(len(values)) for values in offered.values())):
         chosen = {key: values[place][1] for place, (key, values) in zip(places, offered.items())}
-        state = panel.State(**chosen)
-        data = panel.stored(state)
+        state, key = panel.State(**chosen), ",".join(map(str, places))
+        try:
+            data = panel.stored(state)
+        except LabkitError as problem:  # a question that has no answer, and the panel says why
+            answers[key] = {"sentence": in_words(problem)}
+            continue
         if data is None:
             continue
         drawn = _picture(panel, data)
         file = f"{name}-{hashlib.sha256(drawn).hexdigest()[:10]}.png"
         pictures[file] = drawn
-        answers[",".join(map(str, places))] = {
+        answers[key] = {
             "picture": file,
             "sentence": panel.sentence(data),
             "table": panel.table(data).html(),
             "code": panel.code(state),
         }
-    if not answers:
+    if not pictures:
         return None
     start = asdict(panel.start)
     first = [_place(values, start[key]) for key, values in offered.items()]
-    if ",".join(map(str, first)) not in answers:
-        first = [int(place) for place in next(iter(answers)).split(",")]
+    if "picture" not in answers.get(",".join(map(str, first)), {}):
+        first = [int(place) for place in next(key for key in answers if "picture" in answers[key]).split(",")]
     return Replayed(_html(panel, name, offered, answers, first), pictures)
 
 
@@ -107,7 +113,8 @@ def _html(panel: Panel, name: str, offered: dict, answers: dict, first: list[int
     data = json.dumps({"answers": answers, "missing": _WORDS["missing"]}, ensure_ascii=False).replace("</", "<\\/")
     question = escape(panel.question)
     return (
-        f'<section class="replay" aria-label="{question}"><h4>{question}</h4><div class="controls">{controls}</div>'
+        f'<section class="replay" aria-label="{question}"><p class="question">{question}</p>'
+        f'<div class="controls">{controls}</div>'
         f'<img src="{shown["picture"]}" alt="{escape(shown["sentence"])}">'
         f'<p class="said" role="status" aria-live="polite">{escape(shown["sentence"])}</p>'
         f'<p class="how">{_WORDS["how"]}</p>'

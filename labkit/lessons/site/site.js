@@ -10,15 +10,16 @@ for (const panel of document.querySelectorAll("section.replay")) {
       field.setAttribute("aria-valuetext", mark);
     }
     const answer = answers[fields.map((field) => field.value).join(",")];
-    panel.classList.toggle("missing", !answer);
+    const drawn = Boolean(answer?.picture);
+    panel.classList.toggle("missing", !drawn);
     said.textContent = answer ? answer.sentence : missing;
-    image.hidden = !answer;
-    if (!answer) return;
+    image.hidden = !drawn;
+    if (!drawn) return;
     image.src = answer.picture;
     image.alt = answer.sentence;
     panel.querySelector(".numbers").innerHTML = answer.table;
     panel.querySelector("pre").textContent = answer.code;
   };
-  for (const field of fields) field.addEventListener("input", show);
+  for (const field of fields) for (const moved of ["input", "change"]) field.addEventListener(moved, show);
   show();
 }

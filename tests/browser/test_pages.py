@@ -9,7 +9,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from labkit.lessons.site import write_site
+from labkit.lessons.site import write_site, writing
+from labkit.lessons.sources import pages
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed: no browser to test in"
@@ -21,7 +22,9 @@ SEEN = "const i = arguments[0]; return i.complete && i.naturalWidth > 100"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    write_site(folder, say=lambda line: None)
+    with pytest.MonkeyPatch.context() as patch:  # one lesson: drawing the stored panels of all takes minutes
+        patch.setattr(writing, "pages", lambda root: pages("00", root))
+        write_site(folder, say=lambda line: None)
     return folder
 
 
