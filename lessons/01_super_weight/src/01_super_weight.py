@@ -367,7 +367,9 @@ lesson.result("p4", answer=best, because="The least of the first four lines; min
 
 # %% tags=["nbval-check-output"]
 everything, clipped, kept, both, control = rounded.values()
-labkit.lessons.holds(difference(clipped, both).low > 0, "Story by story: where all is clipped, keeping the one weight pays,")
+labkit.lessons.holds(
+    difference(clipped, both).low > 0, "Story by story: where all is clipped, keeping the one weight pays,"
+)
 labkit.lessons.holds(difference(control, both).low > 0, "and it is that weight; keeping another does less.")
 labkit.lessons.holds(abs(kept.value - everything.value) < 0.01, "Without clipping it makes hardly a difference.")
 
