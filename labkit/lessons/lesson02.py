@@ -171,7 +171,7 @@ def _check_quiet(given: Any) -> Outcome:
     if rise > MOST_RISE:
         return wrong(
             f"that is loud: the loss rises by {rise:.2f} nats a token, and anybody would notice.",
-            "parts whose bar in the first picture is short",
+            "the picture of section 1: which bars stay below 0.2",
         )
     if knows > MOST_SHARE:
         return wrong(
@@ -211,7 +211,7 @@ QUIET = Exercise(
     check=_check_quiet,
     hints=(
         "Who has the lantern stands in the text, some sentences back. Which kind of part fetches from there?",
-        'In the race panel choose the probe "lantern": at which drop does the line of the attentions fall?',
+        'In the race panel choose the skill "who has the lantern": at which drop does the line of the attentions fall?',
         'race.orders["attention"], behind the race, names them in the order they go.',
     ),
     solution=(

@@ -15,7 +15,8 @@ from labkit.measurements import difference, loss, sizes_of
 from labkit.models import DecoderConfig
 from labkit.panels import Grid, LayerGridPanel
 from labkit.panels.grid import GridField
-from labkit.panels.layers.data import HEAD, as_lists
+from labkit.panels.layers.data import as_lists
+from labkit.panels.layers.reading import whole_stories
 from labkit.panels.layers.words import name_of
 from labkit.panels.truth.data import TruthRun, kept_scores
 
@@ -107,8 +108,9 @@ def test_loss_size_and_words_are_those_of_a_shrunk_copy(handle, panel, gone):
     data = panel.data
     plan = labkit.drops(handle, **as_lists(data.gone))
     twin = labkit.shrink(handle, plan) if data.gone else handle
-    stories = world.documents("stories", 4, seed=0, split="test")
-    documents = [handle.encode(one.text)[:HEAD] for one in stories]
+    documents = whole_stories(handle, 4)
+    assert len({len(ids) for ids in documents}) == 1
+    assert all(handle.decode(ids).endswith((".", "‹end›")) for ids in documents), "whole, to the answer"
     intact, cut = loss(handle, documents), loss(twin, documents)
     change = difference(cut, intact)
     assert (data.intact.value, data.cut.value) == pytest.approx((intact.value, cut.value), abs=1e-5)

@@ -9,11 +9,11 @@ from typing import Any
 from labkit.measurements.estimate import Estimate
 from labkit.panels.stored import estimate_of
 
-__all__ = ["HEAD", "Cells", "LayerGridData", "LayerGridRun", "LayerGridState", "as_lists", "key_of", "ready_cuts"]
+__all__ = ["POOL", "Cells", "LayerGridData", "LayerGridRun", "LayerGridState", "as_lists", "key_of", "ready_cuts"]
 
 Cells = tuple[tuple[str, int], ...]  # (part, layer), in the order of the layers
 FEW = 4  # parts in a ready choice
-HEAD = 48  # tokens of each document: of one length, so that one pass reads them all
+POOL = 500  # stories among which those of the most common length are read: one pass reads them all
 
 
 @dataclass(frozen=True)

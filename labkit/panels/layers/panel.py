@@ -12,17 +12,17 @@ from labkit.panels.cut.replay import some_days
 from labkit.panels.panel import Panel
 from labkit.panels.stored import keep, kept_for, short
 
-from .data import HEAD, LayerGridData, LayerGridRun, LayerGridState, key_of, ready_cuts
+from .data import LayerGridData, LayerGridRun, LayerGridState, key_of, ready_cuts
 from .words import code_of
 
 __all__ = ["LayerGridPanel"]
 
-N_DOCUMENTS = 16
+N_DOCUMENTS = 8
 TEXTS = 2  # ready ones
 
 
 class LayerGridPanel(Panel):
-    """Leave out any attentions and MLPs, read the beginnings of held-out stories, and go on from a text.
+    """Leave out any attentions and MLPs, read held-out stories, and go on from a text.
 
     `model` is a name, whose stored answers come first, or a handle. `n_documents`: how many stories.
     """
@@ -112,7 +112,7 @@ class LayerGridPanel(Panel):
             kept["context"] = answers[0].context
             kept[key_of(gone)] = _table(answers)
             say(f"{cls.file}: {key_of(gone)}")
-        how = f"the first {HEAD} tokens of {panel.n_documents} held-out stories of seed 0; intervals over stories"
+        how = f"{panel.n_documents} whole held-out stories of one length, seed 0; intervals over stories"
         return keep(cls.file, handle, how, kept, out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,14 +17,16 @@ from labkit.sweeps.engine import Engine
 from labkit.sweeps.reach import first_touched
 from labkit.sweeps.run import MEMORY
 
-from .data import HEAD, LayerGridData, LayerGridState, as_lists
+from .data import POOL, LayerGridData, LayerGridState, as_lists
 
-__all__ = ["Patient", "heads_of_stories"]
+__all__ = ["Patient", "whole_stories"]
 
 
-def heads_of_stories(handle: Any, n: int) -> list:
-    """Return the first tokens of `n` held-out stories."""
-    return [handle.encode(one.text)[:HEAD] for one in world.documents("stories", n, seed=0, split="test")]
+def whole_stories(handle: Any, n: int) -> list:
+    """Return `n` held-out stories, from the first word to who has the lantern, all of one length in tokens."""
+    stories = [handle.encode(one.text) for one in world.documents("stories", POOL, seed=0, split="test")]
+    length = Counter(map(len, stories)).most_common(1)[0][0]
+    return [ids for ids in stories if len(ids) == length][:n]
 
 
 class Patient:
@@ -31,7 +34,7 @@ class Patient:
 
     def __init__(self, handle: Any, n_documents: int):
         self.handle, self.fingerprint = handle, fingerprint(handle)
-        self.room = Engine(handle, heads_of_stories(handle, n_documents), LossMeasure())
+        self.room = Engine(handle, whole_stories(handle, n_documents), LossMeasure())
         starts = range(self.room.prefix.end + 1)
         scores = quietly(handle, lambda module: self.room.prepare(starts, self.fingerprint, MEMORY))
         self.losses, self.weights = self.room.asked.fold(scores, self.room_lengths())

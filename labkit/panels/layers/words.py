@@ -6,7 +6,7 @@ from labkit.base.numbers import signed
 from labkit.panels.cut.data import GO_ON
 from labkit.panels.tables import Table
 
-from .data import HEAD, Cells, LayerGridData, LayerGridState, as_lists
+from .data import POOL, Cells, LayerGridData, LayerGridState, as_lists
 
 __all__ = ["code_of", "name_of", "sentence_of", "table_of"]
 
@@ -84,14 +84,17 @@ def code_of(name: str, state: LayerGridState, n: int) -> str:
     lists = as_lists(state.gone)
     given = "".join(f", {part}={layers!r}" for part, layers in lists.items())
     return "\n".join([
+        "from collections import Counter",
+        "",
         "import labkit",
         "from labkit import world",
         "from labkit.measurements import difference, loss, sizes_of",
         "",
         f"model = labkit.load({name!r})",
         f"text = {state.text!r}",
-        f"stories = world.documents('stories', {n}, seed=0, split='test')",
-        f"documents = [model.encode(one.text)[:{HEAD}] for one in stories]",
+        f"stories = [model.encode(one.text) for one in world.documents('stories', {POOL}, seed=0, split='test')]",
+        "length = Counter(map(len, stories)).most_common(1)[0][0]",
+        f"documents = [ids for ids in stories if len(ids) == length][:{n}]",
         f"plan = labkit.drops(model{given})",
         "",
         "intact = loss(model, documents)",
