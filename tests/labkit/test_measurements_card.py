@@ -48,7 +48,15 @@ def test_a_random_model_is_far_from_the_floor_and_at_chance(handle, monkeypatch)
     assert loss["value"] > above["value"] > 5 and above["low"] <= above["value"] <= above["high"]
     assert known["low"] < known["chance"] == 0.25 < known["high"]
     assert (above["n"], above["over"]) == (24, "documents") and (known["n"], known["over"]) == (24, "questions")
-    assert list(card)[2:] == ["recall", "copying", "facts", "above_floor", "stories_that_pass", "contradictions"]
+    assert list(card)[2:] == [
+        "places",
+        "recall",
+        "copying",
+        "facts",
+        "above_floor",
+        "stories_that_pass",
+        "contradictions",
+    ]
     assert (card["stories_that_pass"]["value"], card["stories_that_pass"]["over"]) == (0.0, "stories")
 
 
