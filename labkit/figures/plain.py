@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from labkit.base.errors import BadInput
@@ -14,6 +16,7 @@ from .style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, inches, label_axes
 
 __all__ = ["DRAWINGS", "Bars", "Lines"]
 
+ROOM, GAP = 0.4, 0.1  # inches: for a number beside a bar, between two numbers on an axis
 DASHES = ("-", "--", ":", "-.")  # lines without markers are told apart by these alone
 
 
@@ -78,8 +81,7 @@ def paint_lines(lines: Lines, figure: FigureBase) -> None:
         dots = {"marker": look.marker, "markersize": 6} if lines.dots else {}
         width, dash = (0.9, "-") if bundle else (2.0, DASHES[order])
         ax.plot(lines.x, values, dash, color=look.colour, linewidth=width, label=name, **dots)
-    if len(lines.x) <= 16 and all(float(place).is_integer() for place in lines.x):
-        ax.set_xticks(list(lines.x))
+    _number_the_axis(ax, lines.x, inches(figure)[0] - 0.95 - right)
     low, high = ax.get_ylim()
     if low < 0 < high:
         ax.axhline(0, color=RULE, linewidth=1)
@@ -109,6 +111,9 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
     ax.set_ylim(len(strip.labels) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.margins(x=0.12)
+    low, high = ax.get_xlim()
+    if min(map(min, strip.groups.values())) < 0:  # room for a number to the left of its bar
+        ax.set_xlim(low - ROOM * (high - low) / (inches(figure)[0] - left - right), high)
     label_axes(ax, x=strip.x_label)
     if strip.widest:
         ax.legend(
@@ -116,6 +121,23 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
             frameon=False, fontsize=SIZES["label"], labelcolor=INK,
         )  # fmt: skip
     ax.xaxis.label.set_color(SOFT)
+
+
+def _number_the_axis(ax: Axes, x: Sequence[float], width: float) -> None:
+    """Put a number at each of a few whole places; where they crowd, on a logarithmic axis and as many as fit."""
+    if len(x) > 16 or not all(float(place).is_integer() for place in x):
+        return
+    needed = GAP + max(text_width(f"{place:g}") for place in x)
+    least = needed * (max(x) - min(x)) / width
+    if min((b - a for a, b in pairwise(x)), default=least) < least and min(x) > 0:
+        ax.set_xscale("log")
+        ax.minorticks_off()
+    along = ax.transAxes.inverted().transform(ax.transData.transform([(place, 0.5) for place in x]))[:, 0] * width
+    shown = [len(x) - 1]  # the last one is always told
+    for place in reversed(range(len(x) - 1)):
+        if along[shown[0]] - along[place] >= needed:
+            shown.insert(0, place)
+    ax.set_xticks([x[place] for place in shown], [f"{x[place]:g}" for place in shown])
 
 
 def _check(kinds: Mapping[str, Sequence[float]], length: int, what: str) -> None:

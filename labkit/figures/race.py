@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DRAWINGS"]
 
-# A strategy that names a kind of part has its look; the others take what is left, then soft lines.
+# A strategy that names a kind of part has its look; the others take the looks that are left, then soft lines.
 NAMED = {"attention": "attention", "mlp": "mlp", "block": "cut", "joint": "intact"}
 
 
@@ -53,7 +53,10 @@ def describe(race: Race) -> str:
 def _looks(race: Race) -> dict[str, tuple[str, str, str]]:
     """Return (colour, line style, marker) of each strategy."""
     found = {}
-    spare = iter([("x", ":", SOFT), ("v", "-.", INK), ("*", ":", INK), ("P", "-.", SOFT)])
+    wanted = {kind for kind in NAMED for name in race.lines if name.lower().startswith(kind)}
+    left = [MARKS[look] for kind, look in NAMED.items() if kind not in wanted]
+    soft = [("x", ":", SOFT), ("v", "-.", INK), ("*", ":", INK), ("P", "-.", SOFT)]
+    spare = iter([*((mark.marker, mark.line, mark.colour) for mark in left), *soft])
     for name in race.lines:
         key = next((kind for kind in NAMED if name.lower().startswith(kind)), None)
         taken = [look[0] for look in found.values()]

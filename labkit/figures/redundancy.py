@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DRAWINGS"]
 
+FITS = 5  # letters of a number in a map
 LINES = {"attention": ("attention", "attention"), "mlp": ("mlp", "MLP"), "block": ("cut", "block")}
 
 
@@ -100,7 +101,9 @@ def _heat(figure: FigureBase, title: str, rows: Sequence[Sequence], names: Seque
             for c, value in enumerate(row):
                 if not math.isnan(value):
                     dark = value > 0.55 * top
-                    ax.text(c, r, number(value, 2), ha="center", va="center", fontsize=SIZES["note"] - 1.5,
+                    text = number(value, 2)
+                    text = text if len(text) <= FITS else number(value, 1)
+                    ax.text(c, r, text, ha="center", va="center", fontsize=SIZES["note"] - 1.5,
                             color="white" if dark else INK)  # fmt: skip
     bar = figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02)
     bar.ax.tick_params(labelsize=SIZES["note"], labelcolor=SOFT)

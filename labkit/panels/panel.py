@@ -199,6 +199,17 @@ class Panel:
                 self._model = load(self._model)
         return self._model
 
+    def depth_of_reader(self) -> int:
+        """Return the number of blocks of the model, loading it; `BadInput` for one that cannot read text."""
+        from labkit.anatomy import anatomy_of
+
+        if not hasattr(self.model, "encode"):
+            raise BadInput(
+                f"This panel reads text, and a {type(self.model).__name__} has no tokenizer.",
+                expected="the name of a model, or what labkit.load returns",
+            )
+        return anatomy_of(self.model).depth
+
     @property
     def model_name(self) -> str:
         """The name by which `labkit.load` knows the model; does not load it."""

@@ -14,7 +14,7 @@ import torch
 from labkit.models import Decoder
 
 from .batches import Batches
-from .loop import optimiser_for
+from .loop import optimiser_for, using_threads
 from .loss import accumulate
 from .recipe import Recipe
 
@@ -41,12 +41,13 @@ def train_live(recipe: Recipe, seed: int = 0) -> Iterator[LiveStep]:
     model = recipe.config().build(seed)
     batches, optimiser, tokens = Batches(recipe, seed), optimiser_for(recipe, model), 0
     for step in range(1, recipe.steps + 1):
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.lr_at(step)
-        optimiser.zero_grad(set_to_none=True)
-        loss, read = accumulate(model.train(), batches.at(step))
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimiser.step()
+        with using_threads(recipe.threads):
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.lr_at(step)
+            optimiser.zero_grad(set_to_none=True)
+            loss, read = accumulate(model.train(), batches.at(step))
+            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+            optimiser.step()
         tokens += read
         done = LiveStep(step, loss, tokens, model.eval())
         yield done

@@ -69,7 +69,7 @@ def train(
             f"{recipe.name} in size {recipe.size} needs a GPU, and none is here.", do="train it in size cpu"
         )
     parent = _parent(recipe, seed, folder, say) if recipe.start else None
-    with _threads(recipe.threads):
+    with using_threads(recipe.threads):
         return _Training(recipe, seed, folder, resume, say, watch, parent).run()
 
 
@@ -248,7 +248,8 @@ def optimiser_for(recipe: Recipe, model: Decoder) -> torch.optim.AdamW:
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[None]:
+def using_threads(number: int) -> Iterator[None]:
+    """Compute with this many threads meanwhile: another number adds in another order, and the last bits differ."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -11,11 +11,11 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from toys import opened, toy
 
 import labkit
-from labkit import world, zoo
+from labkit import zoo
 from labkit.base.errors import BadInput, BrokenFile, Busy
-from labkit.models import DecoderConfig
 from labkit.panels import CutPanel, Panel
 from labkit.panels.cut import CutState, Replay, store
 from labkit.panels.cut.words import percent, sentence_of
@@ -25,19 +25,13 @@ DROPS = {"attention": labkit.DropAttention, "mlp": labkit.DropMLP, "block": labk
 
 @pytest.fixture(scope="module")
 def handle():
-    """A random model over the world's pieces, with weights large enough for a cut to be felt."""
-    vocab = world.tokenizer().vocab_size
-    config = DecoderConfig(vocab=vocab, width=24, depth=3, heads=2, ffn=32, context=320, init_std=0.3)
-    return zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+    return toy()
 
 
 @pytest.fixture
 def panel(handle):
-    before = labkit.fingerprint(handle)
-    panel = CutPanel(handle)
-    yield panel
-    panel.close()
-    assert labkit.fingerprint(handle) == before
+    with opened(handle, CutPanel(handle)) as panel:
+        yield panel
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
+from toys import opened, toy
 
 import labkit
 from labkit import world, zoo
 from labkit.base.errors import BadInput, BrokenFile
 from labkit.figures import new_figure, png
 from labkit.measurements import difference, loss, sizes_of
-from labkit.models import DecoderConfig
 from labkit.panels import Grid, LayerGridPanel
 from labkit.panels.grid import GridField
 from labkit.panels.layers.data import as_lists
@@ -25,19 +25,13 @@ GRID = Grid("gone", depth=3, ready={"none": (), "deep": (("attention", 2), ("mlp
 
 @pytest.fixture(scope="module")
 def handle():
-    config = DecoderConfig(
-        vocab=world.tokenizer().vocab_size, width=24, depth=3, heads=2, ffn=32, context=320, init_std=0.3
-    )
-    return zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+    return toy()
 
 
 @pytest.fixture
 def panel(handle):
-    before = labkit.fingerprint(handle)
-    panel = LayerGridPanel(handle, n_documents=4)
-    yield panel
-    panel.close()
-    assert labkit.fingerprint(handle) == before
+    with opened(handle, LayerGridPanel(handle, n_documents=4)) as panel:
+        yield panel
 
 
 # The control ---------------------------------------------------------------------------------------------------------

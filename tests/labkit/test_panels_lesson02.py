@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from toys import toy
 
 import labkit
-from labkit import models, world, zoo
+from labkit import models, world
 from labkit.base.errors import BadInput, NotAvailable
 from labkit.figures import new_figure, png
 from labkit.interventions import heal, shrink
 from labkit.measurements import choice_accuracy, loss, sizes_of
-from labkit.models import DecoderConfig
 from labkit.panels import CostPanel, HealPanel, ThroughTrainingPanel
 from labkit.panels.cost import CostRun, CostState
 from labkit.panels.heal import HealRun
@@ -26,10 +26,7 @@ FEW = {"n_documents": 3, "n_questions": 4, "n_steps": 2}
 
 @pytest.fixture(scope="module")
 def handle():
-    config = DecoderConfig(
-        vocab=world.tokenizer().vocab_size, width=16, depth=5, heads=2, ffn=24, context=320, init_std=0.1
-    )
-    return zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+    return toy(16, 5, ffn=24, init_std=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
+from toys import toy
 
 import labkit
 from labkit import world, zoo
 from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
 from labkit.measurements import choice_accuracy, difference, loss
-from labkit.models import DecoderConfig
 from labkit.panels import RacePanel, TruthPanel
 from labkit.panels.measured import in_slices
 from labkit.panels.race import PROBES, RaceData, RaceRun
@@ -26,10 +26,7 @@ FEW = {"n_documents": 4, "n_questions": 6, "n_orders": 2}
 
 @pytest.fixture(scope="module")
 def handle():
-    config = DecoderConfig(
-        vocab=world.tokenizer().vocab_size, width=16, depth=3, heads=2, ffn=24, context=320, init_std=0.3
-    )
-    return zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+    return toy(16, 3, ffn=24)
 
 
 @pytest.fixture(scope="module")

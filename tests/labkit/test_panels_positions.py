@@ -6,31 +6,24 @@ import sys
 
 import pytest
 import torch
+from toys import opened, toy
 
 import labkit
-from labkit import world, zoo
 from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
 from labkit.measurements.redundancy import Cosine
-from labkit.models import DecoderConfig
 from labkit.panels import ScorePanel
 
 
 @pytest.fixture(scope="module")
 def handle():
-    config = DecoderConfig(
-        vocab=world.tokenizer().vocab_size, width=24, depth=3, heads=2, ffn=32, context=320, init_std=0.3
-    )
-    return zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+    return toy()
 
 
 @pytest.fixture
 def panel(handle):
-    before = labkit.fingerprint(handle)
-    panel = ScorePanel(handle)
-    yield panel
-    panel.close()
-    assert labkit.fingerprint(handle) == before
+    with opened(handle, ScorePanel(handle)) as panel:
+        yield panel
 
 
 def by_hand(handle, text, part, layer):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider, Text
 from labkit.panels.panel import Panel
 
@@ -30,27 +29,12 @@ class CutPanel(Panel):
     def __init__(self, model: Any = "lab/tiny", **options: Any):
         self.replay = Replay.of(model) if isinstance(model, str) else None
         self.days: tuple[Day, ...] = some_days() if self.replay is None else self.replay.days
-        self._model = model
         self._intact: tuple[tuple[str, str] | None, Reading | None] = (None, None)  # the last one, and of what
-        self.depth = self._depth() if self.replay is None else self.replay.depth
         options["start"] = options.get("start") or CutState(self.days[0].text)
-        super().__init__(self._model, **options)
-
-    def _depth(self) -> int:
-        from labkit.anatomy import anatomy_of
-
-        if isinstance(self._model, str):
-            from labkit.zoo import load
-
-            self._model = load(self._model)
-        if not hasattr(self._model, "encode"):
-            raise BadInput(
-                f"This panel reads text, and a {type(self._model).__name__} has no tokenizer.",
-                expected="the name of a model, or what labkit.load returns",
-            )
-        return anatomy_of(self._model).depth
+        super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
+        self.depth = self.depth_of_reader() if self.replay is None else self.replay.depth
         ready = {day.title: day.text for day in self.days}
         parts = {"nothing": "nothing", "attention": "attention", "MLP": "mlp", "the whole block": "block"}
         return (

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit.base.errors import BadInput
 from labkit.panels.controls import Control, Grid, Text
 from labkit.panels.cut.replay import some_days
 from labkit.panels.panel import Panel
@@ -34,32 +33,18 @@ class LayerGridPanel(Panel):
     file = "02_grid"
 
     def __init__(self, model: Any = "lab/deep", *, n_documents: int = N_DOCUMENTS, **options: Any):
-        self._model, self.n_documents = model, n_documents
+        self.n_documents = n_documents
         self._replays = isinstance(model, str)  # who has the model at hand asks it
         table = kept_for(model, self.file) if n_documents == N_DOCUMENTS else None
         self.kept = None if table is None else LayerGridRun.of(table)
-        self.depth = self._depth() if self.kept is None else self.kept.depth
         self.texts = _ready_texts() if self.kept is None else dict(self.kept.texts)
-        self.ready = ready_cuts(self.depth, _costs(model)) if self.kept is None else dict(self.kept.ready)
         self._patient: Any = None
         options["start"] = options.get("start") or LayerGridState((), next(iter(self.texts.values())))
-        super().__init__(self._model, **options)
-
-    def _depth(self) -> int:
-        from labkit.anatomy import anatomy_of
-
-        if isinstance(self._model, str):
-            from labkit.zoo import load
-
-            self._model = load(self._model)
-        if not hasattr(self._model, "encode"):
-            raise BadInput(
-                f"This panel reads text, and a {type(self._model).__name__} has no tokenizer.",
-                expected="the name of a model, or what labkit.load returns",
-            )
-        return anatomy_of(self._model).depth
+        super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
+        self.depth = self.depth_of_reader() if self.kept is None else self.kept.depth
+        self.ready = ready_cuts(self.depth, _costs(self.model)) if self.kept is None else dict(self.kept.ready)
         return (
             Grid("gone", label="Leave out", depth=self.depth, ready=self.ready, help="checked parts are left out"),
             Text("text", label="Text", ready=self.texts, help="leave the box to have it read", limit=2000, rows=2),

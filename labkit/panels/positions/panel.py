@@ -43,18 +43,12 @@ class ScorePanel(Panel):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
+        self.depth = self.depth_of_reader() if self.kept is None else self.kept.depth
         return (
             Choice("part", PARTS, label="Part", help="whose score is shown"),
-            Slider("layer", 0, self._depth() - 1, 1, label="of layer", help="0 is the layer next to the text"),
+            Slider("layer", 0, self.depth - 1, 1, label="of layer", help="0 is the layer next to the text"),
             Text("text", label="Text", ready=self.texts, help="leave the box to have it read", limit=400, rows=2),
         )
-
-    def _depth(self) -> int:
-        if self.kept is not None:
-            return self.kept.depth
-        from labkit.anatomy import anatomy_of
-
-        return anatomy_of(self.model).depth
 
     def compute(self, state: ScoreState) -> ScoreData:
         from labkit.anatomy import fingerprint
@@ -89,7 +83,7 @@ class ScorePanel(Panel):
         return self.kept is not None and self.start.text in self.kept.readings
 
     def presets(self) -> Sequence[ScoreState]:
-        last, text = self._depth() - 1, self.start.text
+        last, text = self.depth - 1, self.start.text
         return [ScoreState(part, layer, text) for part, layer in (("attention", 0), ("attention", last), ("mlp", 0))]
 
     def code(self, state: ScoreState) -> str:
@@ -103,7 +97,7 @@ class ScorePanel(Panel):
         from labkit.zoo import load
 
         panel = cls(load(model) if isinstance(model, str) else model, _ready_texts())
-        kept: dict[str, Any] = {"depth": panel._depth(), "texts": panel.texts}
+        kept: dict[str, Any] = {"depth": panel.depth, "texts": panel.texts}
         for title, text in panel.texts.items():
             kept[title] = panel._reading(text).as_dict()
             say(f"{cls.file}: {title}")

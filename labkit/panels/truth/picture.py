@@ -27,6 +27,6 @@ def paint(data: TruthData, figure: FigureBase) -> None:
             found.labels[place] + (" goes first" if first else ""), (found.guess[place], found.truth[place]),
             xytext=(-5, -8) if first else (-7 if late else 7, 0), textcoords="offset points",
             ha="left" if first else "right" if late else "left", va="top" if first else "center",
-            fontsize=SIZES["note"], color=INK,
+            fontsize=SIZES["note"], color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
         )  # fmt: skip
     ax.margins(y=0.12)
