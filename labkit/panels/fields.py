@@ -42,9 +42,6 @@ class Field:
         """Have `call(name, value)` called whenever the widget moves."""
         self.widget.observe(lambda change: call(self.control.name, change["new"]), names="value")
 
-    def close(self) -> None:
-        self.widget.close()
-
 
 class _TextField(Field):
     """A box for the reader's own words below a list of ready texts; it is asked when the box is left."""
@@ -79,12 +76,6 @@ class _TextField(Field):
         title = self._title(text)
         if self.list.value != title:
             self.list.value = title
-
-    def close(self) -> None:
-        super().close()
-        if self.list is not None:
-            self.list.close()
-            self.box.close()
 
 
 def field_for(control: Control, value: Any) -> Any:

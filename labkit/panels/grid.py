@@ -65,10 +65,6 @@ class GridField:
         """Have `call(name, value)` called once for whatever a hand does."""
         self._calls.append(call)
 
-    def close(self) -> None:
-        for part in (self.box, self.grid, self.list, *self.boxes.values()):
-            part.close()
-
     def _toggled(self, cell: tuple[str, int], on: bool) -> None:
         if self._moving:
             return

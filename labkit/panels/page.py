@@ -115,9 +115,9 @@ class Page:
                 self.fields[name].put(value)
 
     def close(self) -> None:
-        parts = (self.box, self.head, self.said, self.picture, self.words, self.notice, self.drawer, self.buttons)
-        for part in (*parts, *self.buttons.children, self.skip, *self.fields.values()):
-            part.close()
+        parts = (self.box, self.head, self.said, self.picture, self.words, self.notice, self.drawer, self.skip)
+        for part in (*parts, self.buttons, self.run, self.cancel, *(field.box for field in self.fields.values())):
+            _close(part)
 
     def _moved(self, name: str, value: Any) -> None:
         if not getattr(self._silence, "on", False):
@@ -151,3 +151,12 @@ def _button(words: str, help: str, call: Any) -> widgets.Button:
 
 def _flow() -> widgets.Layout:
     return widgets.Layout(display="flex", flex_flow="row wrap", width="100%")
+
+
+def _close(widget: Any) -> None:
+    """Close a widget and all it holds: one left open that refers to a closed one breaks a page that is loaded again."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    for part in (widget, widget.layout, getattr(widget, "style", None)):
+        if part is not None:
+            part.close()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
@@ -21,11 +22,21 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from labkit.cli.lab import jupyter_command, jupyter_environment
 
-__all__ = ["CHROMIUM", "DRIVER", "Page", "chromium", "jupyter_lab"]
+__all__ = ["CHROMIUM", "DRIVER", "TOY", "Page", "chromium", "jupyter_lab", "write_notebook"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 PATIENCE = 120  # seconds for anything slow on a busy machine
+TOY = """
+import labkit
+from labkit import world, zoo
+from labkit.models import DecoderConfig
+from labkit.panels import CutPanel, Latch
+
+vocab = world.tokenizer().vocab_size
+config = DecoderConfig(vocab=vocab, width=24, depth=3, heads=2, ffn=32, context=320, init_std=0.3)
+handle = zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+"""
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 _FLAGS = (
     "--headless=new",
@@ -41,6 +52,13 @@ _FLAGS = (
     "--disable-sync",
     "--force-device-scale-factor=1",
 )
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    """Write a notebook of these code cells."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
 
 
 @contextlib.contextmanager

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import nbformat
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed: pip install -e '.[browser]'")
 
-from lab_page import CHROMIUM, DRIVER, Page, chromium, jupyter_lab
+from lab_page import CHROMIUM, DRIVER, TOY, Page, chromium, jupyter_lab, write_notebook
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.skipif(
@@ -16,18 +15,6 @@ pytestmark = pytest.mark.skipif(
 
 LESSON = "00_cut_compare_restore/00_cut_compare_restore.ipynb"
 CONTROL = ".labkit-controls > .widget-dropdown select"
-TOY = """
-import time, labkit
-from labkit import world, zoo
-from labkit.models import DecoderConfig
-from labkit.panels import CutPanel, Latch
-
-vocab = world.tokenizer().vocab_size
-config = DecoderConfig(vocab=vocab, width=24, depth=3, heads=2, ffn=32, context=320, init_std=0.3)
-handle = zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
-panel = CutPanel(handle, gate=Latch())
-panel
-"""
 PLANTED = """
 import labkit
 from labkit.panels import AddressMap, QuantiserPanel, WeightPanel
@@ -41,6 +28,8 @@ PANELS = {
     "map": "AddressMap(planted)",
 }
 BUSY = """
+import time
+
 with labkit.edit(handle, labkit.DropMLP(0)):
     print("the model is", "busy")
     time.sleep(5)
@@ -55,12 +44,9 @@ def address(tmp_path_factory):
 
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
     lay_out(folder, say=lambda text: None)
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (TOY, BUSY)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "panel.ipynb")
+    write_notebook(folder / "panel.ipynb", f"{TOY}panel = CutPanel(handle, gate=Latch())\npanel", BUSY)
     for name, line in PANELS.items():
-        one = nbformat.v4.new_code_cell(f"{PLANTED.strip()}\n{line}")
-        nbformat.write(nbformat.v4.new_notebook(cells=[one], metadata=kernel), folder / f"{name}.ipynb")
+        write_notebook(folder / f"{name}.ipynb", PLANTED + line)
     with jupyter_lab(folder, home, PYTHONPATH=str(Path(__file__).parents[2])) as address:
         yield address
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import nbformat
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed: pip install -e '.[browser]'")
 
-from lab_page import CHROMIUM, DRIVER, Page, chromium, jupyter_lab
+from lab_page import CHROMIUM, DRIVER, Page, chromium, jupyter_lab, write_notebook
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.skipif(
@@ -22,10 +21,8 @@ STATUS = ".labkit-panel [role=status][aria-live=polite]"
 def address(tmp_path_factory):
     """A JupyterLab over two notebooks of one panel each."""
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for name, line in PANELS.items():
-        cell = nbformat.v4.new_code_cell(f"import labkit\nlabkit.panels.{line}")
-        nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), folder / f"{name}.ipynb")
+        write_notebook(folder / f"{name}.ipynb", f"import labkit\nlabkit.panels.{line}")
     with jupyter_lab(folder, home, PYTHONPATH=str(Path(__file__).parents[2])) as address:
         yield address
 

@@ -90,7 +90,7 @@ def test_the_boxes_follow_and_a_hand_is_told_of_once():
     field.put((("attention", 2), ("mlp", 2)))
     assert field.list.value == "deep" and len(told) == 4
     assert all(box.description for box in field.boxes.values())
-    field.close()
+    field.box.close()
 
 
 # The numbers ---------------------------------------------------------------------------------------------------------
