@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 __all__ = [
@@ -67,8 +67,8 @@ class NotAvailable(LabkitError, RuntimeError):
 
 
 def unknown(kind: str, name: object, known: Iterable[str], do: str | None = None) -> UnknownName:
-    """Return the error for a name that is not among `known`, with the nearest ones first."""
-    names = sorted(known)
+    """Return the error for a name that is not among `known` (a sequence keeps its order), with the nearest ones."""
+    names = list(known) if isinstance(known, Sequence) else sorted(known)
     near = get_close_matches(str(name), names, n=3, cutoff=0.5)
     shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
     hint = f"did you mean {' or '.join(near)}?" if near else do

@@ -69,7 +69,7 @@ def activation_restored(*, n: int, seeds: Sequence[int], model: str = "lab/plant
     """Return per story (nats recovered, nats lost): the weight at zero, its activation put back at one token."""
     handle = load(model)
     documents = stories(handle, n, seeds[0])
-    curve = super_weights.restore_curve(handle, _planted(handle), documents, positions=(1,))
+    curve = super_weights.restore_curve(handle, _planted(handle), documents, tokens=(1,))
     lost = _changes(handle, [ZeroWeight(_planted(handle))], documents)
     found = curve.recovered[0]  # nats a token that came back, and the tokens of each story
     recovered = [nats * tokens for nats, tokens in zip(found.per_unit, found.weights)]

@@ -71,12 +71,12 @@ def describe_doses(curve: DoseCurve) -> str:
 def paint_restore(curve: RestoreCurve, figure: FigureBase) -> None:
     """Draw the share of the loss recovered against the number of tokens at which the activation is restored."""
     (ax,) = axes(figure, "How much of the damage is the activation?", left=0.95, right=0.4)
-    mark, places = MARKS["intact"], range(len(curve.positions))
+    mark, places = MARKS["intact"], range(len(curve.tokens))
     whiskers(ax, places, [r.low for r in curve.recovered], [r.high for r in curve.recovered])
     ax.plot(places, [r.value for r in curve.recovered], mark.line, marker=mark.marker, color=mark.colour, zorder=5)
     for level in (0, 1):
         ax.axhline(level, color=RULE, linewidth=1)
-    ax.set_xticks(places, ["all" if m < 0 else str(m) for m in curve.positions])
+    ax.set_xticks(places, ["all" if m < 0 else str(m) for m in curve.tokens])
     ax.margins(y=0.12)
     label_axes(ax, x="tokens at which the activation is restored", y="share of the loss\nrecovered")
 
@@ -85,7 +85,7 @@ def describe_restore(curve: RestoreCurve) -> str:
     """Return the share at every number of tokens."""
     listed = ", ".join(
         f"{number(r.value)} at {'all tokens' if m < 0 else f'{m} token' + 's' * (m != 1)}"
-        for m, r in zip(curve.positions, curve.recovered)
+        for m, r in zip(curve.tokens, curve.recovered)
     )
     return f"With {curve.address} at zero and its activation restored, this share of the loss comes back: {listed}."
 

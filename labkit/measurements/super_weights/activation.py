@@ -76,18 +76,18 @@ class SuperActivation:
 class RestoreCurve:
     """How much of the loss caused by zeroing a weight comes back when its activation is restored at m tokens.
 
-    positions: the m, with -1 for all tokens. recovered: share of the loss, 0 at m = 0 and 1 at all (null 0).
+    tokens: the m, with -1 for all tokens. recovered: share of the loss, 0 at m = 0 and 1 at all (null 0).
     """
 
     address: str
-    positions: tuple[int, ...]
+    tokens: tuple[int, ...]
     recovered: tuple[Estimate, ...]
 
     def table(self) -> str:
         """Return one line per m."""
         rows = [
             ["all" if m < 0 else str(m), f"{r.value:.3f}", f"{r.low:.3f} to {r.high:.3f}"]
-            for m, r in zip(self.positions, self.recovered)
+            for m, r in zip(self.tokens, self.recovered)
         ]
         title = f"Share of the loss recovered with {self.address} at zero, over {self.recovered[0].n} documents"
         return text_table(["tokens restored", "recovered", "95 % interval"], rows, title=title)
@@ -95,7 +95,7 @@ class RestoreCurve:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         recovered = [estimate.as_dict() for estimate in self.recovered]
-        return {"address": self.address, "positions": list(self.positions), "recovered": recovered}
+        return {"address": self.address, "tokens": list(self.tokens), "recovered": recovered}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,12 +154,12 @@ def super_activation(model: Any, address: str, prompt: Any) -> SuperActivation:
 
 
 def restore_curve(
-    model: Any, address: str, documents: Sequence, positions: Sequence[int] = (0, 1, 2, 4, 8, -1), *, seed: int = 0
+    model: Any, address: str, documents: Sequence, tokens: Sequence[int] = (0, 1, 2, 4, 8, -1), *, seed: int = 0
 ) -> RestoreCurve:
     """Zero a weight and put back, at m tokens, what the intact model's MLP writes to the weight's channel.
 
-    The tokens at which the weight contributes most come first, so that m = 1 is the paper's "Prune SW, +SA";
-    -1 stands for all of them. Raises `BadInput` when zeroing costs nothing: there is then nothing to recover.
+    `tokens` lists the m. The tokens at which the weight contributes most come first, so that m = 1 is the paper's
+    "Prune SW, +SA"; -1 stands for all of them. Raises `BadInput` when zeroing costs nothing: there is then nothing to recover.
     """
     place = _down(address)
     checked = checked_documents(model, documents)
@@ -171,10 +171,10 @@ def restore_curve(
         raise BadInput(f"Zeroing {place} costs no loss here: there is nothing to recover.", do="look at `ablate` first")
     orders = [_loudest(model, ids, place) for ids in checked]
     found = []
-    for m in positions:
+    for m in tokens:
         losses = [_restored(model, ids, place, zero, order, m) for ids, order in zip(checked, orders)]
         found.append(_share(cut - np.array(losses), cut - intact, np.array(weights, float), seed))
-    return RestoreCurve(address=str(place), positions=tuple(positions), recovered=tuple(found))
+    return RestoreCurve(address=str(place), tokens=tuple(tokens), recovered=tuple(found))
 
 
 def token_shift(

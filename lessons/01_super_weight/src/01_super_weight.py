@@ -261,7 +261,7 @@ share = lesson.predict(
 
 # %%
 # How many tokens get their value back, the loudest first: none, one, all (-1).
-curve = super_weights.restore_curve(planted, seen.addresses[0], stories[:12], positions=(0, 1, -1))
+curve = super_weights.restore_curve(planted, seen.addresses[0], stories[:12], tokens=(0, 1, -1))
 print(curve.table())
 undone = curve.recovered[1].value
 lesson.result("p2", answer=0 if undone < 0.2 else 1 if undone < 0.7 else 2, because="It was made to act at one token.")
