@@ -159,7 +159,8 @@ def restore_curve(
     """Zero a weight and put back, at m tokens, what the intact model's MLP writes to the weight's channel.
 
     `tokens` lists the m. The tokens at which the weight contributes most come first, so that m = 1 is the paper's
-    "Prune SW, +SA"; -1 stands for all of them. Raises `BadInput` when zeroing costs nothing: there is then nothing to recover.
+    "Prune SW, +SA"; -1 stands for all of them. Raises `BadInput` when zeroing costs nothing: there is then nothing to
+    recover.
     """
     place = _down(address)
     checked = checked_documents(model, documents)
