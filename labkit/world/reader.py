@@ -124,7 +124,8 @@ class _Day:
     def _open_question(self) -> str:
         if self.called is None:
             return "who has the lantern"
-        return f"where {next(name for name in self.state.cast if name not in self.called)} is"
+        missing = next((name for name in self.state.cast if name not in self.called), "anybody")  # a day without a cast
+        return f"where {missing} is"
 
     def _object(self, sort: str, sentence: str) -> None:
         self.found.append(Problem(sort, sentence, self.here))

@@ -191,3 +191,9 @@ def test_a_changed_word_is_noticed_or_makes_another_sound_story(seed, data):
     words[at] = data.draw(st.sampled_from([*canon.RESIDENTS, *canon.ISLANDS, "the", "lantern.", "ferry"]))
     text = " ".join(words)
     assert bool(world.check(text)) != _is_sound(text)
+
+
+@pytest.mark.parametrize("text", ["Where is who?", "A day. Where is who?"])
+def test_everybody_is_asked_for_and_nobody_is_there(text):
+    (problem,) = world.check(text)  # a model writes such days before it has learned better
+    assert problem.sort == "ending" and "where anybody is" in problem.sentence
