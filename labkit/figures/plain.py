@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from labkit.base.errors import BadInput
+from labkit.base.errors import BadInput, unknown
 
 from .drawing import Drawing
-from .style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, inches, label_axes, legend, text_width, wrapped
+from .style import (
+    INK,
+    MARKS,
+    RULE,
+    SIZES,
+    SOFT,
+    Mark,
+    axes,
+    bars,
+    inches,
+    label_axes,
+    legend,
+    text_width,
+    whiskers,
+    wrapped,
+)
 
 __all__ = ["DRAWINGS", "Bars", "Lines"]
 
@@ -49,7 +64,9 @@ class Lines:
 class Bars:
     """Values beside names, read from top to bottom: name of the kind -> one value per label.
 
-    `digits` are the decimals written beside a bar. `sentence` says what there is to see: the text alternative.
+    A kind named like a part, "attention" or "MLP", has that part's look. `intervals` are (low, high) for every bar of
+    a kind, drawn over it. `digits` are the decimals written beside a bar. `sentence` says what there is to see: the
+    text alternative.
     """
 
     title: str
@@ -58,9 +75,14 @@ class Bars:
     x_label: str
     sentence: str
     digits: int = 2
+    intervals: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self.groups, len(self.labels), "label")
+        if self.intervals:
+            _check(self.intervals, len(self.labels), "label")
+            if strange := [name for name in self.intervals if name not in self.groups]:
+                raise unknown("kind of bars", strange[0], list(self.groups))
         if len(self.groups) > len(MARKS):
             raise BadInput(f"There are {len(self.groups)} kinds of bars.", expected=f"at most {len(MARKS)}")
 
@@ -95,15 +117,19 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
     left = 0.25 + max(map(text_width, strip.labels))
     right = 0.6 + (strip.widest + 0.6 if strip.widest else 0.0)
     (ax,) = axes(figure, strip.title, left=left, right=right)
-    height = 0.8 / len(strip.groups)
+    height, looks = 0.8 / len(strip.groups), _looks(strip.groups)
     for order, (name, values) in enumerate(strip.groups.items()):
         places = [row + (order - (len(strip.groups) - 1) / 2) * height for row in range(len(strip.labels))]
-        bars(ax, places, values, list(MARKS.values())[order], 0.9 * height, across=True, label=name)
-        for place, value in zip(places, values):
-            text = f"{round(value, strip.digits) + 0.0:.{strip.digits}f}".replace("-", "−")
-            side = 1 if value >= 0 else -1
+        bars(ax, places, values, looks[name], 0.9 * height, across=True, label=name)
+        ends = strip.intervals.get(name, [(value, value) for value in values])
+        if name in strip.intervals:
+            whiskers(ax, places, *zip(*ends), across=True)
+        for place, value, (low, high) in zip(places, values, ends):
+            shown = round(value, strip.digits) + 0.0  # no minus before a zero, and none on its side
+            text, side = f"{shown:.{strip.digits}f}".replace("-", "−"), 1 if shown >= 0 else -1
+            end = max(value, high) if side > 0 else min(value, low)
             ax.annotate(
-                text, (value, place), xytext=(4 * side, 0), textcoords="offset points",
+                text, (end, place), xytext=(4 * side, 0), textcoords="offset points",
                 ha="left" if side > 0 else "right", va="center", fontsize=SIZES["note"], color=INK,
             )  # fmt: skip
     ax.axvline(0, color=RULE, linewidth=1)
@@ -121,6 +147,13 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
             frameon=False, fontsize=SIZES["label"], labelcolor=INK,
         )  # fmt: skip
     ax.xaxis.label.set_color(SOFT)
+
+
+def _looks(kinds: Iterable[str]) -> dict[str, Mark]:
+    """Return the look of each kind: its own where it is named like a part, else the first one left."""
+    named = {kind: MARKS[kind.lower()] for kind in kinds if kind.lower() in MARKS}
+    spare = iter([mark for mark in MARKS.values() if mark not in named.values()])
+    return {kind: named.get(kind) or next(spare) for kind in kinds}
 
 
 def _number_the_axis(ax: Axes, x: Sequence[float], width: float) -> None:

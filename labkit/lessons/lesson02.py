@@ -95,7 +95,10 @@ def _check_joint(joint: Callable[..., Any]) -> Outcome:
         given = joint(list(attention), list(mlp), n)
         if is_blank(given):
             raise NotAttempted
-        found = {(str(kind), int(layer)) for kind, layer in given}
+        try:
+            found = {(str(kind), int(layer)) for kind, layer in given}
+        except (TypeError, ValueError):
+            return wrong('these are not pairs such as ("mlp", 3).', "what each entry of the list holds, and its order")
         if found == set(_joint(attention, mlp, n)) and len(given) == n:
             continue
         if found == set(_joint_highest(attention, mlp, n)):
@@ -166,7 +169,8 @@ def _check_quiet(given: Any) -> Outcome:
 
     plan = Plan(given() if callable(given) else given)
     if [edit.kind in ("drop_attention", "drop_mlp") for edit in plan] != [True]:
-        return wrong(f"this is more, or something else, than one part left out: {plan}.", "DropAttention and DropMLP")
+        given = ", ".join(map(str, plan)) or "nothing"
+        return wrong(f"one part is to be left out, and this is {given}.", "DropAttention and DropMLP")
     rise, knew, knows = damage(plan)
     if rise > MOST_RISE:
         return wrong(

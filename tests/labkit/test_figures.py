@@ -207,6 +207,14 @@ SAMPLES = {
         x_label="surprise (nats)",
         sentence="Twelve words and their surprise.",
     ),
+    "bars with intervals": lambda: figures.Bars(
+        title="What two kinds of parts are worth",
+        labels=("block 1", "block 2"),
+        groups={"attention": (0.4, 0.1), "MLP": (0.02, -0.001)},
+        intervals={"attention": ((0.3, 0.5), (0.05, 0.2)), "MLP": ((0.0, 0.04), (-0.01, 0.01))},
+        x_label="rise of the loss",
+        sentence="An attention is worth more than an MLP.",
+    ),
     "islands": figures.Islands,
     "islands, lit": lambda: figures.Islands(holder="Odile", island="Hollow"),
 }
@@ -505,6 +513,16 @@ def test_lines_and_bars_are_drawn_where_their_numbers_are():
     assert "0.00" in [text.get_text() for text in drawn("bars").axes[0].texts]
 
 
+def test_bars_named_like_a_part_look_like_it_and_carry_their_intervals():
+    ax = drawn("bars with intervals").axes[0]
+    colours = [style.MARKS[kind].colour for kind in ("attention", "mlp")]
+    assert [to_hex(bars.patches[0].get_facecolor()) for bars in ax.containers] == colours
+    ends = [tuple(float(x) for x in path.vertices[:, 0]) for lines in ax.collections for path in lines.get_paths()]
+    assert (0.3, 0.5) in ends and (-0.01, 0.01) in ends
+    words = {text.get_text(): text for text in ax.texts}
+    assert words["0.40"].xy[0] == 0.5 and words["0.00"].xy[0] == 0.01  # behind the interval, never across it
+
+
 def test_lines_and_bars_of_unequal_length_are_refused():
     words = {"title": "t", "x_label": "x", "sentence": "s"}
     with pytest.raises(BadInput, match="drawn over 2"):
@@ -513,6 +531,8 @@ def test_lines_and_bars_of_unequal_length_are_refused():
         figures.Bars(**words, labels=(), groups={"a": ()})
     with pytest.raises(BadInput, match="at most 4"):
         figures.Bars(**words, labels=("one",), groups=dict.fromkeys("abcde", (1.0,)))
+    with pytest.raises(UnknownName, match="kind of bars"):
+        figures.Bars(**words, labels=("one",), groups={"a": (1.0,)}, intervals={"b": ((0.0, 2.0),)})
 
 
 def vars_of(sweep):

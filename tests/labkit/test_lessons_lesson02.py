@@ -36,8 +36,8 @@ def test_the_joint_order_is_that_of_the_library():
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (Plan((DropMLP(3), DropMLP(4))), "more, or something else"),
-        (DropBlock(5), "more, or something else"),
+        (Plan((DropMLP(3), DropMLP(4))), "one part is to be left out"),
+        (DropBlock(5), "one part is to be left out"),
         (DropMLP(5), "still knows"),
     ],
 )

@@ -244,9 +244,9 @@ def test_ready_choices_follow_what_parts_cost(handle, tmp_path, monkeypatch):
     assert TruthRun.of(measured).truth.mlp[1].value == pytest.approx(truth.mlp[1].value, abs=1e-5)
     panel = LayerGridPanel(handle, n_documents=2)
     cheapest = truth.ranked("mlp")[0]
-    panel.set(gone="the 1 cheapest MLPs")
+    panel.set(gone="the 1 MLPs cheapest alone")
     assert panel.data.gone == (cheapest,)
-    assert "the 1 cheapest attentions" in panel.ready
+    assert "the 1 attentions cheapest alone" in panel.ready
 
 
 def test_the_shipped_answers_are_those_of_the_shipped_model():

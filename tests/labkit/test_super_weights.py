@@ -353,3 +353,12 @@ def test_impossible_questions_are_told():
         ablate(model, [], documents)
     with pytest.raises(BadInput, match="down projection"):
         super_activation(model, "layers.1.mlp.up[0, 0]", documents[0])
+
+
+def test_a_long_table_can_be_cut_and_still_counts_all():
+    model, ids = make("labkit", depth=4), ids_of(9, seed=1)[0].tolist()
+    found = find_super_weights(model, ids, prominence=1e-9, share=1e-9, persistence=1e-9)
+    whole, short = found.table().splitlines(), found.table(1).splitlines()
+    count = len(found.candidates)
+    assert count > 1 and str(count) in short[0] and "the first 1" in short[0]
+    assert len(whole) - len(short) == count - 1 and found.table(count) == found.table()

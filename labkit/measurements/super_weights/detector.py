@@ -86,18 +86,20 @@ class Detection:
         """The candidates' addresses."""
         return tuple(candidate.address for candidate in self.candidates)
 
-    def table(self) -> str:
-        """Return one line per candidate."""
+    def table(self, most: int | None = None) -> str:
+        """Return one line per candidate, or of the first `most`; the title counts all."""
         rows = [
             [
                 c.address, str(c.position), f"{c.weight:.4g}", str(c.rank), f"{c.input:.4g}", f"{c.contribution:.4g}",
                 f"{c.share:.2f}", f"{c.prominence:.4g}", f"{c.persistence:.2f}",
             ]
-            for c in self.candidates
+            for c in self.candidates[:most]
         ]  # fmt: skip
         heads = ["weight", "token", "value", "rank", "input", "contribution", "share", "prominence", "persistence"]
-        found = len(rows) or "no"
-        return text_table(heads, rows, title=f"{found} candidate{'s' * (len(rows) != 1)} by the {self.rule} rule")
+        found = len(self.candidates)
+        shown = f", the first {most}" if most is not None and most < found else ""
+        title = f"{found or 'no'} candidate{'s' * (found != 1)} by the {self.rule} rule{shown}"
+        return text_table(heads, rows, title=title)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

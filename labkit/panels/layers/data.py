@@ -110,7 +110,7 @@ def ready_cuts(depth: int, costs: Mapping[str, list[float]] | None = None) -> di
             ready[f"the {few} deepest {said}"] = tuple((part, layer) for layer in deepest)
             continue
         order = sorted(range(depth), key=costs[part].__getitem__)
-        ready[f"the {few} cheapest {said}"] = tuple((part, layer) for layer in sorted(order[:few]))
+        ready[f"the {few} {said} cheapest alone"] = tuple((part, layer) for layer in sorted(order[:few]))
     for layer in (0, depth // 2):
         ready[f"the whole of layer {layer}"] = (("attention", layer), ("mlp", layer))
     return ready

@@ -4,7 +4,7 @@
 # {{badges}}
 #
 # In 2024 Yu and colleagues set one of the 6.7 billion numbers of Llama-7B to zero. Its perplexity on Wikipedia went from
-# 5.7 to 1,211, and it could no longer choose between *hot* and *cold*. The number was not even large. You will look for
+# 5.7 to 1,211, and it could no longer choose between *hot* and *cold*. You will look for
 # such a number in a model that people use every day, learn when to trust a detector, and ask whether our own small model
 # has one.
 #
@@ -68,7 +68,7 @@ print(encoder)
 
 # %% [markdown]
 # What is it good for? Here are 150 pairs of sentences from the islands that say the same thing in two ways. Given one of
-# a pair, the other should be the nearest of all 150. That is hard: many of the 150 differ in a name alone.
+# a pair, the other should be the nearest of all 150. You would expect it to fail often: many differ in a name alone.
 
 # %%
 pairs = labkit.world.paraphrases(150, seed=1)
@@ -85,7 +85,7 @@ def found(encoder):
 
 # %% tags=["nbval-check-output"]
 intact = found(encoder)
-labkit.lessons.holds(intact.low > 0.8, "Intact, it finds more than eight of ten.")
+labkit.lessons.holds(intact.low > 0.9, "Intact, it finds more than nine of ten.")
 
 # %% [markdown]
 # Now choose one number to destroy. Most of the 22 million are weights of matrices. Some thousands are *gains*: a norm
@@ -132,7 +132,8 @@ labkit.lessons.holds(
 )
 
 # %% [markdown]
-# One number in 22 million. Try others: every address of a single number will do, and any factor.
+# One number in 22 million. Try others: every address of a single number will do, and any factor. Look at the likeness to
+# other sentences too: without the gain all of them are *more* alike, and so the right one is lost in the crowd.
 
 # %%
 labkit.panels.WeightPanel(
@@ -193,8 +194,8 @@ labkit.lessons.holds(min(behind_mlp) > 350, "behind the MLP each time one of the
 # such channels in BERT.
 #
 # It is a *relative* of the super weight, no more: an encoder and not a language model, a gain and not a weight of a
-# down projection. What they share is what you saw: one number that everything else leans on, and that its size does not
-# give away.
+# down projection. What they share is what you saw: everything else leans on one channel, and no list of the largest
+# numbers would have shown it whole.
 #
 # **What this does not show.** That the number *stores* how to compare sentences. It sets the scale of one channel, and
 # whoever reads the channel gets the wrong scale.
@@ -221,9 +222,10 @@ print("\nplanted at:", planted.card["planted"]["address"])
 
 # %% [markdown]
 # The detector asks what a weight *writes*: its input times itself, the column *contribution*. Three columns decide.
-# *share*: how much of the value written at that place is this one product. *prominence*: how many times the middle value
-# that the layer writes. *persistence*: how much of the value is still in the stream before the last block; what nobody
-# carries on, nobody reads. The *rank* by size among all weights of the matrix is printed and not used.
+# *share*: how much of the value written at that place is this one product. *prominence*: the value, divided by the median
+# of what the layer writes. *persistence*: how much of it is still in the stream before the last block, 1 for all of it,
+# more where later blocks added to it; what nobody carries on, nobody reads. A *candidate* passes a threshold in all three,
+# which is stricter than the paper's rule. The *rank* by size among all weights of the matrix is printed and not used.
 #
 # It must also be able to say *nothing*. Here are five models of the same shape with random weights.
 
@@ -250,24 +252,17 @@ labkit.lessons.holds(trial.stands_out(trial.tried[0]), "The suspect's whole inte
 
 # %% [markdown]
 # What does the weight do? It writes one value at one token, and every later part reads it. So put only that value back
-# while the weight is at zero.
+# while the weight is at zero: at none of a text's tokens, at the loudest one, at all (-1).
 
 # %%
-share = lesson.predict(
-    "p2",
-    "The weight stays at zero; the value it wrote is put back at one token of each text. How much of the damage is undone?",
-    options=["nothing", "about two fifths, as in Llama-7B", "nearly all of it"],
-)
-
-# %%
-# How many tokens get their value back, the loudest first: none, one, all (-1).
 curve = super_weights.restore_curve(planted, seen.addresses[0], stories[:12], tokens=(0, 1, -1))
 print(curve.table())
-undone = curve.recovered[1].value
-lesson.result("p2", answer=0 if undone < 0.2 else 1 if undone < 0.7 else 2, because="It was made to act at one token.")
+
+# %% tags=["nbval-check-output"]
+labkit.lessons.holds(curve.recovered[1].low > 0.7, "One token is nearly enough: it was made to act at one.")
 
 # %% [markdown]
-# In Llama-7B it is 42 percent: the rest of the damage goes another way, and the paper leaves open which.
+# In Llama-7B one value brings back 42 percent: the rest of the damage goes another way, and the paper leaves open which.
 #
 # **What this does not show.** That zero is a fair question. A model that has never seen a zero there may break for want
 # of *any* sensible value. Owen and colleagues (2025) set such activations to their mean instead, and in 16 of 16 models
@@ -282,13 +277,14 @@ lesson.result("p2", answer=0 if undone < 0.2 else 1 if undone < 0.7 else 2, beca
 base = labkit.load("lab/base")
 named = super_weights.find_super_weights(base, stories[0])
 suspects = named if named.candidates else super_weights.find_super_weights(base, stories[0], prominence=1e-9)
-print(suspects.table())
+print(suspects.table(5))
 suspect = suspects.candidates[0]
 said = "The detector names it" if named.candidates else "It passes no threshold of prominence; it is the nearest to one"
 print(f"\nThe suspect is {suspect.address}. {said}. It reads {abs(suspect.input):.0f}; in Llama-7B it is 560.")
 
 # %% [markdown]
-# In the encoder one number was enough; in the constructed model one was made to be. Here nobody made anything.
+# In the encoder one number was enough; in the constructed model one was made to be. Here nobody made anything, and spikes
+# there are.
 
 # %%
 verdict = lesson.predict(
@@ -308,21 +304,9 @@ lesson.result("p3", answer=answer, because=f"{times.value:.4f} times; a spike wa
 labkit.lessons.holds(times.high < 1.5, "Whatever it does, it is far from the 214 times of Llama-7B.")
 
 # %% [markdown]
-# The picture has its whole neuron too. What is it so loud about? Ask at which tokens the neuron fires.
-
-# %%
-layer, neuron = suspect.layer, suspect.into
-site = f"layers.{layer}.mlp.neurons"
-ids = base.encode(stories[0])
-fires = labkit.record(base, ids, [site])[site][0, :, neuron]
-pieces = base.pieces(ids)
-for place in fires.abs().topk(5).indices.tolist():
-    print(f"{fires[place]:8.1f}  at {pieces[place]!r} before {pieces[min(place + 1, len(ids) - 1)]!r}")
-
-# %% [markdown]
 # Loud is not the same as needed: every norm divides loudness away, and what a neuron has to say may be guessed without it.
-# Our ledger holds the question with forty suspects, on stories that were not used to choose among them. What would count
-# was written down first.
+# Our ledger holds the question with the forty weights that write most, on stories that were not used to choose the
+# costliest of them. What would count was written down first.
 
 # %%
 claim = labkit.claims.ledger().claim("01.base_has_one")
@@ -336,7 +320,7 @@ figures.show(labkit.claims.assess(claim))
 # What are they good for, then? For *rounding*. A matrix stored in 4 bits has 16 values for all its numbers, spread from
 # the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in all that lies
 # more than, say, 4 standard deviations from the mean, and the steps get finer. But what if the model leans on one of the
-# numbers that are pulled in? Then keep that one aside.
+# numbers that are pulled in? Then keep that one aside. (The panel has one story, the cell behind it 24.)
 
 # %%
 rounding = lesson.predict(
@@ -355,26 +339,26 @@ labkit.panels.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=round
 
 # %%
 ways = dict(zip(rounding.options, [(None, ()), (4.0, ()), (None, seen.addresses), (4.0, seen.addresses)]))
-ways["control: keep another weight of that column, clip and round the rest"] = (4.0, ("layers.0.mlp.down[0, 194]",))
 difference, whole, rounded = labkit.measurements.difference, labkit.measurements.loss(planted, stories), {}
 for way, (clip, keep) in ways.items():
     with labkit.edit(planted, labkit.Quantise("mlp.down", 4, clip=clip, keep=keep)):
         rounded[way] = labkit.measurements.loss(planted, stories)
     rise = difference(rounded[way], whole)
     print(f"+{rise.value:.4f} [{rise.low:.4f}, {rise.high:.4f}] nats a token: {way}")
-best = min(rounding.options, key=lambda way: rounded[way].value)
-lesson.result("p4", answer=best, because="The least of the first four lines; mind the intervals.")
+best, next_best = sorted(ways, key=lambda way: rounded[way].value)[:2]
+tie = difference(rounded[next_best], rounded[best]).low <= 0
+lesson.result("p4", answer=best, because=f"The least of the four{', though the next is not apart' * tie}.")
 
 # %% tags=["nbval-check-output"]
-everything, clipped, kept, both, control = rounded.values()
+everything, clipped, kept, both = rounded.values()
 labkit.lessons.holds(
-    difference(clipped, both).low > 0, "Story by story: where all is clipped, keeping the one weight pays,"
+    difference(clipped, both).low > 0, "Story by story: where all is clipped, keeping the one weight pays."
 )
-labkit.lessons.holds(difference(control, both).low > 0, "and it is that weight; keeping another does less.")
 labkit.lessons.holds(abs(kept.value - everything.value) < 0.01, "Without clipping it makes hardly a difference.")
 
 # %% [markdown]
-# The planted weight is not even among the ten largest, so plain rounding hardly hurts it; clipping does. In the paper's
+# The planted weight is not even among the ten largest, so plain rounding hardly hurts it; clipping does. And clipping costs
+# even where the weight is kept: this matrix has few large numbers to gain from, and all it clips is lost. In the paper's
 # models, where many more numbers share one range, clipping is what makes 4 bits possible, and keeping the one weight is
 # what makes clipping possible.
 #
@@ -406,7 +390,7 @@ trick = lesson.exercise("01.3")
 
 # %%
 def disguise(model, layer, neuron, factor):
-    mlp = model.trunk.blocks[layer].mlp.mixer
+    mlp = model.trunk.blocks[layer].mlp.mixer  # its matrices: mlp.gate.weight, mlp.up.weight, mlp.down.weight
     ...
 
 
