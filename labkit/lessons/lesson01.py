@@ -29,7 +29,7 @@ SHARE = Exercise(
         "In Llama-7B, the down projection of layer 2 receives a vector whose entry 7003 is **-560.5** and writes a "
         "vector whose entry 3968 is **1313**. The weight `layers.2.mlp.down[3968, 7003]` is **-1.9268**. Every "
         "output is a sum over all 11,008 inputs, input times weight. Which **share** of the 1313 comes from this one "
-        "weight? Work it out by hand."
+        "weight? Work it out by hand, to two digits."
     ),
     expects="a number between 0 and 1",
     check=number(
@@ -208,6 +208,12 @@ def _check_disguise(disguise: Callable[..., Any]) -> Outcome:
                 "the model changed: the gate goes through a curve, so a factor there does not come out as a factor.",
                 "which of gate and up enters the product without a curve",
             )
+        shrunk = torch.allclose(before.up.weight[neuron] / factor, after.up.weight[neuron])
+        if shrunk and not torch.allclose(before.down.weight[:, neuron] * factor, after.down.weight[:, neuron]):
+            return wrong(
+                "up shrinks as it should, and what grows in down is not what reads the neuron.",
+                "down is [out, in]: which of the two is the neuron?",
+            )
         return wrong("the model is not what it was.", "what must shrink by the factor that another grows by")
     grown = after.down.weight[:, neuron].abs() / before.down.weight[:, neuron].abs()
     if not torch.allclose(grown, torch.full_like(grown, factor), rtol=1e-3):
@@ -243,6 +249,12 @@ def _disguise_all(model: Any, layer: int, neuron: int, factor: float) -> None:
     mlp = model.trunk.blocks[layer].mlp.mixer
     mlp.up.weight /= factor
     mlp.down.weight *= factor
+
+
+def _disguise_row(model: Any, layer: int, neuron: int, factor: float) -> None:
+    mlp = model.trunk.blocks[layer].mlp.mixer
+    mlp.up.weight[neuron] /= factor
+    mlp.down.weight[neuron] *= factor
 
 
 def _disguise_down_only(model: Any, layer: int, neuron: int, factor: float) -> None:
@@ -283,6 +295,7 @@ DISGUISE = Exercise(
         (_disguise_gate, "through a curve"),
         (_disguise_down_only, "not what it was"),
         (_disguise_all, "other weights of down"),
+        (_disguise_row, "what reads the neuron"),
     ),
 )
 
