@@ -199,9 +199,11 @@ lesson.result("p3", answer=answer, because=f"{times:.1f} times as often as intac
 labkit.lessons.holds(unwell.contradictions.low > well.contradictions.high, "The two intervals do not even touch.")
 
 # %% [markdown]
-# These *vital signs* are the chart used all course long. The days are partly thrown by dice, so nobody can foresee every
+# These *vital signs* are the chart used all course long. To the right is well: what is counted in nats or slips is turned
+# round for the picture, and its own number stands beside it. The days are partly thrown by dice, so nobody can foresee every
 # word; *above the floor* counts only the surprise beyond that. A story is told *whole* when the checker finds no slip in
-# it; this model manages hardly one, even intact, and some signs are at chance: it is too small to know facts. A cut that is cheap by one sign can be dear by another, so it is judged by all.
+# it; this model manages hardly one, even intact, and some signs are at chance: it is too small to know facts. A cut that is
+# cheap by one sign can be dear by another, so it is judged by all.
 #
 # **What this does not show.** That no single weight matters: forty drawn at random will miss the one that does, and the
 # next lesson looks for it. Nor that this part is the one that keeps stories straight: a model that is a little worse at
