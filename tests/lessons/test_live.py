@@ -59,7 +59,7 @@ def test_a_task_and_an_outcome_are_shown_once(ran):
     assert len(task) == 1
     assert task[0].data["text/markdown"].startswith("**Exercise 99.1")
     outcome = _outputs(ran, "islands = ...")
-    assert [output.output_type for output in outcome] == ["stream"]
+    assert {output.get("name") for output in outcome} == {"stdout"}  # in one piece or, on a slow machine, in two
     assert _text(outcome).count("not attempted") == 1
 
 
