@@ -274,3 +274,15 @@ def test_the_shipped_numbers_are_of_the_shipped_model(kind, of):
     assert isinstance(by_name.kept, of) and kind(labkit.load("lab/deep")).kept is not None
     for state in by_name.presets():
         assert by_name.sentence(by_name.stored(state))
+
+
+def test_a_second_model_has_a_file_of_its_own(handle, trained, tmp_path, monkeypatch):
+    folder = tmp_path / "sweeps"
+    folder.mkdir()
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    keep("02_training", handle, "test", trained.made.as_dict(), folder)
+    assert ThroughTrainingPanel(handle).kept is not None  # the one file there is, and it is of this model
+    first = ThroughTrainingPanel._file_of(handle)
+    keep(first, handle, "test", trained.made.as_dict() | {"model": "its own"}, folder)
+    assert first == "02_training_lab_toy" and ThroughTrainingPanel(handle).kept.model == "its own"
+    assert ThroughTrainingPanel._file_of("lab/deep") == "02_training"

@@ -191,13 +191,13 @@ def test_code_of_the_race_runs_and_gives_what_is_shown(handle, race, monkeypatch
 
 
 def test_what_is_kept_is_what_was_measured(handle, race, truth, stored):
-    table = json.loads((stored / "sweeps" / "02_race.json").read_text())
+    table = json.loads((stored / "sweeps" / "02_race_lab_toy.json").read_text())
     kept, live = RaceRun.of(table["measured"]), race.made
     assert table["fingerprint"] == labkit.fingerprint(handle) and "seed 1" in table["how"]
     assert json.loads(json.dumps(kept.as_dict())) == json.loads(json.dumps(live.as_dict()))
     assert kept.probes["facts"]["random"][2].over == "orders" and kept.counts == (0, 1, 2, 3)
     assert set(kept.probes) == set(PROBES.values())
-    table = json.loads((stored / "sweeps" / "02_truth.json").read_text())
+    table = json.loads((stored / "sweeps" / "02_truth_lab_toy.json").read_text())
     again = TruthRun.of(table["measured"])
     assert again.as_dict() == json.loads(json.dumps(truth.made.as_dict()))
     assert again.scores["without residual"].block == (None,) * 3

@@ -119,7 +119,7 @@ def _costs(model: Any) -> dict[str, list[float]] | None:
     """Return what losing each part costs, where the panel of lesson 02 that measures it has stored that."""
     from labkit.panels.truth import TruthPanel, TruthRun
 
-    table = kept_for(model, TruthPanel.file)
+    table = TruthPanel.table_for(model)
     if table is None:
         return None
     truth = TruthRun.of(table).truth

@@ -11,7 +11,6 @@ from labkit import world
 from labkit.base.errors import NotAvailable
 from labkit.panels.controls import Choice, Control
 from labkit.panels.measured import MeasuredPanel, between, in_slices
-from labkit.panels.stored import kept_for
 
 from .data import MEASURES, PARTS, TrainingData, TrainingRun, TrainingState
 from .words import code_of
@@ -39,7 +38,7 @@ class ThroughTrainingPanel(MeasuredPanel):
         self, model: Any = "lab/deep", *, folder: str | Path | None = None, n_documents: int = 8, **options: Any
     ):
         self.folder, self.n_documents = None if folder is None else Path(folder), n_documents
-        table = kept_for(model, self.file)
+        table = self.table_for(model)
         self.kept_steps = tuple(self._listed()) if table is None else TrainingRun.of(table).steps
         options["start"] = options.get("start") or TrainingState(self.kept_steps[-1])
         super().__init__(model, **options)
