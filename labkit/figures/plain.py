@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -11,23 +11,9 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.errors import BadInput, unknown
 
+from . import style
 from .drawing import Drawing
-from .style import (
-    INK,
-    MARKS,
-    RULE,
-    SIZES,
-    SOFT,
-    Mark,
-    axes,
-    bars,
-    inches,
-    label_axes,
-    legend,
-    text_width,
-    whiskers,
-    wrapped,
-)
+from .style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, inches, label_axes, legend, looks, text_width, wrapped
 
 __all__ = ["DRAWINGS", "Bars", "Lines"]
 
@@ -96,10 +82,10 @@ def paint_lines(lines: Lines, figure: FigureBase) -> None:
     """Draw each line with its own colour, dash and marker, or a bundle of thin ones."""
     right = 0.2 + (lines.widest + 0.7 if lines.widest else 0.0)
     (ax,) = axes(figure, lines.title, left=0.95, right=right)
-    looks = list(MARKS.values())
-    bundle = len(lines.lines) > len(looks)
+    bundle = len(lines.lines) > len(MARKS)
+    found = dict.fromkeys(lines.lines, MARKS["intact"]) if bundle else looks(list(lines.lines))
     for order, (name, values) in enumerate(lines.lines.items()):
-        look = looks[0] if bundle else looks[order]
+        look = found[name]
         dots = {"marker": look.marker, "markersize": 6} if lines.dots else {}
         width, dash = (0.9, "-") if bundle else (2.0, DASHES[order])
         ax.plot(lines.x, values, dash, color=look.colour, linewidth=width, label=name, **dots)
@@ -117,13 +103,13 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
     left = 0.25 + max(map(text_width, strip.labels))
     right = 0.6 + (strip.widest + 0.6 if strip.widest else 0.0)
     (ax,) = axes(figure, strip.title, left=left, right=right)
-    height, looks = 0.8 / len(strip.groups), _looks(strip.groups)
+    height, found = 0.8 / len(strip.groups), looks(list(strip.groups))
     for order, (name, values) in enumerate(strip.groups.items()):
         places = [row + (order - (len(strip.groups) - 1) / 2) * height for row in range(len(strip.labels))]
-        bars(ax, places, values, looks[name], 0.9 * height, across=True, label=name)
+        bars(ax, places, values, found[name], 0.9 * height, across=True, label=name)
         ends = strip.intervals.get(name, [(value, value) for value in values])
         if name in strip.intervals:
-            whiskers(ax, places, *zip(*ends), across=True)
+            style.whiskers(ax, places, *zip(*ends), across=True)
         for place, value, (low, high) in zip(places, values, ends):
             shown = round(value, strip.digits) + 0.0  # no minus before a zero, and none on its side
             text, side = f"{shown:.{strip.digits}f}".replace("-", "−"), 1 if shown >= 0 else -1
@@ -147,13 +133,6 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
             frameon=False, fontsize=SIZES["label"], labelcolor=INK,
         )  # fmt: skip
     ax.xaxis.label.set_color(SOFT)
-
-
-def _looks(kinds: Iterable[str]) -> dict[str, Mark]:
-    """Return the look of each kind: its own where it is named like a part, else the first one left."""
-    named = {kind: MARKS[kind.lower()] for kind in kinds if kind.lower() in MARKS}
-    spare = iter([mark for mark in MARKS.values() if mark not in named.values()])
-    return {kind: named.get(kind) or next(spare) for kind in kinds}
 
 
 def _number_the_axis(ax: Axes, x: Sequence[float], width: float) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import FigureBase
 from labkit.base.numbers import signed
 
 from .drawing import Drawing
-from .style import INK, MARKS, RULE, SOFT, axes, label_axes, legend, text_width
+from .style import INK, RULE, SOFT, Mark, axes, label_axes, legend, looks, text_width
 from .words_for import interval
 
 if TYPE_CHECKING:
@@ -20,20 +20,22 @@ __all__ = ["DRAWINGS"]
 
 # A strategy that names a kind of part has its look; the others take the looks that are left, then soft lines.
 NAMED = {"attention": "attention", "mlp": "mlp", "block": "cut", "joint": "intact"}
+MORE = [Mark(SOFT, "", "x", ":"), Mark(INK, "", "v", "-."), Mark(INK, "", "*", ":"), Mark(SOFT, "", "P", "-.")]
 
 
 def paint(race: Race, figure: FigureBase) -> None:
     """Draw one line per strategy, with intervals."""
     widest = max(map(text_width, race.lines))
     (ax,) = axes(figure, f"What is lost as parts of {race.model} are dropped", left=0.95, right=0.75 + widest)
-    looks = _looks(race)
+    found = looks(list(race.lines), NAMED, MORE)
     for name, line in race.lines.items():
-        colour, style, marker = looks[name]
-        ax.plot(race.counts, [one.value for one in line], style, marker=marker, color=colour, label=name, markersize=6)
+        mark = found[name]
+        values = [one.value for one in line]
+        ax.plot(race.counts, values, mark.line, marker=mark.marker, color=mark.colour, label=name, markersize=6)
         held = [(k, one) for k, one in zip(race.counts, line) if not math.isnan(one.low)]
         if held:
             k, lows, highs = zip(*((k, one.low, one.high) for k, one in held))
-            ax.fill_between(k, lows, highs, color=colour, alpha=0.15, linewidth=0)
+            ax.fill_between(k, lows, highs, color=mark.colour, alpha=0.15, linewidth=0)
     ax.axhline(0, color=RULE, linewidth=1)
     ax.set_xticks(race.counts)
     label_axes(ax, x="parts dropped", y=f"change of {race.measure}\n({race.unit})")
@@ -48,25 +50,6 @@ def describe(race: Race) -> str:
         f"Change of {race.measure} in {race.unit} for {len(race.lines)} strategies of dropping on {race.model}. "
         f"After {race.counts[-1]} drops: {'; '.join(said)}."
     )
-
-
-def _looks(race: Race) -> dict[str, tuple[str, str, str]]:
-    """Return (colour, line style, marker) of each strategy."""
-    found = {}
-    wanted = {kind for kind in NAMED for name in race.lines if name.lower().startswith(kind)}
-    left = [MARKS[look] for kind, look in NAMED.items() if kind not in wanted]
-    soft = [("x", ":", SOFT), ("v", "-.", INK), ("*", ":", INK), ("P", "-.", SOFT)]
-    spare = iter([*((mark.marker, mark.line, mark.colour) for mark in left), *soft])
-    for name in race.lines:
-        key = next((kind for kind in NAMED if name.lower().startswith(kind)), None)
-        taken = [look[0] for look in found.values()]
-        if key is not None and MARKS[NAMED[key]].colour not in taken:
-            mark = MARKS[NAMED[key]]
-            found[name] = (mark.colour, mark.line, mark.marker)
-        else:
-            marker, style, colour = next(spare, (".", ":", SOFT))
-            found[name] = (colour, style, marker)
-    return found
 
 
 DRAWINGS = {"Race": Drawing(paint, describe, lambda race: (8.6, 3.6))}

@@ -7,7 +7,7 @@ apart for readers who miss a cone type, and each has a hatch and a marker of its
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,6 +25,7 @@ __all__ = [
     "inches",
     "label_axes",
     "legend",
+    "looks",
     "new_figure",
     "text_width",
     "whiskers",
@@ -54,6 +55,21 @@ MARKS = {
     "attention": Mark("#4b1d6b", "", "^", "-"),
     "mlp": Mark("#1b9e77", "...", "D", "--"),
 }
+
+
+def looks(names: Sequence[str], kinds: Mapping[str, str] | None = None, more: Sequence[Mark] = ()) -> dict[str, Mark]:
+    """Return the look of each name: that of the kind it begins with, else one that is free, then those in `more`.
+
+    kinds: how a name may begin -> a key of `MARKS`; by default the keys themselves, "attention" or "MLP".
+    """
+    kinds = {key: key for key in MARKS} if kinds is None else kinds
+    found: dict[str, Mark] = {}
+    for name in names:
+        kind = next((kind for kind in kinds if name.lower().startswith(kind)), None)
+        if kind is not None and MARKS[kinds[kind]] not in found.values():
+            found[name] = MARKS[kinds[kind]]
+    spare = iter([*(mark for mark in MARKS.values() if mark not in found.values()), *more])
+    return {name: found.get(name) or next(spare, more[-1] if more else MARKS["intact"]) for name in names}
 
 
 def contrast(first: str, second: str = PAPER) -> float:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from labkit.base.errors import BadInput, unknown
 
-__all__ = ["Choice", "Control", "Grid", "Slider", "Text", "Toggle"]
+__all__ = ["Choice", "Control", "Grid", "Slider", "Text", "Toggle", "check_controls"]
 
 
 @dataclass(frozen=True)
@@ -168,3 +168,12 @@ class Grid(Control):
             f"{self.name!r} cannot hold {item!r}.",
             expected=f'parts such as ("attention", 3), ("mlp", 3) or ("block", 3), layers 0 to {self.depth - 1}',
         )
+
+
+def check_controls(controls: Sequence[Control], state: type) -> None:
+    """Raise `BadInput` unless there are at most three controls, one for every field of a panel's state."""
+    names, kept = [control.name for control in controls], [one.name for one in fields(state)]
+    if len(controls) > 3:
+        raise BadInput(f"This panel has {len(controls)} controls.", expected="at most three")
+    if sorted(names) != sorted(kept):
+        raise BadInput(f"The controls are {names} but the state keeps {kept}.", expected="one control per field")

@@ -19,8 +19,7 @@ __all__ = ["MeasuredPanel", "between", "in_slices"]
 class MeasuredPanel(Panel):
     """A panel that measures once and then shows: `measure` makes the measurement, `view` picks what a state shows.
 
-    file: the stored measurement, data/sweeps/FILE.json; of a model other than lab/deep FILE_MODEL.json. Kind: its type,
-    with `as_dict()` and `of(table)`.
+    file: the name of the stored measurement (see `stored`). Kind: its type, with `as_dict()` and `of(table)`.
     thorough: the options with which the stored one is made; a live one has the constructor's, which take less long.
     """
 
@@ -29,20 +28,10 @@ class MeasuredPanel(Panel):
     thorough: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, model: Any = "lab/deep", **options: Any):
-        table = self.table_for(model)
+        table = kept_for(model, self.file)
         self.kept = None if table is None else self.Kind.of(table)
         self.made: Any = None  # the measurement on the model itself, once there is one
         super().__init__(model, **options)
-
-    @classmethod
-    def table_for(cls, model: Any) -> dict[str, Any] | None:
-        """Return the stored measurement of a model, or None where there is none."""
-        return kept_for(model, cls._file_of(model)) or kept_for(model, cls.file)
-
-    @classmethod
-    def _file_of(cls, model: Any) -> str:
-        name = model if isinstance(model, str) else getattr(model, "name", "")
-        return cls.file if name in ("", "lab/deep") else f"{cls.file}_{name.replace('/', '_')}"
 
     def measure(self) -> Generator[float, None, Any]:
         """Yield progress and return the measurement, with the model as it now is."""
@@ -90,7 +79,7 @@ class MeasuredPanel(Panel):
 
         panel = cls(load(model) if isinstance(model, str) else model, **{**cls.thorough, **options})
         job = Job(panel.measure(), report=lambda job: say(f"{cls.file}: {job.progress:.0%}"))
-        return keep(cls._file_of(panel.model), panel.model, panel.how(), job.run().as_dict(), out)
+        return keep(cls.file, panel.model, panel.how(), job.run().as_dict(), out)
 
 
 def in_slices(

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit.base.errors import BadInput, LabkitError, NotAvailable, unknown
 
-from .controls import Control
+from .controls import Control, check_controls
 from .gate import Gate
 from .inquiry import AGAIN, MOUSE_PATIENCE, PATIENCE, Inquiry, Shown
 from .jobs import Job
@@ -48,7 +48,7 @@ class Panel:
         self._page: Page | None = None
         self.gate = gate
         self.controls: tuple[Control, ...] = tuple(self.make_controls())
-        _check_controls(self.controls, self.State)
+        check_controls(self.controls, self.State)
         self.start = self._changed(self.State() if start is None else start, {})
         self.inquiry = Inquiry(self, self.start)
         if gate is not None:
@@ -199,17 +199,6 @@ class Panel:
                 self._model = load(self._model)
         return self._model
 
-    def depth_of_reader(self) -> int:
-        """Return the number of blocks of the model, loading it; `BadInput` for one that cannot read text."""
-        from labkit.anatomy import anatomy_of
-
-        if not hasattr(self.model, "encode"):
-            raise BadInput(
-                f"This panel reads text, and a {type(self.model).__name__} has no tokenizer.",
-                expected="the name of a model, or what labkit.load returns",
-            )
-        return anatomy_of(self.model).depth
-
     @property
     def model_name(self) -> str:
         """The name by which `labkit.load` knows the model; does not load it."""
@@ -301,11 +290,3 @@ class Panel:
                 "This panel is shut until you have made a prediction.",
                 do="store your prediction above, press Skip, or call panel.open()",
             )
-
-
-def _check_controls(controls: Sequence[Control], state: type) -> None:
-    names, kept = [control.name for control in controls], [field.name for field in fields(state)]
-    if len(controls) > 3:
-        raise BadInput(f"This panel has {len(controls)} controls.", expected="at most three")
-    if sorted(names) != sorted(kept):
-        raise BadInput(f"The controls are {names} but the state keeps {kept}.", expected="one control per field")

@@ -1,5 +1,6 @@
 """What a panel keeps in data/sweeps so that it answers without torch: one small JSON file for one model.
 
+NAME.json is for the model a panel is about, lab/deep; what was measured on another has that model's name behind it.
 An estimate is kept as value, ends of its interval and number of units; the values per unit are left out, for they are
 what a measurement is large by. `labkit sweep NAME` writes the files.
 """
@@ -22,26 +23,27 @@ __all__ = ["estimate_of", "keep", "kept_for", "short"]
 
 FORMAT = "labkit panel 1"
 DECIMALS = 5
+USUAL = "lab/deep"
 _KEYS = ("format", "model", "fingerprint", "how", "measured")
 
 
 def keep(name: str, handle: Any, how: str, measured: Mapping[str, Any], folder: Path | None = None) -> Path:
-    """Write `NAME.json`: what was measured on `handle`, and in words how; one line per entry of `measured`."""
+    """Write what was measured on `handle`, and in words how; one line per entry of `measured`."""
     from labkit.anatomy import fingerprint
 
     head = {"format": FORMAT, "model": handle.name, "fingerprint": fingerprint(handle), "how": how}
     body = ",\n".join(f"  {json.dumps(key)}: {_line(value)}" for key, value in measured.items())
-    path = (folder or data_dir() / "sweeps") / f"{name}.json"
+    path = (folder or data_dir() / "sweeps") / _file(name, handle)
     return write_atomically(path, f'{_line(head)[:-1]}, "measured": {{\n{body}\n}}}}\n')
 
 
 def kept_for(model: Any, name: str, folder: Path | None = None) -> dict[str, Any] | None:
-    """Return what `NAME.json` holds for a model, or None where there is none for it.
+    """Return what was kept under a name for a model, or None where nothing was.
 
     model: a name, or a handle, for which the file counts only when it was made with exactly these weights.
     Raises `BrokenFile` for a file that is damaged.
     """
-    path = (folder or data_dir() / "sweeps") / f"{name}.json"
+    path = (folder or data_dir() / "sweeps") / _file(name, model)
     if not path.is_file():
         return None
     try:
@@ -67,6 +69,11 @@ def estimate_of(row: list, **about: Any) -> Estimate:
     """Return what `short` kept as an estimate; about: its name, unit, null and what it is over."""
     value, low, high = (math.nan if number is None else float(number) for number in row[:3])
     return Estimate(value=value, low=low, high=high, n=int(row[3]), **about)
+
+
+def _file(name: str, model: Any) -> str:
+    whose = model if isinstance(model, str) else getattr(model, "name", "")
+    return f"{name}.json" if whose in (USUAL, "") else f"{name}_{whose.replace('/', '_')}.json"
 
 
 def _is_of(table: Mapping[str, Any], model: Any) -> bool:

@@ -201,7 +201,7 @@ def test_stored_answers_are_those_of_the_model_and_need_no_torch(handle, stored)
     live.set(gone={"block": [1]})
     assert (value, low) == pytest.approx((live.data.cut.value, live.data.change.low), abs=1e-5)
     assert tuple(goes_on) == live.data.goes_on and tuple(parameters) == live.data.parameters
-    assert (stored / "sweeps" / "02_grid.json").stat().st_size < 60_000
+    assert (stored / "sweeps" / "02_grid_lab_toy.json").stat().st_size < 60_000
 
 
 def test_recompute_and_what_is_not_stored_ask_the_model(handle, stored, monkeypatch):
@@ -221,8 +221,8 @@ def test_recompute_and_what_is_not_stored_ask_the_model(handle, stored, monkeypa
 
 def test_a_damaged_file_is_told(stored, tmp_path, monkeypatch):
     (tmp_path / "sweeps").mkdir()
-    path = tmp_path / "sweeps" / "02_grid.json"
-    whole = (stored / "sweeps" / "02_grid.json").read_text()
+    path = tmp_path / "sweeps" / "02_grid_lab_toy.json"
+    whole = (stored / "sweeps" / "02_grid_lab_toy.json").read_text()
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     for text in (whole[:-9], whole.replace("labkit panel 1", "labkit panel 9"), "[]"):
         path.write_text(text)

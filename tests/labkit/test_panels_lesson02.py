@@ -9,7 +9,7 @@ import pytest
 from toys import toy
 
 import labkit
-from labkit import models, world
+from labkit import models, world, zoo
 from labkit.base.errors import BadInput, NotAvailable
 from labkit.figures import new_figure, png
 from labkit.interventions import heal, shrink
@@ -280,9 +280,11 @@ def test_a_second_model_has_a_file_of_its_own(handle, trained, tmp_path, monkeyp
     folder = tmp_path / "sweeps"
     folder.mkdir()
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
-    keep("02_training", handle, "test", trained.made.as_dict(), folder)
-    assert ThroughTrainingPanel(handle).kept is not None  # the one file there is, and it is of this model
-    first = ThroughTrainingPanel._file_of(handle)
-    keep(first, handle, "test", trained.made.as_dict() | {"model": "its own"}, folder)
-    assert first == "02_training_lab_toy" and ThroughTrainingPanel(handle).kept.model == "its own"
-    assert ThroughTrainingPanel._file_of("lab/deep") == "02_training"
+    usual = zoo.Handle("lab/deep", handle.model, handle.tokenizer, {})
+    paths = [
+        keep("02_training", one, "test", trained.made.as_dict() | {"model": whose}, folder)
+        for one, whose in ((usual, "the usual one"), (handle, "its own"))
+    ]
+    assert [path.name for path in paths] == ["02_training.json", "02_training_lab_toy.json"]
+    assert ThroughTrainingPanel(usual).kept.model == "the usual one"
+    assert ThroughTrainingPanel(handle).kept.model == "its own"

@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit.panels.controls import Choice, Control, Slider, Text
 from labkit.panels.panel import Panel
+from labkit.panels.reader import depth_of_reader
 
 from .data import CutData, CutState, Day, Reading, candidates
 from .replay import Replay, some_days
@@ -34,7 +35,7 @@ class CutPanel(Panel):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
-        self.depth = self.depth_of_reader() if self.replay is None else self.replay.depth
+        self.depth = depth_of_reader(self.model) if self.replay is None else self.replay.depth
         ready = {day.title: day.text for day in self.days}
         parts = {"nothing": "nothing", "attention": "attention", "MLP": "mlp", "the whole block": "block"}
         return (

@@ -9,6 +9,7 @@ from typing import Any
 from labkit.panels.controls import Control, Grid, Text
 from labkit.panels.cut.replay import some_days
 from labkit.panels.panel import Panel
+from labkit.panels.reader import depth_of_reader
 from labkit.panels.stored import keep, kept_for, short
 
 from .data import LayerGridData, LayerGridRun, LayerGridState, key_of, ready_cuts
@@ -43,7 +44,7 @@ class LayerGridPanel(Panel):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
-        self.depth = self.depth_of_reader() if self.kept is None else self.kept.depth
+        self.depth = depth_of_reader(self.model) if self.kept is None else self.kept.depth
         self.ready = ready_cuts(self.depth, _costs(self.model)) if self.kept is None else dict(self.kept.ready)
         return (
             Grid("gone", label="Leave out", depth=self.depth, ready=self.ready, help="checked parts are left out"),
@@ -119,7 +120,7 @@ def _costs(model: Any) -> dict[str, list[float]] | None:
     """Return what losing each part costs, where the panel of lesson 02 that measures it has stored that."""
     from labkit.panels.truth import TruthPanel, TruthRun
 
-    table = TruthPanel.table_for(model)
+    table = kept_for(model, TruthPanel.file)
     if table is None:
         return None
     truth = TruthRun.of(table).truth

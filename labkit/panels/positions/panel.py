@@ -10,6 +10,7 @@ from labkit import world
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider, Text
 from labkit.panels.panel import Panel
+from labkit.panels.reader import depth_of_reader
 from labkit.panels.stored import keep, kept_for
 
 from .data import Reading, ScoreData, ScoreRun, ScoreState
@@ -43,7 +44,7 @@ class ScorePanel(Panel):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
-        self.depth = self.depth_of_reader() if self.kept is None else self.kept.depth
+        self.depth = depth_of_reader(self.model) if self.kept is None else self.kept.depth
         return (
             Choice("part", PARTS, label="Part", help="whose score is shown"),
             Slider("layer", 0, self.depth - 1, 1, label="of layer", help="0 is the layer next to the text"),

@@ -11,6 +11,7 @@ from labkit import world
 from labkit.base.errors import NotAvailable
 from labkit.panels.controls import Choice, Control
 from labkit.panels.measured import MeasuredPanel, between, in_slices
+from labkit.panels.stored import kept_for
 
 from .data import MEASURES, PARTS, TrainingData, TrainingRun, TrainingState
 from .words import code_of
@@ -38,7 +39,7 @@ class ThroughTrainingPanel(MeasuredPanel):
         self, model: Any = "lab/deep", *, folder: str | Path | None = None, n_documents: int = 8, **options: Any
     ):
         self.folder, self.n_documents = None if folder is None else Path(folder), n_documents
-        table = self.table_for(model)
+        table = kept_for(model, self.file)
         self.kept_steps = tuple(self._listed()) if table is None else TrainingRun.of(table).steps
         options["start"] = options.get("start") or TrainingState(self.kept_steps[-1])
         super().__init__(model, **options)
