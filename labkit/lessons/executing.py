@@ -13,7 +13,7 @@ from typing import Any
 
 from labkit.base.errors import BrokenFile, NotAvailable
 
-__all__ = ["execute", "reading_environment", "slim"]
+__all__ = ["execute", "kernels_of_this_python", "reading_environment", "slim"]
 
 _KEPT_TYPES = ("text/plain", "text/markdown", "text/html", "text/latex", "image/png", "image/svg+xml")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,6 +39,7 @@ def execute(
 ) -> None:
     """Run every cell in `folder`, in a kernel of this very Python; raise `BrokenFile` naming the cell that failed."""
     try:
+        from jupyter_client.manager import AsyncKernelManager
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     except ImportError as error:
@@ -46,7 +47,7 @@ def execute(
     with tempfile.TemporaryDirectory() as fresh:
         client = NotebookClient(
             notebook,
-            km=_kernel_of_this_python(),
+            km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernels_of_this_python()),
             timeout=timeout,
             allow_errors=allow_errors,
             store_widget_state=False,
@@ -128,14 +129,13 @@ def _text(text: str | list[str]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def _kernel_of_this_python() -> Any:
-    """Return a kernel manager whose only kernel is the running Python, whatever kernels the machine has."""
+def kernels_of_this_python() -> Any:
+    """Return what tells a kernel manager of one kernel only, the running Python, whatever kernels the machine has."""
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
 
     class OnlyThisPython(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return KernelSpec(resource_dir="", **get_kernel_dict())
 
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=OnlyThisPython())
+    return OnlyThisPython()

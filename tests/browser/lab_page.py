@@ -27,15 +27,14 @@ __all__ = ["CHROMIUM", "DRIVER", "TOY", "Page", "chromium", "jupyter_lab", "writ
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 PATIENCE = 120  # seconds for anything slow on a busy machine
+TOYS = Path(__file__).parent.parent / "labkit"
 TOY = """
 import labkit
-from labkit import world, zoo
-from labkit.models import DecoderConfig
+from toys import toy
+
 from labkit.panels import CutPanel, Latch
 
-vocab = world.tokenizer().vocab_size
-config = DecoderConfig(vocab=vocab, width=24, depth=3, heads=2, ffn=32, context=320, init_std=0.3)
-handle = zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+handle = toy()
 """
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 _FLAGS = (
@@ -72,7 +71,13 @@ def jupyter_lab(folder: Path, home: Path, **environment: str) -> Iterator[str]:
     places = {"RUNTIME": runtime, "CONFIG": home / "config", "DATA": home / "data"}
     env |= {f"JUPYTER_{name}_DIR": str(place) for name, place in places.items()}
     env |= {f"JUPYTERLAB_{name}_DIR": str(home / name) for name in ("SETTINGS", "WORKSPACES")}
-    env |= {"HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "HF_HUB_OFFLINE": "1", **environment}
+    env |= {
+        "HOME": str(home),
+        "IPYTHONDIR": str(home / "ipython"),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(TOYS),
+        **environment,
+    }
     command = jupyter_command(folder, author=False, browser=False, port=0)
     command += [f"--IdentityProvider.token={token}", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"]
     with open(log, "wb") as written:

@@ -5,23 +5,26 @@ front end brings, and nothing else: so a panel may use no other, and must answer
 """
 
 import json
+import os
 import queue
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager
+
+from labkit.lessons.executing import kernels_of_this_python
 
 BROUGHT = {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
+TOYS = Path(__file__).parent.parent / "labkit"
 PANEL = """
-from labkit import world, zoo
-from labkit.models import DecoderConfig
+from toys import toy
+
 from labkit.panels import CutPanel
 
-vocab = world.tokenizer().vocab_size
-config = DecoderConfig(vocab=vocab, width=16, depth=2, heads=2, ffn=16, context=320, init_std=0.3)
-handle = zoo.Handle("lab/toy", config.build(seed=1).eval(), world.tokenizer(), {})
+handle = toy()
 """
 SECONDS = 60
 
@@ -78,7 +81,13 @@ class FrontEnd:
 
 @pytest.fixture(scope="module")
 def front():
-    manager, client = start_new_kernel(extra_arguments=["--IPKernelApp.capture_fd_output=False"])
+    manager = KernelManager(kernel_name="python3", kernel_spec_manager=kernels_of_this_python())
+    manager.start_kernel(
+        extra_arguments=["--IPKernelApp.capture_fd_output=False"], env=os.environ | {"PYTHONPATH": str(TOYS)}
+    )
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=SECONDS)
     front = FrontEnd(client)
     front.run(PANEL)
     yield front
