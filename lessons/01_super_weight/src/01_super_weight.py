@@ -133,7 +133,7 @@ labkit.lessons.holds(
 
 # %% [markdown]
 # One number in 22 million. Try others: every address of a single number will do, and any factor. Look at the likeness to
-# other sentences too: without the gain all of them are *more* alike, and so the right one is lost in the crowd.
+# other sentences too, and then measure it on all pairs.
 
 # %%
 labkit.panels.WeightPanel(
@@ -142,6 +142,14 @@ labkit.panels.WeightPanel(
     texts={"a letter": "Letters for Hana go to Lull.", "the weather": "A storm is coming over the sea."},
     gate=guess,
 )
+
+# %% tags=["nbval-check-output"]
+whole = encoder.embed(asked) @ encoder.embed(kept).T
+with labkit.edit(encoder, labkit.ZeroWeight(candidates[worst])):
+    broken = encoder.embed(asked) @ encoder.embed(kept).T
+strangers = ~torch.eye(len(asked), dtype=torch.bool)
+labkit.lessons.holds(broken[strangers].mean() > whole[strangers].mean(), "Without it strangers are more alike,")
+labkit.lessons.holds(broken.trace() < whole.trace(), "the two halves of a pair less: so one is lost in the crowd.")
 
 # %% [markdown]
 # Was it luck to be told where to look? Somebody has to try them all. Each of the 4,608 gains of the twelve norms behind
@@ -358,9 +366,9 @@ labkit.lessons.holds(abs(kept.value - everything.value) < 0.01, "Without clippin
 
 # %% [markdown]
 # The planted weight is not even among the ten largest, so plain rounding hardly hurts it; clipping does. And clipping costs
-# even where the weight is kept: this matrix has few large numbers to gain from, and all it clips is lost. In the paper's
-# models, where many more numbers share one range, clipping is what makes 4 bits possible, and keeping the one weight is
-# what makes clipping possible.
+# even where the weight is kept: finer steps do not make up for what is cut off. In the paper's models, where many more
+# numbers share one range, clipping is what makes 4 bits possible, and keeping the one weight is what makes clipping
+# possible.
 #
 # **What this does not show.** That this is worth anything in a model of this size that was trained and not constructed.
 #

@@ -132,7 +132,7 @@ figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
 # (The paper counts points of a task and we count nats: the two marks share a ratio, not a unit.) One at a time the
-# attentions were dearer still. Four MLPs together cost more than four times one: they stand in for each other.
+# attentions were dearer still. Together MLPs cost more than each alone adds up to: section 3 has the numbers.
 #
 # Why do attentions matter so here? An attention fetches from earlier words, an MLP works on one word at a time. Our stories are of four people who move
 # about and hand things on: much to fetch, and little to know, a few hundred facts in all. A model of the internet must
@@ -317,23 +317,26 @@ print(*(f"{name}: below 0.9 with {gone} attentions gone" for name, gone in falls
 
 # %% [markdown]
 # The skills go one after another, at places of their own, and the loss goes at yet another. Copying is half gone while the
-# loss still stands at nine tenths: most words of a story need no copying. Facts break off in the same stretch. The lantern
+# loss still stands at nine tenths: most words of a story need no copying. Facts break off with the same drop. The lantern
 # goes otherwise, whole to the eighth drop and lost with the ninth.
 #
-# Mind the scale, though. What the first attention costs is a hundredth of the way to guessing, and more than a tenth of
-# the *intact* loss; and every list is still repeated. “The skill goes before the loss” is true on one scale and false on
+# Mind the scale, though. What the first attention costs is about a hundredth of the way to guessing, and more than a tenth
+# of the *intact* loss; and every list is still repeated. “The skill goes before the loss” is true on one scale and false on
 # the other. What is true on both: the loss does not tell *which* skill is gone.
 
 # %% tags=["nbval-check-output"]
 copied, lantern = falls["copying a list"], falls["who has the lantern"]
 holds(copied < falls["the loss"] < lantern, "On our scale copying falls before the loss, and the lantern after it.")
 holds(left["the loss"][lantern] > 0.8, "When the lantern is lost, the loss still stands above 0.8.")
+half = next(gone for gone, value in enumerate(left["facts"]) if value < 0.5)
+holds(left["copying a list"][half] < 0.5 < 0.9 < left["the loss"][half], "Facts and copying half gone, the loss at 0.9.")
+holds(0.98 < left["the loss"][1] < 0.995, "One attention gone: about a hundredth of the way to guessing.")
 holds(race.loss["attention"][1].value > 0.1 * race.base.value, "One attention gone: a tenth more loss, and more.")
 
 # %% [markdown]
-# Go back to the panel and follow the other lines. The MLPs are cheapest at first; then they fall off, and the one list of
-# both kinds wins. Random choices, the mean of a few draws, are ruin from the first drop on: the first block is among what
-# may be drawn.
+# Go back to the panel and follow the other lines. The MLPs are cheapest at first; then they fall off, for they stand in
+# for each other: the first four cost more together than each alone adds up to. And the one list of both kinds wins. Random
+# choices, the mean of a few draws, are ruin from the first drop on: the first block is among what may be drawn.
 
 # %% tags=["nbval-check-output"]
 others, rise = ("attention", "mlp", "block"), race.loss
@@ -341,6 +344,9 @@ turns = next(k for k in race.counts[1:] if rise["attention"][k].value < rise["ml
 wins = next(k for k in race.counts[1:] if all(rise["joint"][k].value < rise[one][k].value for one in others))
 print(f"attentions are cheaper than MLPs from {turns} drops on, joint is cheapest from {wins} on")
 holds(all(rise["joint"][12].value < rise[one][12].value for one in others), "And still is at twelve.")
+holds(rise["random"][1].value > 1, "One part at random costs more than a nat a token.")
+alone = sum(truth.mlp[int(name.split()[1])].value for name in race.orders["mlp"][:4])
+holds(rise["mlp"][4].value > 2 * alone, "Four MLPs together cost more than twice what each alone adds up to.")
 
 # %% [markdown]
 # That much of the paper holds here: when much has to go, one list of both kinds is best. The ledger has it at 9 parts of
