@@ -329,7 +329,9 @@ copied, lantern = falls["copying a list"], falls["who has the lantern"]
 holds(copied < falls["the loss"] < lantern, "On our scale copying falls before the loss, and the lantern after it.")
 holds(left["the loss"][lantern] > 0.8, "When the lantern is lost, the loss still stands above 0.8.")
 half = next(gone for gone, value in enumerate(left["facts"]) if value < 0.5)
-holds(left["copying a list"][half] < 0.5 < 0.9 < left["the loss"][half], "Facts and copying half gone, the loss at 0.9.")
+holds(
+    left["copying a list"][half] < 0.5 < 0.9 < left["the loss"][half], "Facts and copying half gone, the loss at 0.9."
+)
 holds(0.98 < left["the loss"][1] < 0.995, "One attention gone: about a hundredth of the way to guessing.")
 holds(race.loss["attention"][1].value > 0.1 * race.base.value, "One attention gone: a tenth more loss, and more.")
 
