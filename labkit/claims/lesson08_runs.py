@@ -19,7 +19,7 @@ import numpy as np
 
 from labkit.base.errors import NotAvailable
 from labkit.measurements.depth_theory import gradient_bound, variance_recursion
-from labkit.sweeps import BlockRun, BlockRuns, blocks_path, curves_path
+from labkit.sweeps import BlockRun, BlockRuns, Transfers, blocks_path, curves_path, transfers_path
 from labkit.training import Curve, Curves
 
 from .lesson08 import growths
@@ -33,6 +33,7 @@ __all__ = [
     "loss_difference",
     "runs_growth",
     "started_behind",
+    "transfer_difference",
     "turns_difference",
     "variance_ratio",
     "working_difference",
@@ -102,6 +103,19 @@ def started_behind(*, n: int, seeds: Sequence[int]) -> Measured:
     return _measured(values, seeds, [asdict(side[seed]) for side in curves for seed in seeds])
 
 
+def transfer_difference(*, n: int, seeds: Sequence[int]) -> Measured:
+    """Return per seed the nats a right answer costs after fine-tuning, scaled minus Pre-LN, each at its best rate."""
+    path = transfers_path()
+    known = Transfers.load(path) if path.is_file() else Transfers(())
+    sides = [
+        {row.seed: row for row in known.of(recipe, tuning_lr=known.best_lr(recipe))} if known.of(recipe) else {}
+        for recipe in (FIRST, SECOND)
+    ]
+    _all_there(seeds, *sides, do="labkit sweep transfer, when the grid is there")
+    values = [float(sides[1][seed].nats - sides[0][seed].nats) for seed in seeds]
+    return _measured(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
+
+
 def lemma_errors(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return at n depths how far Lemma 4.1's recursion is from v_N = N, relative; nothing is drawn."""
     depths = [2**number for number in range(1, n + 1)]
@@ -161,12 +175,15 @@ def _blocks(path: Path) -> BlockRuns:
     return BlockRuns.load(path) if path.is_file() else BlockRuns(())
 
 
-def _all_there(seeds: Sequence[int], *sides: dict) -> None:
+_TRAIN = "labkit grid depth/pre depth/lns --seeds ..., then again with --found --save --measure"
+
+
+def _all_there(seeds: Sequence[int], *sides: dict, do: str = _TRAIN) -> None:
     missing = sorted({seed for seed in seeds for side in sides if seed not in side})
     if missing:
         raise NotAvailable(
             f"The runs with the seeds {missing} have not been trained and measured.",
-            do="labkit grid depth/pre depth/lns --seeds ..., then again with --found --save --measure",
+            do=do,
         )
 
 

@@ -5,7 +5,8 @@ What can be swept: `sublayers` (leave out each attention and each MLP), `blocks`
 `emergence` (the most prominent weight of every checkpoint that a training run in --folder kept, for lesson 01).
 For lesson 02, what its panels show without torch: `truth` (first: the grid's ready choices come from it), `layer-grid`,
 `race`, `positions`, `cost`, `heal` and `training` (from the steps that the run in --folder kept).
-For lesson 08: `twins`, two small models trained side by side (some minutes).
+For lesson 08: `twins`, two small models trained side by side (some minutes), and `transfer`, the runs of the grid in
+--folder fine-tuned on facts alone (about a minute each).
 A sweep that was stopped goes on where it was; the kinds of lesson 02, `emergence` and `twins` begin again.
 """
 
@@ -30,7 +31,7 @@ _PANELS = {
     "heal": "HealPanel",
     "training": "ThroughTrainingPanel",
 }
-_KINDS = ("sublayers", "blocks", "cut-panel", "gains", "emergence", "twins", *_PANELS)
+_KINDS = ("sublayers", "blocks", "cut-panel", "gains", "emergence", "twins", "transfer", *_PANELS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--documents", type=int, default=64, metavar="N", help="held-out documents (default: 64)")
     parser.add_argument("--part", default="stories", help="the part of the world they come from (default: stories)")
     parser.add_argument("--seed", type=int, default=0, help="which documents")
-    parser.add_argument("--folder", type=Path, help="a training run's folder, for emergence and training")
+    parser.add_argument("--folder", type=Path, help="a training run's folder, for emergence and training; a grid's")
     parser.add_argument("--plain", action="store_true", help="run every plan from the first block, as a check")
     parser.add_argument(
         "--out",
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
         kept = store(options.out)
         print(kept.read_text(encoding="utf-8") if options.json else f"Two trainings for each preset: {kept.name}")
         return 0
+    if options.what == "transfer":
+        return _transfer(options)
     if options.what == "cut-panel":
         return _cut_panel(options)
     if options.what == "emergence":
@@ -109,6 +112,16 @@ def _panel(options: argparse.Namespace) -> int:
         options.model, options.out, lambda words: print(words, file=sys.stderr, flush=True), **given
     )
     print(path.read_text(encoding="utf-8") if options.json else f"kept in {path}")
+    return 0
+
+
+def _transfer(options: argparse.Namespace) -> int:
+    from labkit.sweeps import Transfers, transfer, transfers_path
+
+    out = options.out or transfers_path()
+    known = Transfers.load(out) if out.is_file() else None
+    found = transfer(out=options.folder or Path("runs/grid"), known=known, say=lambda so_far: so_far.save(out))
+    print(out.read_text(encoding="utf-8") if options.json else found.table())
     return 0
 
 

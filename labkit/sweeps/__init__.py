@@ -15,6 +15,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "pruning": ("EffectiveDepth", "effective_depth", "pruning_curve"),
         "leave_one_out": ("LeaveOneOut", "score_agreement"),
         "depth_runs": ("BlockRun", "BlockRuns", "blocks_path", "curves_path", "measure_model", "measure_runs"),
+        "transfers": ("Transfer", "Transfers", "transfer", "transfers_path"),
         "dropping": ("consecutive", "iterative", "one_shot"),
         "racing": ("Race", "race"),
         "gains": ("every_gain", "gains_path", "store_gains"),

@@ -6,7 +6,6 @@ part of each; the numbers of all runs lie in one small JSON file, one line per c
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.data import data_dir
-from labkit.base.errors import BadInput, BrokenFile, unknown
-from labkit.base.files import write_atomically
+from labkit.base.errors import BadInput, unknown
+from labkit.base.rows import load_rows, save_rows
 
 __all__ = ["PARTS", "BlockRun", "BlockRuns", "blocks_path", "curves_path", "measure_model", "measure_runs", "stories"]
 
@@ -108,25 +107,13 @@ class BlockRuns:
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the checkpoints to `path`, one line each; an earlier file is replaced whole or not at all."""
-        lines = ",\n".join(json.dumps(_rounded(asdict(run))) for run in self.runs)
-        return write_atomically(path, f'{{"format": "{FORMAT}", "runs": [\n{lines}\n]}}\n')
+        return save_rows(path, FORMAT, (_rounded(asdict(run)) for run in self.runs))
 
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> BlockRuns:
         """Read saved checkpoints (default: the course's own); raise `BrokenFile` for a damaged file."""
-        path = blocks_path() if path is None else path
-        try:
-            table = json.loads(Path(path).read_text(encoding="utf-8"))
-            if table["format"] != FORMAT:
-                raise ValueError(f"its format is {table['format']!r}, not {FORMAT!r}")
-            runs = [{k: tuple(v) if isinstance(v, list) else v for k, v in run.items()} for run in table["runs"]]
-            return cls(tuple(BlockRun(**run) for run in runs))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BrokenFile(
-                f"{path} holds no measured runs ({error}).",
-                expected="a file that labkit grid --measure wrote",
-                do="restore it, or train the grid and measure it again",
-            ) from error
+        do = "restore it, or train the grid and measure it again"
+        return cls(load_rows(blocks_path() if path is None else path, FORMAT, BlockRun, "measured runs", do))
 
 
 def blocks_path() -> Path:

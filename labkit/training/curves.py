@@ -5,7 +5,6 @@ The file is JSON, one line per run, losses rounded to 1e-4. It is read off the l
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import BadInput, BrokenFile, unknown
-from labkit.base.files import write_atomically
+from labkit.base.rows import load_rows, save_rows
 
 from .log import read_log
 
@@ -116,22 +115,12 @@ class Curves:
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the runs to `path`, one line each; an earlier file is replaced whole or not at all."""
-        lines = ",\n".join(json.dumps(asdict(run), ensure_ascii=False) for run in self.runs)
-        return write_atomically(path, f'{{"format": "{FORMAT}", "runs": [\n{lines}\n]}}\n')
+        return save_rows(path, FORMAT, map(asdict, self.runs))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Curves:
         """Read saved runs; raise `BrokenFile` for a file that is damaged or something else."""
-        try:
-            table = json.loads(Path(path).read_text(encoding="utf-8"))
-            if table["format"] != FORMAT:
-                raise ValueError(f"its format is {table['format']!r}, not {FORMAT!r}")
-            runs = [{k: tuple(v) if isinstance(v, list) else v for k, v in run.items()} for run in table["runs"]]
-            return cls(tuple(Curve(**run) for run in runs))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BrokenFile(
-                f"{path} holds no training curves ({error}).", expected="a file that save wrote"
-            ) from error
+        return cls(load_rows(path, FORMAT, Curve, "training curves", "restore it, or labkit grid --save"))
 
 
 def collect(folders: Sequence[str | os.PathLike]) -> Curves:

@@ -12,7 +12,7 @@ from labkit.base.errors import NotAvailable
 from labkit.claims import lesson08, lesson08_runs
 from labkit.claims.entry import registration
 from labkit.models import LayerNormScaling, PreNorm
-from labkit.sweeps import BlockRun, BlockRuns
+from labkit.sweeps import BlockRun, BlockRuns, Transfer, Transfers
 from labkit.training import Curve, Curves
 from labkit.zoo.packaged import encoder_folder
 
@@ -153,6 +153,23 @@ def test_who_was_behind_at_first(runs, monkeypatch, tmp_path):
     Curves((pre, lns)).save(tmp_path / "08_curves.json")
     monkeypatch.setattr(lesson08_runs, "curves_path", lambda: tmp_path / "08_curves.json")
     assert lesson08_runs.started_behind(n=1, seeds=[1]).values == (0.75,)
+
+
+def test_tuned_models_are_compared_at_the_rate_of_the_choosing_seed(monkeypatch, tmp_path):
+    def row(recipe, seed, rate, nats, start="end"):
+        return Transfer(recipe=recipe, lr=1.0, seed=seed, start=start, tuning_lr=rate, nats_before=2.0, nats=nats,
+                        right_before=0.5, right=0.5)  # fmt: skip
+
+    path = tmp_path / "08_transfer.json"
+    monkeypatch.setattr(lesson08_runs, "transfers_path", lambda: path)
+    with pytest.raises(NotAvailable, match="labkit sweep transfer"):
+        lesson08_runs.transfer_difference(n=1, seeds=[1])
+    rows = [row("depth/pre", 0, 1.0, 0.9), row("depth/pre", 0, 2.0, 0.8), row("depth/pre", 0, 1.0, 0.1, start="0")]
+    rows += [row("depth/pre", 1, 1.0, 0.2), row("depth/pre", 1, 2.0, 0.75), row("depth/lns", 0, 1.0, 0.3)]
+    Transfers((*rows, row("depth/lns", 1, 1.0, 0.5))).save(path)
+    assert lesson08_runs.transfer_difference(n=1, seeds=[1]).values == (-0.25,)
+    with pytest.raises(NotAvailable, match=r"seeds \[2\]"):
+        lesson08_runs.transfer_difference(n=2, seeds=[1, 2])
 
 
 def test_the_theory_s_numbers():

@@ -200,8 +200,8 @@ figures.show(
         labels=list(ways),
         groups={"rise of the loss": rises},
         x_label="nats a token",
-        sentence=f"Rounding every matrix to 3 bits costs {rises[0]:.2f} nats a token with one range for each matrix and "
-        f"{rises[2]:.2f} with one for 64 numbers.",
+        sentence=f"Rounding every matrix to 3 bits costs {rises[0]:.3f} nats a token with one range for each matrix and "
+        f"{rises[2]:.3f} with one for 64 numbers.",
         digits=3,
     )
 )

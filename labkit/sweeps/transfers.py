@@ -1,0 +1,189 @@
+"""What separately trained models are worth to fine-tuning on one small task, pair by pair, for lesson 08.
+
+Sun et al. (2025, Table 2) fine-tune pre-trained models on questions of common sense and find the scaled ones ahead.
+Here the task is what is true of each resident, of which a run of the depth experiments has learned a part: documents of
+facts alone, then questions in words that were never trained on. Every pair is tuned on the same documents in the same
+order; each recipe at the rate that was best on the seed on which its learning rate was chosen too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from labkit.base.errors import BadInput, NotAvailable
+from labkit.base.rows import load_rows, save_rows
+
+from .depth_runs import END, START, BlockRuns, blocks_path
+
+__all__ = ["TUNING_RATES", "Transfer", "Transfers", "answers", "transfer", "transfers_path", "tune"]
+
+FORMAT = "labkit transfers 1"
+TASK = "facts"
+DOCUMENTS, STEPS, TUNING_RATES = 16, 200, (1e-3, 2e-3, 4e-3)
+QUESTIONS, SEED = 400, 89
+CHOOSING = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """One fine-tuned model: the run it comes from (its recipe, lr and seed), and how it answers unseen questions.
+
+    start: "end" for the trained model, "0" for the same one with its first, untrained weights: what tuning alone does.
+    tuning_lr: the highest rate of fine-tuning. nats: minus the log-probability of the right answer, mean over the
+    questions, before and after. right: the share of questions whose right answer, of four, is the most probable one.
+    """
+
+    recipe: str
+    lr: float
+    seed: int
+    start: str
+    tuning_lr: float
+    nats_before: float
+    nats: float
+    right_before: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Transfers:
+    """Fine-tuned models in the order in which they were tuned."""
+
+    rows: tuple[Transfer, ...]
+
+    def __iter__(self) -> Iterator[Transfer]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def of(
+        self, recipe: str, *, tuning_lr: float | None = None, seeds: Sequence[int] | None = None, start: str = END
+    ) -> list[Transfer]:
+        """Return the models of a recipe, in the order of their seeds."""
+        found = [
+            row
+            for row in self.rows
+            if (row.recipe, row.start) == (recipe, start)
+            and tuning_lr in (None, row.tuning_lr)
+            and (seeds is None or row.seed in seeds)
+        ]
+        return sorted(found, key=lambda row: (row.seed, row.tuning_lr))
+
+    def best_lr(self, recipe: str, start: str = END) -> float:
+        """Return the tuning rate that left the fewest nats on the choosing seed."""
+        tried = self.of(recipe, seeds=[CHOOSING], start=start)
+        if not tried:
+            raise BadInput(f"No model of {recipe} with seed {CHOOSING} has been tuned.", do="labkit sweep transfer")
+        return min(tried, key=lambda row: row.nats).tuning_lr
+
+    def table(self) -> str:
+        """Return one line per model."""
+        heads = f"{'recipe':<12} {'start':>5} {'seed':>4} {'rate':>7}  {'nats before':>11} {'after':>6}  right"
+        return "\n".join(
+            [heads]
+            + [
+                f"{row.recipe:<12} {row.start:>5} {row.seed:>4} {row.tuning_lr:>7g}  {row.nats_before:>11.3f} "
+                f"{row.nats:>6.3f}  {row.right_before:.3f} to {row.right:.3f}"
+                for row in self.rows
+            ]
+        )
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the models to `path`, one line each; an earlier file is replaced whole or not at all."""
+        return save_rows(path, FORMAT, map(asdict, self.rows))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike | None = None) -> Transfers:
+        """Read what `save` wrote (default: the course's own); raise `BrokenFile` for a damaged file."""
+        path = transfers_path() if path is None else path
+        return cls(load_rows(path, FORMAT, Transfer, "fine-tuned models", "restore it, or labkit sweep transfer"))
+
+
+def transfers_path() -> Path:
+    """Return where the course keeps its own fine-tuned models' numbers."""
+    return blocks_path().with_name("08_transfer.json")
+
+
+def tune(model: Any, seed: int, lr: float) -> Any:
+    """Return a copy of a decoder that reads the world, fine-tuned on the task: 200 steps of 16 documents."""
+    from labkit.interventions import heal
+
+    return heal(model, steps=STEPS, lr=lr, documents={TASK: DOCUMENTS}, seed=seed).model
+
+
+def transfer(
+    recipes: Sequence[str] = ("depth/pre", "depth/lns"),
+    seeds: Sequence[int] = (1, 2, 3, 4, 5),
+    *,
+    out: str | os.PathLike = "runs/grid",
+    known: Transfers | None = None,
+    say: Callable[[Transfers], None] | None = None,
+) -> Transfers:
+    """Fine-tune the finished runs of a grid in `out`, each recipe at its best learning rate, and return the numbers.
+
+    The choosing seed is tuned at all of `TUNING_RATES`, from trained and from first weights; `seeds` at the best of
+    them, from trained ones. known: what need not be done again. say: called with all so far after each. Raises
+    `NotAvailable` for a run that is missing.
+    """
+    from labkit.training import read_recipe
+
+    blocks, done = BlockRuns.load(), list(known or ())
+    for seed in (CHOOSING, *seeds):
+        for recipe in map(read_recipe, recipes):
+            trial = _finished(recipe, blocks.best_lr(recipe.name, [CHOOSING]), seed, out)
+            for start, rates in _asked(recipe.name, seed, done):
+                for rate in rates:
+                    about = {"recipe": recipe.name, "lr": trial.recipe.lr, "seed": seed, "start": start}
+                    about["tuning_lr"] = rate
+                    if any(about.items() <= asdict(row).items() for row in done):
+                        continue
+                    done.append(_tuned(trial, about))
+                    if say is not None:
+                        say(Transfers(tuple(done)))
+    return Transfers(tuple(done))
+
+
+def _finished(recipe: Any, lr: float, seed: int, out: str | os.PathLike) -> Any:
+    from labkit.training import grid
+
+    (trial,) = grid([recipe], lrs=[lr], seeds=[seed], out=out)
+    if trial.status != "finished":
+        raise NotAvailable(
+            f"{recipe.name} at {lr:g} with seed {seed} has not been trained in {out}.",
+            do=f"labkit grid {recipe.name} --lr {lr:g} --seeds {seed} --out {out}",
+        )
+    return trial
+
+
+def _asked(recipe: str, seed: int, done: Sequence[Transfer]) -> list[tuple[str, Sequence[float]]]:
+    """Return from which weights a model is tuned, and at which rates."""
+    if seed == CHOOSING:
+        return [(START, TUNING_RATES), (END, TUNING_RATES)]
+    return [(END, [Transfers(tuple(done)).best_lr(recipe)])]
+
+
+def _tuned(trial: Any, about: dict[str, Any]) -> Transfer:
+    from labkit.models import load
+
+    first = trial.recipe.config().build(trial.seed).eval()
+    model = load(trial.folder / "final") if about["start"] == END else first
+    nats_before, right_before = answers(model)
+    nats, right = answers(tune(model, trial.seed, about["tuning_lr"]))
+    return Transfer(nats_before=nats_before, nats=nats, right_before=right_before, right=right, **about)
+
+
+def answers(model: Any) -> tuple[float, float]:
+    """Return the mean nats a right answer costs, and the share of questions answered right, in unseen words."""
+    from labkit import world
+    from labkit.measurements import Question, choice_accuracy
+
+    tokenizer = world.tokenizer()
+    asked = world.facts_questions(QUESTIONS, SEED)
+    found = choice_accuracy(model, [Question(*one.encoded(tokenizer), one.answer) for one in asked])
+    nats = fmean(-options[answer] for options, answer in zip(found.log_probs, found.answers))
+    return round(nats, 5), round(found.value, 5)
