@@ -106,9 +106,15 @@ class Lesson:
             else:
                 seen = {True: ", as it turned out", False: ", it turned out otherwise"}.get(entry.get("right"), "")
                 print(f"  prediction {name}: {entry.get('letter')}, {entry.get('confidence')}{seen}")
+        waiting = 0  # in the deeper notebook, which the hour does not ask for
         for exercise in self.facts.exercises:
-            entry = part["exercises"].get(exercise.id, {})
-            print("  " + str(Outcome(entry.get("status", "not attempted"), exercise.title, exercise.id)))
+            status = part["exercises"].get(exercise.id, {}).get("status", "not attempted")
+            if exercise.deeper and status == "not attempted":
+                waiting += 1
+            else:
+                print("  " + str(Outcome(status, exercise.title, exercise.id)))
+        if waiting:
+            print(f"  {waiting} more in the deeper notebook, for another day")
         print(f"Answer code: {self.code(part)}")
 
     def code(self, part: dict[str, Any] | None = None) -> str:

@@ -159,6 +159,20 @@ def test_solution_and_progress_and_code(lesson, capsys):
     }
 
 
+def test_progress_counts_what_waits_in_the_deeper_notebook_and_lists_it_once_begun(tiny_lesson, tmp_path, capsys):
+    first, second = tiny_lesson.exercises
+    facts = dataclasses.replace(tiny_lesson, exercises=(first, dataclasses.replace(second, deeper=True)))
+    lesson = labkit.open_lesson(facts, ProgressStore(tmp_path / "progress.json"))
+    lesson.progress()
+    said = capsys.readouterr().out
+    assert "99.2" not in said and "1 more in the deeper notebook" in said
+    lesson.exercise("99.2").check(second.typical_wrong[0][0])
+    capsys.readouterr()
+    lesson.progress()
+    said = capsys.readouterr().out
+    assert "✗ 99.2 wrong" in said and "more in the deeper" not in said
+
+
 def test_a_disk_that_refuses_does_not_stop_the_lesson(lesson, monkeypatch, capsys):
     count = lesson.exercise("99.1")
 
