@@ -27,7 +27,7 @@ __all__ = ["CHROMIUM", "DRIVER", "TOY", "Page", "chromium", "jupyter_lab", "writ
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 PATIENCE = 120  # seconds for anything slow on a busy machine
-TOYS = Path(__file__).parent.parent / "labkit"
+ROOT = Path(__file__).parents[2]
 TOY = """
 import labkit
 from toys import toy
@@ -75,7 +75,7 @@ def jupyter_lab(folder: Path, home: Path, **environment: str) -> Iterator[str]:
         "HOME": str(home),
         "IPYTHONDIR": str(home / "ipython"),
         "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": str(TOYS),
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "labkit"))),  # labkit, and the tests' toy
         **environment,
     }
     command = jupyter_command(folder, author=False, browser=False, port=0)

@@ -1,7 +1,5 @@
 """A reader without a mouse, in the real JupyterLab: runs a notebook, moves a control, reads what the page then says."""
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed: pip install -e '.[browser]'")
@@ -47,7 +45,7 @@ def address(tmp_path_factory):
     write_notebook(folder / "panel.ipynb", f"{TOY}panel = CutPanel(handle, gate=Latch())\npanel", BUSY)
     for name, line in PANELS.items():
         write_notebook(folder / f"{name}.ipynb", PLANTED + line)
-    with jupyter_lab(folder, home, PYTHONPATH=str(Path(__file__).parents[2])) as address:
+    with jupyter_lab(folder, home) as address:
         yield address
 
 

@@ -1,7 +1,6 @@
 """Mouse and patience, in the real JupyterLab: dragging, two panels on one model, a kernel or a page started anew."""
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -36,7 +35,7 @@ def address(tmp_path_factory):
     """A JupyterLab over one notebook with two panels on one model."""
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
     write_notebook(folder / "two.ipynb", *CELLS)
-    with jupyter_lab(folder, home, PYTHONPATH=str(Path(__file__).parents[2])) as address:
+    with jupyter_lab(folder, home) as address:
         yield address
 
 

@@ -1,7 +1,5 @@
 """The grid of layers and a long panel in the real JupyterLab, by keyboard alone."""
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed: pip install -e '.[browser]'")
@@ -23,7 +21,7 @@ def address(tmp_path_factory):
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
     for name, line in PANELS.items():
         write_notebook(folder / f"{name}.ipynb", f"import labkit\nlabkit.panels.{line}")
-    with jupyter_lab(folder, home, PYTHONPATH=str(Path(__file__).parents[2])) as address:
+    with jupyter_lab(folder, home) as address:
         yield address
 
 
