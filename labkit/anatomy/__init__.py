@@ -14,7 +14,7 @@ from .locks import model_lock, quietly
 from .parts import Anatomy, BlockParts, SublayerParts, anatomy_of, view
 from .patterns import attention_weights
 from .removal import remove
-from .sites import Site, record, site_of, sites, stream_of, tokens, tokens_before, with_stream
+from .sites import Site, observe, record, site_of, sites, stream_of, tokens, tokens_before, with_stream
 from .skips import Skip, cache_in
 from .view import View
 
@@ -35,6 +35,7 @@ __all__ = [
     "hooks_of",
     "model_lock",
     "module_of",
+    "observe",
     "quietly",
     "record",
     "remove",

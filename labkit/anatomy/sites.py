@@ -10,7 +10,7 @@ layers.3.attn.heads    what enters the output projection, head after head [B, L,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,41 +139,62 @@ def record(model: Any, ids: Any, sites: Iterable[str | Site]) -> dict[str, Tenso
     """
     wanted = [sites] if isinstance(sites, str) else sites
     found = [site if isinstance(site, Site) else site_of(model, site) for site in wanted]
-    ids_BL = tokens(model, ids)
     seen: dict[str, Tensor] = {}
+    observe(model, ids, [(site, Keep(seen, site.name)) for site in found])
+    return {site.name: seen[site.name] for site in found}
+
+
+def observe(model: Any, ids: Any, watchers: Sequence[tuple[Site, Callable[[Tensor], None]]]) -> None:
+    """Run `model` as `record` does and show each watcher what is at its site, [B, L, ...], while it is there.
+
+    A watcher takes what it needs and keeps nothing else: to keep everything costs more time and memory than the pass.
+    Raises `NotAvailable` for a site that nothing passed.
+    """
+    ids_BL = tokens(model, ids)
+    shown: set[str] = set()
     handles: list[Any] = []
 
     def run(module: nn.Module) -> None:
         try:
-            _attach(found, seen, handles)
+            _attach(watchers, shown, handles)
             module(ids_BL)
         finally:
             _detach(handles)
 
     quietly(model, run)
-    if missing := [site.name for site in found if site.name not in seen]:
+    if missing := [site.name for site, _ in watchers if site.name not in shown]:
         raise NotAvailable(
             f"Nothing passed {', '.join(missing)} in this run.",
             expected="a site whose sub-layer is computed",
             do="look at labkit.audit(model): the sub-layer may be dropped",
         )
-    return {site.name: seen[site.name] for site in found}
 
 
 class Keep:
-    """A function for a hook that keeps a copy of what it is shown."""
+    """A watcher that keeps a copy of what it is shown."""
 
     def __init__(self, into: dict[str, Tensor], name: str):
         self.into, self.name = into, name
 
     def __call__(self, value: Tensor) -> None:
-        self.into[self.name] = value.detach().clone()
+        self.into[self.name] = value.clone()
+
+
+class Shown:
+    """A function for a hook that shows a watcher what passes, and notes that something did."""
+
+    def __init__(self, name: str, watcher: Callable[[Tensor], None], shown: set[str]):
+        self.name, self.watcher, self.shown = name, watcher, shown
+
+    def __call__(self, value: Tensor) -> None:
+        self.shown.add(self.name)
+        self.watcher(value.detach())
 
 
 @unbroken
-def _attach(found: list[Site], seen: dict[str, Tensor], handles: list[Any]) -> None:
-    for site in found:
-        handles.append(site.hook(Keep(seen, site.name)))
+def _attach(watchers: Sequence[tuple[Site, Callable[[Tensor], None]]], shown: set[str], handles: list[Any]) -> None:
+    for site, watcher in watchers:
+        handles.append(site.hook(Shown(site.name, watcher, shown)))
 
 
 @unbroken

@@ -23,12 +23,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.anatomy import Anatomy, anatomy_of
+from labkit.anatomy import Anatomy
 from labkit.base.errors import BadInput, unknown
 from labkit.interventions import ZeroWeight, edit
 
 from ..tables import text_table
-from .profile import Passage, SpikeProfile, passage, profile_of
+from .profile import Passage, SpikeProfile
 
 __all__ = ["RULES", "Candidate", "Detection", "Peeling", "find_super_weights", "peel"]
 
@@ -141,14 +141,10 @@ def find_super_weights(
         raise unknown("rule", rule, RULES)
     if not min(prominence, share, persistence) > 0:
         raise BadInput(f"Thresholds {prominence}, {share}, {persistence}.", expected="numbers above 0")
-    seen = passage(model, prompt)
-    profile = profile_of(seen)
-    if rule == "paper":
-        found = _by_the_paper(model, seen, profile)
-    else:
-        found = _carriers(model, seen, profile, prominence, share, persistence)
+    seen = Scan(model, prompt, prominence, share) if rule == "hardened" else ByThePaper(model, prompt)
+    found = [candidate for candidate in seen.candidates() if rule == "paper" or candidate.persistence >= persistence]
     found.sort(key=lambda c: -c.prominence)
-    return Detection(rule=rule, candidates=tuple(found), profile=profile)
+    return Detection(rule=rule, candidates=tuple(found), profile=seen.profile)
 
 
 def peel(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **options: Any) -> Peeling:
@@ -169,16 +165,68 @@ def peel(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **opti
     return Peeling(rounds=tuple(found))
 
 
-def _carriers(
-    model: Any, seen: Passage, profile: SpikeProfile, prominence: float, share: float, persistence: float
-) -> list[Candidate]:
-    """Return the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]| that meet the conditions."""
-    made, anatomy = [], anatomy_of(model)
-    for layer, (x_LF, y_LD) in enumerate(zip(seen.x, seen.y)):
-        w_DF, least = _matrix(anatomy, layer), prominence * profile.output_medians[layer]
+class Suspects(Passage):
+    """A run in which a layer's weights come under suspicion as they write, and are followed through the stream."""
+
+    def __init__(self, model: Any, prompt: Any):
+        self.found: list[dict[str, Any]] = []  # a Candidate's fields but for its persistence
+        self.after: list[list[float]] = []  # of each, the size of its stream entry behind its own and every later block
+        super().__init__(model, prompt)
+
+    def suspicious(self, layer: int, x_LF: Tensor, y_LD: Tensor, w_DF: Tensor) -> list[list[int]]:
+        """Return the (out, in, token) of a layer's suspects."""
+        raise NotImplementedError
+
+    def mlp(self, layer: int, x_LF: Tensor, y_LD: Tensor) -> None:
+        """Find the suspects of a layer."""
+        super().mlp(layer, x_LF, y_LD)
+        w_DF = _matrix(self.anatomy, layer)
+        places = self.suspicious(layer, x_LF, y_LD, w_DF)
+        size_DF = w_DF.abs() if places else w_DF
+        median = self.output_medians[layer]
+        for out, into, position in places:
+            weight, given = float(w_DF[out, into]), float(x_LF[position, into])
+            about = {"layer": layer, "out": out, "into": into, "position": position}
+            about |= {"weight": weight, "input": given, "contribution": given * weight}
+            about["output"] = float(y_LD[position, out])
+            about["prominence"] = abs(given * weight) / median if median else 0.0
+            self.found.append({**about, "rank": 1 + int((size_DF > abs(weight)).sum())})
+            self.after.append([])
+
+    def stream(self, layer: int, h_LD: Tensor) -> None:
+        """Follow what all suspects so far have written."""
+        super().stream(layer, h_LD)
+        if self.found:
+            places = [[about["position"] for about in self.found], [about["out"] for about in self.found]]
+            for after, size in zip(self.after, h_LD[places[0], places[1]].abs().tolist()):
+                after.append(size)
+
+    def candidates(self) -> list[Candidate]:
+        """Return the suspects.
+
+        Their persistence: the least size up to the last block but one, over that behind the block; 0 where there is
+        none between.
+        """
+        made = []
+        for about, (first, *later) in zip(self.found, self.after):
+            persistence = min(later[:-1]) / first if later[:-1] and first else 0.0
+            made.append(Candidate(**about, persistence=persistence))
+        return made
+
+
+class Scan(Suspects):
+    """Suspect the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|, if prominent and carrying."""
+
+    def __init__(self, model: Any, prompt: Any, prominence: float, share: float):
+        self.prominence, self.share = prominence, share
+        super().__init__(model, prompt)
+
+    def suspicious(self, layer: int, x_LF: Tensor, y_LD: Tensor, w_DF: Tensor) -> list[list[int]]:
+        """Return the (out, in, token) of at most eight weights, the one that writes most first."""
+        least = self.prominence * self.output_medians[layer]
         low, high = torch.aminmax(w_DF)
-        if abs(profile.inputs[layer].value) * float(torch.maximum(-low, high)) < least:
-            continue  # not even the largest input times the largest weight would be prominent: most layers
+        if abs(self.inputs[layer].value) * float(torch.maximum(-low, high)) < least:
+            return []  # not even the largest input times the largest weight would be prominent: most layers
         reach_F = torch.maximum(x_LF.amax(dim=0), -x_LF.amin(dim=0))
         best_F = torch.maximum(w_DF.amax(dim=0), -w_DF.amin(dim=0)) * reach_F
         columns = (best_F >= max(least, 1e-30)).nonzero().flatten()
@@ -191,48 +239,17 @@ def _carriers(
         position_K = x_LF[:, into_K].abs().argmax(dim=0)
         # All at once, before anything is read number by number: most prominent weights carry little.
         share_K = x_LF[position_K, into_K] * w_DF[out_K, into_K] / y_LD[position_K, out_K]
-        for place in torch.stack((out_K, into_K, position_K))[:, share_K >= share].T.tolist():
-            out, _, position = place
-            if _persistence(seen, layer, out, position) >= persistence:
-                made.append(_candidate(w_DF, seen, profile, layer, *place))
-    return made
+        return torch.stack((out_K, into_K, position_K))[:, share_K >= self.share].T.tolist()
 
 
-def _by_the_paper(model: Any, seen: Passage, profile: SpikeProfile) -> list[Candidate]:
-    found = []
-    for read, written in zip(profile.inputs, profile.outputs):
-        if min(abs(read.value), abs(written.value)) > PAPER_SPIKE:
-            w_DF = _matrix(anatomy_of(model), read.layer)
-            place = (read.layer, written.channel, read.channel, read.position)
-            found.append(_candidate(w_DF, seen, profile, *place))
-    return found
+class ByThePaper(Suspects):
+    """Suspect the one weight of each layer whose largest input and largest output both exceed 50."""
 
-
-def _candidate(
-    w_DF: Tensor, seen: Passage, profile: SpikeProfile, layer: int, out: int, into: int, position: int
-) -> Candidate:
-    weight, given = float(w_DF[out, into]), float(seen.x[layer][position, into])
-    median = profile.output_medians[layer]
-    return Candidate(
-        layer=layer,
-        out=out,
-        into=into,
-        position=position,
-        weight=weight,
-        input=given,
-        contribution=given * weight,
-        output=float(seen.y[layer][position, out]),
-        prominence=abs(given * weight) / median if median else 0.0,
-        persistence=_persistence(seen, layer, out, position),
-        rank=1 + int((w_DF.abs() > abs(weight)).sum()),
-    )
-
-
-def _persistence(seen: Passage, layer: int, channel: int, position: int) -> float:
-    """Return the least size up to the last block but one, over that behind the block; 0 where there is none between."""
-    after = [float(h_LD[position, channel]) for h_LD in seen.h[layer:]]
-    between = after[1:-1]
-    return min(map(abs, between)) / abs(after[0]) if between and after[0] else 0.0
+    def suspicious(self, layer: int, x_LF: Tensor, y_LD: Tensor, w_DF: Tensor) -> list[list[int]]:
+        """Return the (out, in, token) of one weight or none."""
+        read, written = self.inputs[layer], self.outputs[layer]
+        spikes = min(abs(read.value), abs(written.value)) > PAPER_SPIKE
+        return [[written.channel, read.channel, read.position]] if spikes else []
 
 
 def _matrix(anatomy: Anatomy, layer: int) -> Tensor:

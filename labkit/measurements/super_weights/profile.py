@@ -5,18 +5,19 @@ One forward pass (Yu et al. 2024, Figs. 3 and 4). Shapes: L tokens, D width, F f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from labkit.anatomy import Site, anatomy_of, record
+from labkit.anatomy import Site, anatomy_of, observe
 
 from ..runs import checked_documents, text_hash
 from ..tables import text_table
 
-__all__ = ["Passage", "Spike", "SpikeProfile", "passage", "spike_profile"]
+__all__ = ["Passage", "Spike", "SpikeProfile", "spike_profile"]
 
 
 _ENOUGH = 4000  # entries that a median is taken of: all of them would cost as much as the pass
@@ -62,47 +63,64 @@ class SpikeProfile:
         return asdict(self)
 
 
-@dataclass(frozen=True)
 class Passage:
-    """What one pass showed, by layer: x_LF into and y_LD out of the down projection, h_LD in the stream behind it."""
+    """One run of a text (or token ids) through a model, watched layer by layer; only numbers are kept of it.
 
-    x: tuple[Tensor, ...]
-    y: tuple[Tensor, ...]
-    h: tuple[Tensor, ...]
-    text: str
+    A subclass that looks for more overrides `mlp` or `stream` and calls this one's first. `profile`: what was seen.
+    """
 
+    def __init__(self, model: Any, prompt: Any):
+        self.anatomy = anatomy_of(model)
+        ids = checked_documents(model, [prompt], shortest=1)[0]
+        self.tokens, self.text = len(ids), text_hash([ids])
+        self.inputs: list[Spike] = []
+        self.outputs: list[Spike] = []
+        self.streams: list[Spike] = []
+        self.output_medians: list[float] = []
+        self.stream_medians: list[float] = []
+        self._x_LF = torch.empty(0)
+        observe(model, ids, [watcher for layer in range(self.anatomy.depth) for watcher in self._watchers(layer)])
 
-def passage(model: Any, prompt: Any) -> Passage:
-    """Run a text (or token ids) through a model once and keep what its down projections read and wrote."""
-    anatomy = anatomy_of(model)
-    ids = checked_documents(model, [prompt], shortest=1)[0]
-    sites: list[Site] = []
-    for layer, block in enumerate(anatomy.blocks):
+    def mlp(self, layer: int, x_LF: Tensor, y_LD: Tensor) -> None:
+        """See what a layer's down projection reads, x, and writes, y."""
+        self.inputs.append(_largest(layer, x_LF))
+        self.outputs.append(_largest(layer, y_LD))
+        self.output_medians.append(_median(y_LD))
+
+    def stream(self, layer: int, h_LD: Tensor) -> None:
+        """See the stream behind a block."""
+        self.streams.append(_largest(layer, h_LD))
+        self.stream_medians.append(_median(h_LD))
+
+    @property
+    def profile(self) -> SpikeProfile:
+        """The spikes of the run."""
+        return SpikeProfile(
+            inputs=tuple(self.inputs),
+            outputs=tuple(self.outputs),
+            stream=tuple(self.streams),
+            output_medians=tuple(self.output_medians),
+            stream_medians=tuple(self.stream_medians),
+            tokens=self.tokens,
+            text=self.text,
+        )
+
+    def _watchers(self, layer: int) -> list[tuple[Site, Callable[[Tensor], None]]]:
         name = f"layers.{layer}.mlp.down"
-        down = anatomy.module(name)
-        sites += [Site(f"{name}, in", down, "input"), Site(name, down, "output")]
-        sites.append(Site(f"layers.{layer}", block.module, "output"))
-    seen = record(model, ids, sites)
-    rows = [seen[site.name][0] for site in sites]
-    return Passage(tuple(rows[::3]), tuple(rows[1::3]), tuple(rows[2::3]), text_hash([ids]))
+        down, block = self.anatomy.module(name), self.anatomy.blocks[layer].module
+        return [
+            (Site(f"{name}, in", down, "input"), self._reads),
+            (Site(name, down, "output"), lambda y_BLD: self.mlp(layer, self._x_LF, y_BLD[0])),
+            (Site(f"layers.{layer}", block, "output"), lambda h_BLD: self.stream(layer, h_BLD[0])),
+        ]
+
+    def _reads(self, x_BLF: Tensor) -> None:
+        self._x_LF = x_BLF[0]
 
 
 def spike_profile(model: Any, prompt: Any) -> SpikeProfile:
     """Return the largest entries on one prompt, a text (when `model` is a handle) or token ids."""
-    return profile_of(passage(model, prompt))
-
-
-def profile_of(seen: Passage) -> SpikeProfile:
-    """Return the profile of a pass that has been made."""
-    return SpikeProfile(
-        inputs=tuple(_largest(layer, x_LF) for layer, x_LF in enumerate(seen.x)),
-        outputs=tuple(_largest(layer, y_LD) for layer, y_LD in enumerate(seen.y)),
-        stream=tuple(_largest(layer, h_LD) for layer, h_LD in enumerate(seen.h)),
-        output_medians=tuple(_median(y_LD) for y_LD in seen.y),
-        stream_medians=tuple(_median(h_LD) for h_LD in seen.h),
-        tokens=len(seen.x[0]),
-        text=seen.text,
-    )
+    return Passage(model, prompt).profile
 
 
 def _median(values_LC: Tensor) -> float:
@@ -111,7 +129,6 @@ def _median(values_LC: Tensor) -> float:
 
 
 def _largest(layer: int, values_LC: Tensor) -> Spike:
-    # In two steps: a quarter of the time of argmax over all.
-    position = int(torch.maximum(values_LC.amax(dim=1), -values_LC.amin(dim=1)).argmax())
-    channel = int(values_LC[position].abs().argmax())
-    return Spike(layer, position, channel, float(values_LC[position, channel]))
+    flat = values_LC.float().cpu().numpy().ravel()  # whose argmax takes a tenth of the time of torch's
+    place = max(int(flat.argmax()), int(flat.argmin()), key=lambda place: abs(flat[place]))
+    return Spike(layer, *divmod(place, values_LC.shape[1]), float(flat[place]))

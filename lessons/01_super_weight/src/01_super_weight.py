@@ -148,15 +148,16 @@ whole = encoder.embed(asked) @ encoder.embed(kept).T
 with labkit.edit(encoder, labkit.ZeroWeight(candidates[worst])):
     broken = encoder.embed(asked) @ encoder.embed(kept).T
 strangers = ~torch.eye(len(asked), dtype=torch.bool)
-labkit.lessons.holds(broken[strangers].mean() > whole[strangers].mean(), "Without it strangers are more alike,")
-labkit.lessons.holds(broken.trace() < whole.trace(), "the two halves of a pair less: so one is lost in the crowd.")
+labkit.lessons.holds(broken[strangers].mean() > whole[strangers].mean(), "Without it strangers are more alike.")
+labkit.lessons.holds(broken.trace() < whole.trace(), "The two halves of a pair are less alike.")
 
 # %% [markdown]
-# Was it luck to be told where to look? Somebody has to try them all. Each of the 4,608 gains of the twelve norms behind
-# attention and MLP was set to zero once, and five everyday sentences were embedded again. That took `labkit.sweep` some
-# minutes; its numbers come with the course. How far does a sentence *turn*: 1 minus the cosine between its embeddings
-# before and after ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min)))? At 0 nothing happened, at 1 the two
-# have nothing in common.
+# So the right one is lost in the crowd. Was it luck to be told where to look? Somebody has to try them all. Each of
+# the 4,608 gains of the twelve norms behind attention and MLP was set to zero once, and five everyday sentences were
+# embedded again. That took `labkit.sweep` some minutes; its numbers come with the course. How far does a sentence
+# *turn*: 1 minus the cosine between its embeddings before and after
+# ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min)))? At 0 nothing happened, at 1 the two have nothing
+# in common.
 
 # %%
 scan = labkit.Sweep.load(labkit.sweeps.gains_path())
