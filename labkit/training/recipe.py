@@ -1,7 +1,8 @@
 """Recipes: everything that decides a training run but its seed, as data.
 
 A recipe file is TOML: fields common to all sizes, then a table [cpu] (minutes to an hour on two cores) and a table
-[gpu] (minutes on one data-centre GPU) with the fields in which that size differs.
+[gpu] (minutes on one data-centre GPU) with the fields in which that size differs. `like` names another recipe, from
+which everything is taken that the file does not say.
 """
 
 from __future__ import annotations
@@ -166,12 +167,11 @@ def read_recipe(name: str | Path, size: str = "cpu") -> Recipe:
     """Return the recipe called `name` (or in the file `name`) in one of its sizes."""
     if size not in SIZES:
         raise unknown("size of a recipe", size, SIZES)
-    path = Path(name) if str(name).endswith(".toml") else _FOLDER / f"{name}.toml"
-    if not path.is_file() and path.parent != Path(name).parent:
-        raise unknown("recipe", str(name), recipes(), do="give the path of a .toml file")
-    table = toml.read(path)
-    allowed = {f.name for f in fields(Recipe)} - {"size"}
-    toml.check_keys(table, allowed | set(SIZES), str(path))
+    path = _path(name)
+    table, allowed = toml.read(path), {f.name for f in fields(Recipe)} - {"size"}
+    toml.check_keys(table, allowed | {"like", *SIZES}, str(path))
+    if "like" in table:
+        table = _completed(table, path)
     if size not in table:
         raise BadInput(f"{path} has no size {size}.", expected=f"a table [{size}]")
     toml.check_keys(table[size], allowed, f"{path}, table [{size}]")
@@ -192,6 +192,23 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         elif before != after:
             lines.append(f"{prefix}{key}: {before} → {after}")
     return lines
+
+
+def _path(name: str | Path) -> Path:
+    path = Path(name) if str(name).endswith(".toml") else _FOLDER / f"{name}.toml"
+    if not path.is_file() and path.parent != Path(name).parent:
+        raise unknown("recipe", str(name), recipes(), do="give the path of a .toml file")
+    return path
+
+
+def _completed(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a table with everything it does not say taken from the recipe it is `like`."""
+    table = dict(table)
+    like = table.pop("like")
+    model = toml.read(_path(like))
+    if "like" in model:
+        raise BadInput(f"{path} is like {like}, which is itself like another recipe.", expected="a complete recipe")
+    return _merged(model, table)
 
 
 def _merged(common: dict[str, Any], special: dict[str, Any]) -> dict[str, Any]:

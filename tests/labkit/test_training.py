@@ -395,6 +395,24 @@ def test_unknown_names_are_refused(tmp_path):
         read_recipe(path, "gpu")
 
 
+def test_a_recipe_takes_what_it_does_not_say_from_the_one_it_is_like(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "name = 'mine'\nlike = 'lab/tiny'\nlr = 0.5\n[model]\ndepth = 2\n[gpu]\nsteps = 7\nkeep = []\nwarmup = 1\n"
+    )
+    for size in ("cpu", "gpu"):
+        mine, other = read_recipe(path, size), read_recipe("lab/tiny", size)
+        changed = {"name": "mine", "lr": 0.5, "model": {**other.model, "depth": 2}}
+        changed |= {"steps": 7, "keep": (), "warmup": 1} if size == "gpu" else {}
+        assert mine == dataclasses.replace(other, **changed)
+    path.write_text("name = 'mine'\nlike = 'depth/lns'\n")
+    with pytest.raises(BadInput, match="itself like another"):
+        read_recipe(path)
+    path.write_text("name = 'mine'\nlike = 'lab/tyni'\n")
+    with pytest.raises(UnknownName, match="lab/tiny"):
+        read_recipe(path)
+
+
 @pytest.mark.parametrize("name", recipes())
 @pytest.mark.parametrize("size", ["cpu", "gpu"])
 def test_shipped_recipes_can_be_read_and_their_documents_fit(name, size):
