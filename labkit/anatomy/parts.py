@@ -232,7 +232,7 @@ class _Ways:
     """Finds modules by their paths, and remembers each step, so as to notice when a part was exchanged."""
 
     def __init__(self) -> None:
-        self._steps: list[tuple[dict[str, Any], str, nn.Module]] = []
+        self._steps: dict[tuple[int, str], tuple[dict[str, Any], str, nn.Module]] = {}  # each once: paths share steps
 
     def find(self, root: nn.Module, path: str | None) -> nn.Module | None:
         """Return the module at the first path of "a.b|c" that leads to one, or None."""
@@ -242,10 +242,10 @@ class _Ways:
                 child = here._modules.get(name)
                 if child is None:
                     break
-                steps.append((here._modules, name, child))
+                steps.append(((id(here._modules), name), (here._modules, name, child)))
                 here = child
             else:
-                self._steps += steps
+                self._steps.update(steps)
                 return here
         return None
 
@@ -263,7 +263,7 @@ class _Ways:
     @property
     def unchanged(self) -> bool:
         """Whether every step still leads where it led."""
-        return all(modules.get(name) is child for modules, name, child in self._steps)
+        return all(modules.get(name) is child for modules, name, child in self._steps.values())
 
 
 def _places(
