@@ -161,6 +161,8 @@ def ctrl_c_at(line):
 
     def trace(frame, event, _):
         nonlocal left
+        if sent:  # a generator that slept through it all may wake up and still be followed
+            return None
         if not frame.f_code.co_filename.startswith(OURS) and frame.f_code is not operate.__code__:
             return None
         left -= event in ("call", "line")

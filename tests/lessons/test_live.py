@@ -4,11 +4,12 @@ import os
 
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 from labkit.lessons.editions import learner_edition
-from labkit.lessons.executing import _kernel_of_this_python
+from labkit.lessons.executing import kernels_of_this_python
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -25,7 +26,7 @@ def ran(_built, tmp_path_factory):
     environment.pop("LABKIT_STATIC", None)
     client = NotebookClient(
         notebook,
-        km=_kernel_of_this_python(),
+        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernels_of_this_python()),
         timeout=300,
         store_widget_state=False,
         resources={"metadata": {"path": str(_built / "99_lantern")}},
