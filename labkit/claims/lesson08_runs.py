@@ -42,6 +42,7 @@ __all__ = [
 FIRST, SECOND = "depth/pre", "depth/lns"
 CHOOSING = 0  # the seed on which learning rates are chosen
 IDLE = 0.01  # nats a token
+TRAIN = "labkit grid depth/pre depth/lns --seeds ..., then again with --found --save --measure"
 
 
 def loss_difference(*, n: int, seeds: Sequence[int], second: str = SECOND) -> Measured:
@@ -107,10 +108,9 @@ def transfer_difference(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return per seed the nats a right answer costs after fine-tuning, scaled minus Pre-LN, each at its best rate."""
     path = transfers_path()
     known = Transfers.load(path) if path.is_file() else Transfers(())
-    sides = [
-        {row.seed: row for row in known.of(recipe, tuning_lr=known.best_lr(recipe))} if known.of(recipe) else {}
-        for recipe in (FIRST, SECOND)
-    ]
+    tuned = [recipe for recipe in (FIRST, SECOND) if known.of(recipe)]
+    best = {recipe: known.of(recipe, tuning_lr=known.best_lr(recipe)) for recipe in tuned}
+    sides = [{row.seed: row for row in best.get(recipe, [])} for recipe in (FIRST, SECOND)]
     _all_there(seeds, *sides, do="labkit sweep transfer, when the grid is there")
     values = [float(sides[1][seed].nats - sides[0][seed].nats) for seed in seeds]
     return _measured(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
@@ -175,16 +175,10 @@ def _blocks(path: Path) -> BlockRuns:
     return BlockRuns.load(path) if path.is_file() else BlockRuns(())
 
 
-_TRAIN = "labkit grid depth/pre depth/lns --seeds ..., then again with --found --save --measure"
-
-
-def _all_there(seeds: Sequence[int], *sides: dict, do: str = _TRAIN) -> None:
+def _all_there(seeds: Sequence[int], *sides: dict, do: str = TRAIN) -> None:
     missing = sorted({seed for seed in seeds for side in sides if seed not in side})
     if missing:
-        raise NotAvailable(
-            f"The runs with the seeds {missing} have not been trained and measured.",
-            do=do,
-        )
+        raise NotAvailable(f"The runs with the seeds {missing} have not been trained and measured.", do=do)
 
 
 def _measured(values: Sequence[float], seeds: Sequence[int], rows: Sequence[dict]) -> Measured:

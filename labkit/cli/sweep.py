@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--documents", type=int, default=64, metavar="N", help="held-out documents (default: 64)")
     parser.add_argument("--part", default="stories", help="the part of the world they come from (default: stories)")
     parser.add_argument("--seed", type=int, default=0, help="which documents")
-    parser.add_argument("--folder", type=Path, help="a training run's folder, for emergence and training; a grid's")
+    parser.add_argument("--folder", type=Path, help="for emergence and training a run's folder, for transfer a grid's")
     parser.add_argument("--plain", action="store_true", help="run every plan from the first block, as a check")
     parser.add_argument(
         "--out",

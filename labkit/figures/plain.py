@@ -11,9 +11,23 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.errors import BadInput, unknown
 
-from . import style
 from .drawing import Drawing
-from .style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, inches, label_axes, legend, looks, text_width, wrapped
+from .style import (
+    INK,
+    MARKS,
+    RULE,
+    SIZES,
+    SOFT,
+    axes,
+    bars,
+    inches,
+    label_axes,
+    legend,
+    looks,
+    text_width,
+    whiskers,
+    wrapped,
+)
 
 __all__ = ["DRAWINGS", "Bars", "Lines"]
 
@@ -25,7 +39,8 @@ DASHES = ("-", "--", ":", "-.")  # lines without markers are told apart by these
 class Lines:
     """Values over a common horizontal axis: name of the line -> one value per `x`.
 
-    Up to four lines have a look and a legend of their own; more than that are drawn alike, as a bundle.
+    Up to four lines have a look and a legend of their own, that of a part where the name begins with one ("attention",
+    "MLP"); more than that are drawn alike, as a bundle.
     `sentence` says what there is to see: the text alternative.
     """
 
@@ -50,9 +65,9 @@ class Lines:
 class Bars:
     """Values beside names, read from top to bottom: name of the kind -> one value per label.
 
-    A kind named like a part, "attention" or "MLP", has that part's look. `intervals` are (low, high) for every bar of
-    a kind, drawn over it. `digits` are the decimals written beside a bar. `sentence` says what there is to see: the
-    text alternative.
+    A kind whose name begins with a part's, "attention" or "MLP", has that part's look. `intervals` are (low, high) for
+    every bar of a kind, drawn over it. `digits` are the decimals written beside a bar. `sentence` says what there is to
+    see: the text alternative.
     """
 
     title: str
@@ -109,7 +124,7 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
         bars(ax, places, values, found[name], 0.9 * height, across=True, label=name)
         ends = strip.intervals.get(name, [(value, value) for value in values])
         if name in strip.intervals:
-            style.whiskers(ax, places, *zip(*ends), across=True)
+            whiskers(ax, places, *zip(*ends), across=True)
         for place, value, (low, high) in zip(places, values, ends):
             shown = round(value, strip.digits) + 0.0  # no minus before a zero, and none on its side
             text, side = f"{shown:.{strip.digits}f}".replace("-", "−"), 1 if shown >= 0 else -1

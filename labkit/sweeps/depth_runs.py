@@ -15,11 +15,10 @@ from typing import Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, unknown
-from labkit.base.rows import load_rows, save_rows
+from labkit.base.rows import Rows
 
 __all__ = ["PARTS", "BlockRun", "BlockRuns", "blocks_path", "curves_path", "measure_model", "measure_runs", "stories"]
 
-FORMAT = "labkit blocks 1"
 PARTS = ("block", "attention", "mlp")
 STORIES, SEED = 32, 88
 START, END = "0", "end"
@@ -58,21 +57,11 @@ class BlockRun:
 
 
 @dataclass(frozen=True)
-class BlockRuns:
+class BlockRuns(Rows[BlockRun]):
     """Checkpoints in the order of recipe, learning rate, seed and step."""
 
-    runs: tuple[BlockRun, ...]
-
-    def __iter__(self) -> Iterator[BlockRun]:
-        return iter(self.runs)
-
-    def __len__(self) -> int:
-        return len(self.runs)
-
-    @property
-    def recipes(self) -> list[str]:
-        """The names of the recipes, in order."""
-        return list(dict.fromkeys(run.recipe for run in self.runs))
+    form, row, what = "labkit blocks 1", BlockRun, "measured runs"
+    remedy = "restore it, or train the grid and measure it again"
 
     def steps(self) -> list[str]:
         """Return the steps that every run has, the first one first."""
@@ -105,15 +94,18 @@ class BlockRuns:
             raise BadInput(f"No run of {recipe} with the seeds {seeds} was measured.", do="measure some, or ask others")
         return min(losses, key=lambda lr: (-len(losses[lr]), sum(losses[lr]) / len(losses[lr])))
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the checkpoints to `path`, one line each; an earlier file is replaced whole or not at all."""
-        return save_rows(path, FORMAT, (_rounded(asdict(run)) for run in self.runs))
+    def written(self, run: BlockRun) -> dict[str, Any]:
+        """Return a checkpoint with its numbers to five digits: costs differ by more between seeds."""
+
+        def digits(value: Any) -> Any:
+            return float(f"{value:.5g}") if isinstance(value, float) else value
+
+        return {k: [digits(x) for x in v] if isinstance(v, tuple) else digits(v) for k, v in asdict(run).items()}
 
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> BlockRuns:
         """Read saved checkpoints (default: the course's own); raise `BrokenFile` for a damaged file."""
-        do = "restore it, or train the grid and measure it again"
-        return cls(load_rows(blocks_path() if path is None else path, FORMAT, BlockRun, "measured runs", do))
+        return super().load(blocks_path() if path is None else path)
 
 
 def blocks_path() -> Path:
@@ -195,12 +187,3 @@ def _when(step: str) -> float:
     if step != END and not step.isdecimal():
         raise BadInput(f"step = {step!r}.", expected='the number of a step, or "end"')
     return math.inf if step == END else float(step)
-
-
-def _rounded(table: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers to five digits: costs differ by more between seeds."""
-
-    def digits(value: Any) -> Any:
-        return float(f"{value:.5g}") if isinstance(value, float) else value
-
-    return {k: [digits(x) for x in v] if isinstance(v, tuple) else digits(v) for k, v in table.items()}

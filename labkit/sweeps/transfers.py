@@ -9,20 +9,20 @@ order; each recipe at the rate that was best on the seed on which its learning r
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from labkit.base.errors import BadInput, NotAvailable
-from labkit.base.rows import load_rows, save_rows
+from labkit.base.rows import Rows
+from labkit.measurements.tables import text_table
 
 from .depth_runs import END, START, BlockRuns, blocks_path
 
 __all__ = ["TUNING_RATES", "Transfer", "Transfers", "answers", "transfer", "transfers_path", "tune"]
 
-FORMAT = "labkit transfers 1"
 TASK = "facts"
 DOCUMENTS, STEPS, TUNING_RATES = 16, 200, (1e-3, 2e-3, 4e-3)
 QUESTIONS, SEED = 400, 89
@@ -50,16 +50,11 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class Transfers:
+class Transfers(Rows[Transfer]):
     """Fine-tuned models in the order in which they were tuned."""
 
-    rows: tuple[Transfer, ...]
-
-    def __iter__(self) -> Iterator[Transfer]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
+    form, row, what = "labkit transfers 1", Transfer, "fine-tuned models"
+    remedy = "restore it, or labkit sweep transfer"
 
     def of(
         self, recipe: str, *, tuning_lr: float | None = None, seeds: Sequence[int] | None = None, start: str = END
@@ -67,7 +62,7 @@ class Transfers:
         """Return the models of a recipe, in the order of their seeds."""
         found = [
             row
-            for row in self.rows
+            for row in self.runs
             if (row.recipe, row.start) == (recipe, start)
             and tuning_lr in (None, row.tuning_lr)
             and (seeds is None or row.seed in seeds)
@@ -83,25 +78,18 @@ class Transfers:
 
     def table(self) -> str:
         """Return one line per model."""
-        heads = f"{'recipe':<12} {'start':>5} {'seed':>4} {'rate':>7}  {'nats before':>11} {'after':>6}  right"
-        return "\n".join(
-            [heads]
-            + [
-                f"{row.recipe:<12} {row.start:>5} {row.seed:>4} {row.tuning_lr:>7g}  {row.nats_before:>11.3f} "
-                f"{row.nats:>6.3f}  {row.right_before:.3f} to {row.right:.3f}"
-                for row in self.rows
-            ]
-        )
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the models to `path`, one line each; an earlier file is replaced whole or not at all."""
-        return save_rows(path, FORMAT, map(asdict, self.rows))
+        heads = ["recipe", "start", "seed", "rate", "nats before", "after", "right before", "after"]
+        rows = [
+            [row.recipe, row.start, str(row.seed), f"{row.tuning_lr:g}"]
+            + [f"{value:.3f}" for value in (row.nats_before, row.nats, row.right_before, row.right)]
+            for row in self.runs
+        ]
+        return text_table(heads, rows)
 
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> Transfers:
         """Read what `save` wrote (default: the course's own); raise `BrokenFile` for a damaged file."""
-        path = transfers_path() if path is None else path
-        return cls(load_rows(path, FORMAT, Transfer, "fine-tuned models", "restore it, or labkit sweep transfer"))
+        return super().load(transfers_path() if path is None else path)
 
 
 def transfers_path() -> Path:
@@ -132,10 +120,12 @@ def transfer(
     """
     from labkit.training import read_recipe
 
-    blocks, done = BlockRuns.load(), list(known or ())
+    blocks, read = BlockRuns.load(), [read_recipe(recipe) for recipe in recipes]
+    lrs = {recipe.name: blocks.best_lr(recipe.name, [CHOOSING]) for recipe in read}
+    done = [row for row in known or () if lrs.get(row.recipe) == row.lr]  # others were runs of a rate now beaten
     for seed in (CHOOSING, *seeds):
-        for recipe in map(read_recipe, recipes):
-            trial = _finished(recipe, blocks.best_lr(recipe.name, [CHOOSING]), seed, out)
+        for recipe in read:
+            trial = _finished(recipe, lrs[recipe.name], seed, out)
             for start, rates in _asked(recipe.name, seed, done):
                 for rate in rates:
                     about = {"recipe": recipe.name, "lr": trial.recipe.lr, "seed": seed, "start": start}

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import BadInput, BrokenFile, unknown
-from labkit.base.rows import load_rows, save_rows
+from labkit.base.rows import Rows
 
 from .log import read_log
 
 __all__ = ["Curve", "Curves", "collect"]
 
-FORMAT = "labkit curves 1"
 TAIL = 0.1  # of the logged steps, over which the last loss is averaged
 
 
@@ -54,21 +53,10 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Curves:
+class Curves(Rows[Curve]):
     """Runs in the order of recipe, learning rate and seed."""
 
-    runs: tuple[Curve, ...]
-
-    def __iter__(self) -> Iterator[Curve]:
-        return iter(self.runs)
-
-    def __len__(self) -> int:
-        return len(self.runs)
-
-    @property
-    def recipes(self) -> list[str]:
-        """The names of the recipes, in order."""
-        return list(dict.fromkeys(run.recipe for run in self.runs))
+    form, row, what, remedy = "labkit curves 1", Curve, "training curves", "restore it, or labkit grid --save"
 
     @property
     def diverged(self) -> list[Curve]:
@@ -112,15 +100,6 @@ class Curves:
 
     def __str__(self) -> str:
         return self.table()
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the runs to `path`, one line each; an earlier file is replaced whole or not at all."""
-        return save_rows(path, FORMAT, map(asdict, self.runs))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> Curves:
-        """Read saved runs; raise `BrokenFile` for a file that is damaged or something else."""
-        return cls(load_rows(path, FORMAT, Curve, "training curves", "restore it, or labkit grid --save"))
 
 
 def collect(folders: Sequence[str | os.PathLike]) -> Curves:

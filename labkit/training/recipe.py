@@ -168,10 +168,8 @@ def read_recipe(name: str | Path, size: str = "cpu") -> Recipe:
     if size not in SIZES:
         raise unknown("size of a recipe", size, SIZES)
     path = _path(name)
-    table, allowed = toml.read(path), {f.name for f in fields(Recipe)} - {"size"}
-    toml.check_keys(table, allowed | {"like", *SIZES}, str(path))
-    if "like" in table:
-        table = _completed(table, path)
+    table, allowed = _completed(toml.read(path), path), {f.name for f in fields(Recipe)} - {"size"}
+    toml.check_keys(table, allowed | set(SIZES), str(path))
     if size not in table:
         raise BadInput(f"{path} has no size {size}.", expected=f"a table [{size}]")
     toml.check_keys(table[size], allowed, f"{path}, table [{size}]")
@@ -202,17 +200,17 @@ def _path(name: str | Path) -> Path:
 
 
 def _completed(table: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return a table with everything it does not say taken from the recipe it is `like`."""
-    table = dict(table)
-    like = table.pop("like")
-    model = toml.read(_path(like))
-    if "like" in model:
+    """Return a table with everything it does not say taken from the recipe it is `like`, if it is like one."""
+    if (like := table.pop("like", None)) is None:
+        return table
+    other = toml.read(_path(like))
+    if "like" in other:
         raise BadInput(f"{path} is like {like}, which is itself like another recipe.", expected="a complete recipe")
-    return _merged(model, table)
+    return _merged(other, table)
 
 
 def _merged(common: dict[str, Any], special: dict[str, Any]) -> dict[str, Any]:
     both = dict(common)
     for key, value in special.items():
-        both[key] = {**both[key], **value} if isinstance(value, dict) and key in both else value
+        both[key] = _merged(both[key], value) if isinstance(value, dict) and key in both else value
     return both

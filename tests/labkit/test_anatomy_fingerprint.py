@@ -9,7 +9,7 @@ import pytest
 import torch
 from families import each_family, ids_of, logits, make
 
-from labkit.anatomy import fingerprint, fingerprint_parts, model_lock, record, site_of, sites
+from labkit.anatomy import fingerprint, fingerprint_parts, model_lock, observe, record, site_of, sites
 from labkit.base.errors import BadInput, UnknownName
 
 
@@ -85,6 +85,24 @@ def test_a_pass_that_fails_leaves_no_hook():
     before = fingerprint(model)
     with pytest.raises(IndexError):
         record(model, [10_000], ["embed", "layers.1"])
+    assert fingerprint(model) == before and torch.is_grad_enabled()
+
+
+@each_family
+def test_watchers_see_what_is_recorded_in_the_order_in_which_it_passes(family):
+    model, names = make(family), ["embed", "layers.0.mlp", "layers.0", "layers.1"]
+    seen = []
+    watchers = [(site_of(model, name), lambda value, name=name: seen.append((name, value.clone()))) for name in names]
+    observe(model, ids_of(4), watchers[::-1])
+    assert [name for name, _ in seen] == names
+    assert all(torch.equal(value, record(model, ids_of(4), names)[name]) for name, value in seen)
+
+
+def test_a_watcher_that_fails_leaves_no_hook():
+    model = make("llama").train()
+    before = fingerprint(model)
+    with pytest.raises(ZeroDivisionError):
+        observe(model, ids_of(4), [(site_of(model, "layers.1"), lambda value: 1 / 0)])
     assert fingerprint(model) == before and torch.is_grad_enabled()
 
 

@@ -399,17 +399,19 @@ def test_a_recipe_takes_what_it_does_not_say_from_the_one_it_is_like(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
         "name = 'mine'\nlike = 'lab/tiny'\nlr = 0.5\n[model]\ndepth = 2\n[gpu]\nsteps = 7\nkeep = []\nwarmup = 1\n"
+        "[gpu.documents]\nfacts = 8\n"
     )
     for size in ("cpu", "gpu"):
         mine, other = read_recipe(path, size), read_recipe("lab/tiny", size)
         changed = {"name": "mine", "lr": 0.5, "model": {**other.model, "depth": 2}}
-        changed |= {"steps": 7, "keep": (), "warmup": 1} if size == "gpu" else {}
+        if size == "gpu":
+            changed |= {"steps": 7, "keep": (), "warmup": 1, "documents": {**other.documents, "facts": 8}}
         assert mine == dataclasses.replace(other, **changed)
     path.write_text("name = 'mine'\nlike = 'depth/lns'\n")
     with pytest.raises(BadInput, match="itself like another"):
         read_recipe(path)
     path.write_text("name = 'mine'\nlike = 'lab/tyni'\n")
-    with pytest.raises(UnknownName, match="lab/tiny"):
+    with pytest.raises(UnknownName, match=r"tyni(.|\n)*lab/tiny"):
         read_recipe(path)
 
 

@@ -120,11 +120,11 @@ def test_the_command_saves_after_every_model(course, found, monkeypatch, tmp_pat
 
     def stopped(*, out, known, say):
         seen.append(known)
-        say(Transfers(found.rows[:3]))
+        say(Transfers(found.runs[:3]))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("labkit.sweeps.transfer", stopped)
     for _ in range(2):
         assert main(["sweep", "transfer", "--out", str(path), "--folder", str(course[0] / "grid")]) == 130
-    assert seen == [None, Transfers(found.rows[:3])]
-    assert isinstance(seen[1].rows[0], Transfer) and not capsys.readouterr().out
+    assert seen == [None, Transfers(found.runs[:3])]
+    assert isinstance(seen[1].runs[0], Transfer) and not capsys.readouterr().out

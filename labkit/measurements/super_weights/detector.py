@@ -141,9 +141,9 @@ def find_super_weights(
         raise unknown("rule", rule, RULES)
     if not min(prominence, share, persistence) > 0:
         raise BadInput(f"Thresholds {prominence}, {share}, {persistence}.", expected="numbers above 0")
-    seen = Scan(model, prompt, prominence, share) if rule == "hardened" else ByThePaper(model, prompt)
-    found = [candidate for candidate in seen.candidates() if rule == "paper" or candidate.persistence >= persistence]
-    found.sort(key=lambda c: -c.prominence)
+    hardened = {"prominence": prominence, "share": share, "persistence": persistence}
+    seen = Scan(model, prompt, **hardened) if rule == "hardened" else ByThePaper(model, prompt)
+    found = sorted(seen.candidates(), key=lambda c: -c.prominence)
     return Detection(rule=rule, candidates=tuple(found), profile=seen.profile)
 
 
@@ -182,8 +182,9 @@ class Suspects(Passage):
         super().mlp(layer, x_LF, y_LD)
         w_DF = _matrix(self.anatomy, layer)
         places = self.suspicious(layer, x_LF, y_LD, w_DF)
-        size_DF = w_DF.abs() if places else w_DF
-        median = self.output_medians[layer]
+        if not places:
+            return
+        size_DF, median = w_DF.abs(), self.output_medians[layer]
         for out, into, position in places:
             weight, given = float(w_DF[out, into]), float(x_LF[position, into])
             about = {"layer": layer, "out": out, "into": into, "position": position}
@@ -215,11 +216,18 @@ class Suspects(Passage):
 
 
 class Scan(Suspects):
-    """Suspect the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|, if prominent and carrying."""
+    """Suspect the weights of each layer with the largest max_i |X[i, in]| · |W[out, in]|, if prominent and carrying.
 
-    def __init__(self, model: Any, prompt: Any, prominence: float, share: float):
-        self.prominence, self.share = prominence, share
+    Its candidates are those of them that are persistent as well.
+    """
+
+    def __init__(self, model: Any, prompt: Any, *, prominence: float, share: float, persistence: float):
+        self.prominence, self.share, self.persistence = prominence, share, persistence
         super().__init__(model, prompt)
+
+    def candidates(self) -> list[Candidate]:
+        """Return the suspects whose writing stays in the stream."""
+        return [candidate for candidate in super().candidates() if candidate.persistence >= self.persistence]
 
     def suspicious(self, layer: int, x_LF: Tensor, y_LD: Tensor, w_DF: Tensor) -> list[list[int]]:
         """Return the (out, in, token) of at most eight weights, the one that writes most first."""

@@ -132,7 +132,7 @@ figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
 # (The paper counts points of a task and we count nats: the two marks share a ratio, not a unit.) One at a time the
-# attentions were dearer still. Together MLPs cost more than each alone adds up to: section 3 has the numbers.
+# attentions were dearer still. Together, though, MLPs cost more than the sum of what each costs alone: section 3 has the numbers.
 #
 # Why do attentions matter so here? An attention fetches from earlier words, an MLP works on one word at a time. Our stories are of four people who move
 # about and hand things on: much to fetch, and little to know, a few hundred facts in all. A model of the internet must
@@ -337,7 +337,7 @@ holds(race.loss["attention"][1].value > 0.1 * race.base.value, "One attention go
 
 # %% [markdown]
 # Go back to the panel and follow the other lines. The MLPs are cheapest at first; then they fall off, for they stand in
-# for each other: the first four cost more together than each alone adds up to. And the one list of both kinds wins. Random
+# for each other: together the first four cost more than the sum of what each costs alone. And the one list of both kinds wins. Random
 # choices, the mean of a few draws, are ruin from the first drop on: the first block is among what may be drawn.
 
 # %% tags=["nbval-check-output"]
@@ -348,7 +348,7 @@ print(f"attentions are cheaper than MLPs from {turns} drops on, joint is cheapes
 holds(all(rise["joint"][12].value < rise[one][12].value for one in others), "And still is at twelve.")
 holds(rise["random"][1].value > 1, "One part at random costs more than a nat a token.")
 alone = sum(truth.mlp[int(name.split()[1])].value for name in race.orders["mlp"][:4])
-holds(rise["mlp"][4].value > 2 * alone, "Four MLPs together cost more than twice what each alone adds up to.")
+holds(rise["mlp"][4].value > 2 * alone, "Four MLPs together cost more than twice the sum of what each costs alone.")
 
 # %% [markdown]
 # That much of the paper holds here: when much has to go, one list of both kinds is best. The ledger has it at 9 parts of

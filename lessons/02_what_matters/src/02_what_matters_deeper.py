@@ -377,7 +377,7 @@ panel
 run, middle = panel.kept, range(1, 11)  # the stored measurement: LayerScores by step
 means = {
     name: [sum(scores.of(part)[layer].value for layer in middle) / len(middle) for scores in run.scores]
-    for part, name in {"attention": "attention, middle blocks", "mlp": "MLP, middle blocks"}.items()
+    for part, name in {"attention": "attentions of middle blocks", "mlp": "MLPs of middle blocks"}.items()
 }
 figures.show(
     figures.Lines(
@@ -388,7 +388,7 @@ figures.show(
         y_label="mean score",
         sentence="Mean scores: "
         + " and ".join(
-            f"{name}, go from {line[1]:.3f} at step {run.steps[1]} to {line[-1]:.3f}" for name, line in means.items()
+            f"the {name} go from {line[1]:.3f} at step {run.steps[1]} to {line[-1]:.3f}" for name, line in means.items()
         )
         + ".",
         dots=True,
@@ -396,12 +396,12 @@ figures.show(
 )
 
 # %% tags=["nbval-check-output"]
-early, late = means["MLP, middle blocks"][1], means["MLP, middle blocks"][-1]
+early, late = means["MLPs of middle blocks"][1], means["MLPs of middle blocks"][-1]
 lesson.result(
     "d4", answer=0 if late > 1.25 * early else 2 if late < 0.8 * early else 1, because="By more than a fifth."
 )
-holds(means["attention, middle blocks"][1] < early, "Early in training the attentions score lower, as in the paper.")
-holds(means["attention, middle blocks"][-1] > 0.8 * late, "At the end the two kinds are close to each other.")
+holds(means["attentions of middle blocks"][1] < early, "Early in training the attentions score lower, as in the paper.")
+holds(means["attentions of middle blocks"][-1] > 0.8 * late, "At the end the two kinds are close to each other.")
 first, last = run.scores[0].mlp, run.scores[-1].mlp
 holds(last[0].value > first[0].value and last[11].value > first[11].value, "The first MLP and the last have gone up.")
 
