@@ -44,6 +44,10 @@ class Cache:
         self.layers[layer] = new
         return new
 
+    def crop(self, length: int) -> None:
+        """Forget all tokens but the first `length`."""
+        self.length = min(self.length, length)  # what lies behind is written over
+
     def _joined(self, key: tuple[int, int], old: Tensor, fresh: Tensor) -> Tensor:
         """Return the past with `fresh` behind it, in a room kept for more, so that not every token copies the past."""
         end = self.length + fresh.shape[-2]

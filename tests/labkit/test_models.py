@@ -88,6 +88,20 @@ def test_cache_in_pieces_equals_one_pass():
     assert (torch.cat(pieces, dim=1) - whole).abs().max() <= 1e-5
 
 
+def test_a_cropped_cache_goes_on_as_if_the_rest_had_never_been():
+    model, cache = config().build(5).eval(), Cache()
+    with torch.no_grad():
+        for length, left in ((9, 6), (3, 7)):
+            model(ids(seed=1)[:, :length], past_key_values=cache)
+            cache.crop(left)
+            assert cache.length == left
+            cache.crop(40)
+            assert cache.length == left
+        found = model(ids()[:, 7:], past_key_values=cache).logits
+        whole = model(torch.cat((ids(seed=1)[:, :6], ids(seed=1)[:, :1], ids()[:, 7:]), dim=1)).logits
+    assert (found - whole[:, 7:]).abs().max() <= 1e-5
+
+
 def test_a_cache_keeps_room_so_that_a_token_copies_no_past():
     model, cache, places, seen = config().build(5).eval(), Cache(), [], []
     with torch.no_grad():

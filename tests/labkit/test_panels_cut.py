@@ -16,8 +16,11 @@ from toys import opened, toy
 import labkit
 from labkit import zoo
 from labkit.base.errors import BadInput, BrokenFile, Busy
+from labkit.models import generate
 from labkit.panels import CutPanel, Panel
 from labkit.panels.cut import CutState, Replay, store
+from labkit.panels.cut.data import Reading
+from labkit.panels.cut.reading import read
 from labkit.panels.cut.words import percent, sentence_of
 
 DROPS = {"attention": labkit.DropAttention, "mlp": labkit.DropMLP, "block": labkit.DropBlock}
@@ -233,6 +236,21 @@ def test_an_interrupt_in_the_middle_leaves_model_and_panel_as_they_were(handle, 
     with pytest.raises(KeyboardInterrupt):
         panel.set(part="attention")
     assert panel.shown is before and labkit.audit(handle).clean
+
+
+def test_a_guess_spares_passes_and_changes_nothing(handle, panel):
+    text = panel.days[1].text
+    ids, passes = handle.encode(text), []
+    plain, said = read(handle, ids, [3, 4]), generate(handle.model, ids[None], 12)[0, len(ids) :].tolist()
+    wrong = said[5] + 1
+    hook = handle.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    for guess, needed in ((said, 1), ([*said[:5], wrong, wrong], 7), ([wrong, *said], 12), ([*said, 5, 6, 7], 1)):
+        passes.clear()
+        assert read(handle, ids, [3, 4], guess=guess) == Reading(
+            pytest.approx(plain.probabilities), pytest.approx(plain.loss), plain.goes_on
+        )
+        assert len(passes) == needed
+    hook.remove()
 
 
 # A second thread -----------------------------------------------------------------------------------------------------

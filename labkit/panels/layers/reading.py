@@ -55,7 +55,7 @@ class Patient:
         goes_on = self.said[state.text]
         if state.gone:
             with edit(handle, plan):
-                goes_on = read(handle, ids_L, ()).goes_on
+                goes_on = read(handle, ids_L, (), guess=self._drafted(state.text, len(ids_L))).goes_on
         whole, left = sizes_of(handle), sizes_of(handle, plan)
         context = _context(handle)
         return LayerGridData(
@@ -63,6 +63,12 @@ class Patient:
             (whole.parameters, left.parameters), (whole.cache_bytes(context), left.cache_bytes(context)), context,
             tuple(world.unknown_words(state.text)) if handle.ours else (),
         )  # fmt: skip
+
+    def _drafted(self, text: str, length: int) -> list[int]:
+        """Return how the intact model goes on, as tokens: many a cut changes little of it."""
+        if not self.handle.ours:
+            return []  # a model of the hub may read through a window, whose cache cannot be cropped
+        return self.handle.encode(f"{text} {self.said[text]}")[length:].tolist()
 
     def _losses(self, plan: Plan) -> list[float]:
         first = first_touched(self.handle, plan)
