@@ -30,7 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--found", action="store_true", help="train nothing: take every run of these recipes in --out")
     parser.add_argument("--save", type=Path, help="write the curves of all these runs to this JSON file")
     parser.add_argument("--measure", type=Path, help="leave out every block of each finished run, into this JSON file")
-    parser.add_argument("--measure-steps", type=int, nargs="*", default=[], help="measure these kept steps as well")
+    parser.add_argument(
+        "--measure-steps",
+        nargs="+",
+        default=["0", "end"],
+        metavar="STEP",
+        help="which kept steps; 0 is before training, end after (default: 0 end)",
+    )
     parser.add_argument("--dry", action="store_true", help="say what would be run, and run nothing")
 
 
@@ -81,15 +87,14 @@ def _found(options: argparse.Namespace) -> list[Path]:
 
 
 def _measure(options: argparse.Namespace, folders: list[Path]) -> None:
-    from labkit.sweeps import BlockRuns, measure_runs
+    from labkit.sweeps import BlockRun, BlockRuns, measure_runs
+
+    def keep(runs: BlockRuns, run: BlockRun) -> None:
+        runs.save(options.measure)
+        print(f"{run.recipe}, lr {run.lr:g}, seed {run.seed}, {run.step}: loss {run.loss:.4f}", flush=True)
 
     known = BlockRuns.load(options.measure) if options.measure.is_file() else None
-    runs = measure_runs(folders, steps=options.measure_steps, known=known, say=_say_measured)
-    print(runs.save(options.measure))
-
-
-def _say_measured(run: Any) -> None:
-    print(f"{run.recipe}, lr {run.lr:g}, seed {run.seed}, {run.step}: loss {run.loss:.4f}", flush=True)
+    print(measure_runs(folders, steps=options.measure_steps, known=known, say=keep).save(options.measure))
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -144,27 +144,31 @@ def measure_model(model: Any, documents: Sequence, **about: Any) -> BlockRun:
 def measure_runs(
     folders: Sequence[str | os.PathLike],
     *,
-    steps: Sequence[int] = (),
+    steps: Sequence[str] = (START, END),
     known: BlockRuns | None = None,
-    say: Callable[[BlockRun], None] | None = None,
+    say: Callable[[BlockRuns, BlockRun], None] | None = None,
 ) -> BlockRuns:
-    """Return the finished runs in `folders`, each measured before training, at those of `steps` it kept, at the end.
+    """Return `known` and the finished runs in `folders`, measured at those of `steps` that they kept.
 
-    known: what need not be measured again. Runs that did not finish are left out.
+    steps: "0" is before training, "end" after. known: what need not be measured again. say: called after each
+    checkpoint with all so far and that one. Runs that did not finish are left out.
     """
-    documents = stories()
+    documents, steps = stories(), sorted(steps, key=_when)
     done = {(run.recipe, run.lr, run.seed, run.step): run for run in known or ()}
-    found = []
-    for about, model in _checkpoints(folders, steps, done):
-        run = done.get(about) or measure_model(model(), documents, **dict(zip(("recipe", "lr", "seed", "step"), about)))
-        found.append(run)
-        if say is not None:
-            say(run)
-    return BlockRuns(tuple(sorted(found, key=lambda run: (run.recipe, run.lr, run.seed, _when(run.step)))))
+    for about, model in _checkpoints(folders, steps):
+        if about not in done:
+            done[about] = measure_model(model(), documents, **dict(zip(("recipe", "lr", "seed", "step"), about)))
+            if say is not None:
+                say(_sorted(done.values()), done[about])
+    return _sorted(done.values())
+
+
+def _sorted(runs: Iterable[BlockRun]) -> BlockRuns:
+    return BlockRuns(tuple(sorted(runs, key=lambda run: (run.recipe, run.lr, run.seed, _when(run.step)))))
 
 
 def _checkpoints(
-    folders: Sequence[str | os.PathLike], steps: Sequence[int], done: dict
+    folders: Sequence[str | os.PathLike], steps: Sequence[str]
 ) -> Iterator[tuple[tuple, Callable[[], Any]]]:
     """Yield (recipe, lr, seed, step) and how to load it, for every finished run."""
     from labkit import world
@@ -176,10 +180,11 @@ def _checkpoints(
         if curve.status != "finished":
             continue
         config = DecoderConfig.from_dict({"vocab": world.tokenizer().vocab_size, **curve.model})
-        yield (curve.recipe, curve.lr, curve.seed, START), lambda c=config, s=curve.seed: c.build(s).eval()
-        places = {str(step): folder / "steps" / f"{step:06d}" for step in steps}
-        for step, place in {**places, END: folder / "final"}.items():
-            if place.is_dir():
+        for step in steps:
+            place = folder / ("final" if step == END else f"steps/{step:0>6}")
+            if step == START:
+                yield (curve.recipe, curve.lr, curve.seed, step), lambda c=config, s=curve.seed: c.build(s).eval()
+            elif place.is_dir():
                 yield (curve.recipe, curve.lr, curve.seed, step), lambda place=place: load(place)
 
 

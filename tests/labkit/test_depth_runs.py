@@ -48,7 +48,7 @@ def few_stories(monkeypatch):
 def runs(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(depth_runs, "STORIES", 2)
-        return measure_runs(sorted(folder.iterdir()), steps=[2, 3])
+        return measure_runs(sorted(folder.iterdir()), steps=["end", "0", "3", "2"])
 
 
 def test_every_finished_run_is_measured_before_on_the_way_and_at_the_end(folder, runs):
@@ -83,10 +83,26 @@ def test_the_file_keeps_them_and_what_is_known_is_not_measured_again(folder, run
     again = BlockRuns.load(path)
     assert [run.loss for run in again] == pytest.approx([run.loss for run in runs], rel=1e-4)
     monkeypatch.setattr(depth_runs, "measure_model", None)
-    assert measure_runs(sorted(folder.iterdir()), known=again).runs == tuple(r for r in again if r.step != "2")
+    assert measure_runs(sorted(folder.iterdir()), known=again) == again
+    with pytest.raises(BadInput, match="'last'"):
+        measure_runs(sorted(folder.iterdir()), steps=["0", "last"])
     path.write_text("{}")
     with pytest.raises(BrokenFile, match="holds no measured runs"):
         BlockRuns.load(path)
+
+
+def test_what_was_measured_before_an_interrupt_is_kept(folder, runs, tmp_path, monkeypatch):
+    ready, path = iter(runs.runs[:2]), tmp_path / "blocks.json"
+
+    def measured(model, documents, **about):
+        if run := next(ready, None):
+            return replace(run, **about)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(depth_runs, "measure_model", measured)
+    options = ["--found", "--out", str(folder), "--measure", str(path), "--measure-steps", "0", "2"]
+    assert main(["grid", "pre", "lns", *options]) == 130
+    assert [(run.recipe, run.step) for run in BlockRuns.load(path)] == [("lns", "0"), ("lns", "2")]
 
 
 def test_the_command_takes_the_runs_it_finds(folder, tmp_path, capsys):
