@@ -63,6 +63,7 @@ def _facts(name: str, started: dict[str, Any], end: dict[str, Any], model: model
         "recipe": recipe["name"],
         "size": recipe["size"],
         "seed": started["seed"],
+        "lr": recipe["lr"],
         "world": recipe["world"],
         "params": sum(parameter.numel() for parameter in model.parameters()),
         "steps": end["step"],

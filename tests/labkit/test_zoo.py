@@ -294,7 +294,9 @@ def test_shipping_again_replaces_one_entry(run, shipped):
     zoo.ship(run.folder, name="lab/other")
     zoo.ship(run.folder, defects=["Still nothing."])
     assert [entry["name"] for entry in zoo.models()] == ["lab/other", "lab/toy"]
-    assert labkit.load("lab/toy").card["defects"] == ["Still nothing."]
+    card = labkit.load("lab/toy").card
+    assert card["defects"] == ["Still nothing."]
+    assert (card["seed"], card["lr"]) == (run.seed, run.recipe.lr), "a run may have another rate than its recipe"
     assert toml.read(shipped / "card.toml")["name"] == "lab/toy"
 
 
@@ -302,4 +304,4 @@ def test_what_this_checkout_ships_is_whole():
     for entry in zoo.models():
         assert entry["ok"], entry["problem"]
         assert entry["params"] <= 7_000_000
-        assert entry["card"]["world"] == world.VERSION
+        assert entry["card"]["world"] == world.VERSION and entry["card"]["lr"] > 0
