@@ -76,6 +76,11 @@ class Anatomy:
         return self.description.name
 
     @property
+    def longest(self) -> int | None:
+        """How many tokens a text may have where positions are looked up in a table; None where they are computed."""
+        return None if self._positions is None else len(self._positions.weight)
+
+    @property
     def depth(self) -> int:
         """The number of blocks."""
         return len(self.blocks)

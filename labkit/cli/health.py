@@ -45,7 +45,7 @@ def examine() -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": _versions(problems),
         "threads": _threads(problems),
-        "device": "cpu",
+        "device": _device(),
         "memory": _memory(problems),
         "models": _models(problems),
         "encoder": about_encoder(),  # the course runs without it: never a problem
@@ -122,6 +122,16 @@ def _threads(problems: list[dict[str, str]]) -> dict[str, int | None]:
         _add(problems, f"torch does not import ({type(error).__name__}: {_first(error)}).", fix)
         threads = None
     return {"cores": cores, "torch": threads}
+
+
+def _device() -> str:
+    try:
+        from labkit.zoo.placement import see_gpu
+
+        gpu = see_gpu()
+    except Exception:  # torch or a driver is broken: the first is told with the threads, without the second all runs
+        gpu = None
+    return f"cpu; for models of the hub: cuda ({gpu})" if gpu else "cpu"
 
 
 def _memory(problems: list[dict[str, str]]) -> dict[str, int | None]:

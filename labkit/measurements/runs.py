@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.anatomy import module_of
+from labkit.anatomy import anatomy_of, module_of
 from labkit.base.errors import BadInput
 
 __all__ = ["Batch", "batches", "checked_documents", "forward", "outputs_per_token", "text_hash"]
@@ -100,15 +100,29 @@ def forward(module: nn.Module, ids_BL: Tensor) -> Tensor:
 
     Raises `BadInput` where the text does not fit the model.
     """
+    longest, length = _longest(module), ids_BL.shape[1]
+    if longest is not None and length > longest:  # told here: a GPU does not survive a look behind the end of a table
+        raise _too_long(length, f"its table of positions has {longest}")
     try:
         output = module(input_ids=ids_BL, use_cache=False)
-        return (output.logits if hasattr(output, "logits") else output.last_hidden_state).float()
-    except IndexError as error:  # a table of positions that ends before the text does
-        raise BadInput(
-            f"The model could not read a document of {ids_BL.shape[1]} tokens ({error}).",
-            expected="documents no longer than the model's context",
-            do="cut the documents into shorter ones",
-        ) from error
+    except IndexError as error:
+        raise _too_long(length, str(error)) from error
+    return (output.logits if hasattr(output, "logits") else output.last_hidden_state).float()
+
+
+def _longest(module: nn.Module) -> int | None:
+    try:
+        return anatomy_of(module).longest
+    except BadInput:  # a family that anatomy does not know can be measured all the same
+        return None
+
+
+def _too_long(length: int, why: str) -> BadInput:
+    return BadInput(
+        f"The model could not read a document of {length} tokens ({why}).",
+        expected="documents no longer than the model's context",
+        do="cut the documents into shorter ones",
+    )
 
 
 def text_hash(documents: Sequence[Tensor]) -> str:

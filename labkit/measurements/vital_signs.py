@@ -191,7 +191,7 @@ def sample_stories(handle: Handle, n: int, *, seed: int = 0) -> list[str]:
 
     def write(module: nn.Module) -> None:
         device = next(module.parameters()).device
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         while len(told) < n:
             rows = [openings[number % len(openings)] for number in range(len(told), min(n, len(told) + _ROWS))]
             ids_BL = torch.stack(rows).to(device)

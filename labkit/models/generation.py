@@ -58,4 +58,6 @@ def generate(
 def _choose(logits_BV: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
     if temperature == 0:
         return logits_BV.argmax(dim=-1, keepdim=True)
-    return torch.multinomial((logits_BV.float() / temperature).softmax(dim=-1), 1, generator=generator)
+    # Drawn where the generator is, so that one seed tells one story on every device.
+    p_BV = (logits_BV.float() / temperature).softmax(dim=-1).to(generator.device)
+    return torch.multinomial(p_BV, 1, generator=generator).to(logits_BV.device)

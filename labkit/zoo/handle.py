@@ -29,7 +29,13 @@ class Handle:
     card: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
-        return f"Handle({self.name!r}, {self.parameters:,} parameters)"
+        where = "" if self.device.type == "cpu" else f", on {self.device}"
+        return f"Handle({self.name!r}, {self.parameters:,} parameters{where})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
 
     @property
     def parameters(self) -> int:
@@ -47,13 +53,13 @@ class Handle:
         return self.tokenizer.eos if self.ours else self.tokenizer.eos_token_id
 
     def encode(self, text: str) -> Tensor:
-        """Return the token ids [L] of a text as the model reads them, with the begin it was trained with."""
+        """Return the token ids [L] of a text as the model reads them: with its begin, on its device."""
         if not isinstance(text, str):
             raise BadInput(f"{text!r} of type {type(text).__name__} is no text.", expected="a string")
         if not text.strip():
             raise BadInput("The text is empty.", expected="at least one word")
         ids = [self.tokenizer.bos, *self.tokenizer.encode(text)] if self.ours else self.tokenizer(text)["input_ids"]
-        return torch.tensor(ids, dtype=torch.long)
+        return torch.tensor(ids, dtype=torch.long, device=self.device)
 
     def encode_batch(self, texts: Sequence[str]) -> list[Tensor]:
         """Return the token ids of each text."""
@@ -81,7 +87,7 @@ class Handle:
     def generate(self, text: str, max_new_tokens: int = 40, *, temperature: float = 0.0, seed: int = 0) -> str:
         """Return `text` continued by up to `max_new_tokens` tokens, or to the end the model gives it."""
         generator = torch.Generator().manual_seed(seed) if temperature > 0 else None
-        ids = self.encode(text)[None].to(next(self.model.parameters()).device)
+        ids = self.encode(text)[None]
         ids = models.generate(
             self.model, ids, max_new_tokens, temperature=temperature, generator=generator, stop=self.end
         )

@@ -15,6 +15,7 @@ from labkit.base.errors import BrokenFile, LabkitError, NotAvailable, unknown
 
 from .handle import Handle
 from .memory import check_room
+from .placement import home
 
 __all__ = ["load_hub", "no_bars", "refuse_pickle"]
 
@@ -58,8 +59,10 @@ def no_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_hub(name: str, shipped: Iterable[str]) -> Handle:
-    """Return the handle of a hub id or a local folder in hub layout, in float32 on the CPU.
+def load_hub(name: str, shipped: Iterable[str], asked: torch.device | None = None) -> Handle:
+    """Return the handle of a hub id or a local folder in hub layout, in float32.
+
+    asked: the device; None for a GPU where one is here with room for the weights, else the CPU, where they are read.
 
     Raises `BrokenFile` for pickled, truncated or incomplete weights, `NotAvailable` when the model would need code
     from elsewhere, is behind a licence, does not fit into memory (found out before its weights are read) or the hub
@@ -72,7 +75,7 @@ def load_hub(name: str, shipped: Iterable[str]) -> Handle:
         here = True
     else:
         here = not _reachable()
-    check_room(name, here)
+    device = home(name, check_room(name, here), asked)
     try:
         # The flags that keep foreign code out are named, not left to a default that may change.
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=here)
@@ -93,7 +96,7 @@ def load_hub(name: str, shipped: Iterable[str]) -> Handle:
             expected="all weights its config.json describes",
             do="download it again",
         )
-    return Handle(name, model.eval(), tokenizer, {"name": name, "source": "hub"})
+    return Handle(name, model.eval().to(device), tokenizer, {"name": name, "source": "hub"})
 
 
 def _reachable() -> bool:

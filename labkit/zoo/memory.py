@@ -21,15 +21,15 @@ _CGROUPS = (  # (limit, used) of the group this process is in, as containers see
 )
 
 
-def check_room(name: str, here: bool) -> None:
-    """Raise `NotAvailable` when a hub id or local folder needs more memory than is free; here: ask no network.
+def check_room(name: str, here: bool) -> float:
+    """Return the bytes of memory that a hub id or local folder needs in float32; here: ask no network.
 
-    What cannot be found out is no reason to refuse.
+    Raises `NotAvailable` when fewer are free. What cannot be found out is no reason to refuse: it counts as 0.
     """
     counts, free = parameter_counts(name, here), free_memory()
     needed = sum(counts.values()) * _BYTES * _ROOM
     if not counts or free is None or needed <= free:
-        return
+        return needed
     stored = ", ".join(f"{dtype}" for dtype, _ in counts.most_common(2))
     raise NotAvailable(
         f"{name} has {sum(counts.values()) / 1e9:.2g} billion parameters (stored as {stored}). In float32, as lessons "

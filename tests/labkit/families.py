@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from labkit.models import DecoderConfig
 
-__all__ = ["FAMILY_NAMES", "VOCAB", "WINDOWED", "cached_logits", "each_family", "ids_of", "logits", "make"]
+__all__ = ["FAMILY_NAMES", "VOCAB", "WINDOWED", "cached_logits", "each_family", "ids_of", "logits", "make", "tokenizer"]
 
 VOCAB = 11
 
@@ -54,6 +55,18 @@ def make(family: str, depth: int = 2, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         model = _classes(prefix)[1](_config(prefix, dict(extra), depth))
     return _stirred(model, seed)
+
+
+def tokenizer() -> Any:
+    """Return a tokenizer of eleven pieces, as these models have."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: number for number, word in enumerate(["‹none›", "‹begin›", "‹end›", *"abcdefgh"])}
+    inner = Tokenizer(models.WordLevel(words, unk_token="‹none›"))
+    inner.pre_tokenizer, inner.decoder = pre_tokenizers.Whitespace(), decoders.WordPiece(prefix="")
+    special = {"unk_token": "‹none›", "bos_token": "‹begin›", "eos_token": "‹end›"}
+    return PreTrainedTokenizerFast(tokenizer_object=inner, **special)
 
 
 def ids_of(length: int = 7, seed: int = 0, batch: int = 1) -> torch.Tensor:

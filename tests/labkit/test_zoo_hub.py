@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 import torch
-from families import FAMILY_NAMES, make
+from families import FAMILY_NAMES, make, tokenizer
 
 import labkit
 from labkit.anatomy import fingerprint
@@ -22,25 +22,13 @@ TEXT = "a b c d e f g h."
 HUB_FAMILIES = [family for family in FAMILY_NAMES if family != "labkit"]
 
 
-def _tokenizer():
-    """A tokenizer of eleven pieces, as these models have."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    words = {word: number for number, word in enumerate(["‹none›", "‹begin›", "‹end›", *"abcdefgh"])}
-    inner = Tokenizer(models.WordLevel(words, unk_token="‹none›"))
-    inner.pre_tokenizer, inner.decoder = pre_tokenizers.Whitespace(), decoders.WordPiece(prefix="")
-    special = {"unk_token": "‹none›", "bos_token": "‹begin›", "eos_token": "‹end›"}
-    return PreTrainedTokenizerFast(tokenizer_object=inner, **special)
-
-
 @pytest.fixture
 def folder(tmp_path):
     """Return a function that writes a family's folder as the hub would have it."""
 
     def write(family):
         make(family, depth=3).save_pretrained(tmp_path / family)
-        _tokenizer().save_pretrained(tmp_path / family)
+        tokenizer().save_pretrained(tmp_path / family)
         return tmp_path / family
 
     return write

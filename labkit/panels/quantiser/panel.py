@@ -59,13 +59,13 @@ class QuantiserPanel(Panel):
 
         matrix, outlier = view(self.model, self.matrix), view(self.model, self.outlier)
         documents = [self.model.encode(text) for text in self.texts]
-        before, value, intact = matrix.read(), float(outlier.read()), loss(self.model, documents).value
+        before, value, intact = matrix.read().cpu(), float(outlier.read()), loss(self.model, documents).value
         after, value_after, losses = before, value, {}
         for way in OUTLIER.values():
             with edit(self.model, self._edit(state, way)):
                 losses[way] = loss(self.model, documents).value
                 if way == state.outlier:
-                    after, value_after = matrix.read(), float(outlier.read())
+                    after, value_after = matrix.read().cpu(), float(outlier.read())
         low, high = (
             float(end) for end in torch.quantile(before.flatten().double(), torch.tensor([0.01, 0.99]).double())
         )
