@@ -15,7 +15,7 @@ from labkit.base.errors import BrokenFile, NotAvailable
 from labkit.measurements import loss, super_weights
 from labkit.measurements.depth import angular_distances
 from labkit.measurements.redundancy import Cosine
-from labkit.sweeps import every_sublayer, sweep
+from labkit.sweeps import every_sublayer, pruning_curve, sweep
 from labkit.zoo import hub, memory
 
 TEXT = "a b c d e f g h."
@@ -53,8 +53,9 @@ def test_the_hub_cells_of_the_lessons_run_on_every_family(folder, family):
     assert len(swept.points) == 6
     with labkit.edit(handle, labkit.DropAttention(1)):
         assert loss(handle, documents).value == pytest.approx(swept[labkit.DropAttention(1)].value, abs=1e-5)
-    # Lesson 08: how far blocks turn the stream.
+    # Lesson 08: how far blocks turn the stream, and what each costs to lose.
     assert angular_distances(handle, documents).depth == 3
+    assert len(pruning_curve(handle, [TEXT]).points) == 3
     assert fingerprint(handle) == before
 
 
