@@ -165,7 +165,7 @@ if guest:
 # %%
 labkit.models.to_llama(tiny.model).save_pretrained(folder)
 transformers.PreTrainedTokenizerFast(tokenizer_object=tiny.tokenizer.inner).save_pretrained(folder)
-dressed = labkit.load(folder)
+dressed = labkit.load(folder, device="cpu")  # beside tiny, which is on the CPU
 print(type(tiny.model).__name__, "and", type(dressed.model).__name__)
 
 # %%
