@@ -26,8 +26,6 @@ from .showing import is_static, show_markdown, show_widget
 
 __all__ = ["Lesson", "LessonExercise", "open_lesson"]
 
-_GPUS = ("nvidia[0-9]*", "dxg", "kfd")  # under /dev: NVIDIA's, one shared by Windows, AMD's
-
 
 def open_lesson(lesson: str | LessonDefinition, store: ProgressStore | None = None) -> Lesson:
     """Return a lesson by id ("00") and print what it needs: versions, device, threads, minutes."""
@@ -234,11 +232,4 @@ def _machine() -> str:
             parts.append(f"{package} missing")
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch else int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-    return " · ".join([*parts, f"device cpu, {threads} thread{'s' if threads != 1 else ''}{_gpu(torch)}"])
-
-
-def _gpu(torch: Any) -> str:
-    """Return what to say of a GPU: what torch knows, if it has been imported, or what the system shows of one."""
-    if (torch and torch.cuda.is_available()) or any(any(Path("/dev").glob(name)) for name in _GPUS):
-        return "; a GPU is here, for models of the hub where torch can use it"
-    return ""
+    return " · ".join([*parts, f"device cpu, {threads} thread{'s' if threads != 1 else ''}"])

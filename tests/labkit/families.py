@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,18 @@ from torch import nn
 
 from labkit.models import DecoderConfig
 
-__all__ = ["FAMILY_NAMES", "VOCAB", "WINDOWED", "cached_logits", "each_family", "ids_of", "logits", "make", "tokenizer"]
+__all__ = [
+    "FAMILY_NAMES",
+    "VOCAB",
+    "WINDOWED",
+    "cached_logits",
+    "each_family",
+    "ids_of",
+    "logits",
+    "make",
+    "tokenizer",
+    "write_hub",
+]
 
 VOCAB = 11
 
@@ -67,6 +79,13 @@ def tokenizer() -> Any:
     inner.pre_tokenizer, inner.decoder = pre_tokenizers.Whitespace(), decoders.WordPiece(prefix="")
     special = {"unk_token": "‹none›", "bos_token": "‹begin›", "eos_token": "‹end›"}
     return PreTrainedTokenizerFast(tokenizer_object=inner, **special)
+
+
+def write_hub(place: Path, family: str, depth: int = 2) -> Path:
+    """Write a family's model and tokenizer to a folder as the hub would have it, and return the folder."""
+    make(family, depth).save_pretrained(place)
+    tokenizer().save_pretrained(place)
+    return place
 
 
 def ids_of(length: int = 7, seed: int = 0, batch: int = 1) -> torch.Tensor:

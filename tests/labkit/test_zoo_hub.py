@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 import torch
-from families import FAMILY_NAMES, make, tokenizer
+from families import FAMILY_NAMES, make, write_hub
 
 import labkit
 from labkit.anatomy import fingerprint
@@ -22,21 +22,9 @@ TEXT = "a b c d e f g h."
 HUB_FAMILIES = [family for family in FAMILY_NAMES if family != "labkit"]
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Return a function that writes a family's folder as the hub would have it."""
-
-    def write(family):
-        make(family, depth=3).save_pretrained(tmp_path / family)
-        tokenizer().save_pretrained(tmp_path / family)
-        return tmp_path / family
-
-    return write
-
-
 @pytest.mark.parametrize("family", HUB_FAMILIES)
-def test_the_hub_cells_of_the_lessons_run_on_every_family(folder, family):
-    place = folder(family)
+def test_the_hub_cells_of_the_lessons_run_on_every_family(tmp_path, family):
+    place = write_hub(tmp_path, family, depth=3)
     handle = labkit.load(place)
     with torch.no_grad():
         ids = handle.encode(TEXT)
@@ -59,8 +47,8 @@ def test_the_hub_cells_of_the_lessons_run_on_every_family(folder, family):
     assert fingerprint(handle) == before
 
 
-def test_no_room_is_said_before_any_weight_is_read(folder, monkeypatch):
-    place = folder("llama")
+def test_no_room_is_said_before_any_weight_is_read(tmp_path, monkeypatch):
+    place = write_hub(tmp_path, "llama", depth=3)
     counts = memory.parameter_counts(str(place), here=True)
     assert counts == Counter({"F32": sum(p.numel() for p in make("llama", depth=3).parameters())})
     monkeypatch.setattr(memory, "free_memory", lambda: 4 * counts.total())
@@ -70,8 +58,8 @@ def test_no_room_is_said_before_any_weight_is_read(folder, monkeypatch):
     assert "billion parameters on this machine" in str(told.value) and "smaller model" in str(told.value)
 
 
-def test_room_that_is_enough_or_unknown_is_no_reason_to_refuse(folder, monkeypatch):
-    place = folder("llama")
+def test_room_that_is_enough_or_unknown_is_no_reason_to_refuse(tmp_path, monkeypatch):
+    place = write_hub(tmp_path, "llama", depth=3)
     needed = memory.parameter_counts(str(place), here=True).total() * 5
     for free in (needed, None):
         monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
@@ -89,16 +77,16 @@ def test_a_containers_limit_counts(monkeypatch, tmp_path):
     assert memory.free_memory() > 10**6
 
 
-def test_a_damaged_header_is_left_to_the_loader(folder):
-    place = folder("llama")
+def test_a_damaged_header_is_left_to_the_loader(tmp_path):
+    place = write_hub(tmp_path, "llama", depth=3)
     (place / "model.safetensors").write_bytes(b"\x08" + bytes(7) + b"{not js}")
     assert memory.parameter_counts(str(place), here=True) == Counter()
     with pytest.raises(BrokenFile, match="truncated or corrupt"):
         labkit.load(place)
 
 
-def test_a_missing_shard_is_named(folder):
-    place = folder("llama")
+def test_a_missing_shard_is_named(tmp_path):
+    place = write_hub(tmp_path, "llama", depth=3)
     handle = labkit.load(place)
     handle.model.save_pretrained(place, max_shard_size="2KB")
     (place / "model.safetensors").unlink(missing_ok=True)

@@ -56,8 +56,8 @@ def read(handle: Any, ids_L: Tensor, first: Sequence[int], go_on: int = GO_ON, g
     """
 
     def work(module: nn.Module) -> Reading:
-        device, drafted = next(module.parameters()).device, list(guess)[: max(0, go_on - 1)]
-        ids_BL = torch.cat((ids_L, ids_L.new_tensor(drafted)))[None].to(device)
+        drafted = list(guess)[: max(0, go_on - 1)]
+        ids_BL = torch.cat((ids_L, ids_L.new_tensor(drafted)))[None]
         output, length = module(ids_BL, use_cache=True), len(ids_L)
         logits_LV = output.logits[0, :length].float()
         loss = nn.functional.cross_entropy(logits_LV[:-1], ids_BL[0, 1:length])
@@ -99,7 +99,5 @@ def readable(handle: Any, text: str, room: int = GO_ON) -> Tensor:
 
 
 def _likeliest(handle: Any, ids_L: Tensor) -> list[int]:
-    def work(module: nn.Module) -> Tensor:
-        return module(ids_L[None].to(next(module.parameters()).device)).logits[0, -1].topk(MOST_PROBABLE).indices
-
-    return quietly(handle, work).tolist()
+    logits_BLV = quietly(handle, lambda module: module(ids_L[None]).logits)
+    return logits_BLV[0, -1].topk(MOST_PROBABLE).indices.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from labkit import world
 from labkit.anatomy import quietly
@@ -61,7 +61,7 @@ class Decoding:
 
     def look(self) -> tuple[float, tuple[float, ...]]:
         logits_BLV = self._logits()
-        losses_BL = token_losses(logits_BLV, self.ids_L[None].to(logits_BLV.device))
+        losses_BL = token_losses(logits_BLV, self.ids_L[None])
         next_V = logits_BLV[0, -1].softmax(-1)
         if not self.first:
             self._choose(next_V)
@@ -71,10 +71,7 @@ class Decoding:
         return abs(after - before)
 
     def _logits(self) -> Tensor:
-        def work(module: nn.Module) -> Tensor:
-            return forward(module, self.ids_L[None].to(next(module.parameters()).device))
-
-        return quietly(self.handle, work)
+        return quietly(self.handle, lambda module: forward(module, self.ids_L[None]))
 
     def _choose(self, next_V: Tensor) -> None:
         """Choose what to read off: the text's own answers where its last sentence asks for one, else the likeliest."""
