@@ -10,7 +10,7 @@ from matplotlib.figure import FigureBase
 from labkit.base.numbers import known, number
 
 from .drawing import Drawing
-from .style import MARKS, RULE, axes, label_axes, text_width, whiskers
+from .style import MARKS, RULE, axes, label_axes, row_names, text_width, whiskers
 from .words_for import interval
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ def paint_ablation(trial: Ablation, figure: FigureBase) -> None:
             ax.plot(cut.ratio.value, y, mark.marker, color=mark.colour, markersize=6, zorder=5)
     ax.axvline(1, color=RULE, linewidth=1)
     log_axis(ax, "x")
-    ax.set_yticks(range(len(rows)), labels)
+    row_names(ax, labels)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x="perplexity, times the intact one's")
 
 

@@ -13,7 +13,22 @@ from labkit.base.numbers import known, number
 from labkit.measurements import Estimate
 
 from .drawing import Drawing
-from .style import INK, MARKS, PAPER, SIZES, SOFT, axes, bars, inches, label_axes, legend, text_width, whiskers, wrapped
+from .style import (
+    INK,
+    MARKS,
+    PAPER,
+    SIZES,
+    SOFT,
+    axes,
+    bars,
+    inches,
+    label_axes,
+    legend,
+    row_names,
+    text_width,
+    whiskers,
+    wrapped,
+)
 from .words_for import interval
 
 __all__ = ["DRAWINGS", "Comparison"]
@@ -57,11 +72,10 @@ def paint(comparison: Comparison, figure: FigureBase) -> None:
         whiskers(ax, places, [e.low for e in estimates], [e.high for e in estimates], across=True)
         for place, estimate in zip(places, estimates):
             _write(ax, place, estimate, high)
-    ax.set_yticks(range(len(labels)), labels)
+    row_names(ax, labels)
     ax.set_ylim(len(labels) - 0.5, -0.62)
     ax.set_xlim(low, high)
     label_axes(ax, x=comparison.unit)
-    ax.tick_params(axis="y", length=0)
     _null_lines(ax, comparison)
     legend(ax)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import FigureBase
 
-from labkit.base.numbers import number
+from labkit.base.numbers import number, signed
 
 from .drawing import Drawing
 from .style import INK, MARKS, RULE, SIZES, axes, label_axes, legend, text_width
@@ -71,18 +71,25 @@ def paint_difference(result: CurveDifference, figure: FigureBase) -> None:
         ax.fill_between(x, [e.low for e in shown], [e.high for e in shown], color=mark.colour, alpha=0.18, linewidth=0)
     ax.plot(x, [e.value for e in shown], mark.line, color=mark.colour)
     ax.axhline(0, color=RULE, linewidth=1.0)
-    reach = max((abs(e.value) for e in shown[len(shown) // 10 :]), default=0.0)
-    ax.set_ylim(-4 * reach - 1e-3, 4 * reach + 1e-3)
+    late = [end for one in shown[len(shown) // 2 :] for end in (one.value, one.low, one.high) if math.isfinite(end)]
+    reach = 3 * max(map(abs, late)) + 1e-3  # early differences are large, and say little about the end
+    ax.set_ylim(-reach, reach)
     label_axes(ax, x="million tokens", y="nats a token")
     ax.yaxis.set_label_coords(-0.72 / (ax.bbox.width / 100), 0.5)  # beside signed numbers
     note = f"paired over {len(result.seeds)} seeds; below 0: {result.second} is better"
-    ax.annotate(note, (1, 1.02), xycoords="axes fraction", ha="right", va="bottom", fontsize=SIZES["note"], color=INK)
+    if any(abs(one.value) > reach for one in shown):
+        note += "; the beginning is off the picture"
+    ax.annotate(note, (1, 0.98), xycoords="axes fraction", ha="right", va="top", fontsize=SIZES["note"], color=INK)
 
 
 def describe_difference(result: CurveDifference) -> str:
     """Return the last difference with its interval, and where the curves crossed."""
-    crossed = ", ".join(f"{tokens:,}" for tokens in result.crossings[:4]) or "nowhere"
-    return f"{result.last}. The mean difference changed its sign after tokens: {crossed}."
+    last, crossed = result.last, [f"{tokens:,}" for tokens in result.crossings[:4]]
+    return (
+        f"Training loss of {result.second} minus that of {result.first}, last tenth: {signed(last.value, 3)} nats a "
+        f"token ({signed(last.low, 3)} to {signed(last.high, 3)}, {len(result.seeds)} seeds). Its sign "
+        + (f"changed after {', '.join(crossed)} tokens." if crossed else "changed nowhere.")
+    )
 
 
 def paint_theory(result: TheoryCurves, figure: FigureBase) -> None:

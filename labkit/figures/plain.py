@@ -24,6 +24,7 @@ from .style import (
     label_axes,
     legend,
     looks,
+    row_names,
     text_width,
     whiskers,
     wrapped,
@@ -134,9 +135,8 @@ def paint_bars(strip: Bars, figure: FigureBase) -> None:
                 ha="left" if side > 0 else "right", va="center", fontsize=SIZES["note"], color=INK,
             )  # fmt: skip
     ax.axvline(0, color=RULE, linewidth=1)
-    ax.set_yticks(range(len(strip.labels)), strip.labels)
+    row_names(ax, strip.labels)
     ax.set_ylim(len(strip.labels) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
     ax.margins(x=0.12)
     low, high = ax.get_xlim()
     if min(map(min, strip.groups.values())) < 0:  # room for a number to the left of its bar

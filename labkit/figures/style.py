@@ -21,12 +21,14 @@ __all__ = [
     "Mark",
     "axes",
     "bars",
+    "column_names",
     "contrast",
     "inches",
     "label_axes",
     "legend",
     "looks",
     "new_figure",
+    "row_names",
     "text_width",
     "whiskers",
     "wrapped",
@@ -127,6 +129,32 @@ def label_axes(ax: Axes, x: str = "", y: str = "") -> None:
     if y:
         ax.set_ylabel(y, fontsize=SIZES["label"], color=INK, va="bottom")
         ax.yaxis.set_label_coords(-0.52 / width, 0.5)
+
+
+def row_names(ax: Axes, names: Sequence[str], bold: Sequence[str] = ()) -> None:
+    """Write a name beside each row 0, 1, ... of the y axis, the names in `bold` in bold.
+
+    A text takes a third of the time of a tick, which brings lines along that nobody sees.
+    """
+    ax.set_yticks([])
+    for row, name in enumerate(names):
+        _name(ax, name, (0, row), ("axes fraction", "data"), (-3.5, 0), "right", "center_baseline", name in bold)
+
+
+def column_names(ax: Axes, names: Sequence[str], places: Sequence[float] | None = None) -> None:
+    """Write names below the x axis, at 0, 1, ... or at `places`."""
+    ax.set_xticks([])
+    for place, name in zip(range(len(names)) if places is None else places, names):
+        _name(ax, name, (place, 0), ("data", "axes fraction"), (0, -3.5), "center", "top")
+
+
+def _name(
+    ax: Axes, name: str, place: tuple, coordinates: tuple, shift: tuple, ha: str, va: str, bold: bool = False
+) -> None:
+    ax.annotate(
+        name, place, xycoords=coordinates, xytext=shift, textcoords="offset points", ha=ha, va=va,
+        fontsize=SIZES["tick"], color=INK, weight="bold" if bold else "normal", annotation_clip=False,
+    )  # fmt: skip
 
 
 def legend(ax: Axes) -> None:

@@ -24,6 +24,7 @@ from .style import (
     inches,
     label_axes,
     legend,
+    row_names,
     text_width,
     whiskers,
     wrapped,
@@ -167,9 +168,8 @@ def _paint_list(sweep: Sweep, figure: FigureBase) -> None:
     bars(ax, range(len(points)), [change.value for change in changes], MARKS["cut"], 0.6, across=True)
     whiskers(ax, range(len(points)), [c.low for c in changes], [c.high for c in changes], across=True)
     ax.axvline(0, color=RULE, linewidth=1)
-    ax.set_yticks(range(len(points)), labels)
+    row_names(ax, labels)
     ax.set_ylim(len(points) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x=f"change of {sweep.measure} ({sweep.unit})")
     if len(points) < len(sweep):
         ax.annotate(

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from labkit.base.numbers import known, number
 
 from .drawing import Drawing
-from .style import BAND, INK, MARKS, SIZES, axes, inches, label_axes, text_width, whiskers
+from .style import BAND, INK, MARKS, SIZES, axes, inches, label_axes, row_names, text_width, whiskers
 from .words_for import interval
 
 if TYPE_CHECKING:
@@ -82,12 +82,11 @@ def _paint(figure: FigureBase, title: str, sides: dict[str, Vitals]) -> None:
             ax.vlines(null, place - 0.42, place + 0.42, color=INK, linewidth=1.4, linestyle=":")
         ax.annotate(numbers[place], (1.02, place), xytext=(6, 0), textcoords="offset points", va="center",
                     fontsize=SIZES["tick"], color=INK, annotation_clip=False)  # fmt: skip
-    ax.set_yticks(range(len(names)), labels)
+    row_names(ax, labels)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
     ax.grid(axis="x", color=BAND, linewidth=0.8)
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x="0: nothing left      1: as well as can be")
     _key(ax, list(sides))
 

@@ -9,7 +9,7 @@ from matplotlib.figure import FigureBase
 from labkit.base.errors import BadInput
 
 from .drawing import Drawing
-from .style import INK, MARKS, SIZES, axes, bars, label_axes, legend, text_width
+from .style import INK, MARKS, SIZES, axes, bars, label_axes, legend, row_names, text_width
 
 __all__ = ["DRAWINGS", "NextWords"]
 
@@ -51,14 +51,11 @@ def paint(strip: NextWords, figure: FigureBase) -> None:
                 _share(probability), (probability, place), xytext=(5, 0), textcoords="offset points",
                 va="center", fontsize=SIZES["tick"], color=INK,
             )  # fmt: skip
-    ax.set_yticks(range(len(strip.words)), labels)
-    for label, word in zip(ax.get_yticklabels(), strip.words):
-        label.set_fontweight("bold" if word == strip.right else "normal")
+    row_names(ax, labels, bold=[label for label, word in zip(labels, strip.words) if word == strip.right])
     ax.set_ylim(len(strip.words) - 0.5, -0.5)
     ax.set_xlim(0, 1.1)
     ax.set_xticks([0, 0.5, 1])
     label_axes(ax, x="probability of being the next word")
-    ax.tick_params(axis="y", length=0)
     if strip.cut is not None:
         legend(ax)
 

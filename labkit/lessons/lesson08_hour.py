@@ -29,8 +29,8 @@ SCORE = Exercise(
     expects="a number between 0 and 1",
     check=number(
         1 / 9,
-        "Query and key both carry the third. Scores nine times smaller make a softer attention: deep blocks look at "
-        "everything a little. So the method is also a temperature that rises with depth.",
+        "Query and key both carry the third. With the same weights, scores nine times smaller make a softer attention: "
+        "deep blocks look at everything a little. Training may make up for it by larger weights.",
         tol=1e-3,
         mistakes=[
             (1 / 3, "you scaled one of the two factors of a score.", "who else is made from the norm's output"),
@@ -68,7 +68,10 @@ def _check_switch(scaled: Callable[..., Any]) -> Outcome:
         plain = model(ids).logits
         with edit(model, SwitchLayerNormScaling(p=0.7)):
             wanted = model(ids).logits
-        got = scaled(model, ids, 0.7)
+        try:
+            got = scaled(model, ids, 0.7)
+        except ZeroDivisionError:
+            return wrong("0 has no negative power: your first block is number 0.", "ℓ, which is counted from 1")
         if is_blank(got):
             raise NotAttempted
         again = model(ids).logits
@@ -167,6 +170,7 @@ SWITCH = Exercise(
     answer=_scaled,
     typical_wrong=(
         (_scaled_by(lambda layer, p: (layer + 2) ** -p), "counted from 1"),
+        (_scaled_by(lambda layer, p: layer**-p), "number 0"),
         (_scaled_final, "in front of the head"),
         (_scaled_and_left, "still in it"),
     ),
@@ -177,7 +181,8 @@ _WORLDS: tuple[tuple[tuple[float, ...], tuple[float, ...], str], ...] = (
     ((1.62, 1.50, 1.58, 1.55, 1.49), (1.60, 1.485, 1.56, 1.532, 1.468), "second"),  # far apart, and always by as much
     ((1.50, 1.52, 1.51, 1.49, 1.53), (1.51, 1.48, 1.53, 1.52, 1.47), "neither"),
     ((1.40, 1.41, 1.42, 1.40, 1.41), (1.45, 1.46, 1.475, 1.45, 1.465), "first"),
-    ((1.000, 1.000, 1.000, 1.000, 1.000), (0.980, 1.001, 0.985, 0.999, 0.975), "neither"),  # 1.96 would say: second
+    # 1.96, or a standard deviation that divides by 5, would say: second
+    ((1.000, 1.000, 1.000, 1.000, 1.000), (0.979, 1.000, 0.984, 0.998, 0.974), "neither"),
 )
 
 
@@ -192,7 +197,8 @@ def _check_judge(judge: Callable[..., Any]) -> Outcome:
             continue
         if truth == "neither" and min(first) == max(first):
             return wrong(
-                "with five seeds your interval is too narrow.", "Student's factor for five values, 2.776 and not 1.96"
+                "with five seeds your interval is too narrow.",
+                "2.776 and not 1.96, and statistics.stdev, which divides by 4, not pstdev, which divides by 5",
             )
         if truth == "neither":
             return wrong(
@@ -239,7 +245,7 @@ SEEDS = Exercise(
         "Two ways of training were tried with the same five seeds; a seed decides the first values and the texts. "
         "Write `judge(first, second)` for the two lists of losses, seed by seed. It returns `'first'` or `'second'`, "
         "whichever is **lower**, when the 95 % interval of the difference leaves out 0, and `'neither'` otherwise. For "
-        "a mean of five values the interval is the mean ± 2.776 · s/√5, where s is their standard deviation."
+        "a mean of five values the interval is the mean ± 2.776 · s/√5, where s is their sample standard deviation."
     ),
     expects="a function of two lists of five losses that returns 'first', 'second' or 'neither'",
     check=_check_judge,
@@ -264,6 +270,7 @@ SEEDS = Exercise(
         (_judge_by_means, "always differ"),
         (_judge_unpaired, "two spreads"),
         (lambda first, second: _judge(first, second, 1.96), "too narrow"),
+        (lambda first, second: _judge(first, second, 2.776 * 0.8**0.5), "divides by 4"),  # as pstdev does
     ),
 )
 

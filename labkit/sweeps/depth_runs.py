@@ -17,10 +17,36 @@ from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, unknown
 from labkit.base.rows import Rows
 
-__all__ = ["PARTS", "BlockRun", "BlockRuns", "blocks_path", "curves_path", "measure_model", "measure_runs", "stories"]
+__all__ = [
+    "DEPTH_KINDS",
+    "PARTS",
+    "BlockRun",
+    "BlockRuns",
+    "blocks_path",
+    "curves_path",
+    "measure_model",
+    "measure_runs",
+    "placements_path",
+    "stories",
+]
 
 PARTS = ("block", "attention", "mlp")
 STORIES, SEED = 32, 88
+DEPTH_KINDS = {  # recipe -> in words
+    "depth/pre": "Pre-LN",
+    "depth/lns": "LayerNorm Scaling",
+    "depth/lns-full": "LayerNorm Scaling, p = 1",
+    "depth/lns-branch": "factor after the branch",
+    "depth/pre-scaled": "Pre-LN, outputs smaller",
+    "depth/lns-scaled": "Scaling, outputs smaller",
+    "depth/post": "Post-LN",
+    "depth/sandwich": "Sandwich",
+    "depth/mix": "Mix-LN",
+    "depth/deepnorm": "DeepNorm",
+    "depth/skipinit": "SkipInit",
+    "depth/layerscale": "LayerScale",
+    "depth/rezero": "ReZero",
+}
 START, END = "0", "end"
 
 
@@ -116,6 +142,11 @@ def blocks_path() -> Path:
 def curves_path() -> Path:
     """Return where the course keeps the training curves of the same runs."""
     return blocks_path().with_name("08_curves.json")
+
+
+def placements_path() -> Path:
+    """Return where the course keeps the curves of a first look at every recipe of these experiments."""
+    return blocks_path().with_name("08_placements.json")
 
 
 def stories() -> list[list[int]]:

@@ -12,8 +12,8 @@ from labkit.cli import main
 from labkit.figures import new_figure, png
 from labkit.models import load
 from labkit.panels.depth import PairPanel
-from labkit.sweeps import BlockRun, BlockRuns, depth_runs, measure_runs
-from labkit.training import Recipe, grid, run_grid
+from labkit.sweeps import DEPTH_KINDS, BlockRun, BlockRuns, depth_runs, measure_runs
+from labkit.training import Recipe, grid, recipes, run_grid
 
 MODEL = {"width": 8, "depth": 3, "heads": 2, "ffn": 8, "context": 256, "tie": False, "init_std": 0.2}
 COMMON = {
@@ -180,3 +180,7 @@ def test_recompute_asks_the_two_models_that_are_shipped(panel, folder, monkeypat
     assert panel.data.chosen("pre") == {1: pytest.approx(before, abs=1e-5)} and not panel.shown.replayed
     with pytest.raises(BadInput, match="measurements alone"):
         panel.set(step="0")
+
+
+def test_every_recipe_of_the_experiments_has_a_name():
+    assert set(DEPTH_KINDS) == {name for name in recipes() if name.startswith("depth/")}

@@ -45,7 +45,7 @@ RESULTS = [
     (theory_curves(64), ["pre-norm, lemma 1,001", "scaling, lemma 64"]),
     (theory_curves(5, "gradient"), ["Log of the bound at block 5"]),
     (CURVES, ["scaled", "5 of 5 runs finished", "post, lr 0.001, seed 0 diverged: nan at step 41"]),
-    (compare_curves(CURVES, "pre", "scaled"), ["scaled minus pre", "5 seeds", "nowhere"]),
+    (compare_curves(CURVES, "pre", "scaled"), ["scaled minus that of pre", "5 seeds", "nowhere"]),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, legend, whiskers
+from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, legend, row_names, whiskers
 
 from .data import KINDS, CostData
 
@@ -30,10 +30,9 @@ def paint(data: CostData, figure: FigureBase) -> None:
     lows, highs = ([min(end, MOST) for end in ends] for ends in zip(*((one.low, one.high) for one in times)))
     whiskers(ax, [row + 0.3 for row in range(len(times))], lows, highs, across=True)
     ax.axvline(1, color=RULE, linewidth=1)
-    ax.set_yticks(range(len(data.rows)), [KINDS[row.kind] for row in data.rows])
+    row_names(ax, [KINDS[row.kind] for row in data.rows])
     ax.set_ylim(len(data.rows) - 0.45, -0.55)
     ax.set_xlim(0, MOST)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "all"])
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x="share of the intact model")
     legend(ax)

@@ -8,7 +8,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.font_manager import findfont, get_font
 
 from labkit.figures import NextWords, draw
-from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_axes
+from labkit.figures.style import INK, MARKS, SIZES, axes, bars, column_names, inches, label_axes
 
 from .data import CutData, Reading
 from .words import name_of
@@ -49,8 +49,7 @@ def _surprise(figure: FigureBase, data: CutData) -> None:
     for place, (name, reading) in enumerate((("intact", data.intact), ("cut", data.cut))):
         bars(ax, [place], [min(reading.loss, MOST_NATS)], MARKS[name], 0.6)
         _number(ax, place, reading)
-    ax.set_xticks([0, 1], ["intact", "cut"])
-    ax.tick_params(axis="x", length=0)
+    column_names(ax, ["intact", "cut"])
     ax.set_xlim(-0.6, 1.6)
     ax.set_ylim(0, MOST_NATS)
     ax.set_yticks([0, MOST_NATS / 2, MOST_NATS], ["0", f"{MOST_NATS / 2:g}", f"{MOST_NATS:g}"])

@@ -54,7 +54,7 @@ class BeginningState:
     """Which model is made: where its norms stand, how deep it is, what its matrices start from."""
 
     placement: str = "LayerNorm Scaling"
-    depth: int = 16
+    depth: int = 24
     first_values: str = "plain"
 
 
@@ -98,6 +98,8 @@ class BeginningPanel(Panel):
         return BeginningData(state.placement, state.depth, state.first_values, chosen, baseline)
 
     def presets(self) -> Sequence[BeginningState]:
+        if self.start != BeginningState():  # a lesson asks for one picture
+            return [self.start]
         return [
             BeginningState("LayerNorm Scaling", 24, "plain"),
             BeginningState("Post-LN", 24, "plain"),

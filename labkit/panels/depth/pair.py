@@ -11,7 +11,7 @@ from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
-from labkit.sweeps import BlockRuns
+from labkit.sweeps import DEPTH_KINDS, BlockRuns
 from labkit.sweeps.depth_runs import END, PARTS, START, blocks_path
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ __all__ = ["PairData", "PairPanel", "PairState"]
 
 IDLE = 0.01  # nats a token
 WORDS = {"block": "the whole block", "attention": "its attention", "mlp": "its MLP"}
-NAMES = {"depth/pre": "Pre-LN", "depth/lns": "LayerNorm Scaling"}
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ class PairPanel(Panel):
 
 def name_of(recipe: str) -> str:
     """Return a recipe in words."""
-    return NAMES.get(recipe, recipe)
+    return DEPTH_KINDS.get(recipe, recipe)
 
 
 def _range(values: Sequence[float]) -> str:
@@ -193,6 +192,9 @@ def _apart(data: PairData) -> str:
 
 
 def _idle(data: PairData) -> str:
-    means = {name: data.means(name) for name in data.costs}
-    counts = ", ".join(f"{name} {sum(cost <= IDLE for cost in row)} of {len(row)}" for name, row in means.items())
-    return f"Blocks that cost at most {IDLE:g} in the mean: {counts}."
+    """Count model by model: a mean over models hides that each has other idle blocks."""
+    counts = []
+    for name, rows in data.costs.items():
+        idle = [sum(cost <= IDLE for cost in row) for row in rows.values()]
+        counts.append(f"{name} {sum(idle) / len(idle):.1f} of {len(next(iter(rows.values())))}")
+    return f"Blocks that cost at most {IDLE:g}, in the mean model: {', '.join(counts)}."

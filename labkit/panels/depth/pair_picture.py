@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
-from labkit.figures.style import BAND, INK, MARKS, SIZES, axes, inches, label_axes, wrapped
+from labkit.figures.style import BAND, INK, MARKS, SIZES, axes, column_names, inches, label_axes, wrapped
 
 from .pair import WORDS, PairData
 
@@ -45,11 +45,11 @@ def paint(data: PairData, figure: FigureBase) -> None:
 def _chosen(figure: FigureBase, data: PairData) -> None:
     (ax,) = axes(figure, f"Block {data.block}, by seed", left=0.6, right=0.2, bottom=0.95)
     for place, (look, name) in enumerate(zip(LOOKS, data.costs)):
-        costs = [_held(cost) for cost in data.chosen(name).values()]
+        costs = list(data.chosen(name).values())
         spread = [place + 0.16 * (i - (len(costs) - 1) / 2) / max(1, len(costs) - 1) for i in range(len(costs))]
-        ax.plot(spread, costs, look.marker, color=look.colour, markersize=7, markeredgecolor="white")
+        ax.plot(spread, list(map(_held, costs)), look.marker, color=look.colour, markersize=7, markeredgecolor="white")
         ax.hlines(_held(sum(costs) / len(costs)), place - 0.25, place + 0.25, color=INK, linewidth=1.8)
-    ax.set_xticks([0, 1], [wrapped(name, 1.0) for name in data.costs])
+    column_names(ax, [wrapped(name, 1.0) for name in data.costs])
     ax.set_xlim(-0.6, 1.6)
     _scale(ax)
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import signed
-from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, SOFT, axes, inches, label_axes
+from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, SOFT, axes, column_names, inches, label_axes, row_names
 from labkit.panels.cut.picture import write_goes_on
 
 from .data import LayerGridData
@@ -43,9 +43,9 @@ def _parts(figure: FigureBase, data: LayerGridData) -> None:
         ax.plot(out, [row] * len(out), "x", color=INK, markersize=15, markeredgewidth=1.5)
     ax.set_xlim(-0.6, data.depth - 0.4)
     ax.set_ylim(1.6, -0.6)
-    ax.set_yticks(range(2), ROWS.values())
-    ax.set_xticks(range(0, data.depth, max(1, -(-data.depth // 16))))
-    ax.tick_params(length=0)
+    row_names(ax, tuple(ROWS.values()))
+    layers = range(0, data.depth, max(1, -(-data.depth // 16)))
+    column_names(ax, [str(layer) for layer in layers], layers)
     for spine in ax.spines.values():
         spine.set_visible(False)
     label_axes(ax, x="layer (0 is next to the text); × is left out")
@@ -68,9 +68,8 @@ def _loss(figure: FigureBase, data: LayerGridData) -> None:
     ax.set_xlim(LEAST, MOST)
     ax.set_xticks([0.2, 1, 5, 20], ["0.2", "1", "5", "20"])
     ax.minorticks_off()
-    ax.set_yticks([0, 1], ["intact", "cut"])
+    row_names(ax, ["intact", "cut"])
     ax.set_ylim(1.6, -0.6)
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x="nats a token")
 
 
@@ -83,11 +82,10 @@ def _sizes(figure: FigureBase, data: LayerGridData) -> None:
         ax.barh([row], [share], 0.55, color=MARKS["intact"].colour)
         ax.annotate(f"{share:.0%}".replace("%", " %"), (1, row), xytext=(6, 0), textcoords="offset points", va="center",
                     fontsize=SIZES["tick"], color=INK)  # fmt: skip
-    ax.set_yticks([0, 1], ["weights", "cache"])
+    row_names(ax, ["weights", "cache"])
     ax.set_ylim(1.6, -0.6)
     ax.set_xlim(0, 1)
     ax.set_xticks([0, 0.5, 1], ["0", "half", "all"])
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x=f"cache: one text of {data.context:,} tokens")
     ax.xaxis.label.set_color(SOFT)
 

@@ -6,7 +6,7 @@ import math
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_axes
+from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_axes, row_names
 
 from .data import QuantiserData
 from .words import shown
@@ -53,11 +53,10 @@ def _losses(figure: FigureBase, data: QuantiserData) -> None:
             va="center", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
     names = [shown(way) + (" ◂" if way == data.outlier else "") for way in data.losses]
-    ax.set_yticks(range(len(names)), names)
+    row_names(ax, names)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(_place(0), _place(MOST_RISE))
     ax.set_xticks([-3, -1, 1], ["0.001", "0.1", "10"])
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x="nats a token")
 
 

@@ -6,7 +6,7 @@ import math
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, inches, label_axes, text_width, wrapped
+from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, inches, label_axes, row_names, text_width, wrapped
 
 from .data import WeightData
 from .words import KINDS, small
@@ -36,11 +36,10 @@ def _readings(figure: FigureBase, data: WeightData) -> None:
                 f"{value:.2f}", (value, place), xytext=(4, 0), textcoords="offset points",
                 va="center", fontsize=SIZES["note"], color=INK,
             )  # fmt: skip
-    ax.set_yticks(range(len(labels)), labels)
+    row_names(ax, labels)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.set_xlim(0, 1.05)
     ax.set_xticks([0, 0.5, 1])
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x=data.reads)
 
 
@@ -62,9 +61,8 @@ def _changes(figure: FigureBase, data: WeightData) -> None:
     )  # fmt: skip
     ax.set_xlim(_place(LEAST) - 0.3, _place(MOST) + 0.3)
     ax.set_xticks([-6, -4, -2, 0], ["10⁻⁶", "10⁻⁴", "0.01", "1"])
-    ax.set_yticks(range(len(rows)), [name for name, *_ in rows])
+    row_names(ax, [name for name, *_ in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
     label_axes(ax, x=data.unit)
 
 
