@@ -26,7 +26,7 @@ _HOME = r"home|Users|tmp|root|var|opt|usr|private|mnt|media|work|content|workspa
 _PATH = re.compile(rf"(?<![\w.:/~}}])/(?:{_HOME})/[\w.-]+|\b[A-Z]:\\+(?:Users|Windows|Program|[Tt]emp)")
 _NETWORK = re.compile(
     r"https?://|\bpip install|\b(?:wget|curl)\b|\b(?:requests|urllib|httpx)\b|snapshot_download|hf_hub_download"
-    r"|load\(\s*[\"'](?!lab/)[\w.-]+/[\w.-]+[\"']|from_pretrained\(\s*[\"'][\w-]+/"
+    r"|load\(\s*[\"'](?!lab/|depth/)[\w.-]+/[\w.-]+[\"']|from_pretrained\(\s*[\"'][\w-]+/"
 )
 _TIMING = re.compile(r"\d ?(?:ms|µs|it/s|tokens/s)\b|\b[Ww]all time|\b\d+(?:\.\d+)? ?s(?:econds)? elapsed")
 _IMAGE_TAG = re.compile(r"<img\b[^>]*>", re.IGNORECASE)

@@ -241,6 +241,8 @@ shares = {
     for when, field in {"before": "right_before", "after": "right"}.items()
 }
 scratch = tuned.of("depth/pre", tuning_lr=tuned.best_lr("depth/pre", "0"), start="0")[0].right
+
+# %%
 figures.show(
     figures.Bars(
         title="Facts in unseen words, before and after 200 steps on facts",
@@ -368,7 +370,7 @@ hunt.check(judge)
 # made, and lost when the model was made without memory first and filled afterwards. So in labkit the factor is a plain
 # number, and tests move, save and reload a model to see that it survives.
 #
-# ## Everything that was promised
+# ## Everything that was promised · 5 min
 #
 # The whole ledger of this lesson: what the paper says, what was found, and what would settle the open ones.
 
