@@ -3,13 +3,13 @@
 #
 # {{badges}}
 #
-# In 2024 He, Sun and colleagues took 40 of the 80 attentions out of Llama-2-70B, without any training. Over eight tasks it
-# fell from 73.9 to 71.5 points of a hundred, wrote 1.5 times as fast, and needed half of the memory for what it had read.
-# Attention is what transformers are famous for, and it could go. You will take the parts out of a model of ours, one by one
-# and by the dozen, ask the paper's score which ones can go, and find that its answer is not every model's.
+# In 2024 He, Sun and colleagues took 40 of the 80 attentions out of Llama-2-70B, without any training. Over eight tasks
+# it fell from 73.9 to 71.5 points of a hundred, wrote 1.5 times as fast, and needed half of the memory for what it had
+# read. Attention is what transformers are famous for, and it could go. You will take the parts out of a model of ours,
+# one by one and by the dozen, ask the paper's score which ones can go, and find that its answer is not every model's.
 #
-# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can score the
-# parts of a model with one pass, say what such a score cannot see, and judge a cut by more than its loss.*
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can score
+# the parts of a model with one pass, say what such a score cannot see, and judge a cut by more than its loss.*
 
 # %% tags=["setup", "network"]
 try:
@@ -54,8 +54,8 @@ lesson.result("r2", answer=2, because="A spike is a reason to suspect. Only an o
 # %% [markdown]
 # ## 1 · Cut one part · 14 min
 #
-# `lab/deep` has twelve blocks, each with an attention and an MLP: 24 parts that write to one stream. It has read stories
-# of the islands, lists to repeat, and facts about people.
+# `lab/deep` has twelve blocks, each with an attention and an MLP: 24 parts that write to one stream. It has read
+# stories of the islands, lists to repeat, and facts about people.
 
 # %%
 deep = labkit.load("lab/deep")
@@ -110,8 +110,9 @@ figures.show(
 )
 
 # %% [markdown]
-# Each part of the first block would not fit on this picture. Its MLP is the first to see what a word *is*; all the others
-# read what it made of it. After that, most MLPs look idle, one at a time, though each has twice the weights of an attention.
+# Each part of the first block would not fit on this picture. Its MLP is the first to see what a word *is*; all the
+# others read what it made of it. After that, most MLPs look idle, one at a time, though each has twice the weights of
+# an attention.
 #
 # Now take out as many as you like. The panel reads eight other stories, so its numbers are not yours; the intervals are
 # wide. How many parts can go before it talks nonsense? What do all ten middle MLPs cost, and all ten attentions?
@@ -120,10 +121,11 @@ figures.show(
 labkit.panels.LayerGridPanel("lab/deep", gate=guess)
 
 # %% [markdown]
-# With a few parts gone the paper's sentence fails here. With all ten it turns round; section 3 finds where. Our ledger asks
-# it with four parts of each kind, on stories that were not used to choose among them. Written down first: the *null*, which
-# is what no difference would give; how many documents; and the *margin*: an interval that holds the null and stays within
-# it says *absent here*. *Direction* says only: the same sign as in the paper, beyond chance. It may still be small.
+# With a few parts gone the paper's sentence fails here. With all ten it turns round; section 3 finds where. Our ledger
+# asks it with four parts of each kind, on stories that were not used to choose among them. Written down first: the
+# *null*, which is what no difference would give; how many documents; and the *margin*: an interval that holds the null
+# and stays within it says *absent here*. *Direction* says only: the same sign as in the paper, beyond chance. It may
+# still be small.
 
 # %%
 claim = labkit.claims.ledger().claim("02.attention_against_mlp")
@@ -132,11 +134,13 @@ figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
 # (The paper counts points of a task and we count nats: the two marks share a ratio, not a unit.) One at a time the
-# attentions were dearer still. Together, though, MLPs cost more than the sum of what each costs alone: section 3 has the numbers.
+# attentions were dearer still. Together, though, MLPs cost more than the sum of what each costs alone: section 3 has
+# the numbers.
 #
-# Why do attentions matter so here? An attention fetches from earlier words, an MLP works on one word at a time. Our stories are of four people who move
-# about and hand things on: much to fetch, and little to know, a few hundred facts in all. A model of the internet must
-# know millions. That would explain it. It is a guess: nothing here varies the text.
+# Why do attentions matter so here? An attention fetches from earlier words, an MLP works on one word at a time. Our
+# stories are of four people who move about and hand things on: much to fetch, and little to know, a few hundred facts
+# in all. A model of the internet must know millions. That would explain it. It is a guess: nothing here varies the
+# text.
 #
 # **What this does not show.** That the paper is wrong about its models. It shows that *attention is what you can do
 # without* is a statement about a model and what it has read, not about transformers.
@@ -148,8 +152,8 @@ figures.show(labkit.claims.assess(claim))
 #
 # $$S = 1 - \cos(x, y), \qquad x = \text{the stream before the part}, \quad y = x + \text{what the part adds}$$
 #
-# averaged over all tokens. 0: the stream goes on in the same direction, the part is said to be redundant. Here it is for
-# one attention, by hand.
+# averaged over all tokens. 0: the stream goes on in the same direction, the part is said to be redundant. Here it is
+# for one attention, by hand.
 
 # %%
 ids = deep.encode(stories[0])
@@ -168,9 +172,9 @@ scores = Cosine()(deep, stories)
 figures.show(scores)
 
 # %% [markdown]
-# *Block* is both parts of one together. Behind block 0 the score falls steeply, then it stays low; the last MLPs turn the
-# stream more again. The fall is no wonder: the stream is a sum, it gets longer with every block, and the same addition
-# turns a long vector less.
+# *Block* is both parts of one together. Behind block 0 the score falls steeply, then it stays low; the last MLPs turn
+# the stream more again. The fall is no wonder: the stream is a sum, it gets longer with every block, and the same
+# addition turns a long vector less.
 #
 # You have the truth from section 1 and the score now. Put all 24 parts in order by each.
 
@@ -198,11 +202,11 @@ lesson.result("p2", answer=answer, because="What an MLP turns and what an attent
 holds(min(inside) > together, "Inside each kind the orders agree better than for both kinds together.")
 
 # %% [markdown]
-# In the picture the attentions lie above the MLPs: at one score they cost more. Inside a kind there seems to be an order.
-# Twelve parts are few: read the intervals before you believe it.
+# In the picture the attentions lie above the MLPs: at one score they cost more. Inside a kind there seems to be an
+# order. Twelve parts are few: read the intervals before you believe it.
 #
-# Take an attention and an MLP of the middle blocks that turn the stream by the same amount, within a tenth. What do they
-# cost?
+# Take an attention and an MLP of the middle blocks that turn the stream by the same amount, within a tenth. What do
+# they cost?
 
 # %%
 pairs = [
@@ -222,8 +226,8 @@ holds(truth.attention[a].value > 10 * truth.mlp[b].value, "Of one score, and mor
 # The score knows the *size* of a turn. It does not know what for. (Other scores have been proposed; the deeper notebook
 # has a panel with six.)
 #
-# The ledger asked the same of all 24 parts, on more stories. Its interval is over texts. Yours is over the parts, and much
-# wider: with other parts than these 24 the number might be another.
+# The ledger asked the same of all 24 parts, on more stories. Its interval is over texts. Yours is over the parts, and
+# much wider: with other parts than these 24 the number might be another.
 
 # %%
 claim = labkit.claims.ledger().claim("02.score_against_cost")
@@ -233,8 +237,8 @@ figures.show(labkit.claims.assess(claim))
 # %% [markdown]
 # The number is above 0, hence *direction*. But *whichever kind it is* is what the pair above breaks.
 #
-# And is leave-one-out the truth? It asked for one part at a time. Take the four middle MLPs that cost least alone, and the
-# four with the lowest scores. Which four cost less together?
+# And is leave-one-out the truth? It asked for one part at a time. Take the four middle MLPs that cost least alone, and
+# the four with the lowest scores. Which four cost less together?
 
 # %%
 cheap = sorted(middle, key=lambda layer: truth.mlp[layer].value)[:4]
@@ -248,7 +252,8 @@ for name, plan in zip(("cheapest alone", "lowest scores"), fours):
 # %% [markdown]
 # What one part costs alone does not tell what four cost: if two stand in for each other, each alone looks idle.
 #
-# **What this does not show.** That a score is useless. It sorts the first block from the rest, for one pass instead of 24.
+# **What this does not show.** That a score is useless. It sorts the first block from the rest, for one pass instead of
+# 24.
 #
 # ## 3 · The race · 14 min
 #
@@ -269,9 +274,10 @@ strategy = lesson.predict(
 )
 
 # %% [markdown]
-# And a second question before you look. The loss is one number. What can the model still *do*? It repeats lists, it says
-# who has the lantern at the end of a day, it knows facts. To compare, let 1 be the intact model and 0 one that knows
-# nothing: a quarter of the answers right, or the loss of guessing words by how frequent they are. A list copied in 85 of
+# And a second question before you look. The loss is one number. What can the model still *do*? It repeats lists, it
+# says who has the lantern at the end of a day, it knows facts. To compare, let 1 be the intact model and 0 one that
+# knows nothing: a quarter of the answers right, or the loss of guessing words by how frequent they are. A list copied
+# in 85 of
 # 100 cases, say, is at (0.85 - 0.25) / 0.75 = 0.8.
 
 # %%
@@ -316,13 +322,13 @@ lesson.result("p4", answer=min(falls, key=falls.get), because="Each has a cliff 
 print(*(f"{name}: below 0.9 with {gone} attentions gone" for name, gone in falls.items()), sep="\n")
 
 # %% [markdown]
-# The skills go one after another, at places of their own, and the loss goes at yet another. Copying is half gone while the
-# loss still stands at nine tenths: most words of a story need no copying. Facts break off with the same drop. The lantern
-# goes otherwise, whole to the eighth drop and lost with the ninth.
+# The skills go one after another, at places of their own, and the loss goes at yet another. Copying is half gone while
+# the loss still stands at nine tenths: most words of a story need no copying. Facts break off with the same drop. The
+# lantern goes otherwise, whole to the eighth drop and lost with the ninth.
 #
-# Mind the scale, though. What the first attention costs is about a hundredth of the way to guessing, and more than a tenth
-# of the *intact* loss; and every list is still repeated. “The skill goes before the loss” is true on one scale and false on
-# the other. What is true on both: the loss does not tell *which* skill is gone.
+# Mind the scale, though. What the first attention costs is about a hundredth of the way to guessing, and more than a
+# tenth of the *intact* loss; and every list is still repeated. “The skill goes before the loss” is true on one scale
+# and false on the other. What is true on both: the loss does not tell *which* skill is gone.
 
 # %% tags=["nbval-check-output"]
 copied, lantern = falls["copying a list"], falls["who has the lantern"]
@@ -337,8 +343,9 @@ holds(race.loss["attention"][1].value > 0.1 * race.base.value, "One attention go
 
 # %% [markdown]
 # Go back to the panel and follow the other lines. The MLPs are cheapest at first; then they fall off, for they stand in
-# for each other: together the first four cost more than the sum of what each costs alone. And the one list of both kinds wins. Random
-# choices, the mean of a few draws, are ruin from the first drop on: the first block is among what may be drawn.
+# for each other: together the first four cost more than the sum of what each costs alone. And the one list of both
+# kinds wins. Random choices, the mean of a few draws, are ruin from the first drop on: the first block is among what
+# may be drawn.
 
 # %% tags=["nbval-check-output"]
 others, rise = ("attention", "mlp", "block"), race.loss
@@ -351,8 +358,8 @@ alone = sum(truth.mlp[int(name.split()[1])].value for name in race.orders["mlp"]
 holds(rise["mlp"][4].value > 2 * alone, "Four MLPs together cost more than twice the sum of what each costs alone.")
 
 # %% [markdown]
-# That much of the paper holds here: when much has to go, one list of both kinds is best. The ledger has it at 9 parts of
-# 24, the paper's share.
+# That much of the paper holds here: when much has to go, one list of both kinds is best. The ledger has it at 9 parts
+# of 24, the paper's share.
 
 # %%
 claim = labkit.claims.ledger().claim("02.joint_against_attention")
@@ -360,8 +367,8 @@ print(claim.sentence)
 figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
-# **What this does not show.** Half of Llama-2-70B's attentions. Twelve blocks are few. The deeper a model, the more of it
-# can go: that is a pattern over the authors' models, not an experiment.
+# **What this does not show.** Half of Llama-2-70B's attentions. Twelve blocks are few. The deeper a model, the more of
+# it can go: that is a pattern over the authors' models, not an experiment.
 #
 # ## Exercises · 15 min
 
@@ -396,8 +403,9 @@ lesson.progress()
 # %% [markdown]
 # ## Your sentence · 2 min
 #
-# Before you go on, write one: a model without a third of its layers has nearly the same loss. What do you ask before you
-# use it?
+# Before you go on, write one: a model without a third of its layers has nearly the same loss. What do you ask before
+# you use it?
 #
-# *[Deeper](02_what_matters_deeper.ipynb): other scores, one by one and its bug, a fair opponent, time and memory, healing,
-# rounding, training. Next: [08 · The curse of depth](../../README.md#the-lessons). Why were deep layers cheap to lose?*
+# *[Deeper](02_what_matters_deeper.ipynb): other scores, one by one and its bug, a fair opponent, time and memory,
+# healing, rounding, training. Next: [08 · The curse of depth](../08_curse_of_depth/08_curse_of_depth.ipynb). Why were
+# deep layers cheap to lose?*

@@ -3,9 +3,9 @@
 #
 # {{badges}}
 #
-# Sections that stand on their own, in any order, after the hour and after the next cell: what the score sees and on which
-# text; dropping one by one, with a bug that was released; a fair opponent; time and memory; healing; rounding what is left;
-# redundancy through training; and the same on models of the hub.
+# Sections that stand on their own, in any order, after the hour and after the next cell: what the score sees and on
+# which text; dropping one by one, with a bug that was released; a fair opponent; time and memory; healing; rounding
+# what is left; redundancy through training; and the same on models of the hub.
 
 # %% tags=["setup", "network"]
 try:
@@ -44,15 +44,15 @@ scored, tried = texts("stories", 4, 31), texts("stories", 8, 32)
 # %% [markdown]
 # ## 1 · What the score sees · 20 min
 #
-# The score is a mean over tokens. What does it average? Choose a part and look at every token. The first one, which begins
-# each text, is no word; in large models it carries huge values, and any cosine there is nearly 1.
+# The score is a mean over tokens. What does it average? Choose a part and look at every token. The first one, which
+# begins each text, is no word; in large models it carries huge values, and any cosine there is nearly 1.
 
 # %%
 labkit.panels.ScorePanel("lab/deep")
 
 # %% [markdown]
-# Does the mean depend on it here? And on the *kind* of text that is scored? The paper scores 256 samples of web text, tries
-# three other kinds, and says that the maps look alike.
+# Does the mean depend on it here? And on the *kind* of text that is scored? The paper scores 256 samples of web text,
+# tries three other kinds, and says that the maps look alike.
 
 # %%
 kind = lesson.predict(
@@ -90,16 +90,16 @@ holds(lowest["stories"] == lowest["stories, first token left out"], "The first t
 figures.show(labkit.claims.assess("02.few_samples"))
 
 # %% [markdown]
-# Two other choices can be tried in the same way: the score without the residual, which in the paper is ruin, and *joint*
-# dropping, which there begins with attentions only.
+# Two other choices can be tried in the same way: the score without the residual, which in the paper is ruin, and
+# *joint* dropping, which there begins with attentions only.
 
 # %%
 told("02.residual_in_score")
 told("02.first_of_joint")
 
 # %% [markdown]
-# Without the residual, what a part reads is compared with what it returns, and the stream is left out. Here are six scores
-# against what each part costs, on 128 stories.
+# Without the residual, what a part reads is compared with what it returns, and the stream is left out. Here are six
+# scores against what each part costs, on 128 stories.
 
 # %%
 best = lesson.predict(
@@ -130,17 +130,18 @@ holds(bare.correlation.low > 0, "Without the residual the order of all 24 is bet
 holds(plain.within["mlp"].value > bare.within["mlp"].value, "Among the MLPs the score with the residual is the better.")
 
 # %% [markdown]
-# The score that the paper calls ruin does best over all 24. It does so because it scores every attention above every MLP,
-# which here is nearly right; inside a kind it knows less. Which score is good depends on what it is to choose between.
+# The score that the paper calls ruin does best over all 24. It does so because it scores every attention above every
+# MLP, which here is nearly right; inside a kind it knows less. Which score is good depends on what it is to choose
+# between.
 #
-# **What this does not show.** Which text is the right one to score. If a model is to copy, score it on copying; the paper's
-# choice of web text is a choice of what may be lost.
+# **What this does not show.** Which text is the right one to score. If a model is to copy, score it on copying; the
+# paper's choice of web text is a choice of what may be lost.
 #
 # ## 2 · One by one, and a bug that was released · 20 min
 #
-# Scoring once and dropping *n* is quick. But when one attention is gone, the stream behind it is another, and so are the
-# scores. *Iterative* dropping scores anew after each. In the paper it does worse: 62.1 points against 66.9 after eight
-# drops. The code that did it has been released. First, find out what is wrong with it.
+# Scoring once and dropping *n* is quick. But when one attention is gone, the stream behind it is another, and so are
+# the scores. *Iterative* dropping scores anew after each. In the paper it does worse: 62.1 points against 66.9 after
+# eight drops. The code that did it has been released. First, find out what is wrong with it.
 
 # %%
 hunt = lesson.exercise("02.4")
@@ -155,9 +156,9 @@ def judge(rescore, model, texts):
 hunt.check(judge)
 
 # %% [markdown]
-# For a sub-layer that is gone already, the loop of the authors' code goes on to the next *block*: the MLP that was left in
-# the block is not applied, and all that stands behind is scored on a stream that the cut model never has. Here are both,
-# side by side, on our model.
+# For a sub-layer that is gone already, the loop of the authors' code goes on to the next *block*: the MLP that was left
+# in the block is not applied, and all that stands behind is scored on a stream that the cut model never has. Here are
+# both, side by side, on our model.
 
 
 # %%
@@ -226,9 +227,9 @@ holds(met.lines["random, not 0"][0].low < score, "But not of its interval over s
 holds(reverse < score, "And the four deepest, chosen without any score, cost less than its choice.")
 
 # %% [markdown]
-# Most of what the score wins, one sentence of common sense wins as well. Against the deepest layers it depends: here four
-# stories were scored, and the score loses; for the ledger thirty-two others were, and it wins. Which attentions are *the*
-# lowest is a close race among several, and the text that is scored decides it.
+# Most of what the score wins, one sentence of common sense wins as well. Against the deepest layers it depends: here
+# four stories were scored, and the score loses; for the ledger thirty-two others were, and it wins. Which attentions
+# are *the* lowest is a close race among several, and the text that is scored decides it.
 
 # %%
 told("02.cosine_against_random")
@@ -290,13 +291,13 @@ for what, after, speedup in (("4 blocks", 65.8, 1.11), ("8 MLPs", 61.9, 1.08), (
     print(f"{degradation_ratio(68.2, after, speedup):5.2f}  Llama-2-13B without {what}")
 
 # %% [markdown]
-# It mixes absolute points with relative speed, so two models cannot be compared by it. Of the seventeen values the paper
-# prints, its own points and speed-ups give sixteen.
+# It mixes absolute points with relative speed, so two models cannot be compared by it. Of the seventeen values the
+# paper prints, its own points and speed-ups give sixteen.
 #
 # ## 5 · Healing · 12 min
 #
-# A cut model can be trained a little more. How much comes back? The control is an intact model trained *as long*: some of
-# what looks like healing is only more training.
+# A cut model can be trained a little more. How much comes back? The control is an intact model trained *as long*: some
+# of what looks like healing is only more training.
 
 # %%
 mends = lesson.predict(
@@ -353,9 +354,9 @@ holds(0.5 < after[3] / alone[3] < 2, "At 2 bits it costs both models alike, with
 told("02.rounding_after_dropping")
 
 # %% [markdown]
-# The verdict sounds worse than it is. At four bits, with a range for every 32 numbers, there is hardly a cost to compare,
-# and a ratio of two small numbers has a wide interval. We should have asked at two bits, where rounding hurts; but the
-# entry was registered, and stays.
+# The verdict sounds worse than it is. At four bits, with a range for every 32 numbers, there is hardly a cost to
+# compare, and a ratio of two small numbers has a wide interval. We should have asked at two bits, where rounding hurts;
+# but the entry was registered, and stays.
 #
 # ## 7 · Redundancy through training · 10 min
 #
@@ -406,9 +407,9 @@ first, last = run.scores[0].mlp, run.scores[-1].mlp
 holds(last[0].value > first[0].value and last[11].value > first[11].value, "The first MLP and the last have gone up.")
 
 # %% [markdown]
-# Not the paper's picture. There the attentions stay low and the MLPs rise. Here the attentions dip and come back, and the
-# MLPs go down, but for the first and the last. The score is one thing; what do the parts *cost*, at the first kept step and
-# at the end?
+# Not the paper's picture. There the attentions stay low and the MLPs rise. Here the attentions dip and come back, and
+# the MLPs go down, but for the first and the last. The score is one thing; what do the parts *cost*, at the first kept
+# step and at the end?
 
 # %% tags=["nbval-check-output"]
 cost = {
@@ -444,18 +445,18 @@ holds(sum(late) > 0.5 * sum(early), "In lab/base the middle MLPs go on costing a
 holds(min(late) > cost["mlp"][1], "The cheapest of them costs more than the middle MLPs of lab/deep on average.")
 
 # %% [markdown]
-# The scores go the way they went in `lab/deep`; the costs do not. Whether that is depth, width, what was read or the luck of
-# a run, two runs cannot say.
+# The scores go the way they went in `lab/deep`; the costs do not. Whether that is depth, width, what was read or the
+# luck of a run, two runs cannot say.
 #
-# **What this does not show.** Anything about training in general: these are two runs, of two models that read one world, and
-# a score that falls as the stream grows.
+# **What this does not show.** Anything about training in general: these are two runs, of two models that read one
+# world, and a score that falls as the stream grows.
 #
 # ## 8 · What ours cannot be asked, and models of the hub · 12 min
 #
 # The paper's worst cuts show on maths and on long texts: a maths model falls from 59.6 to 33.7 points without 8 of 32
-# attentions, and with thousands of tokens of examples another loses a quarter. `lab/deep` was never taught to reckon, reads
-# 256 tokens at most, and has not even learnt to recall who keeps what from a list. A skill that is not there cannot be cut
-# away, so those questions are left to models that have it.
+# attentions, and with thousands of tokens of examples another loses a quarter. `lab/deep` was never taught to reckon,
+# reads 256 tokens at most, and has not even learnt to recall who keeps what from a list. A skill that is not there
+# cannot be cut away, so those questions are left to models that have it.
 
 # %%
 print("recall, intact:", deep.card["recall"]["value"], "of", deep.card["recall"]["n"], "where chance is 0.25")
@@ -463,8 +464,8 @@ print(labkit.measurements.sums(1, seed=4)[0].prompt)
 print(labkit.measurements.lookups(1, seed=4, lines=5)[0].prompt)
 
 # %% [markdown]
-# With a network the same cells run on a model of the hub: 30 narrow blocks, all English. Score it, drop the eight attentions
-# that turn its stream least, and ask before and after.
+# With a network the same cells run on a model of the hub: 30 narrow blocks, all English. Score it, drop the eight
+# attentions that turn its stream least, and ask before and after.
 
 # %% tags=["network"]
 hub = labkit.lessons.load_if_here("HuggingFaceTB/SmolLM2-135M")
@@ -480,7 +481,8 @@ if hub is not None:
         print(f"{name:20} intact {before.value:.2f}  cut {after.value:.2f}")
 
 # %% [markdown]
-# Whatever comes out, write down what you expected first, and take 256 texts of your own kind to score, not one sentence.
+# Whatever comes out, write down what you expected first, and take 256 texts of your own kind to score, not one
+# sentence.
 #
 # The whole ledger of this lesson, with what could not be run here:
 
@@ -488,4 +490,5 @@ if hub is not None:
 print(labkit.claims.render_terminal(labkit.claims.ledger().lesson("02")))
 
 # %% [markdown]
-# *Back to [the hour](02_what_matters.ipynb), or on to [08 · The curse of depth](../../README.md#the-lessons).*
+# *Back to [the hour](02_what_matters.ipynb), or on to [08 · The curse of
+# depth](../08_curse_of_depth/08_curse_of_depth.ipynb).*
