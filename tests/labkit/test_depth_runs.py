@@ -142,6 +142,22 @@ def test_the_panel_shows_every_seed_of_both(panel, runs):
     assert "2 seeds" in panel.shown.sentence
 
 
+def test_idle_blocks_are_counted_model_by_model_and_the_bar_is_the_mean_of_what_was_measured(runs):
+    costs = {0: (0.0, 0.05, -0.04), 1: (0.05, 0.0, 0.02)}  # other idle blocks in each seed; means 0.025, 0.025, -0.01
+    made = BlockRuns(tuple(replace(run, block=costs[run.seed]) for run in runs))
+    panel = PairPanel("pre", "lns", runs=made)
+    panel.set(block=2)
+    assert "in the mean model: pre 1.5 of 3, lns 1.5 of 3" in panel.shown.sentence
+    figure = new_figure(panel.size)
+    panel.draw(panel.data, figure)
+    bar = figure.subfigs[1].axes[0].collections[0].get_segments()[0]
+    assert bar[0][1] == pytest.approx(0.025)
+    panel.set(block=3)
+    figure = new_figure(panel.size)
+    panel.draw(panel.data, figure)
+    assert figure.subfigs[1].axes[0].collections[0].get_segments()[0][0][1] == 1e-4  # a mean below the axis, at its end
+
+
 def test_overlap_is_said_only_where_there_is_some(runs):
     far = [replace(run, block=tuple(1 + cost for cost in run.block)) if run.recipe == "lns" else run for run in runs]
     panel = PairPanel("pre", "lns", runs=BlockRuns(tuple(far)))

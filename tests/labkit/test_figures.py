@@ -620,3 +620,21 @@ def test_the_map_knows_the_residents():
         figures.Islands(island="Holow")
     assert figures.Islands(holder="Odile").lantern_at == "Lull"
     assert "The lantern is on Hollow, with Odile." in figures.describe(figures.Islands(holder="Odile", island="Hollow"))
+
+
+def test_names_stand_at_their_rows_and_columns_as_plain_text():
+    figure = style.new_figure()
+    (ax,) = style.axes(figure, "Names", left=1.5)
+    style.row_names(ax, ["one", "two"], bold=["two"])
+    style.column_names(ax, ["a", "b"], [0.5, 2])
+    ax.set_ylim(1.5, -0.5)
+    ax.set_xlim(0, 2)
+    figure.canvas.draw()
+    names = {text.get_text(): text for text in ax.texts}
+    assert not ax.get_xticks().size and not ax.get_yticks().size and names["two"].get_weight() == "bold"
+    for row, name in enumerate(["one", "two"]):
+        box = names[name].get_window_extent()
+        assert box.x1 < ax.bbox.x0 and box.y0 < ax.transData.transform((0, row))[1] < box.y1
+    for place, name in ((0.5, "a"), (2, "b")):
+        box = names[name].get_window_extent()
+        assert box.y1 < ax.bbox.y0 and box.x0 < ax.transData.transform((place, 0))[0] < box.x1

@@ -134,7 +134,11 @@ class TestTheGuardSees:
         assert "uses the network" not in tagged
 
     def test_shipped_models_are_not_the_network(self, page):
-        assert "network" not in self._told(page, lambda n: n.cells[9].update(source='labkit.load("lab/tiny")'))
+        for name in ("lab/tiny", "depth/lns"):
+            source = f'labkit.load("{name}")'
+            assert "network" not in self._told(page, lambda n, source=source: n.cells[9].update(source=source))
+            source += '\nlabkit.load("depth/none")'
+            assert '(load("depth/none")' in self._told(page, lambda n, source=source: n.cells[9].update(source=source))
 
     def test_a_long_cell(self, page):
         assert "cell 10: 26 lines" in self._told(page, lambda n: n.cells[9].update(source="\n".join(["x = 1"] * 26)))
