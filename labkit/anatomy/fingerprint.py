@@ -66,9 +66,11 @@ def _parts(model: nn.Module) -> Iterator[tuple[str, str]]:
 
 def hooks_of(module: nn.Module) -> Iterator[tuple[str, int, Any]]:
     """Yield (table, key, hook) for every hook attached to one module."""
+    own = vars(module)
     for table in HOOK_TABLES:
-        for key, hook in getattr(module, table, {}).items():
-            yield table, key, hook
+        if hooks := own.get(table):
+            for key, hook in hooks.items():
+                yield table, key, hook
 
 
 def _tensor(tensor: Tensor, name: str, owners: dict[int, str]) -> str:
@@ -85,7 +87,7 @@ def _tensor(tensor: Tensor, name: str, owners: dict[int, str]) -> str:
 def _settings(module: nn.Module) -> str:
     """Return class, mode, submodules and the plain numbers and texts a module keeps (layer_idx, eps, ...)."""
     kept = ", ".join(
-        f"{name}={value!r}" for name, value in vars(module).items() if name[0] != "_" and type(value) in _PLAIN
+        [f"{name}={value!r}" for name, value in vars(module).items() if type(value) in _PLAIN and name[0] != "_"]
     )
     return f"{type(module).__qualname__}({', '.join(module._modules)}) {kept}"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -38,7 +39,7 @@ PAPER = "#ffffff"  # behind every figure
 INK, SOFT = "#1a1a1a", "#595959"  # text; soft for what is read second
 RULE, FAINT = "#767676", "#d0d0d0"  # axes and null lines; lines that only guide the eye
 BAND = "#e4e7eb"  # behind marks: margins, highlighted places
-SIZES = {"title": 13.0, "label": 11.0, "tick": 10.5, "note": 9.5}  # points
+SIZES = {"title": 13.0, "label": 11.0, "tick": 10.5, "note": 9.5, "cross": 24.0}  # points
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,11 @@ def label_axes(ax: Axes, x: str = "", y: str = "") -> None:
     width, height = (side / _root(ax.get_figure()).dpi for side in (ax.bbox.width, ax.bbox.height))
     if x:
         ax.set_xlabel(x, fontsize=SIZES["label"], color=INK, va="top")
+        ax.xaxis.set_visible(True)
         ax.xaxis.set_label_coords(0.5, -0.28 / height)
     if y:
         ax.set_ylabel(y, fontsize=SIZES["label"], color=INK, va="bottom")
+        ax.yaxis.set_visible(True)
         ax.yaxis.set_label_coords(-0.52 / width, 0.5)
 
 
@@ -136,16 +139,22 @@ def row_names(ax: Axes, names: Sequence[str], bold: Sequence[str] = ()) -> None:
 
     A text takes a third of the time of a tick, which brings lines along that nobody sees.
     """
-    ax.set_yticks([])
+    _without_ticks(ax.yaxis)
     for row, name in enumerate(names):
         _name(ax, name, (0, row), ("axes fraction", "data"), (-3.5, 0), "right", "center_baseline", name in bold)
 
 
 def column_names(ax: Axes, names: Sequence[str], places: Sequence[float] | None = None) -> None:
     """Write names below the x axis, at 0, 1, ... or at `places`."""
-    ax.set_xticks([])
+    _without_ticks(ax.xaxis)
     for place, name in zip(range(len(names)) if places is None else places, names):
         _name(ax, name, (place, 0), ("data", "axes fraction"), (0, -3.5), "center", "top")
+
+
+def _without_ticks(axis: Axis) -> None:
+    """Leave an axis its label alone; an axis that is drawn makes ticks even where it shall have none."""
+    axis.set_ticks([])
+    axis.set_visible(bool(axis.get_label_text()))
 
 
 def _name(

@@ -6,7 +6,7 @@ Shapes: B batch, L length (tokens in this call), T tokens readable (cached + L),
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -85,11 +85,17 @@ class State:
 
     def with_stream(self, stream: Tensor) -> State:
         """Return the same moment with another residual stream."""
-        return replace(self, stream=stream)
+        return self._but(stream=stream)
 
     def fork(self) -> State:
         """Return a State whose memory can be written to without changing this one's."""
-        return replace(self, memory=dict(self.memory))
+        return self._but(memory=dict(self.memory))
+
+    def _but(self, **changed: Any) -> State:
+        # What dataclasses.replace does, in a tenth of its time: a token passes here three times a block.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, **changed)
+        return other
 
     def table(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return `make()`, computed at the first call with this key in this pass."""

@@ -253,6 +253,22 @@ def test_a_guess_spares_passes_and_changes_nothing(handle, panel):
     hook.remove()
 
 
+def test_another_name_in_the_middle_costs_one_more_pass_and_not_one_a_token():
+    deep, passes = labkit.load("lab/deep"), []
+    story = labkit.world.document("stories", 0, 3, "test").text
+    ids = deep.encode(story[: story.rindex(" The lantern is")])
+    intact = read(deep, ids, ()).goes_on
+    draft = deep.encode(f"{deep.decode(ids)} {intact}")[len(ids) :].tolist()
+    hook = deep.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    with labkit.edit(deep, labkit.DropAttention(5)):
+        alone = read(deep, ids, ()).goes_on
+        one_by_one = len(passes)
+        assert read(deep, ids, (), guess=draft).goes_on == alone
+    hook.remove()
+    assert alone != intact and [*map(str.isalpha, alone.split())] == [*map(str.isalpha, intact.split())]
+    assert len(passes) - one_by_one == 2 < one_by_one
+
+
 # A second thread -----------------------------------------------------------------------------------------------------
 
 

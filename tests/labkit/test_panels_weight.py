@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -76,6 +76,17 @@ def test_the_nulls_are_the_matched_ones_of_the_measurements(handle, panel, weigh
     assert [abs(null.value) for null in data.nulls[:2]] == pytest.approx(sorted(whole, reverse=True)[:2])
     panel.set(factor=2.0)
     assert [null.address for null in panel.data.nulls] == addresses
+
+
+def test_a_model_changed_meanwhile_and_another_text_are_looked_at_anew(handle, panel):
+    panel.set(factor=0.0)
+    first = panel.compute(panel.state)
+    with labkit.edit(handle, labkit.DropMLP(0)):
+        fresh = WeightPanel(handle, WEIGHTS, {"a day": DAY})
+        assert panel.compute(panel.state) == fresh.compute(panel.state) != first
+    assert panel.compute(panel.state) == first
+    other = replace(panel.state, text="Nils has the lantern.")
+    assert panel.compute(other).labels != first.labels and panel.compute(panel.state) == first
 
 
 def test_times_one_changes_nothing_and_says_so(panel):

@@ -235,7 +235,7 @@ class Scan(Suspects):
         low, high = torch.aminmax(w_DF)
         if abs(self.inputs[layer].value) * float(torch.maximum(-low, high)) < least:
             return []  # not even the largest input times the largest weight would be prominent: most layers
-        reach_F = torch.maximum(x_LF.amax(dim=0), -x_LF.amin(dim=0))
+        reach_F = x_LF.abs().amax(dim=0)
         best_F = torch.maximum(w_DF.amax(dim=0), -w_DF.amin(dim=0)) * reach_F
         columns = (best_F >= max(least, 1e-30)).nonzero().flatten()
         if len(columns) > _PER_LAYER:

@@ -17,7 +17,7 @@ from .words import code_of
 
 __all__ = ["LayerGridPanel"]
 
-N_DOCUMENTS = 8
+N_DOCUMENTS = 6
 TEXTS = 2  # ready ones
 
 
@@ -98,7 +98,7 @@ class LayerGridPanel(Panel):
             kept["context"] = answers[0].context
             kept[key_of(gone)] = _table(answers)
             say(f"{cls.file}: {key_of(gone)}")
-        how = f"{panel.n_documents} whole held-out stories of one length, seed 0; intervals over stories"
+        how = f"{panel.n_documents} short whole held-out stories of one length, seed 0; intervals over stories"
         return keep(cls.file, handle, how, kept, out)
 
 

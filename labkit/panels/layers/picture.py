@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import signed
-from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, SOFT, axes, column_names, inches, label_axes, row_names
+from labkit.figures.sheet import Sheet
+from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, SOFT, axes, inches, label_axes, row_names
 from labkit.panels.cut.picture import write_goes_on
 
 from .data import LayerGridData
@@ -33,22 +34,21 @@ def paint(data: LayerGridData, figure: FigureBase) -> None:
 def _parts(figure: FigureBase, data: LayerGridData) -> None:
     """Draw a filled box for each part that is left, an empty one with a cross for each that is gone."""
     left, all_ = data.sublayers
-    (ax,) = axes(figure, f"{left} of {all_} parts are left", left=0.85, right=0.2, bottom=1.0)
+    sheet = Sheet(figure, f"{left} of {all_} parts are left")
+    start, cell = 0.9, (sheet.width - 1.1) / data.depth
     for row, part in enumerate(ROWS):
-        out = [layer for own, layer in data.gone if own == part]
-        kept = [(layer - 0.42, 0.84) for layer in range(data.depth) if layer not in out]
-        mark = MARKS[part]
-        ax.broken_barh(kept, (row - 0.4, 0.8), facecolor=mark.colour, edgecolor=PAPER, hatch=mark.hatch, linewidth=0)
-        ax.broken_barh([(layer - 0.42, 0.84) for layer in out], (row - 0.4, 0.8), facecolor=PAPER, edgecolor=RULE)
-        ax.plot(out, [row] * len(out), "x", color=INK, markersize=15, markeredgewidth=1.5)
-    ax.set_xlim(-0.6, data.depth - 0.4)
-    ax.set_ylim(1.6, -0.6)
-    row_names(ax, tuple(ROWS.values()))
-    layers = range(0, data.depth, max(1, -(-data.depth // 16)))
-    column_names(ax, [str(layer) for layer in layers], layers)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-    label_axes(ax, x="layer (0 is next to the text); × is left out")
+        top, mark = 0.6 + 0.84 * row, MARKS[part]
+        box = {layer: (start + cell * (layer + 0.08), top, 0.84 * cell, 0.67) for layer in range(data.depth)}
+        gone = [box.pop(layer) for own, layer in data.gone if own == part]
+        sheet.boxes(list(box.values()), facecolor=mark.colour, edgecolor=PAPER, hatch=mark.hatch, linewidth=0)
+        sheet.boxes(gone, facecolor=PAPER, edgecolor=RULE)
+        for x, *_ in gone:
+            sheet.write(x + 0.42 * cell, top + 0.33, "×", "cross", ha="center")
+        sheet.write(start - 0.08, top + 0.33, ROWS[part], ha="right")
+    for layer in range(0, data.depth, max(1, -(-data.depth // 16))):
+        sheet.write(start + cell * (layer + 0.5), 2.4, str(layer), ha="center")
+    middle = start + cell * data.depth / 2
+    sheet.write(middle, 2.64, "layer (0 is next to the text); × is left out", "label", ha="center")
 
 
 def _loss(figure: FigureBase, data: LayerGridData) -> None:
@@ -75,19 +75,15 @@ def _loss(figure: FigureBase, data: LayerGridData) -> None:
 
 def _sizes(figure: FigureBase, data: LayerGridData) -> None:
     """Draw the shares of parameters and cache that are left."""
-    (ax,) = axes(figure, "Size that is left", left=0.75, right=0.95, bottom=0.55)
-    for row, (before, after) in enumerate((data.parameters, data.cache_bytes)):
-        share = after / before
-        ax.barh([row], [1], 0.55, color=PAPER, edgecolor=RULE, linewidth=1)
-        ax.barh([row], [share], 0.55, color=MARKS["intact"].colour)
-        ax.annotate(f"{share:.0%}".replace("%", " %"), (1, row), xytext=(6, 0), textcoords="offset points", va="center",
-                    fontsize=SIZES["tick"], color=INK)  # fmt: skip
-    row_names(ax, ["weights", "cache"])
-    ax.set_ylim(1.6, -0.6)
-    ax.set_xlim(0, 1)
-    ax.set_xticks([0, 0.5, 1], ["0", "half", "all"])
-    label_axes(ax, x=f"cache: one text of {data.context:,} tokens")
-    ax.xaxis.label.set_color(SOFT)
+    sheet = Sheet(figure, "Size that is left")
+    start, length = 0.75, sheet.width - 0.75 - 0.95
+    for row, (name, (before, after)) in enumerate((("weights", data.parameters), ("cache", data.cache_bytes))):
+        share, top = after / before, 0.5 + 0.3 * row
+        sheet.boxes([(start, top, length, 0.17)], facecolor=PAPER, edgecolor=RULE)
+        sheet.boxes([(start, top, share * length, 0.17)], color=MARKS["intact"].colour)
+        sheet.write(start - 0.05, top + 0.09, name, ha="right")
+        sheet.write(start + length + 0.08, top + 0.09, f"{share:.0%}".replace("%", " %"))
+    sheet.write(start, 1.2, f"cache: one text of {data.context:,} tokens", "label", color=SOFT)
 
 
 def _write(ax: Axes, place: float, row: int, text: str) -> None:

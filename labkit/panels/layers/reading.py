@@ -17,15 +17,15 @@ from labkit.sweeps.engine import Engine
 from labkit.sweeps.reach import first_touched
 from labkit.sweeps.run import MEMORY
 
-from .data import POOL, LayerGridData, LayerGridState, as_lists
+from .data import LONGEST, POOL, LayerGridData, LayerGridState, as_lists
 
 __all__ = ["Patient", "whole_stories"]
 
 
 def whole_stories(handle: Any, n: int) -> list:
-    """Return `n` held-out stories, from the first word to who has the lantern, all of one length in tokens."""
+    """Return `n` short held-out stories, whole to who has the lantern, all of one length in tokens."""
     stories = [handle.encode(one.text) for one in world.documents("stories", POOL, seed=0, split="test")]
-    length = Counter(map(len, stories)).most_common(1)[0][0]
+    length = Counter(length for length in map(len, stories) if length <= LONGEST).most_common(1)[0][0]
     return [ids for ids in stories if len(ids) == length][:n]
 
 

@@ -6,7 +6,7 @@ from labkit.base.numbers import signed
 from labkit.panels.cut.data import GO_ON
 from labkit.panels.tables import Table
 
-from .data import POOL, Cells, LayerGridData, LayerGridState, as_lists
+from .data import LONGEST, POOL, Cells, LayerGridData, LayerGridState, as_lists
 
 __all__ = ["code_of", "name_of", "sentence_of", "table_of"]
 
@@ -93,7 +93,7 @@ def code_of(name: str, state: LayerGridState, n: int) -> str:
         f"model = labkit.load({name!r})",
         f"text = {state.text!r}",
         f"stories = [model.encode(one.text) for one in world.documents('stories', {POOL}, seed=0, split='test')]",
-        "length = Counter(map(len, stories)).most_common(1)[0][0]",
+        f"length = Counter(n for n in map(len, stories) if n <= {LONGEST}).most_common(1)[0][0]",
         f"documents = [ids for ids in stories if len(ids) == length][:{n}]",
         f"plan = labkit.drops(model{given})",
         "",

@@ -35,6 +35,7 @@ class WeightPanel(Panel):
         if not weights or not texts:
             raise BadInput("This panel was given no weight or no text.", expected="at least one of each, by title")
         self.weights, self.texts = dict(weights), dict(texts)
+        self._patient, self._known = None, None
         first = WeightState(next(iter(self.texts.values())), next(iter(self.weights.values())))
         options["start"] = options.get("start") or first
         super().__init__(model, **options)
@@ -54,24 +55,31 @@ class WeightPanel(Panel):
         )
 
     def compute(self, state: WeightState) -> WeightData:
-        from labkit.interventions import ScaleWeight, edit
+        from labkit.interventions import Plan, ScaleWeight, edit
+
+        value = self._value(state.weight)
+        patient = self._patient_with(state.text)
+        with edit(self.model, ScaleWeight(state.weight, state.factor)):
+            change, cut = patient.look()
+        nulls = [
+            Null(kind, address, self._value(address), patient.moved(Plan([ScaleWeight(address, state.factor)])))
+            for kind, address in self._nulls(state.weight)
+        ]
+        return WeightData(
+            state.weight, value, state.factor, change, patient.unit, tuple(nulls),
+            patient.reads, patient.labels, patient.intact, cut, patient.unseen,
+        )  # fmt: skip
+
+    def _patient_with(self, text: str) -> Any:
+        """Return the intact model with a text in front of it, looked at anew when either is no longer what it was."""
+        from labkit.anatomy import fingerprint
 
         from .patients import patient_for
 
-        handle, value = self.model, self._value(state.weight)
-        patient = patient_for(handle, state.text)
-        before, intact = patient.look()
-        with edit(handle, ScaleWeight(state.weight, state.factor)):
-            after, cut = patient.look()
-        nulls = []
-        for kind, address in self._nulls(state.weight):
-            was = self._value(address)
-            with edit(handle, ScaleWeight(address, state.factor)):
-                nulls.append(Null(kind, address, was, patient.apart(before, patient.place())))
-        return WeightData(
-            state.weight, value, state.factor, patient.apart(before, after), patient.unit, tuple(nulls),
-            patient.reads, patient.labels, intact, cut, patient.unseen,
-        )  # fmt: skip
+        known = (fingerprint(self.model), text)
+        if self._known != known:
+            self._patient, self._known = patient_for(self.model, text, known[0]), known
+        return self._patient
 
     def _value(self, address: str) -> float:
         """Return the number at an address; raise where no single number is named."""

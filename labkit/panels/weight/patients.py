@@ -9,10 +9,14 @@ from torch import Tensor
 
 from labkit import world
 from labkit.anatomy import quietly
-from labkit.measurements.measures import token_losses
+from labkit.interventions import Plan, edit
+from labkit.measurements.measures import LossMeasure, token_losses
 from labkit.measurements.runs import forward
 from labkit.panels.cut.data import GO_ON, MOST_PROBABLE, candidates
 from labkit.panels.cut.reading import first_pieces, readable
+from labkit.sweeps.engine import Engine
+from labkit.sweeps.reach import first_touched
+from labkit.sweeps.run import MEMORY
 
 __all__ = ["Decoding", "Encoding", "Patient", "patient_for"]
 
@@ -33,14 +37,13 @@ class Patient(Protocol):
     labels: tuple[str, ...]
     unseen: tuple[str, ...]
 
-    def place(self) -> Any:
-        """Return where the model as it now is stands with the text."""
+    intact: tuple[float, ...]
 
-    def look(self) -> tuple[Any, tuple[float, ...]]:
-        """Return where it stands, and what is read off the model, one value from 0 to 1 per label."""
+    def look(self) -> tuple[float, tuple[float, ...]]:
+        """Return how far the model as it now is has moved, in `unit`, and what is read off it: 0 to 1 per label."""
 
-    def apart(self, before: Any, after: Any) -> float:
-        """Return how far two places are from each other, in `unit`."""
+    def moved(self, plan: Plan) -> float:
+        """Return how far the model moves under a plan, in `unit`."""
 
 
 class Decoding:
@@ -49,17 +52,23 @@ class Decoding:
     unit: ClassVar[str] = "nats a token"
     reads: ClassVar[str] = "probability of being the next word"
 
-    def __init__(self, handle: Any, text: str):
+    def __init__(self, handle: Any, text: str, fingerprint: str):
         self.handle, self.text, self.ids_L = handle, text, readable(handle, text, GO_ON)
         finished = text.rstrip().endswith(_STOPS)
         self.words, self.first, self.labels = () if finished else candidates(text), [], ()
         self.unseen = tuple(world.unknown_words(text)) if handle.ours else ()
-
-    def place(self) -> float:
-        """Return the mean surprise at the text."""
-        return self.look()[0]
+        # The streams of the intact model are kept: a weight of layer 4 leaves what lies in front of it as it is.
+        self.room = Engine(handle, [self.ids_L], LossMeasure())
+        starts = range(self.room.prefix.end + 1)
+        self.surprise = self._mean(quietly(handle, lambda _: self.room.prepare(starts, fingerprint, MEMORY)))
+        self.seen, self.intact = self._look()
 
     def look(self) -> tuple[float, tuple[float, ...]]:
+        seen, read = self._look()
+        return abs(seen - self.seen), read
+
+    def _look(self) -> tuple[float, tuple[float, ...]]:
+        """Return the mean surprise at the text, and the probabilities read off."""
         logits_BLV = self._logits()
         losses_BL = token_losses(logits_BLV, self.ids_L[None])
         next_V = logits_BLV[0, -1].softmax(-1)
@@ -67,8 +76,13 @@ class Decoding:
             self._choose(next_V)
         return float(losses_BL.mean()), tuple(next_V[self.first].tolist())
 
-    def apart(self, before: float, after: float) -> float:
-        return abs(after - before)
+    def moved(self, plan: Plan) -> float:
+        first = first_touched(self.handle, plan)
+        scores = quietly(self.handle, lambda _: self.room.scores(plan, first, lambda: False))
+        return abs(self._mean(scores) - self.surprise)
+
+    def _mean(self, scores: list[float]) -> float:
+        return self.room.asked.fold(scores, [len(self.ids_L)])[0][0]
 
     def _logits(self) -> Tensor:
         return quietly(self.handle, lambda module: forward(module, self.ids_L[None]))
@@ -90,23 +104,32 @@ class Encoding:
     labels: ClassVar[tuple[str, ...]] = OTHERS
     unseen: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, handle: Any, text: str):
+    def __init__(self, handle: Any, text: str, _: str):
         self.handle, self.text = handle, text
+        self.own_E = self._place()
+        _, self.intact = self.look()
 
     @torch.no_grad()
-    def place(self) -> Tensor:
+    def look(self) -> tuple[float, tuple[float, ...]]:
+        own_E, others_BE = self._place(), self.handle.embed(OTHERS)
+        return self._apart(own_E), tuple((others_BE @ own_E).clamp(0, 1).tolist())
+
+    def moved(self, plan: Plan) -> float:
+        with edit(self.handle, plan):
+            return self._apart(self._place())
+
+    @torch.no_grad()
+    def _place(self) -> Tensor:
         """Return the text's embedding [E], of length 1."""
         return self.handle.embed([self.text])[0]
 
-    @torch.no_grad()
-    def look(self) -> tuple[Tensor, tuple[float, ...]]:
-        own_E, others_BE = self.place(), self.handle.embed(OTHERS)
-        return own_E, tuple((others_BE @ own_E).clamp(0, 1).tolist())
-
-    def apart(self, before: Tensor, after: Tensor) -> float:
-        return max(0.0, 1 - float(before @ after))
+    def _apart(self, after_E: Tensor) -> float:
+        return max(0.0, 1 - float(self.own_E @ after_E))
 
 
-def patient_for(handle: Any, text: str) -> Patient:
-    """Return the model with a text in front of it: by its next words, or by its embeddings where it makes those."""
-    return Encoding(handle, text) if hasattr(handle, "embed") else Decoding(handle, text)
+def patient_for(handle: Any, text: str, fingerprint: str) -> Patient:
+    """Return the model, intact and known by its fingerprint, with a text in front of it.
+
+    It is read by its next words, or by its embeddings where it makes those.
+    """
+    return (Encoding if hasattr(handle, "embed") else Decoding)(handle, text, fingerprint)
