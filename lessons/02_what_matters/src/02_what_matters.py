@@ -114,8 +114,9 @@ figures.show(
 # others read what it made of it. After that, most MLPs look idle, one at a time, though each has twice the weights of
 # an attention.
 #
-# Now take out as many as you like. The panel reads eight other stories, so its numbers are not yours; the intervals are
-# wide. How many parts can go before it talks nonsense? What do all ten middle MLPs cost, and all ten attentions?
+# Now take out as many as you like. The panel reads six other stories, short ones, so its numbers are not yours; the
+# intervals are wide. How many parts can go before it talks nonsense? What do all ten middle MLPs cost, and all ten
+# attentions?
 
 # %%
 labkit.panels.LayerGridPanel("lab/deep", gate=guess)
