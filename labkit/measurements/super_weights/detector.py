@@ -20,15 +20,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from labkit.anatomy import Anatomy
 from labkit.base.errors import BadInput, unknown
 from labkit.interventions import ZeroWeight, edit
 
 from ..tables import text_table
-from .profile import Passage, SpikeProfile
+from .profile import Passage, SpikeProfile, as_array
 
 __all__ = ["RULES", "Candidate", "Detection", "Peeling", "find_super_weights", "peel"]
 
@@ -173,18 +171,18 @@ class Suspects(Passage):
         self.after: list[list[float]] = []  # of each, the size of its stream entry behind its own and every later block
         super().__init__(model, prompt)
 
-    def suspicious(self, layer: int, x_LF: Tensor, y_LD: Tensor, w_DF: Tensor) -> list[list[int]]:
+    def suspicious(self, layer: int, x_LF: np.ndarray, y_LD: np.ndarray, w_DF: np.ndarray) -> list[list[int]]:
         """Return the (out, in, token) of a layer's suspects."""
         raise NotImplementedError
 
-    def mlp(self, layer: int, x_LF: Tensor, y_LD: Tensor) -> None:
+    def mlp(self, layer: int, x_LF: np.ndarray, y_LD: np.ndarray) -> None:
         """Find the suspects of a layer."""
         super().mlp(layer, x_LF, y_LD)
-        w_DF = _matrix(self.anatomy, layer)
+        w_DF = self._matrix(layer)
         places = self.suspicious(layer, x_LF, y_LD, w_DF)
         if not places:
             return
-        size_DF, median = w_DF.abs(), self.output_medians[layer]
+        size_DF, median = np.abs(w_DF), self.output_medians[layer]
         for out, into, position in places:
             weight, given = float(w_DF[out, into]), float(x_LF[position, into])
             about = {"layer": layer, "out": out, "into": into, "position": position}
@@ -194,13 +192,18 @@ class Suspects(Passage):
             self.found.append({**about, "rank": 1 + int((size_DF > abs(weight)).sum())})
             self.after.append([])
 
-    def stream(self, layer: int, h_LD: Tensor) -> None:
+    def stream(self, layer: int, h_LD: np.ndarray) -> None:
         """Follow what all suspects so far have written."""
         super().stream(layer, h_LD)
         if self.found:
             places = [[about["position"] for about in self.found], [about["out"] for about in self.found]]
-            for after, size in zip(self.after, h_LD[places[0], places[1]].abs().tolist()):
+            for after, size in zip(self.after, np.abs(h_LD[places[0], places[1]]).tolist()):
                 after.append(size)
+
+    def _matrix(self, layer: int) -> np.ndarray:
+        view = self._downs[layer]
+        stored = view.parameter  # not a copy: the matrices of a large model would cost more than the pass
+        return as_array(stored.T if view.place.transposed else stored)
 
     def candidates(self) -> list[Candidate]:
         """Return the suspects.
@@ -229,38 +232,32 @@ class Scan(Suspects):
         """Return the suspects whose writing stays in the stream."""
         return [candidate for candidate in super().candidates() if candidate.persistence >= self.persistence]
 
-    def suspicious(self, layer: int, x_LF: Tensor, y_LD: Tensor, w_DF: Tensor) -> list[list[int]]:
+    def suspicious(self, layer: int, x_LF: np.ndarray, y_LD: np.ndarray, w_DF: np.ndarray) -> list[list[int]]:
         """Return the (out, in, token) of at most eight weights, the one that writes most first."""
         least = self.prominence * self.output_medians[layer]
-        low, high = torch.aminmax(w_DF)
-        if abs(self.inputs[layer].value) * float(torch.maximum(-low, high)) < least:
+        if abs(self.inputs[layer].value) * max(float(w_DF.max()), -float(w_DF.min())) < least:
             return []  # not even the largest input times the largest weight would be prominent: most layers
-        reach_F = x_LF.abs().amax(dim=0)
-        best_F = torch.maximum(w_DF.amax(dim=0), -w_DF.amin(dim=0)) * reach_F
-        columns = (best_F >= max(least, 1e-30)).nonzero().flatten()
+        reach_F = np.maximum(x_LF.max(axis=0), -x_LF.min(axis=0))
+        best_F = np.maximum(w_DF.max(axis=0), -w_DF.min(axis=0)) * reach_F
+        columns = np.flatnonzero(best_F >= max(least, 1e-30))
         if len(columns) > _PER_LAYER:
-            columns = best_F.topk(_PER_LAYER).indices
-        gives_DC = w_DF[:, columns].abs() * reach_F[columns]
-        top = gives_DC.flatten().topk(min(_PER_LAYER, gives_DC.numel()))
-        index_K = top.indices[top.values >= least]
+            columns = np.argsort(-best_F)[:_PER_LAYER]
+        gives_DC = np.abs(w_DF[:, columns]) * reach_F[columns]
+        index_K = np.argsort(-gives_DC, axis=None)[:_PER_LAYER]
+        index_K = index_K[gives_DC.ravel()[index_K] >= least]
         out_K, into_K = index_K // max(1, len(columns)), columns[index_K % max(1, len(columns))]
-        position_K = x_LF[:, into_K].abs().argmax(dim=0)
+        position_K = np.abs(x_LF[:, into_K]).argmax(axis=0)
         # All at once, before anything is read number by number: most prominent weights carry little.
-        share_K = x_LF[position_K, into_K] * w_DF[out_K, into_K] / y_LD[position_K, out_K]
-        return torch.stack((out_K, into_K, position_K))[:, share_K >= self.share].T.tolist()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share_K = x_LF[position_K, into_K] * w_DF[out_K, into_K] / y_LD[position_K, out_K]
+        return np.stack((out_K, into_K, position_K))[:, share_K >= self.share].T.tolist()
 
 
 class ByThePaper(Suspects):
     """Suspect the one weight of each layer whose largest input and largest output both exceed 50."""
 
-    def suspicious(self, layer: int, x_LF: Tensor, y_LD: Tensor, w_DF: Tensor) -> list[list[int]]:
+    def suspicious(self, layer: int, x_LF: np.ndarray, y_LD: np.ndarray, w_DF: np.ndarray) -> list[list[int]]:
         """Return the (out, in, token) of one weight or none."""
         read, written = self.inputs[layer], self.outputs[layer]
         spikes = min(abs(read.value), abs(written.value)) > PAPER_SPIKE
         return [[written.channel, read.channel, read.position]] if spikes else []
-
-
-def _matrix(anatomy: Anatomy, layer: int) -> Tensor:
-    view = anatomy.view(f"layers.{layer}.mlp.down")
-    stored = view.parameter.detach()  # not a copy: the matrices of a large model would cost more than the pass
-    return (stored.T if view.place.transposed else stored).float()
