@@ -1,4 +1,4 @@
-"""The grid of layers and a long panel in the real JupyterLab, by keyboard alone."""
+"""The grid of layers, the race, and the panels of lesson 08 in the real JupyterLab, by keyboard alone."""
 
 import pytest
 
@@ -11,13 +11,19 @@ pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed: no browser to test in"
 )
 
-PANELS = {"grid": "LayerGridPanel('lab/deep')", "race": "RacePanel('lab/deep')"}
+PANELS = {
+    "grid": "LayerGridPanel('lab/deep')",
+    "race": "RacePanel('lab/deep')",
+    "pair": "PairPanel()",
+    "beginning": "BeginningPanel()",
+    "scaling": "ScalingPanel('lab/deep')",
+}
 STATUS = ".labkit-panel [role=status][aria-live=polite]"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A JupyterLab over two notebooks of one panel each."""
+    """A JupyterLab over notebooks of one panel each."""
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
     for name, line in PANELS.items():
         write_notebook(folder / f"{name}.ipynb", f"import labkit\nlabkit.panels.{line}")
@@ -80,3 +86,46 @@ def test_race_by_keyboard(page):
     page.driver.find_element("xpath", button).send_keys(Keys.SPACE)
     page.wait(lambda: "Press Run" in page.text(".labkit-panel .labkit-alert"), "the offer to run")
     says(page, "With 3 gone")  # the picture stays
+
+
+def choose(page, label, words):
+    """Choose from the list called `label` what begins with `words`, by typing it."""
+    drop = "//div[contains(@class,'labkit-controls')]//div[contains(@class,'widget-dropdown')]"
+    at = f"{drop}[.//label[.='{label}']]//select"
+    page.driver.find_element("xpath", at).send_keys(words)
+
+
+@pytest.mark.parametrize("page", ["pair"], indirect=True)
+def test_pairs_of_models_by_keyboard(page):
+    says(page, "Without block 8 (trained)", "Pre-LN", "LayerNorm Scaling")
+    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_LEFT)
+    says(page, "Without block 7 (trained)")
+    choose(page, "Leave out", "its M")
+    says(page, "Without its MLP in block 7 (trained)")
+    choose(page, "When", "before")
+    says(page, "Without its MLP in block 7 (untrained)")
+
+
+@pytest.mark.parametrize("page", ["beginning"], indirect=True)
+def test_untrained_models_by_keyboard(page):
+    says(page, "24 untrained blocks, LayerNorm Scaling, first values plain")
+    choose(page, "Norm", "Post")
+    says(page, "24 untrained blocks, Post-LN")
+    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_RIGHT)
+    says(page, "25 untrained blocks, Post-LN")
+    choose(page, "First values", "OLMo")
+    says(page, "25 untrained blocks, Post-LN, first values OLMo's")
+
+
+@pytest.mark.parametrize("page", ["scaling"], indirect=True)
+def test_the_switch_by_keyboard_and_back(page):
+    says(page, "Nothing is switched")
+    as_trained = page.text(STATUS)
+    choose(page, "Norms", "scaling on")
+    page.wait(lambda: "Nothing is switched" not in page.text(STATUS) and "Surprise" in page.text(STATUS), "a switch")
+    switched = page.text(STATUS)
+    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_RIGHT)
+    page.wait(lambda: page.text(STATUS) not in (switched, ""), "another p")
+    restore = "//div[contains(@class,'labkit-panel')]//button[normalize-space(.)='Restore']"
+    page.driver.find_element("xpath", restore).send_keys(Keys.SPACE)
+    says(page, as_trained, "Everything is back, bit for bit")
