@@ -87,7 +87,7 @@ def _tensor(tensor: Tensor, name: str, owners: dict[int, str]) -> str:
 def _settings(module: nn.Module) -> str:
     """Return class, mode, submodules and the plain numbers and texts a module keeps (layer_idx, eps, ...)."""
     kept = ", ".join(
-        [f"{name}={value!r}" for name, value in vars(module).items() if type(value) in _PLAIN and name[0] != "_"]
+        f"{name}={value!r}" for name, value in vars(module).items() if name[0] != "_" and type(value) in _PLAIN
     )
     return f"{type(module).__qualname__}({', '.join(module._modules)}) {kept}"
 

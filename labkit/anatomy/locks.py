@@ -38,20 +38,12 @@ def quietly(model: Any, work: Callable[[nn.Module], T]) -> T:
     with model_lock(module):
         try:
             guard.install()
-            training += [part for part in _parts_of(module) if part.training]
+            training += [part for part in module.modules() if part.training]
             _set_modes(training, False)
             torch.set_grad_enabled(False)
             return work(module)
         finally:
             _set_modes(training, True, gradients, guard)
-
-
-def _parts_of(module: nn.Module) -> list[nn.Module]:
-    """Return what `module.modules()` does, shared parts twice, in a tenth of its time."""
-    parts = [module]
-    for part in parts:
-        parts.extend(child for child in part._modules.values() if child is not None)
-    return parts
 
 
 @unbroken

@@ -1,6 +1,6 @@
 """Sheet: titles, words and boxes placed by the inch, where a picture needs no axes.
 
-Empty axes take 20 milliseconds, and a panel's answer has 350 in all.
+Empty axes take 13 milliseconds, each tick 4 more, and a panel's answer has 350 in all.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ Box = tuple[float, float, float, float]  # left, top, width, height in inches, f
 
 
 class Sheet:
-    """A titled Figure or SubFigure to write and draw on, in inches from its top left corner."""
+    """A Figure or SubFigure, titled or not, to write and draw on in inches from its top left corner."""
 
-    def __init__(self, figure: FigureBase, title: str):
+    def __init__(self, figure: FigureBase, title: str = ""):
         self.figure, (self.width, self.height) = figure, inches(figure)
         figure.set_facecolor(PAPER)
         downwards = Affine2D().scale(1 / self.width, -1 / self.height).translate(0, 1)
         self.ruler = downwards + figure.transSubfigure
-        self.write(0.15, 0.08, title, "title", va="top", weight="bold")
+        if title:
+            self.write(0.15, 0.08, title, "title", va="top", weight="bold")
 
     def write(self, x: float, y: float, words: str, size: str = "tick", **look: Any) -> None:
         """Write one line at a place; its middle lies at `y` unless `va` says otherwise."""
-        look = {"va": "center_baseline", "color": INK, **look}
-        self.figure.text(x, y, words, fontsize=SIZES[size], transform=self.ruler, **look)
+        look = {"va": "center_baseline", "color": INK, "fontsize": SIZES[size], **look}
+        self.figure.text(x, y, words, transform=self.ruler, **look)
 
     def boxes(self, boxes: Sequence[Box], **look: Any) -> None:
         """Draw boxes alike, all as one path: a hatch costs as much for one as for many."""

@@ -39,7 +39,7 @@ PAPER = "#ffffff"  # behind every figure
 INK, SOFT = "#1a1a1a", "#595959"  # text; soft for what is read second
 RULE, FAINT = "#767676", "#d0d0d0"  # axes and null lines; lines that only guide the eye
 BAND = "#e4e7eb"  # behind marks: margins, highlighted places
-SIZES = {"title": 13.0, "label": 11.0, "tick": 10.5, "note": 9.5, "cross": 24.0}  # points
+SIZES = {"title": 13.0, "label": 11.0, "tick": 10.5, "note": 9.5}  # points
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import nbformat
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from labkit.cli.lab import jupyter_command, jupyter_environment
@@ -159,6 +160,16 @@ class Page:
         """Return what a reader reads there, or nothing."""
         found = self.all(css)
         return found[0].text if found else ""
+
+    def press(self, words: str, key: str = Keys.SPACE) -> None:
+        """Press the panel's button of that name by keyboard."""
+        button = f"//div[contains(@class,'labkit-panel')]//button[normalize-space(.)='{words}']"
+        self.driver.find_element("xpath", button).send_keys(key)
+
+    def choose(self, label: str, words: str) -> None:
+        """Choose from the panel's list called `label` what begins with `words`, by typing it."""
+        drop = "//div[contains(@class,'labkit-controls')]//div[contains(@class,'widget-dropdown')]"
+        self.driver.find_element("xpath", f"{drop}[.//label[.='{label}']]//select").send_keys(words)
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """Wait until something is to be seen, and return it."""

@@ -71,18 +71,12 @@ def picture(page):
     return page.wait(lambda: page.driver.execute_script(loaded), "picture")
 
 
-def press(page, words, key=Keys.SPACE):
-    """Press the panel's button of that name by keyboard."""
-    button = f"//div[contains(@class,'labkit-panel')]//button[normalize-space(.)='{words}']"
-    page.driver.find_element("xpath", button).send_keys(key)
-
-
 def test_a_panel_by_keyboard_alone(address, driver, tmp_path):
     page = Page(driver, address, "panel.ipynb", tmp_path)
     page.run_first()
     page.bring(".labkit-panel button")
     assert "Predict first" in page.text(".labkit-panel") and not page.all(".labkit-panel img")
-    press(page, "Skip the prediction", Keys.ENTER)
+    page.press("Skip the prediction", Keys.ENTER)
     sentence = says(page, "Nothing is cut")
     before = picture(page)
     assert before[1] == sentence
@@ -101,11 +95,11 @@ def test_a_panel_by_keyboard_alone(address, driver, tmp_path):
     assert after[0] != before[0] and after[1] == sentence
     assert handle == driver.switch_to.active_element and len(page.all(".jp-Notebook .jp-Cell")) == cells
 
-    press(page, "Table")
+    page.press("Table")
     page.one(".labkit-panel table caption")
-    press(page, "Show as code")
+    page.press("Show as code")
     assert "labkit.DropMLP(1)" in page.one(".labkit-panel pre").text
-    press(page, "Restore")
+    page.press("Restore")
     says(page, "Nothing is cut", "bit for bit")
     box = page.one(".labkit-controls textarea")
     box.send_keys(" A zebra.", Keys.TAB)  # read when the box is left
@@ -118,7 +112,7 @@ def test_a_panel_beside_a_running_cell(address, driver, tmp_path):
     page = Page(driver, address, "panel.ipynb", tmp_path)
     page.run_first()
     page.bring(".labkit-panel button")
-    press(page, "Skip the prediction", Keys.ENTER)
+    page.press("Skip the prediction", Keys.ENTER)
     says(page, "Nothing is cut")
     page.select(1)
     page.run_next()
@@ -135,10 +129,10 @@ def test_the_panel_reads_in_the_dark_and_on_a_narrow_page(address, driver, tmp_p
     page = Page(driver, address, "panel.ipynb", tmp_path)
     page.run_first()
     page.bring(".labkit-panel button")
-    press(page, "Skip the prediction", Keys.ENTER)
+    page.press("Skip the prediction", Keys.ENTER)
     says(page, "Nothing is cut")
-    press(page, "Table")
-    press(page, "Show as code")
+    page.press("Table")
+    page.press("Show as code")
     page.one(".labkit-panel pre")
     for theme, width in (("JupyterLab Light", 1280), ("JupyterLab Dark", 1280), ("JupyterLab Dark", 900)):
         driver.set_window_size(width, 1500)
@@ -175,7 +169,7 @@ def test_a_weight_by_keyboard(address, driver, tmp_path):
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys("layers.0.mlp.down[1, 2]", Keys.TAB)
     says(page, "layers.0.mlp.down[1, 2] times 0.25")
-    press(page, "Restore")
+    page.press("Restore")
     says(page, "Nothing is changed", "bit for bit")
     assert not page.complaints()
 

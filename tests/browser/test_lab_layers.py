@@ -82,50 +82,54 @@ def test_race_by_keyboard(page):
     says(page, "With 3 gone", "Stored answer")
     page.one(".labkit-controls select").send_keys("f")
     says(page, "facts", "With 3 gone")
-    button = "//div[contains(@class,'labkit-panel')]//button[normalize-space(.)='Recompute']"
-    page.driver.find_element("xpath", button).send_keys(Keys.SPACE)
+    page.press("Recompute")
     page.wait(lambda: "Press Run" in page.text(".labkit-panel .labkit-alert"), "the offer to run")
     says(page, "With 3 gone")  # the picture stays
 
 
-def choose(page, label, words):
-    """Choose from the list called `label` what begins with `words`, by typing it."""
-    drop = "//div[contains(@class,'labkit-controls')]//div[contains(@class,'widget-dropdown')]"
-    at = f"{drop}[.//label[.='{label}']]//select"
-    page.driver.find_element("xpath", at).send_keys(words)
+def slide(page, key):
+    page.one(".labkit-panel .noUi-handle").send_keys(key)
 
 
-@pytest.mark.parametrize("page", ["pair"], indirect=True)
-def test_pairs_of_models_by_keyboard(page):
-    says(page, "Without block 8 (trained)", "Pre-LN", "LayerNorm Scaling")
-    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_LEFT)
-    says(page, "Without block 7 (trained)")
-    choose(page, "Leave out", "its M")
-    says(page, "Without its MLP in block 7 (trained)")
-    choose(page, "When", "before")
-    says(page, "Without its MLP in block 7 (untrained)")
-
-
-@pytest.mark.parametrize("page", ["beginning"], indirect=True)
-def test_untrained_models_by_keyboard(page):
-    says(page, "24 untrained blocks, LayerNorm Scaling, first values plain")
-    choose(page, "Norm", "Post")
-    says(page, "24 untrained blocks, Post-LN")
-    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_RIGHT)
-    says(page, "25 untrained blocks, Post-LN")
-    choose(page, "First values", "OLMo")
-    says(page, "25 untrained blocks, Post-LN, first values OLMo's")
+@pytest.mark.parametrize(
+    ("page", "first", "moves"),
+    [
+        (
+            "pair",
+            "Without block 8 (trained)",
+            [
+                (slide, (Keys.ARROW_LEFT,), "Without block 7 (trained)"),
+                (Page.choose, ("Leave out", "its M"), "Without its MLP in block 7 (trained)"),
+                (Page.choose, ("When", "before"), "Without its MLP in block 7 (untrained)"),
+            ],
+        ),
+        (
+            "beginning",
+            "24 untrained blocks, LayerNorm Scaling, first values plain",
+            [
+                (Page.choose, ("Norm", "Post"), "24 untrained blocks, Post-LN"),
+                (slide, (Keys.ARROW_RIGHT,), "25 untrained blocks, Post-LN"),
+                (Page.choose, ("First values", "OLMo"), "25 untrained blocks, Post-LN, first values OLMo's"),
+            ],
+        ),
+    ],
+    indirect=["page"],
+)
+def test_models_side_by_side_by_keyboard(page, first, moves):
+    says(page, first)
+    for move, how, said in moves:
+        move(page, *how)
+        says(page, said)
 
 
 @pytest.mark.parametrize("page", ["scaling"], indirect=True)
 def test_the_switch_by_keyboard_and_back(page):
     says(page, "Nothing is switched")
     as_trained = page.text(STATUS)
-    choose(page, "Norms", "scaling on")
+    page.choose("Norms", "scaling on")
     page.wait(lambda: "Nothing is switched" not in page.text(STATUS) and "Surprise" in page.text(STATUS), "a switch")
     switched = page.text(STATUS)
-    page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_RIGHT)
+    slide(page, Keys.ARROW_RIGHT)
     page.wait(lambda: page.text(STATUS) not in (switched, ""), "another p")
-    restore = "//div[contains(@class,'labkit-panel')]//button[normalize-space(.)='Restore']"
-    page.driver.find_element("xpath", restore).send_keys(Keys.SPACE)
+    page.press("Restore")
     says(page, as_trained, "Everything is back, bit for bit")

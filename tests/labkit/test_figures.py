@@ -638,3 +638,14 @@ def test_names_stand_at_their_rows_and_columns_as_plain_text():
     for place, name in ((0.5, "a"), (2, "b")):
         box = names[name].get_window_extent()
         assert box.y1 < ax.bbox.y0 and box.x0 < ax.transData.transform((place, 0))[0] < box.x1
+
+
+@pytest.mark.parametrize("named_first", [True, False])
+def test_an_axis_of_names_shows_its_label_whichever_came_first(named_first):
+    (ax,) = style.axes(style.new_figure(), "Names")
+    steps = [lambda: style.row_names(ax, ["one"]), lambda: style.label_axes(ax, y="what")]
+    for step in steps if named_first else reversed(steps):
+        step()
+    assert ax.yaxis.get_visible() and ax.yaxis.label.get_text() == "what"
+    style.column_names(ax, ["a"])
+    assert not ax.xaxis.get_visible(), "no label: nothing to draw"

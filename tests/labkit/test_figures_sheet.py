@@ -39,6 +39,8 @@ def test_no_boxes_draw_nothing(halves):
     sheet = Sheet(left, "Left")
     sheet.boxes([], facecolor="black")
     assert len(left.get_children()) == before + 1, "the title alone"
+    Sheet(left).boxes([])
+    assert len(left.get_children()) == before + 1, "and none of those"
 
 
 def test_words_stand_in_their_line_and_the_title_at_the_top(halves):

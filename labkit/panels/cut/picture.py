@@ -8,6 +8,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.font_manager import findfont, get_font
 
 from labkit.figures import NextWords, draw
+from labkit.figures.sheet import Sheet
 from labkit.figures.style import INK, MARKS, SIZES, axes, bars, column_names, inches, label_axes
 
 from .data import CutData, Reading
@@ -69,10 +70,8 @@ def _number(ax, place: int, reading: Reading) -> None:
 
 def write_goes_on(figure: FigureBase, intact: str, cut: str) -> None:
     """Write how each model goes on, one line each."""
-    width, height = inches(figure)
-    figure.set_facecolor("white")
+    sheet = Sheet(figure)
     for line, (name, goes_on) in enumerate((("intact", intact), ("cut", cut))):
-        y = 1 - (0.06 + 0.27 * line) / height
         said = shorten(drawable(goes_on), MOST_LETTERS, placeholder=" …") or "(it ends here)"
         for x, text, weight in ((0.15, f"{name} goes on", "bold"), (1.55, said, "normal")):
-            figure.text(x / width, y, text, va="top", fontsize=SIZES["tick"], color=INK, weight=weight)
+            sheet.write(x, 0.06 + 0.27 * line, text, va="top", weight=weight)

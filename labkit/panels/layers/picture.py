@@ -43,7 +43,7 @@ def _parts(figure: FigureBase, data: LayerGridData) -> None:
         sheet.boxes(list(box.values()), facecolor=mark.colour, edgecolor=PAPER, hatch=mark.hatch, linewidth=0)
         sheet.boxes(gone, facecolor=PAPER, edgecolor=RULE)
         for x, *_ in gone:
-            sheet.write(x + 0.42 * cell, top + 0.33, "×", "cross", ha="center")
+            sheet.write(x + 0.42 * cell, top + 0.33, "×", ha="center", fontsize=24)
         sheet.write(start - 0.08, top + 0.33, ROWS[part], ha="right")
     for layer in range(0, data.depth, max(1, -(-data.depth // 16))):
         sheet.write(start + cell * (layer + 0.5), 2.4, str(layer), ha="center")

@@ -61,7 +61,7 @@ class Decoding:
         self.room = Engine(handle, [self.ids_L], LossMeasure())
         starts = range(self.room.prefix.end + 1)
         self.surprise = self._mean(quietly(handle, lambda _: self.room.prepare(starts, fingerprint, MEMORY)))
-        self.seen, self.intact = self._look()
+        self.seen, self.intact = self._look()  # the same surprise from a plain pass, for what is looked at so
 
     def look(self) -> tuple[float, tuple[float, ...]]:
         seen, read = self._look()
@@ -104,7 +104,7 @@ class Encoding:
     labels: ClassVar[tuple[str, ...]] = OTHERS
     unseen: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, handle: Any, text: str, _: str):
+    def __init__(self, handle: Any, text: str):
         self.handle, self.text = handle, text
         self.own_E = self._place()
         _, self.intact = self.look()
@@ -132,4 +132,4 @@ def patient_for(handle: Any, text: str, fingerprint: str) -> Patient:
 
     It is read by its next words, or by its embeddings where it makes those.
     """
-    return (Encoding if hasattr(handle, "embed") else Decoding)(handle, text, fingerprint)
+    return Encoding(handle, text) if hasattr(handle, "embed") else Decoding(handle, text, fingerprint)
