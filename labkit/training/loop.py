@@ -24,6 +24,7 @@ from .checkpoint import read_checkpoint, restore, write_checkpoint
 from .log import Log
 from .loss import accumulate
 from .planting import Planting
+from .prompting import Prompting
 from .recipe import Hold, Recipe, differences, read_recipe
 
 __all__ = ["Run", "optimiser_for", "train"]
@@ -104,6 +105,8 @@ class _Training:
         if parent is not None:
             self.model.load_state_dict(parent.state_dict())
         self.planting = _planting(recipe, self.model, seed)
+        prompts = recipe.prompted()
+        self.prompting = Prompting(self.model, prompts, seed) if prompts else None
         self.optimiser = optimiser_for(recipe, self.model)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []  # since the last line of the log
@@ -141,14 +144,22 @@ class _Training:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.lr_at(self.step)
         self.optimiser.zero_grad(set_to_none=True)
-        with self.planting.held() if self.planting else nullcontext():
-            loss, tokens = accumulate(self.model, self.batches.at(self.step))
+        groups = self.batches.at(self.step)
+        prompting = self.prompting if self._prompted() else None
+        with (
+            self.planting.held() if self.planting else nullcontext(),
+            prompting.step(groups) if prompting else nullcontext(),
+        ):
+            loss, tokens = accumulate(self.model, groups, prompting.loss if prompting else None)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
         if self.planting:
             self.planting.keep()
         self.tokens += tokens
         return loss, float(norm)
+
+    def _prompted(self) -> bool:
+        return self.prompting is not None and self.step <= self.prompting.prompts.until
 
     def _keep(self) -> None:
         if self.step in self.recipe.keep:
@@ -165,6 +176,8 @@ class _Training:
         loss, lr = sum(self.losses) / len(self.losses), self.recipe.lr_at(self.step)
         self.losses = []
         values = {"step": self.step, "loss": loss, "lr": lr, "gradient": norm, "tokens": self.tokens}
+        if self._prompted():
+            values["hints"] = self.prompting.lost
         self.say(self.log.write("step", **values, seconds=round(self.seconds, 2), tokens_per_s=round(speed)))
 
     def _event(self, event: str, **values: Any) -> dict[str, Any]:

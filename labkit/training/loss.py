@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -48,13 +48,18 @@ def _surprise(model: Decoder, group: Group) -> Tensor:
     return _HeadSurprise.apply(x_TD, model.head.weight, targets)
 
 
-def accumulate(model: Decoder, groups: Sequence[Group]) -> tuple[float, int]:
-    """Add the gradient of the mean surprise over all groups' tokens; return that mean (nats a token) and the tokens."""
+def accumulate(
+    model: Decoder, groups: Sequence[Group], also: Callable[[int], Tensor] | None = None
+) -> tuple[float, int]:
+    """Add the gradient of the mean surprise over all groups' tokens; return that mean (nats a token) and the tokens.
+
+    `also(i)` is a further loss, asked for after the pass over group i: its gradient counts, its value is not returned.
+    """
     tokens = sum(group.tokens for group in groups)
     total = 0.0
-    for group in groups:
+    for number, group in enumerate(groups):
         loss = _surprise(model, group) / tokens
-        loss.backward()
+        (loss if also is None else loss + also(number)).backward()
         total += loss.item()
     return total, tokens
 

@@ -18,6 +18,8 @@ from labkit.base import toml
 from labkit.base.errors import BadInput, unknown
 from labkit.models import DecoderConfig
 
+from .prompts import Prompts
+
 __all__ = ["SIZES", "Hold", "Recipe", "differences", "read_recipe", "recipes"]
 
 SIZES = ("cpu", "gpu")
@@ -54,6 +56,7 @@ class Recipe:
     pool: documents are sorted by length within this many steps. keep: steps whose weights stay on disk.
     log_every, save_every: steps between lines of the log, between checkpoints.
     hold: a `Hold`'s fields, when an activation is to be held in training and compiled into one weight; else nothing.
+    prompts: a `Prompts`' fields, when the model is to be shown where to look; else nothing.
 
     Raises `BadInput` naming the field that cannot be.
     """
@@ -80,6 +83,7 @@ class Recipe:
     keep: tuple[int, ...] = ()
     world: str = field(default=world.VERSION)
     hold: Mapping[str, float] = field(default_factory=dict)
+    prompts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))
@@ -101,7 +105,9 @@ class Recipe:
                 do="install the labkit it was written for, or set its world to the new version and train anew",
             )
         self._check_hold()
-        self.config()  # shapes are told now, not an hour later
+        config, prompts = self.config(), self.prompted()  # shapes are told now, not an hour later
+        if prompts:
+            prompts.check(self.name, self.steps, config)
 
     def _check_counts(self) -> None:
         for name in ("steps", "groups", "pool", "log_every", "save_every", "threads"):
@@ -134,6 +140,12 @@ class Recipe:
             )
         Hold(**self.hold)
 
+    def prompted(self) -> Prompts | None:
+        """Return what the model is shown while it trains, if it is shown anything."""
+        if not self.prompts:
+            return None
+        return Prompts.from_dict(self.prompts, self.name)
+
     @property
     def documents_per_step(self) -> int:
         """How many documents one step reads."""
@@ -153,8 +165,9 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as a table that TOML and JSON can hold."""
         table = asdict(self)
-        if not self.hold:  # told only where there is one, so that runs begun before there was any go on
-            del table["hold"]
+        for name in ("hold", "prompts"):
+            if not table[name]:  # told only where there is one, so that runs begun before there was any go on
+                del table[name]
         return {**table, "betas": list(self.betas), "keep": list(self.keep)}
 
 

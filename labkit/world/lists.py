@@ -12,7 +12,7 @@ from functools import cache
 from .canon import GOODS, NAMES, RESIDENTS, register_of
 from .pens import Pen
 
-__all__ = ["PHRASES", "keepers", "tell_copying", "tell_recall"]
+__all__ = ["KEPT", "LISTS", "PHRASES", "keepers", "tell_copying", "tell_recall"]
 
 _WORDS = range(5, 10)
 _PAIRS = range(3, 7)
@@ -23,6 +23,8 @@ _STYLES = {
     "ledger": ("In the ledger:", " {name}: ", ";", " Once more:"),
     "cellar": ("In the cellar,", " {name} keeps ", ",", " So,"),
 }
+LISTS = tuple(start for start, *_ in _STYLES.values())  # how a list of who keeps what begins
+KEPT = tuple(pair for _, pair, *_ in _STYLES.values())  # and each pair of it
 PHRASES = (_SAY, _AGAIN, *(phrase for style in _STYLES.values() for phrase in style))
 
 

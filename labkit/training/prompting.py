@@ -1,0 +1,154 @@
+"""Prompting: while a model trains, some of its heads are shown where to look, and its stream is asked what it knows.
+
+What a story depends on was said sentences ago, and a small model needs tens of millions of tokens to find out where.
+`labkit.world.hints` knows it for every word. Two further losses hand it on:
+
+look: the attention of a chosen head is to lie on the word that a hint names: -log of the weight it puts there. One head
+taught so by known relations is linguistically-informed self-attention (Strubell et al. 2018, sections 2.2 and 2.3).
+tell: the stream behind a chosen block is to hold what is found there. Every possible answer has a fixed random
+direction, a code, and the loss is -log softmax(codes · norm(h)) of the right one: a probe that does not learn, so that
+the model must (losses at inner layers: Lee et al. 2015, section 2).
+
+The architecture stays as it is, nothing of this is left in the trained model, and from step `until` on it trains like
+any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from labkit import world
+from labkit.models import Decoder
+from labkit.models.parts import readable
+from labkit.world.hints import ANSWERS, Hint, hints
+
+from .batches import Group
+from .prompts import Prompts
+
+__all__ = ["Prompting"]
+
+_CODE = 0.1  # so that a stream that knows nothing guesses, and one along a code is certain of it
+
+
+@dataclass
+class _Pointers:
+    """The hints of one sort in one group: word `at` of `row`, what it should find, and how much that counts."""
+
+    row: list[int] = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
+    found: list[int] = field(default_factory=list)
+    share: list[float] = field(default_factory=list)
+
+    def add(self, row: int, at: int, found: Sequence[int], share: float) -> None:
+        """Add one hint; of several things to find, each is as good."""
+        for each in found:
+            self.row.append(row)
+            self.at.append(at)
+            self.found.append(each)
+            self.share.append(share / len(found))
+
+    def lost(self, logs_BLX: Tensor) -> Tensor:
+        """Return the surprise at what should be found, under log-probabilities [B, L, things]."""
+        device = logs_BLX.device
+        row, at, found = (torch.tensor(values, device=device) for values in (self.row, self.at, self.found))
+        return -(logs_BLX[row, at, found] * torch.tensor(self.share, device=device)).sum()
+
+
+class Prompting:
+    """A run's hints: `with prompting.step(groups):` around a step's passes, `loss(i)` after the pass over group i.
+
+    `lost` is what the latest step's hints added to its loss, unweighted.
+    """
+
+    def __init__(self, model: Decoder, prompts: Prompts, seed: int):
+        self.model, self.prompts = model, prompts
+        self.tokenizer, self.number = world.tokenizer(), {word: i for i, word in enumerate(ANSWERS)}
+        generator = torch.Generator().manual_seed(seed)
+        shape = (len(ANSWERS), model.config.width)
+        self.codes = {
+            sort: (_CODE * torch.randn(shape, generator=generator)).to(model.device) for sort in sorted(prompts.tell)
+        }
+        self.lost = 0.0
+        self._pointers: list[dict[str, _Pointers]] = []
+        self._read: dict[int, tuple] = {}  # what the attention of a block was given: (x_BLD, state)
+        self._streams: dict[int, Tensor] = {}
+
+    @contextmanager
+    def step(self, groups: Sequence[Group]) -> Iterator[None]:
+        """Find the hints of a step's groups and listen to the model's passes meanwhile."""
+        self._pointers, self.lost = self._find(groups), 0.0
+        handles = []
+        for block in {block for heads in self.prompts.look.values() for block, _ in heads}:
+            mixer = self.model.trunk.blocks[block].attention.mixer
+            handles.append(
+                mixer.register_forward_pre_hook(lambda _, args, block=block: self._read.__setitem__(block, args))
+            )
+        for block in set(self.prompts.tell.values()):
+            handles.append(
+                self.model.trunk.blocks[block].register_forward_hook(
+                    lambda _, args, state, block=block: self._streams.__setitem__(block, state.stream)
+                )
+            )
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+            self._read, self._streams = {}, {}
+
+    def loss(self, number: int) -> Tensor:
+        """Return what the pass over group `number`, the last one made, adds to the step's loss."""
+        total = torch.zeros((), device=self.model.device)
+        pointers = self._pointers[number]
+        for sort, heads in self.prompts.look.items():
+            for block, head in heads if sort in pointers else ():
+                total = total + pointers[sort].lost(self._attention(block, head)) / len(heads)
+        for sort, block in self.prompts.tell.items():
+            if (told := pointers.get(f"tell {sort}")) is not None:
+                h_BLD = self._streams[block]
+                logs_BLC = (F.rms_norm(h_BLD, h_BLD.shape[-1:]) @ self.codes[sort].T).log_softmax(-1)
+                total = total + told.lost(logs_BLC)
+        self.lost += float(total.detach())
+        return self.prompts.weight * total
+
+    def _attention(self, block: int, head: int) -> Tensor:
+        """Return the log of one head's attention [B, L, L]."""
+        x_BLD, state = self._read[block]
+        mixer = self.model.trunk.blocks[block].attention.mixer
+        q_BLK, k_BLK = (values[:, head] for values in mixer.queries_keys(x_BLD, state))
+        scores_BLL = q_BLK @ k_BLK.mT / mixer.head_size**0.5
+        unread = ~readable(state, x_BLD.shape[1])[:, 0]
+        return scores_BLL.masked_fill(unread, torch.finfo(scores_BLL.dtype).min).log_softmax(-1)
+
+    def _find(self, groups: Sequence[Group]) -> list[dict[str, _Pointers]]:
+        """Return each group's hints by sort; each document of a step counts the same, however many it has."""
+        known = [[hints(self.tokenizer.decode(ids)) for ids in group.ids.tolist()] for group in groups]
+        having: dict[str, int] = {}
+        for document in (document for group in known for document in group):
+            for sort in {sort for hint in document for sort in _sorts(hint)}:
+                having[sort] = having.get(sort, 0) + 1
+        return [self._of_group(group, having) for group in known]
+
+    def _of_group(self, documents: list[list[Hint]], having: dict[str, int]) -> dict[str, _Pointers]:
+        made: dict[str, _Pointers] = {}
+        for row, document in enumerate(documents):
+            count: dict[str, int] = {}
+            for sort in (sort for hint in document for sort in _sorts(hint)):
+                count[sort] = count.get(sort, 0) + 1
+            for hint in document:
+                for sort, found in _sorts(hint).items():
+                    things = [self.number.get(each, each) for each in found]
+                    made.setdefault(sort, _Pointers()).add(row, hint.at, things, 1 / (count[sort] * having[sort]))
+        return made
+
+
+def _sorts(hint: Hint) -> dict[str, tuple]:
+    """Return a hint's looks and tells by sort, a tell under a name of its own."""
+    looks = {sort: (found,) for sort, found in hint.looks.items()}
+    return looks | {f"tell {sort}": words for sort, words in hint.tells.items()}

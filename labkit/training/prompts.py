@@ -1,0 +1,59 @@
+"""Prompts: which heads of a model are shown where to look, and where its stream is asked what it knows; as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from labkit.base import toml
+from labkit.base.errors import BadInput
+from labkit.models import DecoderConfig
+from labkit.world.hints import LOOKS, TELLS
+
+__all__ = ["Prompts"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts:
+    """What a model is shown while it trains (see `prompting.py`).
+
+    weight: of these losses against the model's own. until: the last step that has them.
+    look: for some of `world.hints.LOOKS`, the [block, head] pairs that are shown where to look.
+    tell: for some of `world.hints.TELLS`, the block behind which the stream is asked for it.
+    """
+
+    weight: float
+    until: int
+    look: Mapping[str, Any] = field(default_factory=dict)
+    tell: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], name: str) -> Prompts:
+        """Return the prompts of a table, such as stands in the recipe called `name`."""
+        toml.check_keys(table, [f.name for f in fields(cls)], f"prompts of {name}")
+        if missing := {"weight", "until"} - set(table):
+            raise BadInput(f"The prompts of {name} do not say {', '.join(sorted(missing))}.", expected="both numbers")
+        toml.check_keys(table.get("look", {}), LOOKS, f"prompts.look of {name}")
+        toml.check_keys(table.get("tell", {}), TELLS, f"prompts.tell of {name}")
+        return cls(**table)
+
+    def check(self, name: str, steps: int, config: DecoderConfig) -> None:
+        """Raise `BadInput` unless a model of this config, trained for so many steps, can be prompted so."""
+        if not 0 < self.weight < math.inf or not isinstance(self.until, int) or not 0 < self.until <= steps:
+            raise BadInput(
+                f"{name} is prompted with weight = {self.weight}, until = {self.until}.",
+                expected=f"a weight above 0, and a step from 1 to {steps}",
+            )
+        pairs = [(sort, pair) for sort, shown in self.look.items() for pair in shown]
+        for sort, pair in (*pairs, *((sort, [block, 0]) for sort, block in self.tell.items())):
+            if not _among(pair, config.depth, config.heads):
+                raise BadInput(
+                    f"{name} is prompted for {sort} at {pair}.",
+                    expected=f"[block, head], from [0, 0] to [{config.depth - 1}, {config.heads - 1}]",
+                )
+
+
+def _among(pair: Any, depth: int, heads: int) -> bool:
+    return isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] in range(depth) and pair[1] in range(heads)
