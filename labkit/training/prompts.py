@@ -39,6 +39,15 @@ class Prompts:
         toml.check_keys(table.get("tell", {}), TELLS, f"prompts.tell of {name}")
         return cls(**table)
 
+    def __str__(self) -> str:
+        """Say it for a model's card."""
+        heads = sorted({(block, head) for shown in self.look.values() for block, head in shown})
+        shown = ", ".join(f"head {head} of block {block}" for block, head in heads)
+        asked = ", ".join(f"{sort} behind block {block}" for sort, block in self.tell.items())
+        parts = [f"shown where to look: {shown}"] if shown else []
+        parts += [f"asked what the stream knows: {asked}"] if asked else []
+        return f"Up to step {self.until} it was {'; '.join(parts)}."
+
     def check(self, name: str, steps: int, config: DecoderConfig) -> None:
         """Raise `BadInput` unless a model of this config, trained for so many steps, can be prompted so."""
         if not 0 < self.weight < math.inf or not isinstance(self.until, int) or not 0 < self.until <= steps:
