@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from labkit import world
 from labkit.base.errors import BadInput
 
-from .estimate import Estimate
+from .estimate import Estimate, proportion
 from .super_weights.planted import planted_numbers
-from .vital_signs import vitals
+from .vital_signs import sample_stories, vitals
 
 __all__ = ["card_numbers"]
 
 _N, _SEED = 200, 90
+_COOL = 0.5
 # What a card calls them.
 _NAMES = {"tracking": "who_has_the_lantern", "whole_stories": "stories_that_pass"}
 
@@ -21,7 +23,8 @@ def card_numbers(handle: Any) -> dict[str, dict[str, Any]]:
     """Return the tables of a card for a model that reads the world: each number with its interval, n, and over what.
 
     `above_floor` is the loss on whole stories, their end included, minus the world's exact floor on the same stories;
-    `facts` are asked in templates that were never trained on; `stories_that_pass` are its own, at temperature 1.
+    `facts` are asked in templates that were never trained on; `stories_that_pass` are its own, at temperature 1, and
+    `cool_stories_that_pass` others at temperature 0.5.
     A constructed model is no pupil: its card says what the planted weight does instead.
     """
     if not getattr(handle, "ours", False):
@@ -30,7 +33,13 @@ def card_numbers(handle: Any) -> dict[str, dict[str, Any]]:
         return planted_numbers(handle)
     found = vitals(handle, _N, seed=_SEED)
     signs = {_NAMES.get(name, name): _table(sign) for name, sign in found.signs.items()}
-    return {"loss_on_stories": _table(found.loss), **signs}
+    cool = sample_stories(handle, _N, seed=_SEED, temperature=_COOL)
+    passed = proportion([float(not world.check(story)) for story in cool], "stories", name="cool stories", null=0.0)
+    return {
+        "loss_on_stories": _table(found.loss),
+        **signs,
+        "cool_stories_that_pass": {**_table(passed), "temperature": _COOL},
+    }
 
 
 def _table(estimate: Estimate) -> dict[str, Any]:

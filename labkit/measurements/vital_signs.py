@@ -177,8 +177,8 @@ def vitals(model: Any, n: int = 64, *, seed: int = 0, texts: Sequence[str] | Non
     )
 
 
-def sample_stories(handle: Handle, n: int, *, seed: int = 0) -> list[str]:
-    """Return `n` stories that a model writes at temperature 1.
+def sample_stories(handle: Handle, n: int, *, seed: int = 0, temperature: float = 1.0) -> list[str]:
+    """Return `n` stories that a model writes, by default at temperature 1: as it believes the world to be.
 
     It is given the begin token and the two words by which a document shows itself to be a story; the world has two
     such pairs, equally often, and so have these.
@@ -195,7 +195,9 @@ def sample_stories(handle: Handle, n: int, *, seed: int = 0) -> list[str]:
         while len(told) < n:
             rows = [openings[number % len(openings)] for number in range(len(told), min(n, len(told) + _ROWS))]
             ids_BL = torch.stack(rows).to(device)
-            made = models.generate(module, ids_BL, _LONGEST, temperature=1.0, generator=generator, stop=handle.end)
+            made = models.generate(
+                module, ids_BL, _LONGEST, temperature=temperature, generator=generator, stop=handle.end
+            )
             told.extend(handle.decode(ids) for ids in made)
 
     quietly(handle, write)

@@ -56,8 +56,10 @@ def test_a_random_model_is_far_from_the_floor_and_at_chance(handle, monkeypatch)
         "above_floor",
         "stories_that_pass",
         "contradictions",
+        "cool_stories_that_pass",
     ]
     assert (card["stories_that_pass"]["value"], card["stories_that_pass"]["over"]) == (0.0, "stories")
+    assert (card["cool_stories_that_pass"]["value"], card["cool_stories_that_pass"]["temperature"]) == (0.0, 0.5)
 
 
 def test_a_card_is_for_models_of_the_world():

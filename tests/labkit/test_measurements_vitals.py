@@ -72,6 +72,7 @@ def test_stories_begin_as_stories_do_and_depend_on_the_seed_alone(handle, monkey
     assert begins == {"It was", "The morning"}
     assert all(text.startswith(("It was", "The morning")) for text in told)
     assert told == sample_stories(handle, 6, seed=5) != sample_stories(handle, 6, seed=6)
+    assert told != sample_stories(handle, 6, seed=5, temperature=0.5), "cooled, it writes otherwise"
     assert len(set(told)) == 6 and torch.equal(torch.get_rng_state(), state)
     monkeypatch.setattr(vital_signs, "_ROWS", 4)
     assert len(sample_stories(handle, 6)) == 6
