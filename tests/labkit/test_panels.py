@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 
 import pytest
+import torch
 
 from labkit.base.errors import BadInput, NotAvailable
 from labkit.panels import Choice, Gate, Latch, Panel, Slider, Table, Text, Toggle
+from labkit.panels.intact import Intact
 
 
 @dataclass(frozen=True)
@@ -457,3 +459,16 @@ def test_a_job_that_fails_says_so():
 def test_a_short_panel_has_nothing_to_run(panel):
     with pytest.raises(BadInput, match="nothing to run"):
         panel.run()
+
+
+def test_what_an_intact_model_makes_of_a_text_is_taken_again_only_when_either_changes():
+    model, asked = torch.nn.Linear(2, 2), []
+    intact = Intact()
+    take = lambda known: asked.append(known) or len(asked)  # noqa: E731
+    assert [intact.of(model, take, "a"), intact.of(model, take, "a"), intact.of(model, take, "b")] == [1, 1, 2]
+    with torch.no_grad():
+        model.weight[0, 0] += 1
+    assert intact.of(model, take, "b") == 3 and asked[0] == asked[1] != asked[2]
+    with pytest.raises(ZeroDivisionError):
+        intact.of(model, lambda known: 1 / 0, "c")
+    assert intact.of(model, take, "b") == 3, "what could not be taken does not replace what was"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import world
 from labkit.panels.controls import Choice, Control, Slider
+from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
@@ -82,7 +83,7 @@ class ScalingPanel(Panel):
     def __init__(self, model: Any = "lab/deep", texts: Sequence[str] = (), **options: Any):
         stories = [] if texts else [one.text for one in world.documents("stories", 2, seed=8, split="test")]
         self.texts = tuple(texts) or tuple(stories)
-        self._known: dict[str, tuple[SwitchLook, list]] = {}
+        self._intact = Intact()
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
@@ -100,7 +101,7 @@ class ScalingPanel(Panel):
         with edit(self.model, *self._edits(state)):  # first: a model without such norms is refused here
             now = self._look(documents)
             after = logits(self.model, documents)
-        trained, before = self._as_trained(documents)
+        trained, before = self._intact.of(self.model, lambda _: (self._look(documents), logits(self.model, documents)))
         moved = max(float((a - b).abs().max()) for a, b in zip(after, before))
         blind = math.log(after[0].shape[-1])
         return SwitchData(state.switch, state.p, state.position, trained, now, moved, blind)
@@ -113,16 +114,6 @@ class ScalingPanel(Panel):
         on = state.switch != "off"
         where = {"p": state.p, "position": state.position} if on else {}
         return [SwitchLayerNormScaling(on=on, compensate=state.switch == "kept", **where)]
-
-    def _as_trained(self, documents: Sequence) -> tuple[SwitchLook, list]:
-        """Return the look at the model without any switch, and its logits; taken once, while the model stays."""
-        from labkit.anatomy import fingerprint
-        from labkit.measurements import logits
-
-        key = fingerprint(self.model)
-        if key not in self._known:
-            self._known = {key: (self._look(documents), logits(self.model, documents))}
-        return self._known[key]
 
     def _look(self, documents: Sequence) -> SwitchLook:
         from labkit.sweeps import pruning_curve

@@ -8,6 +8,7 @@ from typing import Any
 
 from labkit.panels.controls import Control, Grid, Text
 from labkit.panels.cut.replay import some_days
+from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.reader import depth_of_reader
 from labkit.panels.stored import keep, kept_for, short
@@ -39,7 +40,7 @@ class LayerGridPanel(Panel):
         table = kept_for(model, self.file) if n_documents == N_DOCUMENTS else None
         self.kept = None if table is None else LayerGridRun.of(table)
         self.texts = _ready_texts() if self.kept is None else dict(self.kept.texts)
-        self._patient: Any = None
+        self._intact = Intact()
         options["start"] = options.get("start") or LayerGridState((), next(iter(self.texts.values())))
         super().__init__(model, **options)
 
@@ -52,17 +53,9 @@ class LayerGridPanel(Panel):
         )
 
     def compute(self, state: LayerGridState) -> LayerGridData:
-        return self._whole().answer(state)
-
-    def _whole(self) -> Any:
-        """Return the intact model's streams, taken anew when the model is no longer what it was."""
-        from labkit.anatomy import fingerprint
-
         from .reading import Patient
 
-        if self._patient is None or self._patient.fingerprint != fingerprint(self.model):
-            self._patient = Patient(self.model, self.n_documents)
-        return self._patient
+        return self._intact.of(self.model, lambda known: Patient(self.model, self.n_documents, known)).answer(state)
 
     def stored(self, state: LayerGridState) -> LayerGridData | None:
         return self.kept.find(state) if self._replays and self.kept is not None else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import world
-from labkit.anatomy import fingerprint, quietly
+from labkit.anatomy import quietly
 from labkit.interventions import Plan, drops, edit
 from labkit.measurements import sizes_of
 from labkit.measurements.estimate import Estimate, mean_over
@@ -32,11 +32,11 @@ def whole_stories(handle: Any, n: int) -> list:
 class Patient:
     """A model whose intact streams are kept, so that a cut is computed only from the first part it touches."""
 
-    def __init__(self, handle: Any, n_documents: int):
-        self.handle, self.fingerprint = handle, fingerprint(handle)
+    def __init__(self, handle: Any, n_documents: int, fingerprint: str):
+        self.handle = handle
         self.room = Engine(handle, whole_stories(handle, n_documents), LossMeasure())
         starts = range(self.room.prefix.end + 1)
-        scores = quietly(handle, lambda module: self.room.prepare(starts, self.fingerprint, MEMORY))
+        scores = quietly(handle, lambda module: self.room.prepare(starts, fingerprint, MEMORY))
         self.losses, self.weights = self.room.asked.fold(scores, self.room_lengths())
         self.said: dict[str, str] = {}  # how the intact model goes on, by text
 

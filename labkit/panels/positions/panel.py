@@ -9,6 +9,7 @@ from typing import Any
 from labkit import world
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider, Text
+from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.reader import depth_of_reader
 from labkit.panels.stored import keep, kept_for
@@ -39,7 +40,7 @@ class ScorePanel(Panel):
         self.kept = None if table is None else ScoreRun.of(table)
         self._replays = isinstance(model, str)  # who has the model at hand asks it
         self.texts = dict(texts) if texts else _ready_texts() if self.kept is None else dict(self.kept.texts)
-        self._read: tuple[tuple[str, str] | None, Reading | None] = (None, None)  # the last one, and of what
+        self._intact = Intact()
         options["start"] = options.get("start") or ScoreState(text=next(iter(self.texts.values())))
         super().__init__(model, **options)
 
@@ -52,12 +53,7 @@ class ScorePanel(Panel):
         )
 
     def compute(self, state: ScoreState) -> ScoreData:
-        from labkit.anatomy import fingerprint
-
-        key = (state.text, fingerprint(self.model))
-        if self._read[0] != key:
-            self._read = (key, self._reading(state.text))
-        return _view(self._read[1], state)
+        return _view(self._intact.of(self.model, lambda _: self._reading(state.text), state.text), state)
 
     def _reading(self, text: str) -> Reading:
         """Return the scores of every part at every token of a text."""

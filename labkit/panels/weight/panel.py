@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Control, Slider, Text
+from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 
 from .data import Null, WeightData, WeightState
@@ -35,7 +36,7 @@ class WeightPanel(Panel):
         if not weights or not texts:
             raise BadInput("This panel was given no weight or no text.", expected="at least one of each, by title")
         self.weights, self.texts = dict(weights), dict(texts)
-        self._patient, self._known = None, None
+        self._intact = Intact()
         first = WeightState(next(iter(self.texts.values())), next(iter(self.weights.values())))
         options["start"] = options.get("start") or first
         super().__init__(model, **options)
@@ -57,8 +58,10 @@ class WeightPanel(Panel):
     def compute(self, state: WeightState) -> WeightData:
         from labkit.interventions import Plan, ScaleWeight, edit
 
+        from .patients import patient_for
+
         value = self._value(state.weight)
-        patient = self._patient_with(state.text)
+        patient = self._intact.of(self.model, lambda known: patient_for(self.model, state.text, known), state.text)
         with edit(self.model, ScaleWeight(state.weight, state.factor)):
             change, cut = patient.look()
         nulls = [
@@ -69,17 +72,6 @@ class WeightPanel(Panel):
             state.weight, value, state.factor, change, patient.unit, tuple(nulls),
             patient.reads, patient.labels, patient.intact, cut, patient.unseen,
         )  # fmt: skip
-
-    def _patient_with(self, text: str) -> Any:
-        """Return the intact model with a text in front of it, looked at anew when either is no longer what it was."""
-        from labkit.anatomy import fingerprint
-
-        from .patients import patient_for
-
-        known = (fingerprint(self.model), text)
-        if self._known != known:
-            self._patient, self._known = patient_for(self.model, text, known[0]), known
-        return self._patient
 
     def _value(self, address: str) -> float:
         """Return the number at an address; raise where no single number is named."""
