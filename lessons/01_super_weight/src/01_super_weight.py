@@ -279,8 +279,8 @@ labkit.lessons.holds(curve.recovered[1].low > 0.7, "One token is nearly enough: 
 #
 # ## 3 · Has ours one? · 14 min
 #
-# `lab/base` was trained on the islands and on nothing else. Nobody planted anything. Two million weights: does everything
-# hang on one of them?
+# `lab/base` was trained on the islands and on nothing else. For most of its training some heads were shown where to look
+# (its card says which); no weight was planted. Two million weights: does everything hang on one of them?
 
 # %%
 base = labkit.load("lab/base")
@@ -292,7 +292,7 @@ said = "The detector names it" if named.candidates else "It passes no threshold 
 print(f"\nThe suspect is {suspect.address}. {said}. It reads {abs(suspect.input):.0f}; in Llama-7B it is 560.")
 
 # %% [markdown]
-# In the encoder one number was enough; in the constructed model one was made to be. Here nobody made anything, and spikes
+# In the encoder one number was enough; in the constructed model one was made to be. Here nobody planted any, and spikes
 # there are.
 
 # %%
