@@ -3,13 +3,13 @@
 What a story depends on was said sentences ago, and a small model needs tens of millions of tokens to find out where.
 `labkit.world.hints` knows it for every word. Two further losses hand it on:
 
-look: the attention of a chosen head is to lie on the word that a hint names: -log of the weight it puts there. One head
-taught so by known relations is linguistically-informed self-attention (Strubell et al. 2018, sections 2.2 and 2.3).
+look: the attention of a chosen head is to lie on the word that a hint names: -log of the weight it puts there. Strubell
+and colleagues taught one head so to look at syntactic parents (2018, arXiv 1804.08199).
 tell: the stream behind a chosen block is to hold what is found there. Every possible answer has a fixed random
 direction, a code, and the loss is -log softmax(codes · norm(h)) of the right one: a probe that does not learn, so that
-the model must (losses at inner layers: Lee et al. 2015, section 2).
+the model must. Losses at inner layers are Lee and colleagues' companion objectives (2015, arXiv 1409.5185).
 
-The architecture stays as it is, nothing of this is left in the trained model, and from step `until` on it trains like
+The architecture stays as it is, nothing of this is left in the trained model, and behind step `until` it trains like
 any other.
 """
 
