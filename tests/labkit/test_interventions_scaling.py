@@ -13,6 +13,7 @@ from labkit.sweeps import sweep
 
 SIZES = {"vocab": VOCAB, "width": 8, "depth": 3, "heads": 2, "kv_heads": 1, "ffn": 12, "context": 64, "init_std": 0.3}
 PRE_NORM = ("llama", "qwen3", "phi3", "gemma", "gemma2", "gpt2", "gpt_neox", "gptj", "labkit")
+ROUNDING = 1e-5  # of sums that processors add in other orders
 
 
 def built(kind, seed=0, **more):
@@ -42,7 +43,7 @@ def test_switched_on_a_pre_norm_model_is_the_model_trained_with_scaling(position
     trained = sharing(ScalingAt, model, position=position, exponent=0.7)
     before = fingerprint(model)
     with edit(model, SwitchLayerNormScaling(p=0.7, position=position)):
-        assert off_by(logits(model, ids_of()), logits(trained, ids_of())) <= 1e-6
+        assert off_by(logits(model, ids_of()), logits(trained, ids_of())) <= ROUNDING
         assert fingerprint(model) != before
     assert fingerprint(model) == before
 
@@ -52,7 +53,7 @@ def test_switched_off_a_scaled_model_is_the_pre_norm_model_of_the_same_weights()
     plain = sharing(PreNorm, model)
     assert off_by(logits(model, ids_of()), logits(plain, ids_of())) > 1e-2
     with edit(model, SwitchLayerNormScaling(on=False)):
-        assert off_by(logits(model, ids_of()), logits(plain, ids_of())) <= 1e-6
+        assert off_by(logits(model, ids_of()), logits(plain, ids_of())) <= ROUNDING
     whole = fingerprint(model)
     with edit(model, SwitchLayerNormScaling(on=True)):  # as it is
         assert fingerprint(model) == whole
@@ -116,7 +117,7 @@ def test_a_block_keeps_its_number_when_others_are_dropped(family):
         return seen[0]
 
     alone = normed(*others, SwitchLayerNormScaling(position="attention"))
-    assert torch.allclose(alone, normed(*others) / 2, atol=1e-6)  # ℓ = 4
+    assert torch.allclose(alone, normed(*others) / 2, atol=ROUNDING)  # ℓ = 4
 
 
 def test_dropping_a_block_of_a_scaled_model_is_deleting_it_with_the_others_numbers_kept():
@@ -127,7 +128,7 @@ def test_dropping_a_block_of_a_scaled_model_is_deleting_it_with_the_others_numbe
     del deleted.trunk.blocks[1]
     for layer, block in enumerate(deleted.trunk.blocks):
         block.attention.mixer.layer = layer
-    assert off_by(logits(deleted, ids_of()), dropped) <= 1e-6
+    assert off_by(logits(deleted, ids_of()), dropped) <= ROUNDING
     weights = {k: v for k, v in model.state_dict().items() if ".blocks.0." in k or ".blocks." not in k}
     last = {k.replace("blocks.2", "blocks.1"): v for k, v in model.state_dict().items() if ".blocks.2." in k}
     renumbered = LayerNormScaling(**{**SIZES, "depth": 2}).build().eval()
@@ -142,7 +143,7 @@ def test_a_switch_is_a_line_in_a_plan_and_a_copy_takes_it_along(tmp_path):
     assert str(plan).splitlines()[0] == "switch LayerNorm Scaling on: ℓ^-0.25 (mlp), gains times ℓ^0.25"
     model = built(PreNorm)
     copy = apply(model, SwitchLayerNormScaling())
-    assert off_by(logits(copy, ids_of()), logits(sharing(LayerNormScaling, model), ids_of())) <= 1e-6
+    assert off_by(logits(copy, ids_of()), logits(sharing(LayerNormScaling, model), ids_of())) <= ROUNDING
     assert audit(copy).applied and not audit(copy).hooks
 
 

@@ -49,12 +49,12 @@ def test_gradients_and_labelled_loss_equal_llama():
     ours, theirs = model(ids(), labels=ids()), llama(ids(), labels=ids())
     ours.loss.backward()
     theirs.loss.backward()
-    assert torch.allclose(ours.loss, theirs.loss, atol=1e-6)
+    assert torch.allclose(ours.loss, theirs.loss, atol=1e-5)
     mine, other = (
         model.trunk.blocks[0].attention.mixer.q.weight.grad,
         llama.model.layers[0].self_attn.q_proj.weight.grad,
     )
-    assert torch.allclose(mine, other, atol=1e-6)
+    assert torch.allclose(mine, other, atol=1e-5)
 
 
 def test_left_padding_equals_llama():

@@ -37,7 +37,7 @@ def test_ours_are_those_of_transformers_on_the_same_weights():
     ours = DecoderConfig(**SIZES).build(3).eval()
     theirs, ids = to_llama(ours).eval(), ids_of(9, batch=2)
     for mine, reference in zip(attention_weights(ours, ids), attention_weights(theirs, ids)):
-        torch.testing.assert_close(mine, reference, rtol=0, atol=1e-6)
+        torch.testing.assert_close(mine, reference, rtol=0, atol=1e-5)  # processors add in other orders
 
 
 def test_values_added_up_by_them_are_what_the_heads_write():
