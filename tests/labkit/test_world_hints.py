@@ -88,7 +88,12 @@ def test_where_a_hint_points_its_answer_was_said():
             if "about" in hint.looks:
                 assert said[hint.looks["about"]] in RESIDENTS
             if hint.tells.get("holder", (NOBODY,)) != (NOBODY,):
+                (island,), spoken = hint.tells["light"], said[hint.looks["light"]]
+                assert spoken == island if spoken in ISLANDS else RESIDENTS[spoken].home == island
                 assert (said[hint.looks["lantern"]],) == hint.tells["holder"]
+            elif "holder" in hint.tells:
+                (island,), ends = hint.tells["light"], hint.looks["lantern"]
+                assert said[ends] == ISLANDS[island].hiding_place.split()[-1] and hint.looks["light"] == ends
         call = said.index("who", said.index("Where"))
         for name, at in [(said[i], i) for i in range(call, len(said)) if said[i] in RESIDENTS]:
             assert by_word[at + 2].tells["fact"] == (said[at + 3],) == (document.state.place[name],)
