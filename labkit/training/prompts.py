@@ -50,19 +50,29 @@ class Prompts:
 
     def check(self, name: str, steps: int, config: DecoderConfig) -> None:
         """Raise `BadInput` unless a model of this config, trained for so many steps, can be prompted so."""
-        if not 0 < self.weight < math.inf or not isinstance(self.until, int) or not 0 < self.until <= steps:
+        if not _number(self.weight) or not isinstance(self.until, int) or not 0 < self.until <= steps:
             raise BadInput(
                 f"{name} is prompted with weight = {self.weight}, until = {self.until}.",
                 expected=f"a weight above 0, and a step from 1 to {steps}",
             )
-        pairs = [(sort, pair) for sort, shown in self.look.items() for pair in shown]
-        for sort, pair in (*pairs, *((sort, [block, 0]) for sort, block in self.tell.items())):
-            if not _among(pair, config.depth, config.heads):
+        for sort, shown in self.look.items():
+            if not isinstance(shown, list | tuple) or not all(_among(pair, config) for pair in shown):
                 raise BadInput(
-                    f"{name} is prompted for {sort} at {pair}.",
-                    expected=f"[block, head], from [0, 0] to [{config.depth - 1}, {config.heads - 1}]",
+                    f"{name} is to show {sort} to {shown}.",
+                    expected=f"pairs [block, head], from [0, 0] to [{config.depth - 1}, {config.heads - 1}]",
+                )
+        for sort, block in self.tell.items():
+            if block not in range(config.depth):
+                raise BadInput(
+                    f"{name} is to ask for {sort} behind block {block}.",
+                    expected=f"a block from 0 to {config.depth - 1}",
                 )
 
 
-def _among(pair: Any, depth: int, heads: int) -> bool:
-    return isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] in range(depth) and pair[1] in range(heads)
+def _number(weight: Any) -> bool:
+    return isinstance(weight, int | float) and not isinstance(weight, bool) and 0 < weight < math.inf
+
+
+def _among(pair: Any, config: DecoderConfig) -> bool:
+    whole = isinstance(pair, list | tuple) and len(pair) == 2
+    return whole and pair[0] in range(config.depth) and pair[1] in range(config.heads)
