@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from .canon import GOODS, ISLANDS, RESIDENTS
+from .events import State, happen
 from .forms import Form, recognise
 from .lists import KEPT, LISTS
 from .places import STARTS as TITLES
@@ -60,7 +61,10 @@ class Hint:
 
 
 def hints(text: str) -> list[Hint]:
-    """Return the hints to a text of the world, in order: none for facts, copied lists and plain questions."""
+    """Return the hints to a text of the world, in order: none for facts, copied lists and plain questions.
+
+    The text is taken for what the world writes; `world.check` says whether it is.
+    """
     words = [(match.start(), match.group()) for match in _WORD.finditer(text)]
     if text.startswith(LISTS):
         return _of_a_list({start: i for i, (start, _) in enumerate(words, 1)}, list(_kept().finditer(text)))
@@ -90,15 +94,12 @@ def _of_a_list(number: Mapping[int, int], pairs: list[re.Match[str]]) -> list[Hi
 
 @dataclass
 class _Day:
-    """A day read word by word: where each one's place was last said and which it is, and the same for the lantern."""
+    """A day read word by word: the world's own state of it, and which words last said where people and lantern are."""
 
     words: list[tuple[int, str]]
-    place: dict[str, str] = field(default_factory=dict)
+    state: State = field(default_factory=State)
     said: dict[str, int] = field(default_factory=dict)
     lantern: int | None = None
-    holder: str = ""
-    hidden: str = ""
-    giver: str = ""
     done: dict[str, tuple[str, ...]] = field(default_factory=dict)
     found: list[Hint] = field(default_factory=list)
 
@@ -111,46 +112,60 @@ class _Day:
                 self.found += [self._hint(i, None, None) for i, _ in inside if self.lantern]
             else:
                 self._sentence(form, inside)
-                if form.sort == "event" and (done := _DONE.get(form.key[0])):
-                    self.done[done] = (*self.done.get(done, ()), form.key[1])
             position = form.end
         return self.found
 
     def _sentence(self, form: Form, inside: list[tuple[int, str]]) -> None:
-        """Add the hints to one sentence: what it changes is known from the word on that says it."""
+        """Add the hints to one sentence: what it changes is known from the word on that says it, or else behind it."""
         landing, lighting = self._landing(form, inside), self._lighting(form, inside)
         subject = next(((i, word) for i, word in inside if word in RESIDENTS), None)
         for i, word in inside:
-            if subject and i == landing:
-                guest = subject[1]
-                self.place[guest] = self.place[word] if word in RESIDENTS else word
-                self.said[guest] = i
-            if i == lighting:
-                self.giver = "" if form.sort == "lantern" or form.key[0] == "find" else self.holder
-                self.lantern, self.holder = i, word if word in RESIDENTS else NOBODY
-                self.hidden = form.key[2] if self.holder == NOBODY else ""
+            if i in (landing, lighting):
+                self._change(form, i)
             named = word in RESIDENTS
             about = i if named and i != landing else subject[0] if subject and i >= subject[0] else None
             if about is not None or self.lantern:
                 self.found.append(self._hint(i, about, word if named else subject[1] if subject else None))
+        if landing is lighting is None:
+            self._change(form, None)
+
+    def _change(self, form: Form, at: int | None) -> None:
+        """Let what a sentence says come true; word `at` has said it."""
+        state, told = self.state, form.slots
+        if form.sort == "person":
+            state.cast.append(told["a"])
+            state.place[told["a"]] = told.get("place") or state.place[told["b"]]
+            self.said[told["a"]] = at
+        elif form.sort == "lantern":
+            state.holder, self.lantern = told["a"], at
+        elif form.sort == "event":
+            happen(state, form.key)
+            if done := _DONE.get(form.key[0]):
+                self.done[done] = (*self.done.get(done, ()), told["a"])
+            elif form.key[0] in ("sail", "carry"):
+                self.said[told["a"]] = at
+            else:
+                self.lantern = at
 
     def _hint(self, at: int, about: int | None, whom: str | None) -> Hint:
+        state = self.state
         looks = {} if about is None else {"about": about}
         tells: dict[str, tuple[str, ...]] = {}
         if about is not None and whom in self.said:
-            looks["said"], tells["fact"] = self.said[whom], (self.place[whom],)
-            if len(self.place) == _CAST:
-                tells["company"] = self._there(self.place[whom], but=whom)
+            looks["said"], tells["fact"] = self.said[whom], (state.place[whom],)
+            if len(state.place) == _CAST:
+                tells["company"] = self._there(state.place[whom], but=whom)
         if self.lantern:
-            looks["lantern"], tells["holder"] = self.lantern, (self.holder,)
-            looks["light"] = self.said.get(self.holder, self.lantern)
-            island = self.place.get(self.holder, self.hidden)
-            tells |= {"light": (island,), "near": self._there(island, but=self.holder)}
-            tells |= {"giver": (self.giver,) if self.giver else (), **self.done}
+            looks["lantern"], tells["holder"] = self.lantern, (state.holder or NOBODY,)
+            looks["light"] = self.said.get(state.holder, self.lantern)
+            island = state.place.get(state.holder, state.hidden)
+            giver = state.giver or state.hider
+            tells |= {"light": (island,), "near": self._there(island, but=state.holder)}
+            tells |= {"giver": (giver,) if giver else (), **self.done}
         return Hint(at, looks, {sort: words for sort, words in tells.items() if words})
 
-    def _there(self, island: str, but: str) -> tuple[str, ...]:
-        return tuple(name for name, place in self.place.items() if place == island and name != but)
+    def _there(self, island: str, but: str | None) -> tuple[str, ...]:
+        return tuple(name for name, place in self.state.place.items() if place == island and name != but)
 
     @staticmethod
     def _landing(form: Form, inside: list[tuple[int, str]]) -> int | None:
