@@ -15,6 +15,7 @@ any other.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from .prompts import Prompts
 
 __all__ = ["Prompting"]
 
+_BySort = dict[str, list[tuple[int, tuple]]]
 _CODE = 0.1  # so that a stream that knows nothing guesses, and one along a code is certain of it
 
 
@@ -128,27 +130,26 @@ class Prompting:
 
     def _find(self, groups: Sequence[Group]) -> list[dict[str, _Pointers]]:
         """Return each group's hints by sort; each document of a step counts the same, however many it has."""
-        known = [[hints(self.tokenizer.decode(ids)) for ids in group.ids.tolist()] for group in groups]
-        having: dict[str, int] = {}
-        for document in (document for group in known for document in group):
-            for sort in {sort for hint in document for sort in _sorts(hint)}:
-                having[sort] = having.get(sort, 0) + 1
+        known = [[_by_sort(hints(self.tokenizer.decode(ids))) for ids in group.ids.tolist()] for group in groups]
+        having = Counter(sort for group in known for document in group for sort in document)
         return [self._of_group(group, having) for group in known]
 
-    def _of_group(self, documents: list[list[Hint]], having: dict[str, int]) -> dict[str, _Pointers]:
-        made: dict[str, _Pointers] = {}
+    def _of_group(self, documents: list[_BySort], having: Counter[str]) -> dict[str, _Pointers]:
+        made: dict[str, _Pointers] = defaultdict(_Pointers)
         for row, document in enumerate(documents):
-            count: dict[str, int] = {}
-            for sort in (sort for hint in document for sort in _sorts(hint)):
-                count[sort] = count.get(sort, 0) + 1
-            for hint in document:
-                for sort, found in _sorts(hint).items():
-                    things = [self.number.get(each, each) for each in found]
-                    made.setdefault(sort, _Pointers()).add(row, hint.at, things, 1 / (count[sort] * having[sort]))
+            for sort, found in document.items():
+                for at, things in found:
+                    numbers = [self.number.get(each, each) for each in things]
+                    made[sort].add(row, at, numbers, 1 / (len(found) * having[sort]))
         return made
 
 
-def _sorts(hint: Hint) -> dict[str, tuple]:
-    """Return a hint's looks and tells by sort, a tell under a name of its own."""
-    looks = {sort: (found,) for sort, found in hint.looks.items()}
-    return looks | {f"tell {sort}": words for sort, words in hint.tells.items()}
+def _by_sort(known: Sequence[Hint]) -> _BySort:
+    """Return what a document's hints point to and tell, as (word, things) by sort; a tell has a name of its own."""
+    found: _BySort = defaultdict(list)
+    for hint in known:
+        for sort, target in hint.looks.items():
+            found[sort].append((hint.at, (target,)))
+        for sort, words in hint.tells.items():
+            found[f"tell {sort}"].append((hint.at, words))
+    return found
