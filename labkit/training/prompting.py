@@ -1,7 +1,7 @@
 """Prompting: while a model trains, some of its heads are shown where to look, and its stream is asked what it knows.
 
-What a story depends on was said sentences ago, and our models had not found out where after 17 million tokens.
-`labkit.world.hints` knows it for every word. Two further losses hand it on:
+What a story depends on was said sentences ago. After 17 million tokens a model of ours had found out who has the
+lantern, and hardly where anybody is. `labkit.world.hints` knows it for every word. Two further losses hand it on:
 
 look: the attention of a chosen head is to lie on the word that a hint names: -log of the weight it puts there. Strubell
 and colleagues taught one head so to look at syntactic parents (2018, arXiv 1804.08199).

@@ -50,7 +50,7 @@ class Prompts:
 
     def check(self, name: str, steps: int, config: DecoderConfig) -> None:
         """Raise `BadInput` unless a model of this config, trained for so many steps, can be prompted so."""
-        if not _number(self.weight) or not isinstance(self.until, int) or not 0 < self.until <= steps:
+        if not _above_0(self.weight) or not _whole(self.until) or not 0 < self.until <= steps:
             raise BadInput(
                 f"{name} is prompted with weight = {self.weight}, until = {self.until}.",
                 expected=f"a weight above 0, and a step from 1 to {steps}",
@@ -62,17 +62,22 @@ class Prompts:
                     expected=f"pairs [block, head], from [0, 0] to [{config.depth - 1}, {config.heads - 1}]",
                 )
         for sort, block in self.tell.items():
-            if block not in range(config.depth):
+            if not _whole(block) or block not in range(config.depth):
                 raise BadInput(
                     f"{name} is to ask for {sort} behind block {block}.",
                     expected=f"a block from 0 to {config.depth - 1}",
                 )
 
 
-def _number(weight: Any) -> bool:
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _above_0(weight: Any) -> bool:
     return isinstance(weight, int | float) and not isinstance(weight, bool) and 0 < weight < math.inf
 
 
 def _among(pair: Any, config: DecoderConfig) -> bool:
-    whole = isinstance(pair, list | tuple) and len(pair) == 2
-    return whole and pair[0] in range(config.depth) and pair[1] in range(config.heads)
+    if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(map(_whole, pair)):
+        return False
+    return pair[0] in range(config.depth) and pair[1] in range(config.heads)

@@ -201,6 +201,9 @@ def test_a_recipe_without_prompts_says_nothing_of_them():
         ({"weight": "much"}, BadInput, "weight = much"),
         ({"tell": {"fact": 2}}, BadInput, "fact behind block 2"),
         ({"tell": {"fact": -1}}, BadInput, "fact behind block -1"),
+        ({"tell": {"fact": 1.0}}, BadInput, "fact behind block 1.0"),
+        ({"look": {"about": [[True, 0]]}}, BadInput, "True, 0"),
+        ({"until": True}, BadInput, "until = True"),
         ({"weihgt": 1.0}, UnknownName, "weihgt"),
     ],
 )
