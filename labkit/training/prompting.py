@@ -3,8 +3,9 @@
 What a story depends on was said sentences ago. After 17 million tokens a model of ours had found out who has the
 lantern, and hardly where anybody is. `labkit.world.hints` knows it for every word. Two further losses hand it on:
 
-look: the attention of a chosen head is to lie on the word that a hint names: -log of the weight it puts there. Strubell
-and colleagues taught one head so to look at syntactic parents (2018, arXiv 1804.08199).
+look: the attention of a chosen head is to lie on the word that a hint names: -log of the weight it puts there, and
+where a hint names several the mean of that, least when they share it alike. Strubell and colleagues taught one head so
+to look at syntactic parents (2018, arXiv 1804.08199).
 tell: the stream behind a chosen block is to hold what is found there. Every possible answer has a fixed random
 direction, a code, and the loss is -log softmax(codes · norm(h)) of the right one: a probe that does not learn, so that
 the model must. Losses at inner layers are Lee and colleagues' companion objectives (2015, arXiv 1409.5185).
@@ -148,8 +149,8 @@ def _by_sort(known: Sequence[Hint]) -> _BySort:
     """Return what a document's hints point to and tell, as (word, things) by sort; a tell has a name of its own."""
     found: _BySort = defaultdict(list)
     for hint in known:
-        for sort, target in hint.looks.items():
-            found[sort].append((hint.at, (target,)))
+        for sort, targets in hint.looks.items():
+            found[sort].append((hint.at, targets))
         for sort, words in hint.tells.items():
             found[f"tell {sort}"].append((hint.at, words))
     return found

@@ -1,8 +1,8 @@
 """Hints: what an attentive reader of a text knows at each of its words.
 
 A story never says aloud what nearly every word of it depends on: of whom a sentence speaks, where that person is now
-and who is there too, who has the lantern. All of it was said before, somewhere. `hints(text)` says where to look for
-it and what is found there; `labkit/training/prompting.py` shows it to a model while it trains.
+and who is there too, who has the lantern, whether there is a storm. All of it was said before, somewhere. `hints(text)`
+says where to look for it and what is found there; `labkit/training/prompting.py` shows it to a model while it trains.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .events import State, happen
 from .forms import Form, recognise
 from .lists import KEPT, LISTS
 from .places import STARTS as TITLES
+from .stories import ACTS, MOST_EVENTS
 
 __all__ = ["ANSWERS", "LOOKS", "TELLS", "Hint", "hints"]
 
@@ -26,6 +27,8 @@ LOOKS = {
     "said": "the word that last said where that person is, or, in a list, what they keep",
     "lantern": "the word that last said who has the lantern",
     "light": "the word that last said where the lantern is",
+    "company": "the words that last said where those who are with that person are",
+    "near": "the same of those who are with the lantern without having it",
 }
 # What is found.
 TELLS = {
@@ -35,14 +38,19 @@ TELLS = {
     "light": "the island where the lantern is",
     "near": "who is there without having it",
     "giver": "who handed it over or hid it last",
-    "speakers": "who spoke in an earlier sentence",
-    "regulars": "who kept to a habit in an earlier sentence",
-    "askers": "who asked for the lantern in an earlier sentence",
+    "speakers": "who has spoken",
+    "regulars": "who has kept to a habit",
+    "askers": "who has asked for the lantern",
+    "sky": "whether there is a storm",
+    "hour": "which part of the day it is",
+    "count": "how many things have happened in it",
 }
 NOBODY = "nobody"
 _DONE = {"say": "speakers", "habit": "regulars", "ask": "askers", "wonder": "askers"}
+_SKIES = ("clear", "storm")
+_COUNTS = tuple(map(str, range(1 + MOST_EVENTS)))
 # Every word that can be told.
-ANSWERS = (*RESIDENTS, NOBODY, *ISLANDS, *GOODS)
+ANSWERS = (*RESIDENTS, NOBODY, *ISLANDS, *GOODS, *_SKIES, *ACTS, *_COUNTS)
 
 _WORD = re.compile(r"[A-Za-z]+|[^A-Za-z ]+")
 _CAST = 4
@@ -56,7 +64,7 @@ class Hint:
     """
 
     at: int
-    looks: Mapping[str, int]
+    looks: Mapping[str, tuple[int, ...]]
     tells: Mapping[str, tuple[str, ...]]
 
 
@@ -85,9 +93,9 @@ def _of_a_list(number: Mapping[int, int], pairs: list[re.Match[str]]) -> list[Hi
     for pair in pairs:
         name, good = number[pair.start("name")], number[pair.start("good")]
         again = said.get(pair["name"])
-        known = {} if again is None else {"said": again}
-        found.append(Hint(good - 1, {"about": name, **known}, {"fact": (pair["good"],)} if known else {}))
-        found.append(Hint(good, {"about": name}, {}))
+        known = {} if again is None else {"said": (again,)}
+        found.append(Hint(good - 1, {"about": (name,), **known}, {"fact": (pair["good"],)} if known else {}))
+        found.append(Hint(good, {"about": (name,)}, {}))
         said[pair["name"]] = good
     return found
 
@@ -101,6 +109,8 @@ class _Day:
     said: dict[str, int] = field(default_factory=dict)
     lantern: int | None = None
     done: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    hour: str = ""
+    before: int = 0  # so many things had happened before this hour
     found: list[Hint] = field(default_factory=list)
 
     def read(self, text: str) -> list[Hint]:
@@ -108,7 +118,7 @@ class _Day:
         position = next((len(title) for (title,) in TITLES.values() if text.startswith(title)), 0)
         while position < len(text) and (form := recognise(text, position)) is not None:
             inside = [(i, word) for i, (start, word) in enumerate(self.words, 1) if position <= start < form.end]
-            if form.sort in ("question", "weather"):
+            if form.sort == "question":
                 self.found += [self._hint(i, None, None) for i, _ in inside if self.lantern]
             else:
                 self._sentence(form, inside)
@@ -116,20 +126,18 @@ class _Day:
         return self.found
 
     def _sentence(self, form: Form, inside: list[tuple[int, str]]) -> None:
-        """Add the hints to one sentence: what it changes is known from the word on that says it, or else behind it."""
+        """Add the hints to one sentence: what it changes is known from the word that says it on, or at its end."""
         landing, lighting = self._landing(form, inside), self._lighting(form, inside)
         subject = next(((i, word) for i, word in inside if word in RESIDENTS), None)
         for i, word in inside:
-            if i in (landing, lighting):
+            if i in (landing, lighting) or (landing is lighting is None and i == inside[-1][0]):
                 self._change(form, i)
             named = word in RESIDENTS
             about = i if named and i != landing else subject[0] if subject and i >= subject[0] else None
             if about is not None or self.lantern:
                 self.found.append(self._hint(i, about, word if named else subject[1] if subject else None))
-        if landing is lighting is None:
-            self._change(form, None)
 
-    def _change(self, form: Form, at: int | None) -> None:
+    def _change(self, form: Form, at: int) -> None:
         """Let what a sentence says come true; word `at` has said it."""
         state, told = self.state, form.slots
         if form.sort == "person":
@@ -138,6 +146,9 @@ class _Day:
             self.said[told["a"]] = at
         elif form.sort == "lantern":
             state.holder, self.lantern = told["a"], at
+        elif form.sort == "weather":
+            self.hour, _, state.storm = form.key
+            self.before = len(state.events)
         elif form.sort == "event":
             happen(state, form.key)
             if done := _DONE.get(form.key[0]):
@@ -149,20 +160,24 @@ class _Day:
 
     def _hint(self, at: int, about: int | None, whom: str | None) -> Hint:
         state = self.state
-        looks = {} if about is None else {"about": about}
+        looks = {} if about is None else {"about": (about,)}
         tells: dict[str, tuple[str, ...]] = {}
         if about is not None and whom in self.said:
-            looks["said"], tells["fact"] = self.said[whom], (state.place[whom],)
+            looks["said"], tells["fact"] = (self.said[whom],), (state.place[whom],)
             if len(state.place) == _CAST:
                 tells["company"] = self._there(state.place[whom], but=whom)
         if self.lantern:
-            looks["lantern"], tells["holder"] = self.lantern, (state.holder or NOBODY,)
-            looks["light"] = self.said.get(state.holder, self.lantern)
+            looks["lantern"], tells["holder"] = (self.lantern,), (state.holder or NOBODY,)
+            looks["light"] = (self.said.get(state.holder, self.lantern),)
             island = state.place.get(state.holder, state.hidden)
             giver = state.giver or state.hider
             tells |= {"light": (island,), "near": self._there(island, but=state.holder)}
             tells |= {"giver": (giver,) if giver else (), **self.done}
-        return Hint(at, looks, {sort: words for sort, words in tells.items() if words})
+            count = min(len(state.events) - self.before, MOST_EVENTS)
+            tells |= {"sky": (_SKIES[state.storm],), "hour": (self.hour,), "count": (_COUNTS[count],)}
+        tells = {sort: words for sort, words in tells.items() if words}
+        looks |= {sort: tuple(self.said[name] for name in tells[sort]) for sort in ("company", "near") if sort in tells}
+        return Hint(at, looks, tells)
 
     def _there(self, island: str, but: str | None) -> tuple[str, ...]:
         return tuple(name for name, place in self.state.place.items() if place == island and name != but)

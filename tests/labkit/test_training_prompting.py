@@ -16,7 +16,7 @@ from labkit.world.hints import ANSWERS, hints
 PROMPTS = {
     "weight": 0.5,
     "until": 4,
-    "look": {"about": [[0, 1]], "said": [[1, 0], [1, 2]]},
+    "look": {"about": [[0, 1]], "said": [[1, 0], [1, 2]], "near": [[1, 1]]},
     "tell": {"fact": 1, "near": 0},
 }
 
@@ -81,7 +81,9 @@ def by_hand(prompting, texts):
         for hint in hints(text):
             for sort, heads in PROMPTS["look"].items():
                 if sort in hint.looks:
-                    logs = [attention[block][head, hint.at, hint.looks[sort]].log() for block, head in heads]
+                    logs = [
+                        attention[block][head, hint.at, list(hint.looks[sort])].log().mean() for block, head in heads
+                    ]
                     of_text.setdefault(sort, []).append(-sum(logs) / len(logs))
             for sort, block in PROMPTS["tell"].items():
                 if sort in hint.tells:
@@ -91,7 +93,7 @@ def by_hand(prompting, texts):
                     of_text.setdefault("tell " + sort, []).append(-sum(found) / len(found))
         for sort, values in of_text.items():
             of_sort.setdefault(sort, []).append(sum(values) / len(values))
-    assert set(of_sort) == {"about", "said", "tell fact", "tell near"}
+    assert set(of_sort) == {"about", "said", "near", "tell fact", "tell near"}
     return PROMPTS["weight"] * float(sum(sum(values) / len(values) for values in of_sort.values()))
 
 

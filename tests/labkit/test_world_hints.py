@@ -55,8 +55,13 @@ def test_after_every_event_hints_tell_what_the_generator_knew(part, monkeypatch)
             assert tells["fact"] == (state.place[teller],)
             assert set(tells.get("company", ())) == there(state, state.place[teller], teller)
             for sort, once in (("speakers", "say"), ("regulars", "habit"), ("askers", "ask")):
-                # Known from the next sentence on.
-                assert set(by_word[at + 1].get(sort, ())) == {name for done, name in state.done if done == once}
+                assert set(tells.get(sort, ())) == {name for done, name in state.done if done == once}
+            count = next(i for i, event in enumerate([*state.events[::-1], ("morning",)]) if event[0] in stories.ACTS)
+            hour = next((event[0] for event in state.events[::-1] if event[0] in stories.ACTS), "morning")
+            assert tells["sky"] == ("storm" if state.storm else "clear",)
+            assert tells["hour"] == (hour,) and tells["count"] == (str(count),)
+            if kind in ("say", "habit", "ask", "wonder"):
+                assert by_word[at - 1]["count"] == (str(count - 1),), "it was told before its sentence was at its end"
             seen.add(kind)
     assert seen >= set(TEMPLATES) - ({"hide", "find"} if part == "choice" else set())
 
@@ -69,7 +74,7 @@ def test_hints_number_words_as_the_tokenizer_numbers_tokens_and_point_back(part)
         assert [hint.at for hint in found] == sorted({hint.at for hint in found})
         for hint in found:
             assert set(hint.looks) <= set(LOOKS) and set(hint.tells) <= set(TELLS)
-            assert all(0 < target <= hint.at < len(said) for target in hint.looks.values())
+            assert all(0 < target <= hint.at < len(said) for targets in hint.looks.values() for target in targets)
             assert all(answers and set(answers) <= set(ANSWERS) for answers in hint.tells.values())
         if document.state is not None:
             assert found[-1].at == len(said) - 1, "the last word of a day has its hints too"
@@ -79,21 +84,29 @@ def test_where_a_hint_points_its_answer_was_said():
     for document in world.documents("places", 60, seed=13):
         said = words(document.text)
         by_word = {hint.at: hint for hint in hints(document.text)}
+
+        def island_said(at, said=said):
+            # An island, or the host who was visited, at whose home the visitor then is.
+            return said[at] if said[at] in ISLANDS else RESIDENTS[said[at]].home
+
         for hint in by_word.values():
-            if "said" in hint.looks:
-                (island,) = hint.tells["fact"]
-                spoken = said[hint.looks["said"]]
-                # An island, or the host who was visited, at whose home the visitor then is.
-                assert spoken == island if spoken in ISLANDS else RESIDENTS[spoken].home == island
-            if "about" in hint.looks:
-                assert said[hint.looks["about"]] in RESIDENTS
-            if hint.tells.get("holder", (NOBODY,)) != (NOBODY,):
-                (island,), spoken = hint.tells["light"], said[hint.looks["light"]]
-                assert spoken == island if spoken in ISLANDS else RESIDENTS[spoken].home == island
-                assert (said[hint.looks["lantern"]],) == hint.tells["holder"]
-            elif "holder" in hint.tells:
-                (island,), ends = hint.tells["light"], hint.looks["lantern"]
-                assert said[ends] == ISLANDS[island].hiding_place.split()[-1] and hint.looks["light"] == ends
+            looks, tells = hint.looks, hint.tells
+            if "said" in looks:
+                assert tuple(map(island_said, looks["said"])) == tells["fact"]
+            if "about" in looks:
+                assert all(said[at] in RESIDENTS for at in looks["about"])
+            if tells.get("holder", (NOBODY,)) != (NOBODY,):
+                assert tuple(map(island_said, looks["light"])) == tells["light"]
+                assert tuple(said[at] for at in looks["lantern"]) == tells["holder"]
+            elif "holder" in tells:
+                (island,), (ends,) = tells["light"], looks["lantern"]
+                assert said[ends] == ISLANDS[island].hiding_place.split()[-1] and looks["light"] == (ends,)
+            for sort, where in (("company", "fact"), ("near", "light")):
+                assert (sort in looks) == (sort in tells)
+                for name, at in zip(tells.get(sort, ()), looks.get(sort, ()), strict=True):
+                    assert (island_said(at),) == tells[where]
+                    # It was said of that person.
+                    assert next(word for word in said[at - 1 :: -1] if word in RESIDENTS) == name
         call = said.index("who", said.index("Where"))
         for name, at in [(said[i], i) for i in range(call, len(said)) if said[i] in RESIDENTS]:
             assert by_word[at + 2].tells["fact"] == (said[at + 3],) == (document.state.place[name],)
@@ -104,12 +117,14 @@ def test_lists_point_to_what_was_kept():
     for document in world.documents("recall", 40, seed=14):
         said = words(document.text)
         for hint in hints(document.text):
-            assert said[hint.looks["about"]][0].isupper()
+            (about,) = hint.looks["about"]
+            assert said[about][0].isupper()
             if "said" in hint.looks:
                 asked += 1
-                assert hint.tells["fact"] == (said[hint.looks["said"]],) == (said[hint.at + 1],)
-                assert said[hint.at + 1] in GOODS and hint.looks["said"] < hint.at
-                assert said[hint.looks["said"] - 2] == said[hint.looks["about"]], "it was kept by the same name"
+                (again,) = hint.looks["said"]
+                assert hint.tells["fact"] == (said[again],) == (said[hint.at + 1],)
+                assert said[hint.at + 1] in GOODS and again < hint.at
+                assert said[again - 2] == said[about], "it was kept by the same name"
     assert asked == 2 * 40
 
 

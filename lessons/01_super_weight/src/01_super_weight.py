@@ -279,8 +279,8 @@ labkit.lessons.holds(curve.recovered[1].low > 0.7, "One token is nearly enough: 
 #
 # ## 3 · Has ours one? · 14 min
 #
-# `lab/base` was trained on the islands and on nothing else. For most of its training some heads were shown where to look
-# (its card says which); no weight was planted. Two million weights: does everything hang on one of them?
+# `lab/base` was trained on the islands and on nothing else. In the first part of its training some heads were shown
+# where to look (its card says which); no weight was planted. Two million weights: does everything hang on one of them?
 
 # %%
 base = labkit.load("lab/base")
