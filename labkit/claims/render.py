@@ -87,7 +87,7 @@ def ours_in_words(assessment: Assessment) -> str:
 
 def verdict_in_words(assessment: Assessment) -> str:
     """Return the verdict, with its reason where the word alone leaves the reader wondering."""
-    if assessment.verdict in ("unresolved", "not run"):
+    if assessment.verdict in ("direction", "unresolved", "not run"):
         return f"{assessment.verdict}: {assessment.reason}"
     return assessment.verdict
 
@@ -129,7 +129,9 @@ def _plain(assessment: Assessment) -> dict[str, Any]:
 def _paragraph(assessment: Assessment) -> str:
     claim = assessment.claim
     lines = [
-        f"{SYMBOLS[assessment.verdict]} {claim.id}  {verdict_in_words(assessment)}",
+        fill(
+            f"{SYMBOLS[assessment.verdict]} {claim.id}  {verdict_in_words(assessment)}", COLUMNS, subsequent_indent="  "
+        ),
         _line("claim", claim.sentence),
     ]
     if claim.number is not None:

@@ -95,11 +95,11 @@ def exactness(values: Sequence[float], *, target: float, tolerance: float) -> Ve
 def _same_direction(effect: float, paper: float | None, within: bool) -> Verdict:
     if paper is not None and effect >= 0.5 * paper:
         return Verdict("reproduced", "same direction, and at least half the paper's effect")
-    reason = (
-        "same direction; the paper gives no number on this scale"
-        if paper is None
-        else (f"same direction, {effect / paper:.0%} of the paper's effect")
-    )
+    if paper is None:
+        reason = "on the claimed side of the null; the paper gives no number on this scale"
+    else:
+        share = f"{effect / paper:.0%}" if effect >= 0.01 * paper else "under 1%"
+        reason = f"on the claimed side of the null, {share} of the paper's effect"
     return Verdict("direction", reason + ("; the whole interval is also within the margin" if within else ""))
 
 

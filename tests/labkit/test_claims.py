@@ -1,6 +1,7 @@
 """The ledger: entries that say what they mean, promises that hold, records that belong to their entry."""
 
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -422,6 +423,20 @@ def test_what_is_rendered_comes_from_the_records(folder):
     lines = table.splitlines()
     assert len(lines) == 5
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_smaller_effect_is_rendered_with_its_share_of_the_papers(folder):
+    rewrite(folder, "n = 32", "n = 32\narguments = { size = 0.3 }")
+    claims.register("77-effect", folder=folder)
+    claims.measure("77-effect", folder=folder)
+    text = claims.render_terminal(claims.ledger(folder))
+    assert max(map(len, text.splitlines())) <= 100
+    for shown in (" ".join(text.split()), claims.render_markdown("77", folder)):
+        assert re.search(r"direction: on the claimed side of the null, \d+% of the paper's effect", shown)
+
+
+def test_the_shipped_ledger_fits_a_terminal():
+    assert max(map(len, claims.render_terminal().splitlines())) <= 100
 
 
 def test_a_bar_in_a_sentence_does_not_break_the_table(folder):

@@ -87,6 +87,11 @@ def test_without_a_number_on_the_scale_direction_is_the_most():
     assert "no number" in ruling.reason
 
 
+@pytest.mark.parametrize(("value", "share"), [(0.3, " 30% of"), (0.011, " 1% of"), (0.009, " under 1% of")])
+def test_a_smaller_effect_says_how_much_of_the_papers_it_is(value, share):
+    assert share in verdict(value=value, low=0.001, high=1, n=50, null=0, direction="above", delta=0.1, paper=1).reason
+
+
 def test_an_effect_within_the_margin_says_so():
     assert "within the margin" in verdict(
         value=0.05, low=0.02, high=0.08, n=50, null=0, direction="above", delta=0.1, paper=1.0

@@ -322,7 +322,9 @@ labkit.lessons.holds(times.high < 1.5, "Whatever it does, it is far from the 214
 # %%
 claim = labkit.claims.ledger().claim("01.base_has_one")
 print(claim.sentence)
-figures.show(labkit.claims.assess(claim))
+one_weight = labkit.claims.assess(claim)
+figures.show(one_weight)
+labkit.lessons.holds(one_weight.high < claim.delta, "To whichever side of 0 it leans: all of it lies within the margin.")
 
 # %% [markdown]
 # No model smaller than about a billion weights is known to have a super weight. Whether size, length of training or the

@@ -425,7 +425,8 @@ holds(cost["mlp"][1] < 0.2 * cost["attention"][1], "At the end it costs less tha
 
 # %% [markdown]
 # So the idle MLPs were not idle from the start: they *became* so, when the first block and the attentions took over. Is
-# that so in a second run? `lab/base` has six blocks, wider ones, and reads of the same world.
+# that so in a second run? `lab/base` has six blocks, wider ones, and reads of the same world; in the first part of its
+# training some of its heads were shown where to look.
 
 # %%
 other = labkit.panels.ThroughTrainingPanel("lab/base").kept
@@ -443,10 +444,12 @@ for part in ("attention", "mlp"):
 early, late = ([truth.mlp[layer].value for layer in range(1, 5)] for truth in (other.truth[1], other.truth[-1]))
 holds(sum(late) > 0.5 * sum(early), "In lab/base the middle MLPs go on costing at least half of what they cost early.")
 holds(min(late) > cost["mlp"][1], "The cheapest of them costs more than the middle MLPs of lab/deep on average.")
+scored = [sum(scores.mlp[layer].value for layer in range(1, 5)) for scores in (other.scores[1], other.scores[-1])]
+holds(scored[1] < 0.8 * scored[0], "Their scores have fallen by more than a fifth, as those of lab/deep did.")
 
 # %% [markdown]
-# The scores go the way they went in `lab/deep`; the costs do not. Whether that is depth, width, what was read or the
-# luck of a run, two runs cannot say.
+# The scores go the way they went in `lab/deep`; the costs do not. Whether that is depth, width, what was read, what was
+# shown or the luck of a run, two runs cannot say.
 #
 # **What this does not show.** Anything about training in general: these are two runs, of two models that read one
 # world, and a score that falls as the stream grows.
