@@ -10,6 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from labkit.base import toml
+from labkit.base.files import write_atomically
+
 __all__ = ["add_arguments", "run"]
 
 
@@ -30,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history", action="store_true", help="measure the vital signs at every kept step and store them as data"
     )
+    parser.add_argument(
+        "--card", action="store_true", help="store the card without the model: what this seed makes of the recipe"
+    )
     parser.add_argument("--ship", action="store_true", help="put the finished model, with its card, into data/models")
 
 
@@ -41,18 +47,28 @@ def run(options: argparse.Namespace) -> int:
         return 0
     done = train(options.name, options.size, options.seed, options.out, options.resume, say=_say)
     print(f"{done.status} at step {done.step}, {done.tokens:,} tokens in {done.seconds / 60:.1f} min: {done.folder}")
-    if options.ship and done.status == "finished":
-        from labkit.measurements import card_numbers
-        from labkit.zoo import ship
+    if done.status == "finished":
+        _store(done, options)
+    return int(done.status != "finished")
 
+
+def _store(done: Any, options: argparse.Namespace) -> None:
+    """Keep of a finished run what was asked for; another seed than 0 leaves the files of seed 0 alone."""
+    from labkit.measurements import card_numbers
+    from labkit.measurements.card import card_file
+    from labkit.zoo import card_of_run, ship
+
+    name = done.recipe.name
+    if options.ship:
         print(ship(done.folder, measure=card_numbers, defects=options.defect))
-    if options.history and done.status == "finished":
+    if options.card:
+        card = card_of_run(done.folder, measure=card_numbers, defects=options.defect)
+        print(write_atomically(card_file(name, options.seed), toml.dumps(card)))
+    if options.history:
         from labkit.measurements.history import history_file, take_history
 
-        name = done.recipe.name
         history = take_history(done.folder, name)
-        print(f"{history}\n{history.save(history_file(name))}")
-    return int(done.status != "finished")
+        print(f"{history}\n{history.save(history_file(name, options.seed))}")
 
 
 def _say(entry: dict[str, Any]) -> None:

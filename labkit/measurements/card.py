@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from labkit import world
+from labkit.base.data import data_dir
 from labkit.base.errors import BadInput
 
 from .estimate import Estimate, proportion
 from .super_weights.planted import planted_numbers
 from .vital_signs import sample_stories, vitals
 
-__all__ = ["card_numbers"]
+__all__ = ["card_file", "card_numbers"]
 
 _N, _SEED = 200, 90
 _COOL = 0.5
@@ -40,6 +42,11 @@ def card_numbers(handle: Any) -> dict[str, dict[str, Any]]:
         **signs,
         "cool_stories_that_pass": {**_table(passed), "temperature": _COOL},
     }
+
+
+def card_file(model: str, seed: int) -> Path:
+    """Return where the card lies that a recipe's run from `seed` would have: its numbers without its weights."""
+    return data_dir() / "sweeps" / f"{model.replace('/', '_')}_card_{seed}.toml"
 
 
 def _table(estimate: Estimate) -> dict[str, Any]:

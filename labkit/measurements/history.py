@@ -96,9 +96,9 @@ class History:
         return cls(**table, steps=steps, tokens=tokens, signs=signs)
 
 
-def history_file(model: str) -> Path:
-    """Return where the history of a shipped model lies: no weights are needed to read it."""
-    return data_dir() / "sweeps" / f"{model.replace('/', '_')}_history.json"
+def history_file(model: str, seed: int = 0) -> Path:
+    """Return where the history of a shipped model lies, or of its recipe's run from another seed than 0."""
+    return data_dir() / "sweeps" / f"{model.replace('/', '_')}_history{f'_{seed}' if seed else ''}.json"
 
 
 def take_history(folder: str | Path, model: str, n: int = 64, *, seed: int = 0) -> History:

@@ -13,6 +13,6 @@ __all__, __getattr__, __dir__ = lazy_names(
         "loading": ("load",),
         "manifest": ("card_of", "entries", "models", "verify"),
         "packaged": ("about_encoder",),
-        "shipping": ("ship",),
+        "shipping": ("card_of_run", "ship"),
     },
 )

@@ -1,4 +1,7 @@
-"""Ship a trained model with the course: weights in half precision, a card, its entry in the manifest."""
+"""Ship a trained model with the course: weights in half precision, a card, its entry in the manifest.
+
+Or its card alone: what another seed makes of the same recipe needs no weights to be told.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from labkit.training.prompts import Prompts
 from .handle import Handle
 from .manifest import CARD, Entry, folder_of, record
 
-__all__ = ["ship"]
+__all__ = ["card_of_run", "ship"]
 
 
 def ship(
@@ -31,7 +34,23 @@ def ship(
 
     `measure(handle)` sees the model as readers will load it, rounded to half precision, and returns tables of
     numbers for the card. `defects` are what a reader should know in plain sentences. The manifest is written last.
+
+    Raises `BrokenFile` for a folder without a run and `BadInput` for a run that did not finish.
     """
+    card = card_of_run(run, name, measure, defects)
+    name = card["name"]
+    models.save(models.load(Path(run) / "final"), folder_of(name), half=True)
+    write_atomically(folder_of(name) / CARD, toml.dumps(card))
+    return record(name, card["params"], ["config.json", "model.safetensors", CARD])
+
+
+def card_of_run(
+    run: str | Path,
+    name: str | None = None,
+    measure: Callable[[Handle], dict[str, Any]] | None = None,
+    defects: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the card with which `ship` would ship the final model of a run; nothing is written."""
     run = Path(run)
     try:
         started = json.loads((run / "run.json").read_text(encoding="utf-8"))
@@ -43,16 +62,11 @@ def ship(
     if not ends or ends[-1]["event"] != "finished":
         raise BadInput(f"The run in {run} did not finish.", expected="a finished run", do="resume the training first")
     name = name or started["recipe"]["name"]
-    model = models.load(run / "final")
     with tempfile.TemporaryDirectory() as temporary:
-        models.save(model, temporary, half=True)
-        model_as_read = models.load(temporary)
-        card = {**_facts(name, started, ends[-1], model_as_read), "defects": list(defects)}
-        handle = Handle(name, model_as_read, world.tokenizer(), card)
-        card = {**card, **(measure(handle) if measure else {})}
-    models.save(model, folder_of(name), half=True)
-    write_atomically(folder_of(name) / CARD, toml.dumps(card))
-    return record(name, handle.parameters, ["config.json", "model.safetensors", CARD])
+        models.save(models.load(run / "final"), temporary, half=True)
+        model = models.load(temporary)
+    card = {**_facts(name, started, ends[-1], model), "defects": list(defects)}
+    return {**card, **(measure(Handle(name, model, world.tokenizer(), card)) if measure else {})}
 
 
 def _facts(name: str, started: dict[str, Any], end: dict[str, Any], model: models.Decoder) -> dict[str, Any]:

@@ -450,3 +450,35 @@ class TestModelsClaimsSweepTrain:
         code, _, err = said(*arguments, "--no-resume")
         assert code == 2
         assert "already holds a run" in err
+
+    def test_what_another_seed_came_to_is_stored_beside_the_shipped_one(self, said, tmp_path, monkeypatch):
+        from labkit.base import toml
+
+        monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
+        monkeypatch.setattr("labkit.measurements.card._N", 3)
+        recipe = {
+            "name": "lab/test",
+            "about": "A test.",
+            "documents": {"facts": 2},
+            "groups": 1,
+            "lr": 1e-3,
+            "warmup": 1,
+            "log_every": 1,
+            "model": {"width": 16, "depth": 1, "heads": 2, "ffn": 32, "context": 256},
+            "cpu": {"steps": 2, "keep": [1]},
+        }
+        (tmp_path / "test.toml").write_text(toml.dumps(recipe))
+        for seed in (0, 3):
+            run = ("train", tmp_path / "test.toml", "--seed", seed, "--out", tmp_path / f"run{seed}")
+            code, _, err = said(*run, "--card", "--history", "--defect", "It knows nothing.")
+            assert code == 0, err
+        found = sorted(path.relative_to(tmp_path / "data").as_posix() for path in (tmp_path / "data").rglob("*.*"))
+        assert found == [
+            "sweeps/lab_test_card_0.toml",
+            "sweeps/lab_test_card_3.toml",
+            "sweeps/lab_test_history.json",
+            "sweeps/lab_test_history_3.json",
+        ]
+        card = toml.read(tmp_path / "data" / found[1])
+        assert (card["seed"], card["steps"], card["defects"]) == (3, 2, ["It knows nothing."])
+        assert card["cool_stories_that_pass"]["n"] == 3

@@ -324,7 +324,9 @@ claim = labkit.claims.ledger().claim("01.base_has_one")
 print(claim.sentence)
 one_weight = labkit.claims.assess(claim)
 figures.show(one_weight)
-labkit.lessons.holds(one_weight.high < claim.delta, "To whichever side of 0 it leans: all of it lies within the margin.")
+labkit.lessons.holds(
+    one_weight.high < claim.delta, "To whichever side of 0 it leans: all of it lies within the margin."
+)
 
 # %% [markdown]
 # No model smaller than about a billion weights is known to have a super weight. Whether size, length of training or the
