@@ -1,9 +1,11 @@
 """Prompting: a head learns to look where it is shown, the stream to tell what it is asked, and nothing of it stays."""
 
+import copy
 import itertools
 
 import pytest
 import torch
+from pretend import moved, pretend_gpu
 
 from labkit import world
 from labkit.base.errors import BadInput, UnknownName
@@ -138,6 +140,19 @@ def test_nothing_is_left_on_the_model_even_when_a_pass_fails(prompting, groups):
         raise RuntimeError("midway")
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
     assert list(model.state_dict()) == names and not prompting._read and not prompting._streams
+
+
+def test_on_a_gpu_it_adds_what_it_adds_on_the_cpu(prompting, groups):
+    """The numbers live where the model does: a pretend GPU refuses to mix them with the CPU's."""
+    expected, here = added(prompting, groups), prompting.model
+    with pretend_gpu():
+        there = Prompting(moved(copy.deepcopy(here)), prompting.prompts, seed=0)
+        assert {codes.device.type for codes in there.codes.values()} == {"cuda"}
+        with there.step(groups):
+            accumulate(there.model, groups, there.loss)
+        on_gpu = there.lost
+    assert on_gpu * PROMPTS["weight"] == pytest.approx(expected, rel=1e-6)
+    assert prompting.model is here and here.device.type == "cpu"
 
 
 def test_documents_without_hints_add_nothing(prompting):
