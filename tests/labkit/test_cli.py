@@ -427,36 +427,12 @@ class TestModelsClaimsSweepTrain:
     def test_train_lists_its_recipes(self, said):
         assert "lab/tiny" in said("train")[1].splitlines()
 
-    def test_train_trains_and_resumes(self, said, tmp_path):
+    @pytest.fixture
+    def recipe(self, tmp_path):
+        """The file of a recipe of two steps, the first of which is kept."""
         from labkit.base import toml
 
-        recipe = {
-            "name": "lab/test",
-            "documents": {"facts": 2},
-            "groups": 1,
-            "lr": 1e-3,
-            "warmup": 1,
-            "log_every": 1,
-            "model": {"width": 16, "depth": 1, "heads": 2, "ffn": 32, "context": 256},
-            "cpu": {"steps": 2},
-        }
-        (tmp_path / "test.toml").write_text(toml.dumps(recipe))
-        arguments = ("train", tmp_path / "test.toml", "--seed", 3, "--out", tmp_path / "run")
-        code, out, _ = said(*arguments)
-        assert code == 0
-        assert "step 2  loss" in out
-        assert "finished at step 2" in out
-        assert said(*arguments)[0] == 0
-        code, _, err = said(*arguments, "--no-resume")
-        assert code == 2
-        assert "already holds a run" in err
-
-    def test_what_another_seed_came_to_is_stored_beside_the_shipped_one(self, said, tmp_path, monkeypatch):
-        from labkit.base import toml
-
-        monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
-        monkeypatch.setattr("labkit.measurements.card._N", 3)
-        recipe = {
+        table = {
             "name": "lab/test",
             "about": "A test.",
             "documents": {"facts": 2},
@@ -467,9 +443,27 @@ class TestModelsClaimsSweepTrain:
             "model": {"width": 16, "depth": 1, "heads": 2, "ffn": 32, "context": 256},
             "cpu": {"steps": 2, "keep": [1]},
         }
-        (tmp_path / "test.toml").write_text(toml.dumps(recipe))
+        (tmp_path / "test.toml").write_text(toml.dumps(table))
+        return tmp_path / "test.toml"
+
+    def test_train_trains_and_resumes(self, said, tmp_path, recipe):
+        arguments = ("train", recipe, "--seed", 3, "--out", tmp_path / "run")
+        code, out, _ = said(*arguments)
+        assert code == 0
+        assert "step 2  loss" in out
+        assert "finished at step 2" in out
+        assert said(*arguments)[0] == 0
+        code, _, err = said(*arguments, "--no-resume")
+        assert code == 2
+        assert "already holds a run" in err
+
+    def test_what_another_seed_came_to_is_stored_beside_the_shipped_one(self, said, tmp_path, monkeypatch, recipe):
+        from labkit.base import toml
+
+        monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
+        monkeypatch.setattr("labkit.measurements.card._N", 3)
         for seed in (0, 3):
-            run = ("train", tmp_path / "test.toml", "--seed", seed, "--out", tmp_path / f"run{seed}")
+            run = ("train", recipe, "--seed", seed, "--out", tmp_path / f"run{seed}")
             code, _, err = said(*run, "--card", "--history", "--defect", "It knows nothing.")
             assert code == 0, err
         found = sorted(path.relative_to(tmp_path / "data").as_posix() for path in (tmp_path / "data").rglob("*.*"))
