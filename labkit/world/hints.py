@@ -71,7 +71,8 @@ class Hint:
 def hints(text: str) -> list[Hint]:
     """Return the hints to a text of the world, in order: none for facts, copied lists and plain questions.
 
-    The text is taken for what the world writes; `world.check` says whether it is.
+    The text is taken for what the world writes; `world.check` says whether it is. Where it stops being a day, the hints
+    stop too.
     """
     words = [(match.start(), match.group()) for match in _WORD.finditer(text)]
     if text.startswith(LISTS):
@@ -114,9 +115,11 @@ class _Day:
     found: list[Hint] = field(default_factory=list)
 
     def read(self, text: str) -> list[Hint]:
-        """Return the hints to a day, up to where it is no day."""
+        """Return the hints to a day, up to where it is no day: a form that no day has, or a name it did not place."""
         position = next((len(title) for (title,) in TITLES.values() if text.startswith(title)), 0)
         while position < len(text) and (form := recognise(text, position)) is not None:
+            if self._strange(form):
+                break
             inside = [(i, word) for i, (start, word) in enumerate(self.words, 1) if position <= start < form.end]
             if form.sort == "question":
                 self.found += [self._hint(i, None, None) for i, _ in inside if self.lantern]
@@ -124,6 +127,11 @@ class _Day:
                 self._sentence(form, inside)
             position = form.end
         return self.found
+
+    def _strange(self, form: Form) -> bool:
+        """Return whether a sentence needs somebody's place that was never said."""
+        needed = {form.slots.get(slot) for slot in ("b" if form.sort == "person" else "ab")}
+        return not needed & RESIDENTS.keys() <= self.state.place.keys()
 
     def _sentence(self, form: Form, inside: list[tuple[int, str]]) -> None:
         """Add the hints to one sentence: what it changes is known from the word that says it on, or at its end."""

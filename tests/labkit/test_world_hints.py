@@ -1,5 +1,6 @@
 """Hints: what they tell is what the generator knew when it wrote the text, and where they point, it was said."""
 
+import re
 from copy import deepcopy
 from random import Random
 
@@ -110,6 +111,17 @@ def test_where_a_hint_points_its_answer_was_said():
         call = said.index("who", said.index("Where"))
         for name, at in [(said[i], i) for i in range(call, len(said)) if said[i] in RESIDENTS]:
             assert by_word[at + 2].tells["fact"] == (said[at + 3],) == (document.state.place[name],)
+
+
+def test_hints_stop_where_a_text_names_whom_it_never_placed():
+    stopped = 0
+    for document in world.documents("stories", 40, seed=15):
+        sky, at_home, rest = re.split(r"(?<=\.) (?=[A-Z])", document.text, maxsplit=2)
+        text, name = f"{sky} {rest}", at_home.split()[0]
+        if name in words(text):
+            stopped += 1
+            assert all(hint.at < words(text).index(name) for hint in hints(text))
+    assert stopped > 30
 
 
 def test_lists_point_to_what_was_kept():
