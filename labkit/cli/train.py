@@ -8,10 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base import toml
 from labkit.base.files import write_atomically
+
+if TYPE_CHECKING:
+    from labkit.training import Run
 
 __all__ = ["add_arguments", "run"]
 
@@ -52,23 +55,25 @@ def run(options: argparse.Namespace) -> int:
     return int(done.status != "finished")
 
 
-def _store(done: Any, options: argparse.Namespace) -> None:
-    """Keep of a finished run what was asked for; another seed than 0 leaves the files of seed 0 alone."""
-    from labkit.measurements import card_numbers
-    from labkit.measurements.card import card_file
-    from labkit.zoo import card_of_run, ship
-
+def _store(done: Run, options: argparse.Namespace) -> None:
+    """Keep of a finished run what was asked for; another seed's card and history lie beside those of seed 0."""
     name = done.recipe.name
     if options.ship:
+        from labkit.measurements import card_numbers
+        from labkit.zoo import ship
+
         print(ship(done.folder, measure=card_numbers, defects=options.defect))
     if options.card:
+        from labkit.measurements.card import card_file, card_numbers
+        from labkit.zoo import card_of_run
+
         card = card_of_run(done.folder, measure=card_numbers, defects=options.defect)
         print(write_atomically(card_file(name, options.seed), toml.dumps(card)))
     if options.history:
         from labkit.measurements.history import history_file, take_history
 
         history = take_history(done.folder, name)
-        print(f"{history}\n{history.save(history_file(name, options.seed))}")
+        print(f"{history}\n{history.save(history_file(name, 0 if options.ship else options.seed))}")
 
 
 def _say(entry: dict[str, Any]) -> None:

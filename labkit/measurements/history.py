@@ -97,7 +97,7 @@ class History:
 
 
 def history_file(model: str, seed: int = 0) -> Path:
-    """Return where the history of a shipped model lies, or of its recipe's run from another seed than 0."""
+    """Return where the history of a shipped model lies, or that of its recipe's run from another seed than 0."""
     return data_dir() / "sweeps" / f"{model.replace('/', '_')}_history{f'_{seed}' if seed else ''}.json"
 
 

@@ -476,3 +476,8 @@ class TestModelsClaimsSweepTrain:
         card = toml.read(tmp_path / "data" / found[1])
         assert (card["seed"], card["steps"], card["defects"]) == (3, 2, ["It knows nothing."])
         assert card["cool_stories_that_pass"]["n"] == 3
+        of_0, of_3 = (tmp_path / "data" / path for path in found[2:])
+        assert of_0.read_text() != of_3.read_text()
+        code, _, err = said(*run, "--ship", "--history")
+        assert code == 0, err
+        assert of_0.read_text() == of_3.read_text(), "what is shipped brings its history, whatever its seed"

@@ -1,4 +1,7 @@
-"""What lab/base had to come to, set before it was trained; a run from a second seed comes to it as well."""
+"""What lab/base had to come to, set before it was trained; a run from a second seed comes to it as well.
+
+At first nothing was said of the temperature at which stories are sampled. 0.5 stood on the card before this training.
+"""
 
 import pytest
 

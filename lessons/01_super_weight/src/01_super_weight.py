@@ -313,11 +313,12 @@ lesson.result("p3", answer=answer, because=f"{times.value:.4f} times; a spike wa
 labkit.lessons.holds(times.high < 1.5, "Whatever it does, it is far from the 214 times of Llama-7B.")
 
 # %% [markdown]
-# Loud is not the same as needed: every norm divides loudness away, and a neuron writes to every channel, of which this
-# weight serves one. What the whole neuron is worth stands in the figure's second row.
+# Loud is not the same as needed: every norm divides loudness away. This weight serves one channel, its neuron writes to
+# every one. Is the whole neuron worth more? That is the figure's second row.
 #
 # Our ledger holds the question with the forty weights that write most, on stories that were not used to choose the
-# costliest of them. What would count was written down first.
+# costliest of them. What would count was written down first: *reproduced* is at least half of the paper's effect,
+# *direction* less of it on the same side of 0, however little. *Absent here* holds 0 and stays within the margin.
 
 # %%
 claim = labkit.claims.ledger().claim("01.base_has_one")
