@@ -119,7 +119,7 @@ class Panel:
     def restore(self) -> None:
         """Go back to where nothing is cut, and say whether the model is bit for bit what it was."""
         self.set(**asdict(self.restored(self.inquiry.wanted)))
-        self.inquiry.prove()
+        self.inquiry.check_restored()
 
     def open(self) -> None:
         """Go on without a prediction."""

@@ -24,7 +24,7 @@ PAPER = Paper(
         "panels.positions": ("ScorePanel",),
         "panels.race": ("RacePanel",),
         "panels.through_training": ("ThroughTrainingPanel",),
-        "panels.truth": ("TruthPanel",),
+        "panels.truth": ("ScoreVsAblationPanel",),
     },
     experiments={
         "method.calibration": ("calibration",),
@@ -35,7 +35,7 @@ PAPER = Paper(
         "experiments.race": ("Race", "race"),
     },
     sweeps={
-        "truth": "panels.truth.TruthPanel",
+        "truth": "panels.truth.ScoreVsAblationPanel",
         "layer-grid": "panels.layers.LayerGridPanel",
         "race": "panels.race.RacePanel",
         "positions": "panels.positions.ScorePanel",

@@ -15,7 +15,7 @@
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 lesson = labkit.open_lesson("00")
@@ -274,7 +274,7 @@ def operate(model, layer, ids):
     def nothing(module, inputs, output):
         return ...
 
-    # The torch module behind the address layers.N.mlp.
+    # The torch module after the address layers.N.mlp.
     handle = model.trunk.blocks[layer].mlp.mixer.register_forward_hook(nothing)
     cut = model(ids).logits
     ...

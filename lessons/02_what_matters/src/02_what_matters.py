@@ -15,7 +15,7 @@
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import torch
@@ -35,7 +35,7 @@ figures, holds = labkit.figures, labkit.course.holds
 # %%
 recall = lesson.predict(
     "r1",
-    "An attention is dropped. What do the parts behind it read?",
+    "An attention is dropped. What do the parts after it read?",
     options=["zeros", "the stream as it was in front of it", "the mean over all texts", "nothing: the model stops"],
 )
 
@@ -160,8 +160,8 @@ figures.show(labkit.claims.assess(claim))
 # %%
 ids = deep.encode(stories[0])
 seen = labkit.record(deep, ids, ["layers.3", "layers.4.attn"])
-x_BLD = seen["layers.3"]  # the stream behind block 3: B texts, L tokens, D numbers each
-y_BLD = x_BLD + seen["layers.4.attn"]  # and behind the attention of block 4
+x_BLD = seen["layers.3"]  # the stream after block 3: B texts, L tokens, D numbers each
+y_BLD = x_BLD + seen["layers.4.attn"]  # and after the attention of block 4
 by_hand = (1 - torch.cosine_similarity(x_BLD, y_BLD, dim=-1)).mean()
 print(f"by hand {float(by_hand):.6f}")
 
@@ -174,7 +174,7 @@ scores = Cosine()(deep, stories)
 figures.show(scores)
 
 # %% [markdown]
-# *Block* is both parts of one together. Behind block 0 the score falls steeply, then it stays low; the last MLPs turn
+# *Block* is both parts of one together. After block 0 the score falls steeply, then it stays low; the last MLPs turn
 # the stream more again. The fall is no wonder: the stream is a sum, it gets longer with every block, and the same
 # addition turns a long vector less.
 #

@@ -11,7 +11,7 @@
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 from random import Random
@@ -110,7 +110,7 @@ best = lesson.predict(
 )
 
 # %%
-panel = labkit.TruthPanel("lab/deep", gate=best)
+panel = labkit.ScoreVsAblationPanel("lab/deep", gate=best)
 panel
 
 # %%
@@ -140,7 +140,7 @@ holds(plain.within["mlp"].value > bare.within["mlp"].value, "Among the MLPs the 
 #
 # ## 2 · One by one, and a bug that was released · 20 min
 #
-# Scoring once and dropping *n* is quick. But when one attention is gone, the stream behind it is another, and so are
+# Scoring once and dropping *n* is quick. But when one attention is gone, the stream after it is another, and so are
 # the scores. *Iterative* dropping scores anew after each. In the paper it does worse: 62.1 points against 66.9 after
 # eight drops. The code that did it has been released. First, find out what is wrong with it.
 
@@ -158,7 +158,7 @@ hunt.check(judge)
 
 # %% [markdown]
 # For a sub-layer that is gone already, the loop of the authors' code goes on to the next *block*: the MLP that was left
-# in the block is not applied, and all that stands behind is scored on a stream that the cut model never has. Here are
+# in the block is not applied, and all that stands after is scored on a stream that the cut model never has. Here are
 # both, side by side, on our model.
 
 

@@ -5,18 +5,18 @@
 #
 # In many large models nearly half of the layers can be left out one at a time and hardly anything is lost: the deep half.
 # Somebody paid for training them. Sun and colleagues (2025) say that where the norm stands is to blame, and that one
-# factor behind every norm puts the deep layers to work. You will throw that switch in a model that is already trained,
+# factor after every norm puts the deep layers to work. You will throw that switch in a model that is already trained,
 # look at models that have learned nothing yet, and leave blocks out of models that were trained apart.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
-# [residual and norm](../primer/primer.ipynb#Residual-and-norm-(5-min)). Afterwards you can say what a factor behind the
+# [residual and norm](../primer/primer.ipynb#Residual-and-norm-(5-min)). Afterwards you can say what a factor after the
 # norm does, why it is no switch for a trained model, and tell a better way of training from a luckier seed.*
 
 # %% tags=["setup", "network"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 from labkit import measurements, sweeps
@@ -48,14 +48,14 @@ lesson.result("r1", answer=1, because="Another text, another seed or a second cu
 again = lesson.predict(
     "r2",
     "Every gain of a norm is halved. What is also halved?",
-    options=["the stream", "what the part behind the norm reads", "the loss", "what the part behind the norm writes"],
+    options=["the stream", "what the part after the norm reads", "the loss", "what the part after the norm writes"],
 )
 
 # %%
 lesson.result("r2", answer=1, because="What the part makes of it need not be half: a gate and a softmax are curves.")
 
 # %% [markdown]
-# ## 1 · One factor behind the norm · 14 min
+# ## 1 · One factor after the norm · 14 min
 #
 # A block adds to the stream: h ← h + f(norm(h)). So the stream grows from block to block, and every norm divides by that
 # growing size. What a late block adds, the paper says, is small beside what is already there, and the block might as well
@@ -72,8 +72,8 @@ figures.show(
         lines={"variance": [one.value for one in stream.variance[1:]]},
         x_label="block",
         y_label="variance over channels",
-        sentence=f"The stream's variance is {stream.variance[1].value:.3g} behind the first block and "
-        f"{stream.variance[-1].value:.3g} behind the last.",
+        sentence=f"The stream's variance is {stream.variance[1].value:.3g} after the first block and "
+        f"{stream.variance[-1].value:.3g} after the last.",
         dots=True,
     )
 )
@@ -172,10 +172,10 @@ fresh = lesson.predict(
 )
 
 # %%
-labkit.BeginningPanel(gate=fresh)
+labkit.InitialisationPanel(gate=fresh)
 
 # %%
-untrained = labkit.BeginningPanel()
+untrained = labkit.InitialisationPanel()
 untrained.set(placement="LayerNorm Scaling", depth=24, first_values="plain")
 nearer = untrained.data.chosen.turns[-1] / untrained.data.baseline.turns[-1]
 answer = 0 if nearer > 1.05 else 1 if nearer < 0.95 else 2
@@ -224,14 +224,14 @@ figures.show(labkit.claims.assess(turned))
 
 # %% [markdown]
 # With scaling the deep blocks turn the stream *less*, by little more than the margin. The paper's map shows 0.6 and more,
-# which no block behind the first comes near; the [deeper notebook](08_curse_of_depth_deeper.ipynb) asks whether one could.
+# which no block after the first comes near; the [deeper notebook](08_curse_of_depth_deeper.ipynb) asks whether one could.
 #
 # And the size of the stream?
 
 # %%
 sizes = {name: measurements.residual_stats(model, stories).variance[-1].value for name, model in pair.items()}
 for name, size in sizes.items():
-    print(f"{name}, trained at {pair[name].card['lr']:g}: variance {size:,.0f} behind the last block")
+    print(f"{name}, trained at {pair[name].card['lr']:g}: variance {size:,.0f} after the last block")
 
 # %% [markdown]
 # The two were trained at different rates. Here are models of both kinds at each rate we tried.

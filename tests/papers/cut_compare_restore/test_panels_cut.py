@@ -444,7 +444,7 @@ def test_stored_answers_are_those_of_the_model(handle, stored):
 
 REPLAYED = """
 import json, sys
-from labkit.panels import CutPanel
+from labkit.papers.cut_compare_restore import CutPanel
 panel = CutPanel("lab/toy")
 panel.page.fields["part"].widget.value = "mlp"
 panel.set(layer=2, story=panel.days[1].title)

@@ -229,7 +229,7 @@ def test_they_can_be_drawn_read_and_printed(healed, cost, trained):
 
 REPLAYED = """
 import json, sys
-from labkit.panels import CostPanel, HealPanel, ThroughTrainingPanel
+from labkit.papers.what_matters import CostPanel, HealPanel, ThroughTrainingPanel
 heal, cost, trained = HealPanel("lab/toy"), CostPanel("lab/toy"), ThroughTrainingPanel("lab/toy")
 heal.set(cut="4 MLPs", steps=10)
 cost.page.fields["batch"].widget.value = 8

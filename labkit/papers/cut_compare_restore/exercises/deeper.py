@@ -227,7 +227,7 @@ COUNT = Exercise(
 
 
 def _check_surgeons(answer: Any) -> Outcome:
-    """Judge the letters of the surgeons who leave something behind."""
+    """Judge the letters of the surgeons who leave something after."""
     letters = "".join(sorted(set(str(answer).upper()) & set("ABCD")))
     if not letters:
         return wrong("there is no letter from A to D in your answer.", "the names of the four functions")
@@ -249,7 +249,7 @@ def _check_surgeons(answer: Any) -> Outcome:
 
 SURGEONS = Exercise(
     id="00.8",
-    title="Who left something behind?",
+    title="Who left something after?",
     minutes=10,
     objective=_TRUST,
     difficulty="hard",

@@ -29,7 +29,7 @@ ROLES = {
     "positions": Role(
         "the table of positions", "where a token stands", "to the stream", "position {}", "channel {} of the stream"
     ),
-    "embed_norm": Role("the norm behind the embedding", "the embedding", "the stream's first values", "channel {}"),
+    "embed_norm": Role("the norm after the embedding", "the embedding", "the stream's first values", "channel {}"),
     "attn_norm": Role("the norm before the attention", "the stream", "to the attention's q, k and v", "channel {}"),
     "attn.q": Role("the queries' matrix", "the normed stream", "what a token looks for", "query number {}", _NORMED),
     "attn.k": Role("the keys' matrix", "the normed stream", "what a token is found by", "key number {}", _NORMED),
@@ -40,14 +40,14 @@ ROLES = {
         "the attention's output matrix", "what the heads fetched", "to the stream", "channel {} of the stream",
         "number {} of what the heads fetched",
     ),
-    "attn_post_norm": Role("the norm behind the attention", "the attention's output", "to the stream", "channel {}"),
+    "attn_post_norm": Role("the norm after the attention", "the attention's output", "to the stream", "channel {}"),
     "mlp_norm": Role("the norm before the MLP", "the stream", "to the MLP", "channel {}"),
     "mlp.gate": Role("the MLP's gate", "the normed stream", "how far each neuron opens", "neuron {}", _NORMED),
     "mlp.up": Role("the MLP's up projection", "the normed stream", "to the MLP's neurons", "neuron {}", _NORMED),
     "mlp.down": Role(
         "the MLP's down projection", "the MLP's neurons", "to the stream", "channel {} of the stream", "neuron {}"
     ),
-    "mlp_post_norm": Role("the norm behind the MLP", "the MLP's output", "to the stream", "channel {}"),
+    "mlp_post_norm": Role("the norm after the MLP", "the MLP's output", "to the stream", "channel {}"),
     "final_norm": Role("the last norm", "the stream", "to the head", "channel {}"),
     "head": Role("the head", "the stream, normed", "a score for every token", "token {}", _NORMED),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from labkit import interventions, world
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.measurements.readings import MOST_PROBABLE, Reading, first_pieces, read, readable
 
 from .data import EDITS, CutData, CutState
@@ -40,5 +40,5 @@ def read_cut(handle: Any, state: CutState, ids_L: Tensor, first: Sequence[int]) 
 
 
 def _likeliest(handle: Any, ids_L: Tensor) -> list[int]:
-    logits_BLV = quietly(handle, lambda module: module(ids_L[None]).logits)
+    logits_BLV = in_eval_mode(handle, lambda module: module(ids_L[None]).logits)
     return logits_BLV[0, -1].topk(MOST_PROBABLE).indices.tolist()

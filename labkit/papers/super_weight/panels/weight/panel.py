@@ -58,10 +58,10 @@ class WeightPanel(Panel):
     def compute(self, state: WeightState) -> WeightData:
         from labkit.interventions import Plan, ScaleWeight, edit
 
-        from .patients import patient_for
+        from .readouts import readout_for
 
         value = self._value(state.weight)
-        patient = self._intact.of(self.model, lambda known: patient_for(self.model, state.text, known), state.text)
+        patient = self._intact.of(self.model, lambda known: readout_for(self.model, state.text, known), state.text)
         with edit(self.model, ScaleWeight(state.weight, state.factor)):
             change, cut = patient.look()
         nulls = [

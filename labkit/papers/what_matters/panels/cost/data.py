@@ -12,7 +12,7 @@ from labkit.panels.stored import estimate_of, short
 __all__ = ["BATCHES", "GONE", "KINDS", "LENGTHS", "NEW", "CostData", "CostRow", "CostRun", "CostState"]
 
 BATCHES, LENGTHS, GONE = (1, 8), (32, 128, 224), (4, 8)
-NEW = 16  # tokens written behind what is read
+NEW = 16  # tokens written after what is read
 KINDS = {"attention": "attentions", "mlp": "MLPs", "block": "whole blocks"}
 
 

@@ -53,9 +53,9 @@ class LayerGridPanel(Panel):
         )
 
     def compute(self, state: LayerGridState) -> LayerGridData:
-        from .reading import Patient
+        from .reading import Readout
 
-        return self._intact.of(self.model, lambda known: Patient(self.model, self.n_documents, known)).answer(state)
+        return self._intact.of(self.model, lambda known: Readout(self.model, self.n_documents, known)).answer(state)
 
     def stored(self, state: LayerGridState) -> LayerGridData | None:
         return self.kept.find(state) if self._replays and self.kept is not None else None
@@ -111,11 +111,11 @@ def _ready_texts() -> dict[str, str]:
 
 def _costs(model: Any) -> dict[str, list[float]] | None:
     """Return what losing each part costs, where the panel of lesson 02 that measures it has stored that."""
-    from ..truth.data import TruthRun
-    from ..truth.panel import TruthPanel
+    from ..truth.data import ScoreVsAblationRun
+    from ..truth.panel import ScoreVsAblationPanel
 
-    table = kept_for(model, TruthPanel.file)
+    table = kept_for(model, ScoreVsAblationPanel.file)
     if table is None:
         return None
-    truth = TruthRun.of(table).truth
+    truth = ScoreVsAblationRun.of(table).truth
     return {part: [one.value for one in truth.of(part)] for part in ("attention", "mlp")}

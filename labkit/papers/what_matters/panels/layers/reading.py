@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import world
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.interventions import Plan, drops, edit
 from labkit.measurements import sizes_of
 from labkit.measurements.estimate import Estimate, mean_over
@@ -19,7 +19,7 @@ from labkit.sweeps.run import MEMORY
 
 from .data import LONGEST, POOL, LayerGridData, LayerGridState, as_lists
 
-__all__ = ["Patient", "whole_stories"]
+__all__ = ["Readout", "whole_stories"]
 
 
 def whole_stories(handle: Any, n: int) -> list:
@@ -29,14 +29,14 @@ def whole_stories(handle: Any, n: int) -> list:
     return [ids for ids in stories if len(ids) == length][:n]
 
 
-class Patient:
+class Readout:
     """A model whose intact streams are kept, so that a cut is computed only from the first part it touches."""
 
     def __init__(self, handle: Any, n_documents: int, fingerprint: str):
         self.handle = handle
         self.room = Engine(handle, whole_stories(handle, n_documents), LossMeasure())
         starts = range(self.room.prefix.end + 1)
-        scores = quietly(handle, lambda module: self.room.prepare(starts, fingerprint, MEMORY))
+        scores = in_eval_mode(handle, lambda module: self.room.prepare(starts, fingerprint, MEMORY))
         self.losses, self.weights = self.room.asked.fold(scores, self.room_lengths())
         self.said: dict[str, str] = {}  # how the intact model goes on, by text
 
@@ -72,7 +72,7 @@ class Patient:
 
     def _losses(self, plan: Plan) -> list[float]:
         first = first_touched(self.handle, plan)
-        scores = quietly(self.handle, lambda module: self.room.scores(plan, first, lambda: False))
+        scores = in_eval_mode(self.handle, lambda module: self.room.scores(plan, first, lambda: False))
         return self.room.asked.fold(scores, self.room_lengths())[0]
 
     def _mean(self, name: str, values: Sequence[float], null: float | None = None) -> Estimate:

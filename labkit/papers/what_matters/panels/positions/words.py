@@ -20,7 +20,7 @@ def sentence_of(data: ScoreData) -> str:
         f"{NAMES[data.part]} of layer {data.layer} on {len(data.pieces)} tokens: 1 − cosine of the stream before and "
     )
     says += f"after is {number(data.mean, 2)} on average, {number(data.mean_without_first, 2)} without the first token "
-    says += f"(which has {number(data.scores[0], 2)}); behind it the highest is at “{data.pieces[top]}”, "
+    says += f"(which has {number(data.scores[0], 2)}); after it the highest is at “{data.pieces[top]}”, "
     says += f"{number(data.scores[top], 2)}."
     if data.bare is None:
         says += " A block has no score without the residual: it reads and returns the stream itself."

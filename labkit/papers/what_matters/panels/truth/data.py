@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from labkit.measurements import Agreement
     from labkit.measurements.layer_scores import LayerScores
 
-__all__ = ["METRICS", "NAMES", "PARTS", "TruthData", "TruthRun", "TruthState", "kept_scores", "scores_from"]
+__all__ = [
+    "METRICS",
+    "ScoreVsAblationData",
+    "ScoreVsAblationRun",
+    "ScoreVsAblationState",
+    "kept_scores",
+    "scores_from",
+]
 
 # What a reader chooses from: the class in labkit.papers.what_matters that computes it, and its options.
 METRICS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -28,7 +35,7 @@ NAMES = {"attention": "attention", "mlp": "MLP", "block": "block"}
 
 
 @dataclass(frozen=True)
-class TruthState:
+class ScoreVsAblationState:
     """Which metric is held against the truth, and of which parts."""
 
     metric: str = "cosine"
@@ -36,7 +43,7 @@ class TruthState:
 
 
 @dataclass(frozen=True)
-class TruthRun:
+class ScoreVsAblationRun:
     """Scores by metric, and the truth: the rise in loss without each part in turn (nats a token, over documents)."""
 
     model: str
@@ -49,14 +56,14 @@ class TruthRun:
         return {"model": self.model, "truth": kept_scores(self.truth)} | scores
 
     @classmethod
-    def of(cls, table: Mapping[str, Any]) -> TruthRun:
+    def of(cls, table: Mapping[str, Any]) -> ScoreVsAblationRun:
         """Return what `as_dict` gave."""
         scores = {name: scores_from(kept) for name, kept in table.items() if name not in ("model", "truth")}
         return cls(table["model"], scores, scores_from(table["truth"]))
 
 
 @dataclass(frozen=True)
-class TruthData:
+class ScoreVsAblationData:
     """One metric against the truth: the points with their rank correlation, and both sets of scores."""
 
     model: str

@@ -10,23 +10,23 @@ from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control
 from labkit.panels.measured import MeasuredPanel, between, in_slices
 
-from .data import METRICS, NAMES, PARTS, TruthData, TruthRun, TruthState
+from .data import METRICS, NAMES, PARTS, ScoreVsAblationData, ScoreVsAblationRun, ScoreVsAblationState
 from .words import code_of
 
-__all__ = ["TruthPanel"]
+__all__ = ["ScoreVsAblationPanel"]
 
 SCORED, TRUE = 1, 0  # seeds of the documents that are scored, and of those on which parts are left out
 
 
-class TruthPanel(MeasuredPanel):
+class ScoreVsAblationPanel(MeasuredPanel):
     """Score every part of a model by six metrics, leave each part out in turn, and compare the orders.
 
     n_documents: held-out stories that are scored, and as many others on which the loss is taken.
     """
 
     question = "Does the score know what a part is worth?"
-    State = TruthState
-    Kind = TruthRun
+    State = ScoreVsAblationState
+    Kind = ScoreVsAblationRun
     size = (8.6, 3.8)
     home = __package__
     file = "02_truth"
@@ -42,7 +42,7 @@ class TruthPanel(MeasuredPanel):
             Choice("part", PARTS, label="Parts", help="which parts are put in order"),
         )
 
-    def measure(self) -> Generator[float, None, TruthRun]:
+    def measure(self) -> Generator[float, None, ScoreVsAblationRun]:
         from labkit.papers import what_matters as redundancy
         from labkit.sweeps import LeaveOneOut, every_block, every_sublayer
 
@@ -52,7 +52,7 @@ class TruthPanel(MeasuredPanel):
             yield 0.2 * done / len(METRICS)
         plans = [*every_sublayer(self.model), *every_block(self.model)]
         found = yield from between(0.2, 1.0, in_slices(self.model, plans, self._documents(TRUE)))
-        return TruthRun(self.model_name, scores, LeaveOneOut.of(found, scores["cosine"].depth))
+        return ScoreVsAblationRun(self.model_name, scores, LeaveOneOut.of(found, scores["cosine"].depth))
 
     def how(self) -> str:
         n = self.n_documents
@@ -62,7 +62,7 @@ class TruthPanel(MeasuredPanel):
         texts = world.documents("stories", self.n_documents, seed=seed, split="test")
         return [self.model.encode(one.text) for one in texts]
 
-    def view(self, measured: TruthRun, state: TruthState) -> TruthData:
+    def view(self, measured: ScoreVsAblationRun, state: ScoreVsAblationState) -> ScoreVsAblationData:
         from labkit.measurements.ranks import agreement
 
         scores, truth = measured.scores[state.metric], measured.truth
@@ -80,10 +80,10 @@ class TruthPanel(MeasuredPanel):
             guess_name=f"score: {scores.metric}",
             truth_name="rise in loss without it (nats a token)",
         )
-        return TruthData(measured.model, state.metric, state.part, found, scores, truth)
+        return ScoreVsAblationData(measured.model, state.metric, state.part, found, scores, truth)
 
-    def presets(self) -> Sequence[TruthState]:
-        return [TruthState(metric) for metric in ("cosine", "without residual", "random order")]
+    def presets(self) -> Sequence[ScoreVsAblationState]:
+        return [ScoreVsAblationState(metric) for metric in ("cosine", "without residual", "random order")]
 
-    def code(self, state: TruthState) -> str:
+    def code(self, state: ScoreVsAblationState) -> str:
         return code_of(self.model_name, state, self.number("n_documents"))

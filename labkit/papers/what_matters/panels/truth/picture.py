@@ -7,12 +7,12 @@ from matplotlib.figure import FigureBase
 from labkit.figures import draw
 from labkit.figures.style import INK, SIZES
 
-from .data import TruthData
+from .data import ScoreVsAblationData
 
 __all__ = ["paint"]
 
 
-def paint(data: TruthData, figure: FigureBase) -> None:
+def paint(data: ScoreVsAblationData, figure: FigureBase) -> None:
     """Draw the agreement; name the part that the score would drop first, and the two that cost most."""
     draw(data.agreement, figure)
     (ax,) = figure.axes

@@ -5,12 +5,12 @@ from __future__ import annotations
 from labkit.base.numbers import number
 from labkit.panels.tables import Table
 
-from .data import METRICS, PARTS, TruthData, TruthState
+from .data import METRICS, PARTS, ScoreVsAblationData, ScoreVsAblationState
 
 __all__ = ["code_of", "sentence_of", "table_of"]
 
 
-def sentence_of(data: TruthData) -> str:
+def sentence_of(data: ScoreVsAblationData) -> str:
     """Return what the picture shows, in words."""
     found = data.agreement
     which = next(words for words, part in PARTS.items() if part == data.part)
@@ -29,7 +29,7 @@ def sentence_of(data: TruthData) -> str:
     return says
 
 
-def table_of(data: TruthData) -> Table:
+def table_of(data: ScoreVsAblationData) -> Table:
     """Return score and cost of every part, the costliest first, with the interval of the cost."""
     found, rows = data.agreement, []
     for place in sorted(range(len(found.labels)), key=lambda i: -found.truth[i]):
@@ -41,7 +41,7 @@ def table_of(data: TruthData) -> Table:
     return Table(caption, ("part", "score", "rise in loss", "95 % interval"), rows)
 
 
-def code_of(name: str, state: TruthState, n: int) -> str:
+def code_of(name: str, state: ScoreVsAblationState, n: int) -> str:
     """Return the lines that compute the agreement."""
     kind, options = METRICS[state.metric]
     given = ", ".join(f"{key}={value!r}" for key, value in options.items())

@@ -1,4 +1,4 @@
-"""Prompting: while a model trains, some of its heads are shown where to look, and its stream is asked what it knows.
+"""Auxiliary losses: while a model trains, some heads are shown where to look, and its stream is asked what it knows.
 
 What a story depends on was said sentences ago. After 17 million tokens a model of ours had found out who has the
 lantern, and hardly where anybody is. `labkit.world.hints` knows it for every word. Two further losses hand it on:
@@ -6,11 +6,11 @@ lantern, and hardly where anybody is. `labkit.world.hints` knows it for every wo
 look: the attention of a chosen head is to lie on the word that a hint names: -log of the weight it puts there, and
 where a hint names several the mean of that, least when they share it alike. Strubell and colleagues taught one head so
 to look at syntactic parents (2018, arXiv 1804.08199).
-tell: the stream behind a chosen block is to hold what is found there. Every possible answer has a fixed random
+tell: the stream after a chosen block is to hold what is found there. Every possible answer has a fixed random
 direction, a code, and the loss is -log softmax(codes · norm(h)) of the right one: a probe that does not learn, so that
 the model must. Losses at inner layers are Lee and colleagues' companion objectives (2015, arXiv 1409.5185).
 
-The architecture stays as it is, nothing of this is left in the trained model, and behind step `until` it trains like
+The architecture stays as it is, nothing of this is left in the trained model, and after step `until` it trains like
 any other.
 """
 
@@ -30,10 +30,10 @@ from labkit.models import Decoder
 from labkit.models.parts import readable
 from labkit.world.hints import ANSWERS, Hint, hints
 
+from .auxiliary_settings import AuxiliarySettings
 from .batches import Group
-from .prompts import Prompts
 
-__all__ = ["Prompting"]
+__all__ = ["AuxiliaryLosses"]
 
 _BySort = dict[str, list[tuple[int, tuple]]]
 _CODE = 0.1  # so that a stream that knows nothing guesses, and one along a code is certain of it
@@ -63,19 +63,19 @@ class _Pointers:
         return -(logs_BLX[row, at, found] * torch.tensor(self.share, device=device)).sum()
 
 
-class Prompting:
-    """A run's hints: `with prompting.step(groups):` around a step's passes, `loss(i)` after the pass over group i.
+class AuxiliaryLosses:
+    """A run's hints: `with auxiliary.step(groups):` around a step's passes, `loss(i)` after the pass over group i.
 
     `lost` is what the latest step's hints added to its loss, unweighted.
     """
 
-    def __init__(self, model: Decoder, prompts: Prompts, seed: int):
-        self.model, self.prompts = model, prompts
+    def __init__(self, model: Decoder, auxiliary: AuxiliarySettings, seed: int):
+        self.model, self.auxiliary = model, auxiliary
         self.tokenizer, self.number = world.tokenizer(), {word: i for i, word in enumerate(ANSWERS)}
         generator = torch.Generator().manual_seed(seed)
         shape = (len(ANSWERS), model.config.width)
         self.codes = {
-            sort: (_CODE * torch.randn(shape, generator=generator)).to(model.device) for sort in sorted(prompts.tell)
+            sort: (_CODE * torch.randn(shape, generator=generator)).to(model.device) for sort in sorted(auxiliary.tell)
         }
         self.lost = 0.0
         self._pointers: list[dict[str, _Pointers]] = []
@@ -87,12 +87,12 @@ class Prompting:
         """Find the hints of a step's groups and listen to the model's passes meanwhile."""
         self._pointers, self.lost = self._find(groups), 0.0
         handles = []
-        for block in {block for heads in self.prompts.look.values() for block, _ in heads}:
+        for block in {block for heads in self.auxiliary.look.values() for block, _ in heads}:
             mixer = self.model.trunk.blocks[block].attention.mixer
             handles.append(
                 mixer.register_forward_pre_hook(lambda _, args, block=block: self._read.__setitem__(block, args))
             )
-        for block in set(self.prompts.tell.values()):
+        for block in set(self.auxiliary.tell.values()):
             handles.append(
                 self.model.trunk.blocks[block].register_forward_hook(
                     lambda _, args, state, block=block: self._streams.__setitem__(block, state.stream)
@@ -109,16 +109,16 @@ class Prompting:
         """Return what the pass over group `number`, the last one made, adds to the step's loss."""
         total = torch.zeros((), device=self.model.device)
         pointers = self._pointers[number]
-        for sort, heads in self.prompts.look.items():
+        for sort, heads in self.auxiliary.look.items():
             for block, head in heads if sort in pointers else ():
                 total = total + pointers[sort].lost(self._attention(block, head)) / len(heads)
-        for sort, block in self.prompts.tell.items():
+        for sort, block in self.auxiliary.tell.items():
             if (told := pointers.get(f"tell {sort}")) is not None:
                 h_BLD = self._streams[block]
                 logs_BLC = (F.rms_norm(h_BLD, h_BLD.shape[-1:]) @ self.codes[sort].T).log_softmax(-1)
                 total = total + told.lost(logs_BLC)
         self.lost += float(total.detach())
-        return self.prompts.weight * total
+        return self.auxiliary.weight * total
 
     def _attention(self, block: int, head: int) -> Tensor:
         """Return the log of one head's attention [B, L, L]."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from labkit.anatomy import fingerprint, module_of
 from labkit.base.errors import BadInput, BrokenFile
-from labkit.base.interrupts import unbroken
+from labkit.base.interrupts import uninterruptible
 from labkit.interventions import Plan
 from labkit.measurements.measures import Measure
 from labkit.measurements.runs import text_hash
@@ -23,7 +23,7 @@ from .engine import Engine
 from .keys import plan_key, plan_label, plan_tables
 from .result import Sweep, rounded
 
-__all__ = ["Making", "Step", "header_of", "to_resume"]
+__all__ = ["Step", "SweepInProgress", "header_of", "to_resume"]
 
 SAVE_EVERY = 5.0  # seconds
 
@@ -37,7 +37,7 @@ class Step(NamedTuple):
     change: float
 
 
-class Making:
+class SweepInProgress:
     """A sweep while it is being made: values so far, and its file."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Making:
             work=work,
         )
 
-    @unbroken
+    @uninterruptible
     def save(self) -> None:
         """Save what is done, if there is a path; a disk that refuses costs a warning, not the values in memory."""
         if self.path is None:

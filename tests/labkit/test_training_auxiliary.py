@@ -1,4 +1,4 @@
-"""Prompting: a head learns to look where it is shown, the stream to tell what it is asked, and nothing of it stays."""
+"""Auxiliary losses: a head learns to look where it is shown, the stream to tell what it is asked; nothing stays."""
 
 import copy
 import itertools
@@ -11,8 +11,8 @@ from labkit import world
 from labkit.base.errors import BadInput, UnknownName
 from labkit.models import load
 from labkit.training import Recipe, accumulate, padded, read_log, train
-from labkit.training.prompting import Prompting
-from labkit.training.prompts import Prompts
+from labkit.training.auxiliary import AuxiliaryLosses
+from labkit.training.auxiliary_settings import AuxiliarySettings
 from labkit.world.hints import ANSWERS, hints
 
 PROMPTS = {
@@ -36,7 +36,7 @@ def recipe(**changes):
         "pool": 4,
         "log_every": 2,
         "save_every": 2,
-        "prompts": PROMPTS,
+        "auxiliary": PROMPTS,
     }
     return Recipe(**{**fields, **changes})
 
@@ -53,24 +53,24 @@ def groups(texts):
 
 
 @pytest.fixture
-def prompting():
-    return Prompting(recipe().config().build(3), Prompts(**PROMPTS), seed=0)
+def auxiliary():
+    return AuxiliaryLosses(recipe().config().build(3), AuxiliarySettings(**PROMPTS), seed=0)
 
 
-def added(prompting, groups):
+def added(auxiliary, groups):
     """Return what the hints add to the loss over all groups."""
-    with prompting.step(groups):
+    with auxiliary.step(groups):
         total = 0.0
         for number, group in enumerate(groups):
-            prompting.model.trunk(prompting.model.begin(group.ids))
-            total += float(prompting.loss(number).detach())
+            auxiliary.model.trunk(auxiliary.model.begin(group.ids))
+            total += float(auxiliary.loss(number).detach())
     return total
 
 
 @torch.no_grad()
-def by_hand(prompting, texts):
+def by_hand(auxiliary, texts):
     """Return the same from the definition: per sort the mean over documents of the mean over their hints."""
-    model, tokenizer = prompting.model, world.tokenizer()
+    model, tokenizer = auxiliary.model, world.tokenizer()
     of_sort = {}
     for text in texts:
         state, streams, attention = model.begin(torch.tensor([[tokenizer.bos, *tokenizer.encode(text)]])), [], []
@@ -90,7 +90,7 @@ def by_hand(prompting, texts):
             for sort, block in PROMPTS["tell"].items():
                 if sort in hint.tells:
                     h_D = streams[block][hint.at]
-                    logs = (prompting.codes[sort] @ (h_D / h_D.square().mean().sqrt())).log_softmax(0)
+                    logs = (auxiliary.codes[sort] @ (h_D / h_D.square().mean().sqrt())).log_softmax(0)
                     found = [logs[ANSWERS.index(word)] for word in hint.tells[sort]]
                     of_text.setdefault("tell " + sort, []).append(-sum(found) / len(found))
         for sort, values in of_text.items():
@@ -99,18 +99,18 @@ def by_hand(prompting, texts):
     return PROMPTS["weight"] * float(sum(sum(values) / len(values) for values in of_sort.values()))
 
 
-def test_what_hints_add_is_the_surprise_at_where_they_point_and_what_they_tell(prompting, texts, groups):
-    assert added(prompting, groups) == pytest.approx(by_hand(prompting, texts), rel=1e-4)
-    assert prompting.lost == pytest.approx(by_hand(prompting, texts) / PROMPTS["weight"], rel=1e-4)
+def test_what_hints_add_is_the_surprise_at_where_they_point_and_what_they_tell(auxiliary, texts, groups):
+    assert added(auxiliary, groups) == pytest.approx(by_hand(auxiliary, texts), rel=1e-4)
+    assert auxiliary.lost == pytest.approx(by_hand(auxiliary, texts) / PROMPTS["weight"], rel=1e-4)
 
 
-def test_its_gradient_is_added_and_the_returned_surprise_is_the_plain_one(prompting, groups):
-    model = prompting.model
+def test_its_gradient_is_added_and_the_returned_surprise_is_the_plain_one(auxiliary, groups):
+    model = auxiliary.model
     plain, tokens = accumulate(model, groups)
     before = {name: p.grad.clone() for name, p in model.named_parameters()}
     model.zero_grad()
-    with prompting.step(groups):
-        prompted, same_tokens = accumulate(model, groups, prompting.loss)
+    with auxiliary.step(groups):
+        prompted, same_tokens = accumulate(model, groups, auxiliary.loss)
     assert (prompted, same_tokens) == (plain, tokens)
     model_q = dict(model.named_parameters())["trunk.blocks.0.attention.mixer.q.weight"].grad
     shown = slice(8, 16)  # head 1 of block 0
@@ -121,43 +121,43 @@ def test_its_gradient_is_added_and_the_returned_surprise_is_the_plain_one(prompt
     assert torch.equal(model.norm.weight.grad, before["norm.weight"]), "behind the last block asked nothing changes"
 
 
-def test_shown_a_hundred_times_a_head_looks_and_the_stream_tells(prompting, groups):
-    optimiser = torch.optim.Adam(prompting.model.parameters(), lr=3e-3)
-    before = added(prompting, groups)
+def test_shown_a_hundred_times_a_head_looks_and_the_stream_tells(auxiliary, groups):
+    optimiser = torch.optim.Adam(auxiliary.model.parameters(), lr=3e-3)
+    before = added(auxiliary, groups)
     for _ in range(100):
         optimiser.zero_grad()
-        with prompting.step(groups):
-            accumulate(prompting.model, groups, prompting.loss)
+        with auxiliary.step(groups):
+            accumulate(auxiliary.model, groups, auxiliary.loss)
         optimiser.step()
-    assert added(prompting, groups) < 0.4 * before
+    assert added(auxiliary, groups) < 0.4 * before
 
 
-def test_nothing_is_left_on_the_model_even_when_a_pass_fails(prompting, groups):
-    model = prompting.model
+def test_nothing_is_left_on_the_model_even_when_a_pass_fails(auxiliary, groups):
+    model = auxiliary.model
     names = list(model.state_dict())
-    with pytest.raises(RuntimeError, match="midway"), prompting.step(groups):
+    with pytest.raises(RuntimeError, match="midway"), auxiliary.step(groups):
         model(groups[0].ids)
         raise RuntimeError("midway")
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-    assert list(model.state_dict()) == names and not prompting._read and not prompting._streams
+    assert list(model.state_dict()) == names and not auxiliary._read and not auxiliary._streams
 
 
-def test_on_a_gpu_it_adds_what_it_adds_on_the_cpu(prompting, groups):
+def test_on_a_gpu_it_adds_what_it_adds_on_the_cpu(auxiliary, groups):
     """The numbers live where the model does: a pretend GPU refuses to mix them with the CPU's."""
-    expected, here = added(prompting, groups), prompting.model
+    expected, here = added(auxiliary, groups), auxiliary.model
     with pretend_gpu():
-        there = Prompting(moved(copy.deepcopy(here)), prompting.prompts, seed=0)
+        there = AuxiliaryLosses(moved(copy.deepcopy(here)), auxiliary.auxiliary, seed=0)
         assert {codes.device.type for codes in there.codes.values()} == {"cuda"}
         with there.step(groups):
             accumulate(there.model, groups, there.loss)
         on_gpu = there.lost
     assert on_gpu * PROMPTS["weight"] == pytest.approx(expected, rel=1e-6)
-    assert prompting.model is here and here.device.type == "cpu"
+    assert auxiliary.model is here and here.device.type == "cpu"
 
 
-def test_documents_without_hints_add_nothing(prompting):
+def test_documents_without_hints_add_nothing(auxiliary):
     texts = [world.document("copying", number, 3).text for number in range(2)]
-    assert added(prompting, [padded(world.tokenizer().encode_documents(texts))]) == 0.0
+    assert added(auxiliary, [padded(world.tokenizer().encode_documents(texts))]) == 0.0
 
 
 # Runs.
@@ -179,7 +179,7 @@ def test_a_prompted_run_stopped_and_resumed_ends_bit_for_bit_the_same(tmp_path):
         train(recipe(), seed=1, out=tmp_path / "again", say=stop)
     train(recipe(), seed=1, out=tmp_path / "again")
     assert torch.equal(weights(load(tmp_path / "again" / "final")), weights(whole.model))
-    plain = train(recipe(prompts={}), seed=1, out=tmp_path / "plain")
+    plain = train(recipe(auxiliary={}), seed=1, out=tmp_path / "plain")
     assert not torch.equal(weights(plain.model), weights(whole.model))
 
 
@@ -192,14 +192,14 @@ def test_the_log_tells_what_hints_add_while_there_are_any(tmp_path):
 
 def test_behind_its_last_prompted_step_a_run_trains_like_any_other(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(Prompting, "_find", lambda self, groups: asked.append(1) or [{} for _ in groups])
+    monkeypatch.setattr(AuxiliaryLosses, "_find", lambda self, groups: asked.append(1) or [{} for _ in groups])
     train(recipe(), out=tmp_path)
     assert len(asked) == PROMPTS["until"] < recipe().steps
 
 
 def test_a_recipe_without_prompts_says_nothing_of_them():
-    assert "prompts" not in recipe(prompts={}).as_dict(), "runs begun before there were any could not be resumed"
-    assert recipe().as_dict()["prompts"] == PROMPTS
+    assert "auxiliary" not in recipe(auxiliary={}).as_dict(), "runs begun before there were any could not be resumed"
+    assert recipe().as_dict()["auxiliary"] == PROMPTS
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_a_recipe_without_prompts_says_nothing_of_them():
 )
 def test_impossible_prompts_are_refused(changes, kind, says):
     with pytest.raises(kind, match=says):
-        recipe(prompts={**PROMPTS, **changes})
+        recipe(auxiliary={**PROMPTS, **changes})
 
 
 def test_what_prompts_must_say_is_told():
     with pytest.raises(BadInput, match="until"):
-        recipe(prompts={"weight": 0.3})
+        recipe(auxiliary={"weight": 0.3})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from labkit import world
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.interventions import Plan, edit
 from labkit.measurements.measures import LossMeasure, token_losses
 from labkit.measurements.readings import GO_ON, MOST_PROBABLE, candidates, first_pieces, readable
@@ -17,7 +17,7 @@ from labkit.sweeps.engine import Engine
 from labkit.sweeps.reach import first_touched
 from labkit.sweeps.run import MEMORY
 
-__all__ = ["Decoding", "Encoding", "Patient", "patient_for"]
+__all__ = ["Decoding", "Encoding", "Readout", "readout_for"]
 
 OTHERS = (  # of one length, so that one pass reads them all
     "The ferry left the island in the morning.",
@@ -25,10 +25,10 @@ OTHERS = (  # of one length, so that one pass reads them all
     "The doctor told the goat to walk more.",
     "Eleven gulls sat on the school roof.",
 )
-_STOPS = (".", "?", "!", '"')  # behind one of these a new sentence begins, not an answer
+_STOPS = (".", "?", "!", '"')  # after one of these a new sentence begins, not an answer
 
 
-class Patient(Protocol):
+class Readout(Protocol):
     """A model with one text in front of it; what can be read off it (`labels`) is known after the first look."""
 
     unit: str
@@ -59,7 +59,7 @@ class Decoding:
         # The streams of the intact model are kept: a weight of layer 4 leaves what lies in front of it as it is.
         self.room = Engine(handle, [self.ids_L], LossMeasure())
         starts = range(self.room.prefix.end + 1)
-        self.surprise = self._mean(quietly(handle, lambda _: self.room.prepare(starts, fingerprint, MEMORY)))
+        self.surprise = self._mean(in_eval_mode(handle, lambda _: self.room.prepare(starts, fingerprint, MEMORY)))
         self.seen, self.intact = self._look()  # the same surprise from a plain pass, for what is looked at so
 
     def look(self) -> tuple[float, tuple[float, ...]]:
@@ -77,14 +77,14 @@ class Decoding:
 
     def moved(self, plan: Plan) -> float:
         first = first_touched(self.handle, plan)
-        scores = quietly(self.handle, lambda _: self.room.scores(plan, first, lambda: False))
+        scores = in_eval_mode(self.handle, lambda _: self.room.scores(plan, first, lambda: False))
         return abs(self._mean(scores) - self.surprise)
 
     def _mean(self, scores: list[float]) -> float:
         return self.room.asked.fold(scores, [len(self.ids_L)])[0][0]
 
     def _logits(self) -> Tensor:
-        return quietly(self.handle, lambda module: forward(module, self.ids_L[None]))
+        return in_eval_mode(self.handle, lambda module: forward(module, self.ids_L[None]))
 
     def _choose(self, next_V: Tensor) -> None:
         """Choose what to read off: the text's own answers where its last sentence asks for one, else the likeliest."""
@@ -126,7 +126,7 @@ class Encoding:
         return max(0.0, 1 - float(self.own_E @ after_E))
 
 
-def patient_for(handle: Any, text: str, fingerprint: str) -> Patient:
+def readout_for(handle: Any, text: str, fingerprint: str) -> Readout:
     """Return the model, intact and known by its fingerprint, with a text in front of it.
 
     It is read by its next words, or by its embeddings where it makes those.

@@ -1,7 +1,7 @@
 """One grammar, read both ways: the same `tell(pen)` writes a text or reads it back, depending on the pen.
 
 A part of the world is a function that takes a pen, says fixed words and picks among alternatives. A `Writer` picks by
-chance, a `Copyist` picks what it is told, a `Reader` picks whatever stands in the text. All three add up the exact
+chance, a `Replayer` picks what it is told, a `Reader` picks whatever stands in the text. All three add up the exact
 log-probability of the picks. Because no alternative of a pick begins with another one, a text has one reading, the
 probability of a text is the product of its picks, and no model can do better on average than the entropy of the picks.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.base.errors import BadInput
 
-__all__ = ["Copyist", "Groups", "Misread", "Pen", "Reader", "Writer"]
+__all__ = ["Driver", "Groups", "Misread", "Reader", "Replayer", "Writer"]
 
 Key = Any  # a string or a tuple of strings, anything hashable with value equality
 Groups = Sequence[tuple[float, Sequence[Key]]]  # (weight, alternatives that share it equally)
@@ -34,7 +34,7 @@ class Misread(BadInput):
         )
 
 
-class Pen:
+class Driver:
     """What all pens share: the choices so far, in text order, and their log-probability in nats."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Pen:
         return self.pick(((1.0, keys),), texts)
 
 
-class Writer(Pen):
+class Writer(Driver):
     """Writes a new text, choosing by `rng`."""
 
     def __init__(self, rng: Random):
@@ -92,7 +92,7 @@ class Writer(Pen):
         return key
 
 
-def _choose(pen: Pen, groups: Groups, texts: Callable[[Key], Sequence[str]], chosen: list) -> None:
+def _choose(pen: Driver, groups: Groups, texts: Callable[[Key], Sequence[str]], chosen: list) -> None:
     """Record `chosen`, a list of (weight, number of keys, key, way, ...) with exactly one entry."""
     weight, n_keys, key, way = chosen[0][:4]
     total = sum(group[0] for group in groups)
@@ -100,7 +100,7 @@ def _choose(pen: Pen, groups: Groups, texts: Callable[[Key], Sequence[str]], cho
     pen.choices.append((key, way))
 
 
-class Copyist(Pen):
+class Replayer(Driver):
     """Writes the text of given choices; raises `BadInput` when one is not on offer."""
 
     def __init__(self, choices: Iterable[Choice]):
@@ -130,7 +130,7 @@ class Copyist(Pen):
         return key
 
 
-class Reader(Pen):
+class Reader(Driver):
     """Reads `text` back into choices; raises `Misread` where the text leaves the grammar."""
 
     def __init__(self, text: str):
