@@ -64,7 +64,7 @@ def attention_weights(model: Any, ids: Any) -> list[Tensor]:
 def _written_out(module: nn.Module) -> Iterator[None]:
     """Have a model of `transformers` hold its attention weights meanwhile, instead of a kernel that never does.
 
-    Its own `output_attentions` would leave hooks after.
+    Its own `output_attentions` would leave hooks behind.
     """
     config = module.config
     before = getattr(config, "_attn_implementation", None)

@@ -19,10 +19,9 @@ from labkit.base.errors import BadInput, BrokenFile, Busy
 from labkit.measurements.readings import read
 from labkit.models import generate
 from labkit.panels import Panel
-from labkit.papers.cut_compare_restore.panels.cut.data import CutState, Reading
-from labkit.papers.cut_compare_restore.panels.cut.panel import CutPanel
-from labkit.papers.cut_compare_restore.panels.cut.replay import Replay, store
-from labkit.papers.cut_compare_restore.panels.cut.words import percent, sentence_of
+from labkit.papers.cut_compare_restore.experiments.cut import CutState, Reading
+from labkit.papers.cut_compare_restore.experiments.cut_replay import Replay, store
+from labkit.papers.cut_compare_restore.panels.cut import CutPanel, percent, sentence_of
 
 DROPS = {"attention": labkit.DropAttention, "mlp": labkit.DropMLP, "block": labkit.DropBlock}
 

@@ -15,11 +15,10 @@ from labkit.figures import new_figure, png
 from labkit.measurements import difference, loss, sizes_of
 from labkit.panels import Grid
 from labkit.panels.grid import GridField
-from labkit.papers.what_matters.panels.layers.data import as_lists
-from labkit.papers.what_matters.panels.layers.panel import LayerGridPanel
-from labkit.papers.what_matters.panels.layers.reading import whole_stories
-from labkit.papers.what_matters.panels.layers.words import name_of
-from labkit.papers.what_matters.panels.truth.data import ScoreVsAblationRun, kept_scores
+from labkit.papers.what_matters.experiments.grid import as_lists
+from labkit.papers.what_matters.experiments.grid_readout import whole_stories
+from labkit.papers.what_matters.experiments.score_vs_ablation import ScoreVsAblationRun, kept_scores
+from labkit.papers.what_matters.panels.grid import LayerGridPanel, name_of
 
 GRID = Grid("gone", depth=3, ready={"none": (), "deep": (("attention", 2), ("mlp", 2))})
 

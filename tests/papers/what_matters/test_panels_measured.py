@@ -15,12 +15,11 @@ from labkit.figures import new_figure, png
 from labkit.measurements import choice_accuracy, difference, loss
 from labkit.panels.measured import in_slices
 from labkit.panels.stored import kept_for
+from labkit.papers.what_matters.experiments.race_steps import PROBES, RaceData, RaceRun
+from labkit.papers.what_matters.experiments.score_vs_ablation import METRICS, ScoreVsAblationRun
 from labkit.papers.what_matters.method.dropping import one_shot
-from labkit.papers.what_matters.panels.race.data import PROBES, RaceData, RaceRun
-from labkit.papers.what_matters.panels.race.panel import RacePanel
-from labkit.papers.what_matters.panels.race.words import sentence_of
-from labkit.papers.what_matters.panels.truth.data import METRICS, ScoreVsAblationRun
-from labkit.papers.what_matters.panels.truth.panel import ScoreVsAblationPanel
+from labkit.papers.what_matters.panels.race import RacePanel, sentence_of
+from labkit.papers.what_matters.panels.score_vs_ablation import ScoreVsAblationPanel
 from labkit.sweeps import LeaveOneOut, every_sublayer, score_agreement, sweep
 
 FEW = {"n_documents": 4, "n_questions": 6, "n_orders": 2}

@@ -12,7 +12,7 @@ import labkit
 from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
 from labkit.papers.what_matters.method.metrics import Cosine
-from labkit.papers.what_matters.panels.positions.panel import ScorePanel
+from labkit.papers.what_matters.panels.scores_by_position import ScorePanel
 
 
 @pytest.fixture(scope="module")

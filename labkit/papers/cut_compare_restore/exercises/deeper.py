@@ -227,7 +227,7 @@ COUNT = Exercise(
 
 
 def _check_surgeons(answer: Any) -> Outcome:
-    """Judge the letters of the surgeons who leave something after."""
+    """Judge the letters of the surgeons who leave something behind."""
     letters = "".join(sorted(set(str(answer).upper()) & set("ABCD")))
     if not letters:
         return wrong("there is no letter from A to D in your answer.", "the names of the four functions")
