@@ -10,8 +10,11 @@
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can find the
 # weight a model leans on with one pass, judge it beside fair controls, and say what one outlier does to rounding.*
+#
+# *The paper:* Yu, Wang, Shan, Reed and Wan (2024), *The Super Weight in Large Language Models*, [arXiv 2411.07191](https://arxiv.org/abs/2411.07191), [its code](https://github.com/mengxiayu/LLMSuperWeight). *Ours:*
+# [labkit/papers/super_weight]({{repository}}/tree/main/labkit/papers/super_weight).
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
@@ -31,29 +34,16 @@ figures = labkit.figures
 # Two questions from lesson 00, without looking back.
 
 # %%
-recall = lesson.predict(
-    "r1",
-    "Zeroing one chosen weight raises the loss by 0.02 nats. What do you need before you call that much?",
-    options=[
-        "the same number on a larger model",
-        "the change by other weights of the same matrix",
-        "the size of the weight",
-        "the loss before the cut",
-    ],
-)
+recall = lesson.predict("r1")
 
 # %%
-lesson.result("r1", answer=1, because="A number means something only beside its matched control.")
+lesson.result("r1")
 
 # %%
-again = lesson.predict(
-    "r2",
-    "An MLP is dropped. What does the residual stream do at that place?",
-    options=["it becomes zero", "it goes past unchanged", "it is averaged", "it is normed once more"],
-)
+again = lesson.predict("r2")
 
 # %%
-lesson.result("r2", answer=1, because="Every part only adds to the stream; a part that is missing adds nothing.")
+lesson.result("r2")
 
 # %% [markdown]
 # ## 1 · Twenty-two million numbers · 15 min
@@ -124,7 +114,7 @@ print(f"{intact.value:.2f} [{intact.low:.2f}, {intact.high:.2f}]  intact")
 
 # %% tags=["nbval-check-output"]
 worst = min(after, key=lambda name: after[name].value)
-lesson.result("p1", answer=worst, because="The other four cost next to nothing.")
+lesson.result("p1", answer=worst)
 others = [share for name, share in after.items() if name != worst]
 labkit.course.holds(after[worst].high < 0.6, "Without it the encoder finds six of ten at the most.")
 labkit.course.holds(
@@ -296,11 +286,7 @@ print(f"\nThe suspect is {suspect.address}. {said}. It reads {abs(suspect.input)
 # there are.
 
 # %%
-verdict = lesson.predict(
-    "p3",
-    "The suspect is set to zero. How many times as large is the perplexity of stories then?",
-    options=["1.0 times: nothing happens", "about 1.1 times", "about 10 times", "about 1,000 times"],
-)
+verdict = lesson.predict("p3")
 
 # %%
 tried = super_weights.ablate(base, [suspect.address], stories[:8], nulls=2)
@@ -337,16 +323,7 @@ labkit.course.holds(one_weight.high < claim.delta, "To whichever side of 0 it le
 # numbers that are pulled in? Then keep that one aside. (The panel has one story, the cell after it 24.)
 
 # %%
-rounding = lesson.predict(
-    "p4",
-    "The down projections of the planted model are rounded to 4 bits. Which way costs least?",
-    options=[
-        "round all",
-        "clip, then round all",
-        "keep the one weight, round the rest",
-        "keep the one weight, clip and round the rest",
-    ],
-)
+rounding = lesson.predict("p4")
 
 # %%
 labkit.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
@@ -419,3 +396,9 @@ lesson.progress()
 # Before you go on, write one: what would convince you that a weight is super, and what would not?
 #
 # *Next: [02 · What matters in transformers?](../02_what_matters/02_what_matters.ipynb) No number rules ours; does a layer?*
+
+# %% [markdown]
+# The paper, to cite:
+
+# %% tags=["nbval-check-output"]
+print(labkit.cite("01"))

@@ -11,8 +11,11 @@
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
 # [residual and norm](../primer/primer.ipynb#Residual-and-norm-(5-min)). Afterwards you can say what a factor after the
 # norm does, why it is no switch for a trained model, and tell a better way of training from a luckier seed.*
+#
+# *The paper:* Sun, Song, Li, Yin, Zheng and Liu (2025), *The Curse of Depth in Large Language Models*, [arXiv 2502.05795](https://arxiv.org/abs/2502.05795), [its code](https://github.com/lmsdss/LayerNorm-Scaling). *Ours:*
+# [labkit/papers/curse_of_depth]({{repository}}/tree/main/labkit/papers/curse_of_depth).
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
@@ -30,29 +33,16 @@ figures, holds = labkit.figures, labkit.course.holds
 # Two questions from earlier lessons, without looking back.
 
 # %%
-recall = lesson.predict(
-    "r1",
-    "A part of a model is left out and the loss hardly rises. What has been shown?",
-    options=[
-        "the part has learned nothing",
-        "this model, on this text, can do without it",
-        "the model is too deep",
-        "the part can be left out of every model",
-    ],
-)
+recall = lesson.predict("r1")
 
 # %%
-lesson.result("r1", answer=1, because="Another text, another seed or a second cut may say otherwise.")
+lesson.result("r1")
 
 # %%
-again = lesson.predict(
-    "r2",
-    "Every gain of a norm is halved. What is also halved?",
-    options=["the stream", "what the part after the norm reads", "the loss", "what the part after the norm writes"],
-)
+again = lesson.predict("r2")
 
 # %%
-lesson.result("r2", answer=1, because="What the part makes of it need not be half: a gate and a softmax are curves.")
+lesson.result("r2")
 
 # %% [markdown]
 # ## 1 · One factor after the norm · 14 min
@@ -94,11 +84,7 @@ print(inspect.getsource(labkit.LayerNormScaling.factor))
 # without it.
 
 # %%
-guess = lesson.predict(
-    "p1",
-    "Scaling is switched on in lab/deep as it is, trained without. What becomes of its loss?",
-    options=["it falls", "it stays the same", "it rises by less than a half", "it more than doubles"],
-)
+guess = lesson.predict("p1")
 
 # %% [markdown]
 # The panel has three states: as trained; scaling on; scaling on *and* every gain of block ℓ multiplied by √ℓ, which makes
@@ -124,11 +110,7 @@ for name, edits in states.items():
 # %% tags=["nbval-check-output"]
 times = losses["scaling on"] / losses["as trained"]
 answer = 0 if times < 0.98 else 1 if times < 1.02 else 2 if times < 1.5 else 3
-lesson.result(
-    "p1",
-    answer=answer,
-    because="It is another function now; from block 2 on, every part reads what it never read before.",
-)
+lesson.result("p1", answer=answer)
 moved = max(float((a - b).abs().max()) for a, b in zip(logits["as trained"], logits["scaling on, gains × √ℓ"]))
 holds(moved < 1e-3, "With gains that make up for it no logit moves: the same function, written otherwise.")
 
@@ -165,11 +147,7 @@ holds(costs[1] > costs[0], "The spoiled model's deep blocks cost more to lose.")
 # notebook.)
 
 # %%
-fresh = lesson.predict(
-    "p2",
-    "Two untrained models of 24 blocks, with the same random weights. Whose last block turns the stream less?",
-    options=["that of Pre-LN", "that of the one with scaling", "both turn it alike"],
-)
+fresh = lesson.predict("p2")
 
 # %%
 labkit.InitialisationPanel(gate=fresh)
@@ -259,11 +237,7 @@ holds(all(smaller), "At each rate the scaled model has the smaller stream.")
 # 25.76 in perplexity: 0.037 nats. Here is that experiment at six learning rates, one seed.
 
 # %%
-rate = lesson.predict(
-    "p3",
-    "One model of each kind at each of six learning rates. At how many of the six is the scaled one better?",
-    options=["all six", "four or five", "two or three", "one or none"],
-)
+rate = lesson.predict("p3")
 
 # %%
 by_rate = {name: {lr: at_rate[lr].loss for lr in tried} for name, at_rate in seed_0.items()}
@@ -299,11 +273,7 @@ print(*(f"{name} is best at {rates[recipe]:g}" for recipe, name in kinds.items()
 # read the same texts in the same order, so they are compared pair by pair.
 
 # %%
-better = lesson.predict(
-    "p4",
-    "Over five pairs, at the end of training: which loss is lower?",
-    options=["that with scaling", "that of Pre-LN", "no telling from five pairs"],
-)
+better = lesson.predict("p4")
 
 # %%
 curves = labkit.training.Curves.load(labkit.curves_path())
@@ -351,11 +321,7 @@ holds(paired > 0.8 * unrelated, "Here pairing removed hardly anything.")
 # block *idle* when losing it costs at most 0.01 nats a token.
 
 # %%
-idle = lesson.predict(
-    "p5",
-    "Which models have more idle blocks among their eight deep ones?",
-    options=["those of Pre-LN, as in the paper", "those with scaling", "no telling from five pairs"],
-)
+idle = lesson.predict("p5")
 
 # %% [markdown]
 # Each dot is one trained model.
@@ -477,3 +443,9 @@ lesson.progress()
 # *[Deeper](08_curse_of_depth_deeper.ipynb): six places for the factor, the theory beside measurement, angles with an axis,
 # other norms, two small models trained before your eyes, an encoder that norms the other way, a bug hunt. Next:
 # [10 · LLM-Microscope](../../README.md#the-lessons). What does each layer do to a comma?*
+
+# %% [markdown]
+# The paper, to cite:
+
+# %% tags=["nbval-check-output"]
+print(labkit.cite("08"))

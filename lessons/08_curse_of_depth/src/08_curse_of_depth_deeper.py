@@ -7,7 +7,7 @@
 # the theory beside measurement; angles with an axis; other norms and first values; fine-tuning; two small models trained
 # before your eyes; an encoder that norms after the sum; and a bug that was released.
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
@@ -34,11 +34,7 @@ stories = [story.text for story in labkit.world.documents("stories", 12, seed=82
 # sum). Plain Pre-LN has 26.73.
 
 # %%
-place = lesson.predict(
-    "d1",
-    "One of the six changes nothing at all, whatever the weights. Which?",
-    options=["in front of the norm", "after the branch", "attention alone", "after the sum"],
-)
+place = lesson.predict("d1")
 
 # %%
 deep = labkit.load("lab/deep")
@@ -52,7 +48,7 @@ for position in ("before-norm", "after-norm", "after-branch", "attention", "mlp"
 
 # %%
 quiet = min(moved, key=moved.get)
-lesson.result("d1", answer=0 if quiet == "before-norm" else 1, because="A norm divides by the size of what it reads.")
+lesson.result("d1", answer=0 if quiet == "before-norm" else 1)
 holds(moved["before-norm"] < 0.01 * moved["after-norm"], "In front of the norm the factor is taken out again.")
 
 # %% [markdown]
@@ -149,11 +145,7 @@ angle.check(...)
 # LayerScale, ReZero).
 
 # %%
-gradient = lesson.predict(
-    "d2",
-    "Untrained, 24 blocks: where does the gradient reach the first block as strongly as the last?",
-    options=["Pre-LN", "Pre-LN with smaller outputs (GPT-2)", "LayerNorm Scaling"],
-)
+gradient = lesson.predict("d2")
 
 # %%
 smaller = "outputs smaller (GPT-2)"
@@ -166,7 +158,7 @@ for name, (placement, first_values) in kinds.items():
 for name, look in looks.items():
     print(f"{name:16} gradient first/last {look.gradients[0]:5.2f}   variance {look.variance[-1]:.3g}")
 nearest = min(list(looks)[:3], key=lambda name: abs(looks[name].gradients[0] - 1))
-lesson.result("d2", answer=list(looks).index(nearest), because="The nearest to 1 of the three.")
+lesson.result("d2", answer=list(looks).index(nearest))
 
 # %% [markdown]
 # Smaller outputs, as in GPT-2, keep the stream small at the start as well: std divided by √(2N) for what writes to the
@@ -226,11 +218,7 @@ holds("depth/post" not in faster, "Post-LN is not: it wants the lower one.")
 # no model was trained on. The same models as in the hour, five pairs, each kind at the rate that was best on a sixth.
 
 # %%
-tuning = lesson.predict(
-    "d5",
-    "After fine-tuning, over five pairs: to which kind is the right answer more probable?",
-    options=["to the one with scaling", "to Pre-LN", "no telling from five pairs"],
-)
+tuning = lesson.predict("d5")
 
 # %%
 tuned, fresh_seeds = labkit.Transfers.load(), [1, 2, 3, 4, 5]
@@ -283,11 +271,7 @@ lesson.result("d5", answer=answer, because=f"{decided.value:+.3f} nats, {decided
 # thread, and Cancel keeps the picture. Then set the learning rate to 0.008, or take Post-LN for the second.
 
 # %%
-young = lesson.predict(
-    "d3",
-    "After 240 steps: is the loss with scaling lower than that of Pre-LN?",
-    options=["lower by more than 0.05 nats", "within 0.05 nats", "higher by more than 0.05 nats"],
-)
+young = lesson.predict("d3")
 
 # %%
 twins = labkit.TrainingPairPanel(gate=young)
@@ -311,11 +295,7 @@ lesson.result(
 # how far a sentence turns.
 
 # %%
-reverse = lesson.predict(
-    "d4",
-    "One of its six blocks is left out. Without which one does a sentence's embedding turn furthest?",
-    options=["the first", "one in the middle", "the last"],
-)
+reverse = lesson.predict("d4")
 
 # %%
 encoder = labkit.load("minilm")

@@ -16,7 +16,7 @@
 # | [KL and REINFORCE](#KL-and-REINFORCE-(5-min)) | 02, 07 |
 # | [Diffusion on a line](#Diffusion-on-a-line-(5-min)) | 06 |
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab

@@ -10,6 +10,7 @@ from labkit.course.lesson_definition import LessonDefinition
 from labkit.course.numbers import number
 
 from .deeper import EXERCISES, OBJECTIVES
+from .predictions import PREDICTIONS
 
 __all__ = ["LESSON"]
 
@@ -235,4 +236,5 @@ LESSON = LessonDefinition(
     minutes=60,
     objectives=(_SCORE, _CHOOSE, _DOUBT, *OBJECTIVES),
     exercises=(BY_HAND, JOINT, QUIET, *EXERCISES),
+    predictions=PREDICTIONS,
 )
