@@ -21,7 +21,7 @@ from labkit.world import Symbols
 
 from .words import WORDS
 
-__all__ = ["CORPORA", "IslandWords", "LENGTH", "rows", "tokenizer"]
+__all__ = ["CORPORA", "LENGTH", "IslandWords", "rows", "tokenizer"]
 
 LENGTH = 96  # tokens predicted in a row; stories have 146 on average
 CORPORA = {"stories": "A", "facts": "B"}

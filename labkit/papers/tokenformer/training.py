@@ -94,7 +94,14 @@ ARMS = {
         Arm(name="equal-cost-transformer", begin=_scratch(LARGE_TRANSFORMER), steps=equal_cost_steps()),
         Arm(name="block-pad", begin=_pad, start="transformer"),
         Arm(name="clone", begin=lambda s, seed: clone(s, noise=0.5, seed=seed), start="transformer"),
-        Arm(name="b-zero-fixed", begin=_grown("zero", "fixed"), start="source", steps=B_STEPS, corpus="facts", constant=True),
+        Arm(
+            name="b-zero-fixed",
+            begin=_grown("zero", "fixed"),
+            start="source",
+            steps=B_STEPS,
+            corpus="facts",
+            constant=True,
+        ),
         Arm(name="b-block-pad", begin=_pad, start="transformer", steps=B_STEPS, corpus="facts", constant=True),
     )
 }

@@ -2,8 +2,7 @@
 
 __all__ = ["WORDS"]
 
-# The quotation mark is added: it would end this text.
-WORDS = (*"""
+_TEXT = """
 , . ? Abel Ada Adil Aiko Aino Akira Alba All Alma Amara Amir Anouk Anton Anya Arlo As Asha Ask Astrid At Aziz Basma
 Bela Benno Berta Bilal Birgit Blanca Bo Bodil Brack Breathe Bruno By Cai Carla Cato Celia Cem Chiara Chidi Clara
 Cosmo Cyrus Dag Dalia Daria Davor Delia Deniz Diego Dina Do Dov Dunya Ebba Edda Efe Eino Eleven Elif Elio Elsa Emeka
@@ -32,4 +31,6 @@ squeeze stairs stamp still stool storm stormy sun supper take tall tasted teache
 three ticket tide tied time times tin to told tonight took torn touch tower trade traded tuner tuning twice two
 under undid until up usual very visiting wait waited walk warm was water watered waved wax weaver well wellkeeper
 went white who will wind with woke works wound yellow you
-""".split(), '"')
+"""
+
+WORDS = (*_TEXT.split(), '"')  # a quotation mark would end the text above

@@ -36,7 +36,15 @@ def test_zero_keys_with_a_fixed_tau_change_no_word(small, ids, values, n_new):
         assert layer.tokens == pattention_layers(small)[name].tokens * (18 + n_new) // 18
 
 
-@pytest.mark.parametrize(("keys", "values", "tau"), [("zero", "random", "live"), ("random", "zero", "fixed"), ("random", "random", "live"), ("copy", "copy", "live")])  # fmt: skip
+OTHER_WAYS = [
+    ("zero", "random", "live"),
+    ("random", "zero", "fixed"),
+    ("random", "random", "live"),
+    ("copy", "copy", "live"),
+]
+
+
+@pytest.mark.parametrize(("keys", "values", "tau"), OTHER_WAYS)
 def test_every_other_way_changes_the_function(small, ids, keys, values, tau):
     assert change(small, grow(small, 54, keys=keys, values=values, tau=tau), ids) > 1e-3
 
@@ -100,7 +108,9 @@ def test_the_old_model_is_left_alone_and_noise_moves_old_rows(small):
     before = {name: p.clone() for name, p in small.named_parameters()}
     grown = grow(small, 18, noise=0.1)
     assert all(torch.equal(p, before[name]) for name, p in small.named_parameters())
-    assert not torch.equal(pattention_layers(grown)["layers.0.q"].keys[:18], before["trunk.blocks.0.attention.mixer.q.keys"])
+    assert not torch.equal(
+        pattention_layers(grown)["layers.0.q"].keys[:18], before["trunk.blocks.0.attention.mixer.q.keys"]
+    )
 
 
 @pytest.mark.parametrize("n_new", [0, -5, 1.5, True])

@@ -2,8 +2,9 @@
 
 Shapes: n old tokens, m new ones, D width in, E width out.
 
-Source: Wang et al. 2024 (arXiv 2410.23168), section 3.4, equation 10, and appendix B. `load_function_incremental` of the
-official code draws all new rows at random and lets τ follow their number: keys="random", values="random", tau="live".
+Source: Wang et al. 2024 (arXiv 2410.23168), section 3.4, equation 10, and appendix B. The official code
+(`custom_load_fn_incremental`) draws all new rows at random and lets τ follow their number: keys="random",
+values="random", tau="live".
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def grow(
     seed: int = 0,
     noise: float = 0.0,
 ) -> Decoder:
-    """Return a copy of a TokenFormer with `n_new` more tokens in q, k, v and o, and as many more in proportion in the MLP.
+    """Return a copy of a TokenFormer with `n_new` more tokens in q, k, v and o, and in proportion in the MLP.
 
     keys, values: "zero", "random" (as a fresh layer draws them) or "copy" (of old rows, drawn at random).
     tau: "fixed" keeps √t of the model before; "live" lets it follow the number of tokens, √(n + m).

@@ -31,9 +31,7 @@ def check_optimiser(optimiser: torch.optim.Optimizer, model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def migrate(
-    old: torch.optim.Optimizer, new: torch.optim.Optimizer, old_model: nn.Module, new_model: nn.Module
-) -> None:
+def migrate(old: torch.optim.Optimizer, new: torch.optim.Optimizer, old_model: nn.Module, new_model: nn.Module) -> None:
     """Give the new optimiser the old one's memory: moments of old rows as they are, of new rows 0.
 
     Raises `BadInput` when an optimiser belongs to another model, or when a weight became smaller.
@@ -57,7 +55,9 @@ def held_back(old_model: nn.Module, new_model: nn.Module, rate: float = 0.0) -> 
     Raises `BadInput` for a rate outside 0..1.
     """
     if not 0 <= rate <= 1:
-        raise BadInput(f"rate = {rate!r} holds nothing back.", expected="a number from 0 (frozen) to 1 (as the new rows)")
+        raise BadInput(
+            f"rate = {rate!r} holds nothing back.", expected="a number from 0 (frozen) to 1 (as the new rows)"
+        )
     sizes = {name: p.shape[0] for name, p in old_model.named_parameters()}
     before = {name: p.detach()[: sizes[name]].clone() for name, p in new_model.named_parameters()}
     yield

@@ -1,7 +1,7 @@
 """Θ: what a Pattention layer does to the scores of its parameter tokens, in the variants the paper and its code name.
 
-Shapes: n parameter tokens; scores A [..., n], one row for each data token. `scale` is a number of tokens t: the L2 forms
-are scaled by τ = √t, the L1 forms by t. The paper's default is t = n, the number of tokens the layer has *now*.
+Shapes: n parameter tokens; scores A [..., n], one row for each data token. `scale` is a number of tokens t: the L2
+forms are scaled by τ = √t, the L1 forms by t. The paper's default is t = n, the number of tokens the layer has *now*.
 
 Source: Wang et al. 2024 (arXiv 2410.23168), equations 6 and 7, table 4; `norm_activation_type` in the official code.
 """

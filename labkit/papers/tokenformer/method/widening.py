@@ -2,8 +2,8 @@
 
 Shapes: D old width, W new width, F feed-forward.
 
-Sources: block padding, equation 13 of Wang et al. 2024 (they call it Net2Net); cloning, Samragh et al. 2024 (HyperCloning,
-arXiv 2409.12903); Net2WiderNet, Chen, Goodfellow and Shlens 2016 (arXiv 1511.05641), section 2.
+Sources: block padding, equation 13 of Wang et al. 2024 (they call it Net2Net); cloning, Samragh et al. 2024
+(HyperCloning, arXiv 2409.12903); Net2WiderNet, Chen, Goodfellow and Shlens 2016 (arXiv 1511.05641), section 2.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-
 
 from labkit.base.errors import BadInput
 from labkit.models import Decoder
@@ -110,5 +109,3 @@ def _wider(config: Transformer, width: int) -> Transformer:
         )
     heads = width // size
     return replace(config, width=width, heads=heads, kv_heads=heads, ffn=config.ffn * width // config.width)
-
-
