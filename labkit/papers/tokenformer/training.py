@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from labkit import models
+from labkit.base.errors import BadInput
 from labkit.models import Decoder
 from labkit.training import Fit, Runs, fit
 
@@ -140,13 +142,13 @@ def train_arm(model: Decoder, arm: Arm, lr: float, seed: int) -> dict[str, Any]:
         return model(batch, labels=batch).loss
 
     first = validation_loss(model, arm.corpus)
-    curve = [(0, curve_loss())]
+    curve = [[0, curve_loss()]]
     watched = {step for step in SEEN if arm.start} | set(range(100, arm.steps + 1, 100))
     fitted = fit(
         model,
         loss_at,
         fit_of(arm, lr),
-        watch=lambda step, loss: curve.append((step, curve_loss())) if step in watched else None,
+        watch=lambda step, loss: curve.append([step, curve_loss()]) if step in watched else None,
     )
     losses = {corpus: validation_loss(model, corpus) for corpus in task.CORPORA}
     return {
@@ -157,6 +159,7 @@ def train_arm(model: Decoder, arm: Arm, lr: float, seed: int) -> dict[str, Any]:
         "train": [round(x, 4) for x in fitted.loss[::10]],
         "params": sum(p.numel() for p in model.parameters()),
         "steps": arm.steps,
+        "tokens": arm.steps * ROWS * task.LENGTH,
         "seconds": round(fitted.seconds, 1),
         "diverged": fitted.diverged,
     }
@@ -170,6 +173,8 @@ def runs(folder: str | Path = "runs/03") -> Runs:
 def best_rate(name: str, known: Runs) -> float:
     """Return the learning rate at which an arm had the lowest loss on the choosing seed."""
     tried = [run for run in known.where(arm=name, seed=CHOOSING) if not run["diverged"]]
+    if not tried:
+        raise BadInput(f"{name} has no learning rate yet.", do=f"run this with --rates --arms {name} first")
     return min(tried, key=lambda run: run["loss"])["lr"]
 
 
@@ -184,10 +189,14 @@ def make(name: str, lr: float, seed: int, folder: str | Path = "runs/03") -> dic
             rate = best_rate(arm.start, known)
             make(arm.start, rate, seed, folder)
             source = models.load(_place(folder, arm.start, rate, seed))
+        source_before = copy.deepcopy(source)  # an arm that does not grow trains the source itself
         model = arm.begin(source, seed)
         found = train_arm(model, arm, lr, seed)
+        found["first_source"] = validation_loss(source_before, arm.corpus) if source_before else None
         models.save(model, place)
-        return found
+        own = Stage(config=model.config, steps=arm.steps, rows=ROWS, length=task.LENGTH).flops
+        before = Stage(config=source.config, steps=SOURCE_STEPS, rows=ROWS, length=task.LENGTH).flops if source else 0
+        return found | {"flops": own, "source_flops": before}
 
     return known.do({"arm": name, "lr": lr, "seed": seed}, train)
 

@@ -1,0 +1,59 @@
+"""What is trained: the arms as data, one tiny run of each kind, and that nothing is trained twice."""
+
+from dataclasses import replace
+
+import pytest
+
+from labkit.base.errors import BadInput
+from labkit.papers.tokenformer import training
+from labkit.papers.tokenformer.method import TokenFormer, bill
+from labkit.papers.tokenformer.training import ARMS, best_rate, equal_cost_steps, make, runs
+
+
+def test_pairs_have_the_same_weights():
+    assert bill(training.SMALL).parameters == bill(training.SMALL_TRANSFORMER).parameters == 55_296
+    assert bill(training.LARGE).parameters == bill(training.LARGE_TRANSFORMER).parameters == 221_184
+
+
+def test_equal_cost_is_equal_cost():
+    both = (
+        training.SOURCE_STEPS * bill(training.SMALL, 96).flops + training.STAGE_STEPS * bill(training.LARGE, 96).flops
+    )
+    assert equal_cost_steps() * bill(training.LARGE_TRANSFORMER, 96).flops == pytest.approx(both, rel=2e-3)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(training, "ARMS", {name: replace(arm, steps=3) for name, arm in ARMS.items()})
+
+
+@pytest.mark.parametrize("name", list(ARMS))
+def test_every_arm_can_be_trained(short, tmp_path, name):
+    start = ARMS[name].start
+    if start:
+        make(start, 4e-3, 0, tmp_path)
+    found = make(name, 4e-3, 0, tmp_path)
+    assert found["steps"] == 3
+    assert not found["diverged"]
+    assert set(found["losses"]) == {"stories", "facts"}
+    assert found["loss"] == found["losses"][ARMS[name].corpus]
+    assert (found["source_flops"] > 0) == bool(start)
+    if name in ("zero-fixed", "duplicate", "clone", "restart", "b-zero-fixed"):
+        assert found["first"] == pytest.approx(found["first_source"], abs=1e-4)
+    if name in ("random-live", "zero-live", "block-pad"):
+        assert abs(found["first"] - found["first_source"]) > 1e-4
+    before = len(runs(tmp_path))
+    assert make(name, 4e-3, 0, tmp_path) == found
+    assert len(runs(tmp_path)) == before
+
+
+def test_the_best_rate_is_that_of_the_choosing_seed(short, tmp_path):
+    with pytest.raises(BadInput, match="no learning rate"):
+        best_rate("source", runs(tmp_path))
+    losses = {lr: make("source", lr, 0, tmp_path)["loss"] for lr in (1e-3, 1e-2)}
+    assert best_rate("source", runs(tmp_path)) == min(losses, key=losses.get)
+
+
+def test_growth_keeps_the_small_models_width():
+    assert training.LARGE.width == training.SMALL.width
+    assert isinstance(training.SMALL, TokenFormer)
