@@ -9,12 +9,15 @@ from __future__ import annotations
 import argparse
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from labkit import models
@@ -25,11 +28,23 @@ from labkit.training import Fit, Runs, fit
 from . import task
 from .method import Stage, TokenFormer, Transformer, block_pad, clone, cumulative_flops, duplicate, grow
 
-__all__ = ["ARMS", "CHOOSING", "RATES", "SMALL", "Arm", "best_rate", "make", "runs", "train_arm", "validation_loss"]
+__all__ = [
+    "ARMS",
+    "CHOOSING",
+    "RATES",
+    "SMALL",
+    "Arm",
+    "best_rate",
+    "make",
+    "runs",
+    "train_arm",
+    "validation_loss",
+    "work",
+]
 
 CHOOSING = 0  # the seed on which learning rates are chosen; no claim uses it
 ROWS = 10  # texts in a batch
-SOURCE_STEPS, STAGE_STEPS, B_STEPS = 800, 240, 150
+SOURCE_STEPS, STAGE_STEPS, B_STEPS = 600, 200, 120
 TIMES = 4  # how much larger a grown model is (the paper's first growth: 3.7 times)
 
 _VOCAB = task.tokenizer().vocab_size
@@ -53,7 +68,7 @@ class Arm:
     steps: int = STAGE_STEPS
     corpus: str = "stories"
     constant: bool = False
-    rates: tuple[float, ...] = (2e-3, 4e-3, 8e-3)
+    rates: tuple[float, ...] = (3e-3, 6e-3, 1.2e-2)
 
 
 def _scratch(config: Transformer) -> Callable[[Decoder | None, int], Decoder]:
@@ -205,6 +220,42 @@ def _place(folder: str | Path, name: str, lr: float, seed: int) -> Path:
     return Path(folder) / "models" / f"{name}-{lr:g}-{seed}"
 
 
+def work(names: Sequence[str], seeds: Sequence[int], rates: bool, limit: float, folder: str | Path) -> None:
+    """Make every run that is asked for and not yet known, for at most `limit` seconds; several processes may share.
+
+    A run in another process's hands is left to it, and one whose source has no learning rate yet waits for that.
+    """
+    started, going = time.monotonic(), True
+    while going:
+        going = False
+        for seed, name in product(seeds, names):
+            known = runs(folder)
+            try:
+                wanted = RATES[name] if rates else (best_rate(name, known),)
+            except BadInput:
+                continue
+            for lr in wanted:
+                if known.find(arm=name, lr=lr, seed=seed) or not _ready(name, seed, known):
+                    continue
+                if time.monotonic() - started > limit:
+                    return
+                with suppress(Timeout), FileLock(f"{_place(folder, name, lr, seed)}.lock", timeout=0):
+                    found = make(name, lr, seed, folder)
+                    going = True
+                    shown = {key: found[key] for key in ("first", "loss", "seconds")}
+                    print(name, f"lr {lr:g} seed {seed}", shown, found["curve"][:6], flush=True)
+
+
+def _ready(name: str, seed: int, known: Runs) -> bool:
+    """Say whether an arm's source is there: at every rate for the choosing seed, at the best one for others."""
+    start = ARMS[name].start
+    if start is None:
+        return True
+    if any(known.find(arm=start, lr=lr, seed=CHOOSING) is None for lr in RATES[start]):
+        return False
+    return known.find(arm=start, lr=best_rate(start, known), seed=seed) is not None
+
+
 def main() -> None:
     """Train what the command line asks for, within a number of seconds."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -214,15 +265,8 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=1e9, help="begin no run after so many seconds")
     parser.add_argument("--folder", default="runs/03")
     asked = parser.parse_args()
-    started = time.monotonic()
-    for seed in asked.seeds:
-        for name in asked.arms:
-            for lr in RATES[name] if asked.rates else (best_rate(name, runs(asked.folder)),):
-                if time.monotonic() - started > asked.limit:
-                    return
-                found = make(name, lr, seed, asked.folder)
-                shown = {key: found[key] for key in ("first", "loss", "seconds")}
-                print(name, f"lr {lr:g} seed {seed}", shown, found["curve"][:6], flush=True)
+    Path(asked.folder, "models").mkdir(parents=True, exist_ok=True)
+    work(asked.arms, asked.seeds, asked.rates, asked.limit, asked.folder)
 
 
 if __name__ == "__main__":

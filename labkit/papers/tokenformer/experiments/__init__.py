@@ -7,7 +7,17 @@ __all__, __getattr__, __dir__ = lazy_names(
     {
         "appended": ("AppendedKeys", "appended_key"),
         "firing": ("Firing", "firing"),
-        "growing": ("WAYS", "Recovery", "StepZero", "Way", "recover", "row_losses", "step_zero"),
+        "growing": (
+            "WAYS",
+            "GrowthCurve",
+            "Recovery",
+            "StepZero",
+            "Way",
+            "growth_curve",
+            "recover",
+            "row_losses",
+            "step_zero",
+        ),
         "race": ("ACCOUNTS", "NAMES", "SEEDS", "Race", "paired_loss", "race", "stored_runs"),
     },
 )

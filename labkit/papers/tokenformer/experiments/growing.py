@@ -5,6 +5,7 @@ Shapes: B rows, L tokens.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from labkit.training import Fit, fit
 
 from ..method import duplicate, grow
 
-__all__ = ["WAYS", "Recovery", "StepZero", "Way", "recover", "row_losses", "step_zero"]
+__all__ = ["WAYS", "GrowthCurve", "Recovery", "StepZero", "Way", "growth_curve", "recover", "row_losses", "step_zero"]
 
 SAME = 1e-4  # of a logit: rounding
 
@@ -42,7 +43,7 @@ class Way:
             return model
         if self.keys == "duplicate":
             times, rest = divmod(model.config.tokens + n_new, model.config.tokens)
-            return duplicate(model, times if not rest else 0, noise=0.5, seed=seed)
+            return duplicate(model, times if not rest else 0, noise=0.5, seed=seed, tau=self.tau)
         return grow(model, n_new, keys=self.keys, values=self.values, tau=self.tau, seed=seed)
 
 
@@ -100,6 +101,38 @@ def step_zero(model: Decoder, rows_BL: Tensor, n_new: int, ways: Mapping[str, Wa
         losses[name] = row_losses(grown, rows_BL)
         moved[name] = float((grown(rows_BL).logits - before).abs().max())
     return StepZero(n_new, row_losses(model, rows_BL), losses, moved)
+
+
+@dataclass(frozen=True)
+class GrowthCurve:
+    """Loss right after growth, untrained, by number of new tokens, in nats a token; `before` is that of the model.
+
+    moved: the largest change of any logit. blind: the loss of a guess that knows nothing.
+    """
+
+    way: Way
+    n_new: tuple[int, ...]
+    losses: tuple[float, ...]
+    moved: tuple[float, ...]
+    before: float
+    blind: float
+
+    def table(self) -> str:
+        """Return one line for each size."""
+        rows = zip(self.n_new, self.losses, self.moved)
+        lines = [f"{n:>10}{loss:>10.3f}{moved:>22.2g}" for n, loss, moved in rows]
+        return "\n".join([f"{'new tokens':>10}{'loss':>10}{'largest logit change':>22}", *lines])
+
+
+@torch.no_grad()
+def growth_curve(model: Decoder, rows_BL: Tensor, way: Way, n_new: Sequence[int], seed: int = 0) -> GrowthCurve:
+    """Grow a model one way to several sizes and read `rows_BL` with each, untrained."""
+    model = module_of(model)
+    before = model(rows_BL, labels=rows_BL)
+    found = [way.grown(model, n, seed)(rows_BL, labels=rows_BL) for n in n_new]
+    moved = tuple(float((one.logits - before.logits).abs().max()) for one in found)
+    losses = tuple(float(one.loss) for one in found)
+    return GrowthCurve(way, tuple(n_new), losses, moved, float(before.loss), math.log(model.config.vocab))
 
 
 @dataclass(frozen=True)

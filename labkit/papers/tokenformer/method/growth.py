@@ -73,10 +73,11 @@ def grow_layer(
     return k, v
 
 
-def duplicate(model: Decoder, times: int, *, noise: float = 0.0, seed: int = 0) -> Decoder:
+def duplicate(model: Decoder, times: int, *, noise: float = 0.0, seed: int = 0, tau: str = "live") -> Decoder:
     """Return a copy with every token there `times` times, its value divided by `times`, and τ in step with n.
 
-    Not in the paper: n grows by `times`, ‖A‖ by its root, τ = √n by the same root, so the function is unchanged.
+    Not in the paper: n grows by `times`, ‖A‖ by its root, τ = √n by the same root, so the function is unchanged
+    (tau="live"). With tau="fixed" every score is smaller by that root.
     noise: standard deviation, as a share of the values', of differences among copies that cancel in their sum;
     without them all copies receive the same gradient and remain copies.
 
@@ -85,7 +86,12 @@ def duplicate(model: Decoder, times: int, *, noise: float = 0.0, seed: int = 0) 
     if isinstance(times, bool) or not isinstance(times, int) or times < 2:
         raise BadInput(f"times = {times!r} duplicates nothing.", expected="a whole number from 2 up")
     config = _config(model)
-    scale = None if config.scale_tokens is None else config.scale_tokens * times
+    if tau not in TAUS:
+        raise unknown("tau", tau, TAUS)
+    if tau == "fixed":
+        scale = config.tokens if config.scale_tokens is None else config.scale_tokens
+    else:
+        scale = None if config.scale_tokens is None else config.scale_tokens * times
     new = replace(config, tokens=config.tokens * times, ffn=config.ffn * times, scale_tokens=scale).build()
     _copy_others(model, new)
     generator = torch.Generator().manual_seed(seed)
