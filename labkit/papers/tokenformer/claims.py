@@ -43,14 +43,14 @@ def preserved(*, n: int, seeds: Sequence[int]) -> Measured:
     """
     import torch
 
-    from .experiments.growing import Way
+    from .experiments.growing import GrowthWay
     from .method import TokenFormer
 
     moved, units = [], []
     for case in range(n):
         config = TokenFormer(vocab=50, width=24, depth=case + 1, heads=2, tokens=18, ffn=72, context=64, init_std=0.3)
         model = config.build(seeds[0] + case).eval()
-        grown = Way().grown(model, 18 * (case + 1), seed=seeds[0] + case)
+        grown = GrowthWay().grown(model, 18 * (case + 1), seed=seeds[0] + case)
         ids_BL = torch.randint(50, (1, 64), generator=torch.Generator().manual_seed(seeds[0] + case))
         with torch.no_grad():
             moved.append(float((grown(ids_BL).logits - model(ids_BL).logits).abs().max()))
@@ -60,19 +60,19 @@ def preserved(*, n: int, seeds: Sequence[int]) -> Measured:
 
 def nominal_sizes(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return for the paper's growth series all parameters by its own formula, over what the paper calls the model."""
-    from .method import bill
+    from .method import model_cost
 
     configs = {tokens: _published(tokens) for tokens in list(GROWTH_SERIES)[:n]}
-    bills = {tokens: bill(config) for tokens, config in configs.items()}
+    bills = {tokens: model_cost(config) for tokens, config in configs.items()}
     values = [(one.parameters + one.embedding) / GROWTH_SERIES[tokens] for tokens, one in bills.items()]
     return Measured(values=tuple(values), units=tuple(f"{tokens} tokens" for tokens in bills))
 
 
 def reading_cost(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return for the same series the FLOPs of the T² term for each T², over those of the smallest model."""
-    from .method import bill
+    from .method import model_cost
 
-    costs = {tokens: bill(_published(tokens), 2048).per_square for tokens in list(GROWTH_SERIES)[:n]}
+    costs = {tokens: model_cost(_published(tokens), 2048).per_square for tokens in list(GROWTH_SERIES)[:n]}
     first = next(iter(costs.values()))
     return Measured(values=tuple(c / first for c in costs.values()), units=tuple(f"{t} tokens" for t in costs))
 

@@ -26,7 +26,7 @@ from labkit.models import Decoder
 from labkit.training import Fit, Runs, fit
 
 from . import task
-from .method import Stage, TokenFormer, Transformer, block_pad, clone, cumulative_flops, duplicate, grow
+from .method import TokenFormer, TrainingStage, Transformer, block_pad, clone_wider, cumulative_flops, duplicate, grow
 
 __all__ = [
     "ARMS",
@@ -82,10 +82,10 @@ def _grown(keys: str, tau: str) -> Callable[[Decoder | None, int], Decoder]:
 def equal_cost_steps() -> int:
     """Return how many steps of the large Transformer cost what source and growth cost together."""
     stages = [
-        Stage(config=SMALL, steps=SOURCE_STEPS, rows=ROWS, length=task.LENGTH),
-        Stage(config=LARGE, steps=STAGE_STEPS, rows=ROWS, length=task.LENGTH),
+        TrainingStage(config=SMALL, steps=SOURCE_STEPS, rows=ROWS, length=task.LENGTH),
+        TrainingStage(config=LARGE, steps=STAGE_STEPS, rows=ROWS, length=task.LENGTH),
     ]
-    one = Stage(config=LARGE_TRANSFORMER, steps=1, rows=ROWS, length=task.LENGTH)
+    one = TrainingStage(config=LARGE_TRANSFORMER, steps=1, rows=ROWS, length=task.LENGTH)
     return round(cumulative_flops(stages) / one.flops)
 
 
@@ -110,7 +110,7 @@ ARMS = {
         Arm(name="scratch-transformer", begin=_scratch(LARGE_TRANSFORMER)),
         Arm(name="equal-cost-transformer", begin=_scratch(LARGE_TRANSFORMER), steps=equal_cost_steps()),
         Arm(name="block-pad", begin=_pad, start="transformer"),
-        Arm(name="clone", begin=lambda s, seed: clone(s, noise=0.5, seed=seed), start="transformer"),
+        Arm(name="clone", begin=lambda s, seed: clone_wider(s, noise=0.5, seed=seed), start="transformer"),
         Arm(
             name="b-zero-fixed",
             begin=_grown("zero", "fixed"),
@@ -209,8 +209,12 @@ def make(name: str, lr: float, seed: int, folder: str | Path = "runs/03") -> dic
         found = train_arm(model, arm, lr, seed)
         found["first_source"] = validation_loss(source_before, arm.corpus) if source_before else None
         models.save(model, place)
-        own = Stage(config=model.config, steps=arm.steps, rows=ROWS, length=task.LENGTH).flops
-        before = Stage(config=source.config, steps=SOURCE_STEPS, rows=ROWS, length=task.LENGTH).flops if source else 0
+        own = TrainingStage(config=model.config, steps=arm.steps, rows=ROWS, length=task.LENGTH).flops
+        before = (
+            TrainingStage(config=source.config, steps=SOURCE_STEPS, rows=ROWS, length=task.LENGTH).flops
+            if source
+            else 0
+        )
         return found | {"flops": own, "source_flops": before}
 
     return known.do({"arm": name, "lr": lr, "seed": seed}, train)

@@ -12,11 +12,11 @@ from labkit.base.errors import unknown
 
 from ..method import effective_number, pattention_layers, usage
 
-__all__ = ["Firing", "firing"]
+__all__ = ["TokenFiring", "token_firing"]
 
 
 @dataclass(frozen=True)
-class Firing:
+class TokenFiring:
     """How much each of n parameter tokens gives to every piece of a text, in one layer.
 
     amounts: Θ(X Kᵀ), one tuple of n numbers for each piece. old: tokens there before growth (all, if unknown).
@@ -65,7 +65,7 @@ class Firing:
         return "\n".join(lines)
 
 
-def firing(model: Any, text: str, layer: str = "layers.1.mlp", *, old: int | None = None) -> Firing:
+def token_firing(model: Any, text: str, layer: str = "layers.1.mlp", *, old: int | None = None) -> TokenFiring:
     """Read `text` with a TokenFormer (a handle of `labkit.load`) and return what one layer's tokens do.
 
     old: how many of the layer's tokens were there before growth. Raises `UnknownName` for a layer, `BadInput` for a
@@ -75,7 +75,7 @@ def firing(model: Any, text: str, layer: str = "layers.1.mlp", *, old: int | Non
         raise unknown("layer", layer, layers)
     ids_L = model.encode(text)[: model.model.config.context]
     found = usage(model.model, ids_L[None])[layer]
-    return Firing(
+    return TokenFiring(
         layer=layer,
         pieces=tuple(model.pieces(ids_L)[1:]),
         amounts=tuple(tuple(row) for row in found[0, 1:].tolist()),

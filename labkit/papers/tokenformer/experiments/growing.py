@@ -21,13 +21,23 @@ from labkit.training import Fit, fit
 
 from ..method import duplicate, grow
 
-__all__ = ["WAYS", "GrowthCurve", "Recovery", "StepZero", "Way", "growth_curve", "recover", "row_losses", "step_zero"]
+__all__ = [
+    "GROWTH_WAYS",
+    "GrowthCurve",
+    "GrowthRecovery",
+    "GrowthWay",
+    "StepZero",
+    "growth_curve",
+    "recover",
+    "row_losses",
+    "step_zero",
+]
 
 SAME = 1e-4  # of a logit: rounding
 
 
 @dataclass(frozen=True)
-class Way:
+class GrowthWay:
     """One way to grow: what new keys are ("duplicate" repeats every token), what new values are, what τ does."""
 
     keys: str = "zero"
@@ -47,11 +57,11 @@ class Way:
         return grow(model, n_new, keys=self.keys, values=self.values, tau=self.tau, seed=seed)
 
 
-WAYS = {
-    "zero keys, τ fixed": Way(),
-    "zero keys, τ live": Way(tau="live"),
-    "random keys, τ live": Way("random", tau="live"),
-    "duplicates": Way("duplicate", "duplicate", "live"),
+GROWTH_WAYS = {
+    "zero keys, τ fixed": GrowthWay(),
+    "zero keys, τ live": GrowthWay(tau="live"),
+    "random keys, τ live": GrowthWay("random", tau="live"),
+    "duplicates": GrowthWay("duplicate", "duplicate", "live"),
 }
 
 
@@ -91,7 +101,9 @@ def row_losses(model: Decoder, rows_BL: Tensor) -> tuple[float, ...]:
 
 
 @torch.no_grad()
-def step_zero(model: Decoder, rows_BL: Tensor, n_new: int, ways: Mapping[str, Way] = WAYS, seed: int = 0) -> StepZero:
+def step_zero(
+    model: Decoder, rows_BL: Tensor, n_new: int, ways: Mapping[str, GrowthWay] = GROWTH_WAYS, seed: int = 0
+) -> StepZero:
     """Grow a model in several ways and read `rows_BL` with each, untrained."""
     model = module_of(model)
     before = model(rows_BL).logits
@@ -110,7 +122,7 @@ class GrowthCurve:
     moved: the largest change of any logit. blind: the loss of a guess that knows nothing.
     """
 
-    way: Way
+    way: GrowthWay
     n_new: tuple[int, ...]
     losses: tuple[float, ...]
     moved: tuple[float, ...]
@@ -125,7 +137,7 @@ class GrowthCurve:
 
 
 @torch.no_grad()
-def growth_curve(model: Decoder, rows_BL: Tensor, way: Way, n_new: Sequence[int], seed: int = 0) -> GrowthCurve:
+def growth_curve(model: Decoder, rows_BL: Tensor, way: GrowthWay, n_new: Sequence[int], seed: int = 0) -> GrowthCurve:
     """Grow a model one way to several sizes and read `rows_BL` with each, untrained."""
     model = module_of(model)
     before = model(rows_BL, labels=rows_BL)
@@ -136,7 +148,7 @@ def growth_curve(model: Decoder, rows_BL: Tensor, way: Way, n_new: Sequence[int]
 
 
 @dataclass(frozen=True)
-class Recovery:
+class GrowthRecovery:
     """Loss on held-out rows by step of training after growth, in nats a token; step 0 is right after growth.
 
     before: the loss of the model that was grown.
@@ -171,13 +183,13 @@ def recover(
     train_BL: Tensor,
     held_BL: Tensor,
     n_new: int,
-    ways: Mapping[str, Way | None] = WAYS,
+    ways: Mapping[str, GrowthWay | None] = GROWTH_WAYS,
     *,
     steps: int = 60,
     lr: float = 4e-3,
     every: int = 3,
     seed: int = 0,
-) -> Recovery:
+) -> GrowthRecovery:
     """Grow copies of a model, train each for some steps, and return their losses on held-out rows.
 
     The way None is the control: the model as it is, trained by the same restarted schedule. Every copy reads the
@@ -190,12 +202,12 @@ def recover(
     losses = {
         name: _losses(model, way, train_BL, held_BL, n_new, settings, batch, seen, seed) for name, way in ways.items()
     }
-    return Recovery(_mean(model, held_BL), tuple(seen), losses)
+    return GrowthRecovery(_mean(model, held_BL), tuple(seen), losses)
 
 
 def _losses(
     model: Decoder,
-    way: Way | None,
+    way: GrowthWay | None,
     train_BL: Tensor,
     held_BL: Tensor,
     n_new: int,

@@ -16,7 +16,7 @@ from labkit.base.errors import NotAvailable, unknown
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.training.runs import Runs
 
-__all__ = ["ACCOUNTS", "CHOOSING", "NAMES", "SEEDS", "Race", "paired_loss", "race", "stored_runs"]
+__all__ = ["ACCOUNTS", "CHOOSING", "NAMES", "SEEDS", "GrowthRace", "growth_race", "paired_loss", "stored_runs"]
 
 CHOOSING = 0  # learning rates were chosen on this seed
 SEEDS = (21, 22, 23, 24, 25)
@@ -91,7 +91,7 @@ class Entrant:
 
 
 @dataclass(frozen=True)
-class Race:
+class GrowthRace:
     """All entrants. FLOPs are in units of 10⁹."""
 
     entrants: tuple[Entrant, ...]
@@ -110,7 +110,7 @@ class Race:
         return "\n".join(lines)
 
 
-def race(arms: Sequence[str] = tuple(NAMES), seeds: Sequence[int] = SEEDS) -> Race:
+def growth_race(arms: Sequence[str] = tuple(NAMES), seeds: Sequence[int] = SEEDS) -> GrowthRace:
     """Return the race of some arms over seeds, each at its own best learning rate."""
     entrants = []
     for arm in arms:
@@ -123,4 +123,4 @@ def race(arms: Sequence[str] = tuple(NAMES), seeds: Sequence[int] = SEEDS) -> Ra
         }
         loss = mean_over([run["loss"] for run in found], "seeds", method="t", name=NAMES[arm], unit="nats a token")
         entrants.append(Entrant(arm, loss, costs, one["params"]))
-    return Race(tuple(entrants))
+    return GrowthRace(tuple(entrants))

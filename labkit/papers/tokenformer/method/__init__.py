@@ -6,29 +6,28 @@ model.py      the model and its baseline       resuming.py   optimiser memory, f
 accounting.py parameters, FLOPs, stages        usage.py      who is used, masking
 """
 
-from .accounting import Bill, Stage, bill, cumulative_flops, matched_tokens
+from .accounting import ModelCost, TrainingStage, cumulative_flops, matched_tokens, model_cost
 from .growth import ROWS, TAUS, duplicate, grow, grow_layer
 from .model import TokenFormer, Transformer, pattention_layers
 from .pattention import Pattention
 from .resuming import check_optimiser, held_back, migrate
 from .theta import THETAS
 from .usage import MaskTokens, effective_number, least_used, masks, usage
-from .widening import block_pad, clone, net2wider
+from .widening import block_pad, clone_wider, net2wider
 
 __all__ = [
     "ROWS",
     "TAUS",
     "THETAS",
-    "Bill",
     "MaskTokens",
+    "ModelCost",
     "Pattention",
-    "Stage",
     "TokenFormer",
+    "TrainingStage",
     "Transformer",
-    "bill",
     "block_pad",
     "check_optimiser",
-    "clone",
+    "clone_wider",
     "cumulative_flops",
     "duplicate",
     "effective_number",
@@ -39,6 +38,7 @@ __all__ = [
     "masks",
     "matched_tokens",
     "migrate",
+    "model_cost",
     "net2wider",
     "pattention_layers",
     "usage",

@@ -15,11 +15,11 @@ from labkit.base.errors import BadInput
 
 from .model import TokenFormer, Transformer
 
-__all__ = ["Bill", "Stage", "bill", "cumulative_flops", "matched_tokens"]
+__all__ = ["ModelCost", "TrainingStage", "cumulative_flops", "matched_tokens", "model_cost"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bill:
+class ModelCost:
     """The cost of one forward pass over one text of `length` tokens.
 
     parameters: weights outside the embedding. embedding: those of the (tied) embedding. linear: FLOPs of all weights
@@ -44,7 +44,7 @@ class Bill:
         return self.attention / self.length**2
 
     def table(self) -> str:
-        """Return the bill as lines of text."""
+        """Return the model_cost as lines of text."""
         rows = [
             ("weights outside the embedding", self.parameters),
             ("FLOPs of those weights", self.linear),
@@ -54,7 +54,7 @@ class Bill:
         return "\n".join(f"{name:<44}{value:>16,}" for name, value in rows)
 
 
-def bill(config: Transformer, length: int = 128) -> Bill:
+def model_cost(config: Transformer, length: int = 128) -> ModelCost:
     """Return what a model of this config costs on a text of `length` tokens, without building it (table 3).
 
     N = 2 L D (n_q + n_k + n_v + n_o + n_ffn) for a TokenFormer, L (4 D² + 2 D F) for the Transformer; 2 N T + 4 L D T².
@@ -68,7 +68,7 @@ def bill(config: Transformer, length: int = 128) -> Bill:
     else:
         parameters = depth * (4 * width**2 + 2 * width * config.ffn)
     embedding = config.vocab * width
-    return Bill(
+    return ModelCost(
         length=length,
         parameters=parameters,
         embedding=embedding,
@@ -90,7 +90,7 @@ def matched_tokens(width: int, *, flops: bool = False) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class TrainingStage:
     """A stretch of training: a model of `config`, `steps` batches of `rows` texts of `length` tokens.
 
     paid: whether the stage counts as paid already, as the paper counts its 300 billion tokens of source training in
@@ -111,9 +111,9 @@ class Stage:
     @property
     def flops(self) -> int:
         """Forward and backward: three times the forward pass."""
-        return 3 * bill(self.config, self.length).flops * self.steps * self.rows
+        return 3 * model_cost(self.config, self.length).flops * self.steps * self.rows
 
 
-def cumulative_flops(stages: Sequence[Stage], *, source_counted: bool = True) -> int:
+def cumulative_flops(stages: Sequence[TrainingStage], *, source_counted: bool = True) -> int:
     """Return the FLOPs of stages, those already paid counted or not: the two axes of the paper's cost claims."""
     return sum(stage.flops for stage in stages if source_counted or not stage.paid)

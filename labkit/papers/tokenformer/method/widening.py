@@ -17,7 +17,7 @@ from labkit.models import Decoder
 
 from .model import TokenFormer, Transformer
 
-__all__ = ["block_pad", "clone", "net2wider"]
+__all__ = ["block_pad", "clone_wider", "net2wider"]
 
 
 def block_pad(model: Decoder, width: int, *, seed: int = 0) -> Decoder:
@@ -37,7 +37,7 @@ def block_pad(model: Decoder, width: int, *, seed: int = 0) -> Decoder:
     return new.eval()
 
 
-def clone(model: Decoder, *, noise: float = 0.0, seed: int = 0) -> Decoder:
+def clone_wider(model: Decoder, *, noise: float = 0.0, seed: int = 0) -> Decoder:
     """Return a Transformer twice as wide that computes the same function: [[W, W], [W, W]] / 2, the stream doubled.
 
     noise: standard deviation, as a share of the weights', of differences [+η, -η] that cancel on a doubled stream;

@@ -59,16 +59,20 @@ class GrowPanel(Panel):
 
     def make_controls(self) -> Sequence[Control]:
         return (
-            Choice("keys", KEYS, label="New keys", help="values are random; duplicates repeat every token, value shared"),
+            Choice(
+                "keys", KEYS, label="New keys", help="values are random; duplicates repeat every token, value shared"
+            ),
             Choice("tau", TAUS, label="τ", help="the factor after the norm: kept, or following the number of tokens"),
-            Slider("n_new", 0, MOST, STEP, label="New tokens", help="in each of q, k, v, o; four times as many in the MLP"),
+            Slider(
+                "n_new", 0, MOST, STEP, label="New tokens", help="in each of q, k, v, o; four times as many in the MLP"
+            ),
         )
 
     def compute(self, state: GrowState) -> GrowData:
-        from ..experiments.growing import Way, growth_curve
+        from ..experiments.growing import GrowthWay, growth_curve
         from ..task import rows
 
-        way = Way(state.keys, "random", state.tau)
+        way = GrowthWay(state.keys, "random", state.tau)
         texts_BL = rows("stories", TEXTS, seed=8, split="test", length=64)
         return GrowData(growth_curve(self.model, texts_BL, way, range(0, MOST + 1, STEP)), state.n_new)
 
@@ -107,7 +111,7 @@ class GrowPanel(Panel):
         if data.n_new == 0:
             return f"No new tokens: the model as trained, loss {curve.before:.2f} nats a token."
         if curve.moved[place] <= SAME:
-            return f"{how}: no logit moves by more than {SAME:g}. The model is larger and says the same, {curve.before:.2f}."
+            return f"{how}: no logit moves by more than {SAME:g}. Larger, and the same loss of {curve.before:.2f}."
         return (
             f"{how}: the loss goes from {curve.before:.2f} to {curve.losses[place]:.2f} nats a token "
             f"(a blind guess: {curve.blind:.2f}); the largest change of a logit is {curve.moved[place]:.2g}."
@@ -122,12 +126,11 @@ class GrowPanel(Panel):
         return "\n".join(
             [
                 "import labkit",
-                "from labkit.papers.tokenformer.experiments import Way, growth_curve",
-                "from labkit.papers.tokenformer.task import rows",
+                "from labkit.papers.tokenformer import GrowthWay, growth_curve, rows",
                 "",
                 f"model = labkit.load({name!r})",
                 f'texts = rows("stories", {TEXTS}, seed=8, split="test", length=64)',
-                f'way = Way("{state.keys}", "random", "{state.tau}")',
+                f'way = GrowthWay("{state.keys}", "random", "{state.tau}")',
                 f"print(growth_curve(model, texts, way, range(0, {MOST + 1}, {STEP})).table())",
             ]
         )

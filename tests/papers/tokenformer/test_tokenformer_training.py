@@ -6,20 +6,21 @@ import pytest
 
 from labkit.base.errors import BadInput
 from labkit.papers.tokenformer import training
-from labkit.papers.tokenformer.method import TokenFormer, bill
+from labkit.papers.tokenformer.method import TokenFormer, model_cost
 from labkit.papers.tokenformer.training import ARMS, best_rate, equal_cost_steps, make, runs
 
 
 def test_pairs_have_the_same_weights():
-    assert bill(training.SMALL).parameters == bill(training.SMALL_TRANSFORMER).parameters == 55_296
-    assert bill(training.LARGE).parameters == bill(training.LARGE_TRANSFORMER).parameters == 221_184
+    assert model_cost(training.SMALL).parameters == model_cost(training.SMALL_TRANSFORMER).parameters == 55_296
+    assert model_cost(training.LARGE).parameters == model_cost(training.LARGE_TRANSFORMER).parameters == 221_184
 
 
 def test_equal_cost_is_equal_cost():
     both = (
-        training.SOURCE_STEPS * bill(training.SMALL, 96).flops + training.STAGE_STEPS * bill(training.LARGE, 96).flops
+        training.SOURCE_STEPS * model_cost(training.SMALL, 96).flops
+        + training.STAGE_STEPS * model_cost(training.LARGE, 96).flops
     )
-    assert equal_cost_steps() * bill(training.LARGE_TRANSFORMER, 96).flops == pytest.approx(both, rel=2e-3)
+    assert equal_cost_steps() * model_cost(training.LARGE_TRANSFORMER, 96).flops == pytest.approx(both, rel=2e-3)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from labkit.base.errors import BadInput, UnknownName
-from labkit.papers.tokenformer.experiments import WAYS, Way, appended_key, firing, recover, step_zero
+from labkit.papers.tokenformer import GROWTH_WAYS, GrowthWay, appended_key, recover, step_zero, token_firing
 from labkit.papers.tokenformer.method import TokenFormer, grow
 from labkit.papers.tokenformer.task import rows, tokenizer
 from labkit.zoo import Handle
@@ -62,12 +62,12 @@ def test_growing_by_nothing_is_the_model_itself(model, text):
 
 def test_duplicates_that_do_not_come_out_whole_are_refused(model, text):
     with pytest.raises(BadInput, match="duplicates nothing"):
-        step_zero(model, text, 20, {"duplicates": WAYS["duplicates"]})
+        step_zero(model, text, 20, {"duplicates": GROWTH_WAYS["duplicates"]})
 
 
 def test_recovery_starts_where_growth_left_off_and_leaves_the_model_alone(model, text):
-    before = {name: p.clone() for name, p in model.named_parameters()}
-    ways = {"zero keys": Way(), "not grown": None}
+    before = {name: p.clone_wider() for name, p in model.named_parameters()}
+    ways = {"zero keys": GrowthWay(), "not grown": None}
     found = recover(model, text, text[:4], 18, ways, steps=6, every=2)
     assert found.steps == (0, 2, 4, 6)
     assert found.losses["zero keys"][0] == pytest.approx(found.before, abs=1e-5)
@@ -81,7 +81,7 @@ def test_recovery_starts_where_growth_left_off_and_leaves_the_model_alone(model,
 
 def test_firing_shows_every_piece_and_knows_the_new_tokens(model):
     handle = Handle("test", grow(model, 18), tokenizer())
-    found = firing(handle, "Juno is on Lull.", "layers.0.mlp", old=72)
+    found = token_firing(handle, "Juno is on Lull.", "layers.0.mlp", old=72)
     assert found.pieces == ("Juno", "is", "on", "Lull", ".")
     assert found.tokens == 144
     assert found.new_share == 0  # their keys are still zero
@@ -90,8 +90,8 @@ def test_firing_shows_every_piece_and_knows_the_new_tokens(model):
     assert found.readers(found.top(3)[0], 5)
     assert "Lull" in found.table()
     with pytest.raises(UnknownName, match=r"layers\.1\.o"):
-        firing(handle, "Juno is on Lull.", "mlp")
+        token_firing(handle, "Juno is on Lull.", "mlp")
     with pytest.raises(BadInput, match="no word"):
-        firing(handle, "A submarine.", "layers.0.mlp")
+        token_firing(handle, "A submarine.", "layers.0.mlp")
     with pytest.raises(BadInput, match="empty"):
-        firing(handle, "  ")
+        token_firing(handle, "  ")
