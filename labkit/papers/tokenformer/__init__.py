@@ -39,7 +39,6 @@ PAPER = Paper(
             "step_zero",
         ),
         "experiments.race": ("ACCOUNTS", "GrowthRace", "paired_loss", "growth_race", "stored_runs"),
-        "task": ("rows", "tokenizer"),
     },
     tokenizers={"island-words": "task.tokenizer"},
 )

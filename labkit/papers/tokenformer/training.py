@@ -1,7 +1,7 @@
 """What is trained, as data: a source, its growth in several ways, and the models that growth is compared with.
 
-`python -m labkit.papers.tokenformer.training --seeds 0 --rates` looks for each arm's learning rate on seed 0;
-`... --seeds 21 22 23 24 25` trains every arm at its best one. Runs already in the file are not made again.
+`python -m labkit.papers.tokenformer.training --seeds 0 21 22 23 24 25` looks for each arm's learning rate on seed 0 and
+trains it at the best one on the others. Runs already in the file are not made again.
 """
 
 from __future__ import annotations
@@ -43,15 +43,18 @@ __all__ = [
 ]
 
 CHOOSING = 0  # the seed on which learning rates are chosen; no claim uses it
-ROWS = 10  # texts in a batch
-SOURCE_STEPS, STAGE_STEPS, B_STEPS = 600, 200, 120
+ROWS = 6  # texts in a batch
+SOURCE_STEPS, STAGE_STEPS, B_STEPS = 400, 150, 80
 TIMES = 4  # how much larger a grown model is (the paper's first growth: 3.7 times)
 
 _VOCAB = task.tokenizer().vocab_size
-SMALL = TokenFormer(vocab=_VOCAB, width=48, depth=2, heads=4, ffn=144, tokens=36, context=128)  # 12 D² a block
+SMALL = TokenFormer(
+    vocab=_VOCAB, width=48, depth=2, heads=4, ffn=144, tokens=36, context=128, init_std=0.06
+)  # 12 D² a block
 LARGE = replace(SMALL, tokens=TIMES * SMALL.tokens, ffn=TIMES * SMALL.ffn)
-SMALL_TRANSFORMER = Transformer(vocab=_VOCAB, width=48, depth=2, heads=4, ffn=192, context=128)
+SMALL_TRANSFORMER = Transformer(vocab=_VOCAB, width=48, depth=2, heads=4, ffn=192, context=128, init_std=0.06)
 LARGE_TRANSFORMER = replace(SMALL_TRANSFORMER, width=96, heads=8, kv_heads=8, ffn=384)  # the same weights as LARGE
+FRESH = (8e-3, 1.6e-2, 3.2e-2)  # learning rates tried from scratch
 NEW = SMALL.tokens * (TIMES - 1)
 
 
@@ -68,7 +71,7 @@ class Arm:
     steps: int = STAGE_STEPS
     corpus: str = "stories"
     constant: bool = False
-    rates: tuple[float, ...] = (3e-3, 6e-3, 1.2e-2)
+    rates: tuple[float, ...] = (6e-3, 1.2e-2)
 
 
 def _scratch(config: Transformer) -> Callable[[Decoder | None, int], Decoder]:
@@ -81,12 +84,12 @@ def _grown(keys: str, tau: str) -> Callable[[Decoder | None, int], Decoder]:
 
 def equal_cost_steps() -> int:
     """Return how many steps of the large Transformer cost what source and growth cost together."""
-    stages = [
-        TrainingStage(config=SMALL, steps=SOURCE_STEPS, rows=ROWS, length=task.LENGTH),
-        TrainingStage(config=LARGE, steps=STAGE_STEPS, rows=ROWS, length=task.LENGTH),
-    ]
-    one = TrainingStage(config=LARGE_TRANSFORMER, steps=1, rows=ROWS, length=task.LENGTH)
-    return round(cumulative_flops(stages) / one.flops)
+    both = cumulative_flops([_stage(SMALL, SOURCE_STEPS), _stage(LARGE, STAGE_STEPS)])
+    return round(both / _stage(LARGE_TRANSFORMER, 1).flops)
+
+
+def _stage(config: Transformer, steps: int) -> TrainingStage:
+    return TrainingStage(config=config, steps=steps, rows=ROWS, length=task.LENGTH)
 
 
 def _pad(source: Decoder | None, seed: int) -> Decoder:
@@ -96,19 +99,23 @@ def _pad(source: Decoder | None, seed: int) -> Decoder:
 ARMS = {
     arm.name: arm
     for arm in (
-        Arm(name="source", begin=_scratch(SMALL), steps=SOURCE_STEPS),
-        Arm(name="transformer", begin=_scratch(SMALL_TRANSFORMER), steps=SOURCE_STEPS),
-        Arm(name="softmax-n", begin=_scratch(replace(SMALL, theta="softmax-n")), steps=SOURCE_STEPS),
-        Arm(name="gelu-l1", begin=_scratch(replace(SMALL, theta="gelu-l1")), steps=SOURCE_STEPS),
+        Arm(name="source", begin=_scratch(SMALL), steps=SOURCE_STEPS, rates=FRESH),
+        Arm(name="transformer", begin=_scratch(SMALL_TRANSFORMER), steps=SOURCE_STEPS, rates=FRESH),
+        Arm(
+            name="softmax-n",
+            begin=_scratch(replace(SMALL, theta="softmax-n", key_std=0.1)),
+            steps=SOURCE_STEPS,
+            rates=FRESH,
+        ),
         Arm(name="restart", begin=lambda source, seed: source, start="source"),
         Arm(name="zero-fixed", begin=_grown("zero", "fixed"), start="source"),
         Arm(name="zero-live", begin=_grown("zero", "live"), start="source"),
         Arm(name="random-live", begin=_grown("random", "live"), start="source"),
         Arm(name="duplicate", begin=lambda s, seed: duplicate(s, TIMES, noise=0.5, seed=seed), start="source"),
         Arm(name="random-live-long", begin=_grown("random", "live"), start="source", steps=2 * STAGE_STEPS),
-        Arm(name="scratch", begin=_scratch(LARGE)),
-        Arm(name="scratch-transformer", begin=_scratch(LARGE_TRANSFORMER)),
-        Arm(name="equal-cost-transformer", begin=_scratch(LARGE_TRANSFORMER), steps=equal_cost_steps()),
+        Arm(name="scratch", begin=_scratch(LARGE), rates=FRESH),
+        Arm(name="scratch-transformer", begin=_scratch(LARGE_TRANSFORMER), rates=FRESH),
+        Arm(name="equal-cost-transformer", begin=_scratch(LARGE_TRANSFORMER), steps=equal_cost_steps(), rates=FRESH),
         Arm(name="block-pad", begin=_pad, start="transformer"),
         Arm(name="clone", begin=lambda s, seed: clone_wider(s, noise=0.5, seed=seed), start="transformer"),
         Arm(
@@ -123,11 +130,11 @@ ARMS = {
     )
 }
 RATES = {name: arm.rates for name, arm in ARMS.items()}
-SEEN = (0, 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200, 240, 300, 360, 420, 480)
+SEEN = (0, 1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300)
 
 
 @torch.no_grad()
-def validation_loss(model: Decoder, corpus: str, n: int = 128) -> float:
+def validation_loss(model: Decoder, corpus: str, n: int = 64) -> float:
     """Return the mean loss in nats a token on `n` rows of a corpus that no model is trained on."""
     return float(model(held := _validation(corpus, n), labels=held).loss)
 
@@ -146,7 +153,7 @@ def train_arm(model: Decoder, arm: Arm, lr: float, seed: int) -> dict[str, Any]:
     """Train `model` in place as one arm and return what was found: losses on both corpora, a curve, seconds."""
     # Two stages of one seed never read the same rows.
     data = task.rows(arm.corpus, arm.steps * ROWS, seed=seed + (10_000 if arm.start else 0))
-    held = _validation(arm.corpus, 24)
+    held = _validation(arm.corpus, 16)
 
     @torch.no_grad()
     def curve_loss() -> float:
@@ -209,13 +216,8 @@ def make(name: str, lr: float, seed: int, folder: str | Path = "runs/03") -> dic
         found = train_arm(model, arm, lr, seed)
         found["first_source"] = validation_loss(source_before, arm.corpus) if source_before else None
         models.save(model, place)
-        own = TrainingStage(config=model.config, steps=arm.steps, rows=ROWS, length=task.LENGTH).flops
-        before = (
-            TrainingStage(config=source.config, steps=SOURCE_STEPS, rows=ROWS, length=task.LENGTH).flops
-            if source
-            else 0
-        )
-        return found | {"flops": own, "source_flops": before}
+        own = _stage(model.config, arm.steps).flops
+        return found | {"flops": own, "source_flops": _stage(source.config, SOURCE_STEPS).flops if source else 0}
 
     return known.do({"arm": name, "lr": lr, "seed": seed}, train)
 
@@ -224,22 +226,18 @@ def _place(folder: str | Path, name: str, lr: float, seed: int) -> Path:
     return Path(folder) / "models" / f"{name}-{lr:g}-{seed}"
 
 
-def work(names: Sequence[str], seeds: Sequence[int], rates: bool, limit: float, folder: str | Path) -> None:
+def work(names: Sequence[str], seeds: Sequence[int], limit: float, folder: str | Path) -> None:
     """Make every run that is asked for and not yet known, for at most `limit` seconds; several processes may share.
 
-    A run in another process's hands is left to it, and one whose source has no learning rate yet waits for that.
+    On the choosing seed an arm is trained at each of its rates, on others at the best of them, once that is known.
+    A run in another process's hands is left to it, and one whose source is not there yet waits for that.
     """
     started, going = time.monotonic(), True
     while going:
         going = False
         for seed, name in product(seeds, names):
-            known = runs(folder)
-            try:
-                wanted = RATES[name] if rates else (best_rate(name, known),)
-            except BadInput:
-                continue
-            for lr in wanted:
-                if known.find(arm=name, lr=lr, seed=seed) or not _ready(name, seed, known):
+            for lr in _rates(name, seed, folder):
+                if runs(folder).find(arm=name, lr=lr, seed=seed) or not _ready(name, seed, folder):
                     continue
                 if time.monotonic() - started > limit:
                     return
@@ -250,14 +248,26 @@ def work(names: Sequence[str], seeds: Sequence[int], rates: bool, limit: float, 
                     print(name, f"lr {lr:g} seed {seed}", shown, found["curve"][:6], flush=True)
 
 
-def _ready(name: str, seed: int, known: Runs) -> bool:
-    """Say whether an arm's source is there: at every rate for the choosing seed, at the best one for others."""
+def _rates(name: str, seed: int, folder: str | Path) -> tuple[float, ...]:
+    """Return the rates at which an arm is wanted on a seed; none while its best one is not known."""
+    if seed == CHOOSING:
+        return RATES[name]
+    return (best_rate(name, runs(folder)),) if _chosen(name, folder) else ()
+
+
+def _chosen(name: str, folder: str | Path) -> bool:
+    """Say whether an arm was trained at all of its rates on the choosing seed."""
+    known = runs(folder)
+    return all(known.find(arm=name, lr=lr, seed=CHOOSING) for lr in RATES[name])
+
+
+def _ready(name: str, seed: int, folder: str | Path) -> bool:
+    """Say whether an arm's source is there, at its best rate."""
     start = ARMS[name].start
     if start is None:
         return True
-    if any(known.find(arm=start, lr=lr, seed=CHOOSING) is None for lr in RATES[start]):
-        return False
-    return known.find(arm=start, lr=best_rate(start, known), seed=seed) is not None
+    known = runs(folder)
+    return _chosen(start, folder) and known.find(arm=start, lr=best_rate(start, known), seed=seed) is not None
 
 
 def main() -> None:
@@ -265,12 +275,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[CHOOSING])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
-    parser.add_argument("--rates", action="store_true", help="every learning rate of each arm, not its best one")
     parser.add_argument("--limit", type=float, default=1e9, help="begin no run after so many seconds")
     parser.add_argument("--folder", default="runs/03")
     asked = parser.parse_args()
     Path(asked.folder, "models").mkdir(parents=True, exist_ok=True)
-    work(asked.arms, asked.seeds, asked.rates, asked.limit, asked.folder)
+    work(asked.arms, asked.seeds, asked.limit, asked.folder)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def by_hand(model, ids):
     """Mask without an edit, and put everything back."""
     losses = {}
     for name, layer in pattention_layers(model).items():
-        kept = layer.keys.detach().clone_wider()
+        kept = layer.keys.detach().clone()
         with torch.no_grad():
             layer.keys[layer.tokens // 4 :] = 0
             losses[name] = model(ids, labels=ids).loss.item()

@@ -16,10 +16,8 @@ def test_pairs_have_the_same_weights():
 
 
 def test_equal_cost_is_equal_cost():
-    both = (
-        training.SOURCE_STEPS * model_cost(training.SMALL, 96).flops
-        + training.STAGE_STEPS * model_cost(training.LARGE, 96).flops
-    )
+    small, large = (model_cost(config, 96).flops for config in (training.SMALL, training.LARGE))
+    both = training.SOURCE_STEPS * small + training.STAGE_STEPS * large
     assert equal_cost_steps() * model_cost(training.LARGE_TRANSFORMER, 96).flops == pytest.approx(both, rel=2e-3)
 
 
@@ -58,3 +56,17 @@ def test_the_best_rate_is_that_of_the_choosing_seed(short, tmp_path):
 def test_growth_keeps_the_small_models_width():
     assert training.LARGE.width == training.SMALL.width
     assert isinstance(training.SMALL, TokenFormer)
+
+
+def test_workers_make_what_is_missing_in_the_right_order(short, tmp_path):
+    names = ["zero-fixed", "source"]
+    (tmp_path / "models").mkdir()
+    training.work(names, [0, 5], 1e9, tmp_path)
+    made = [(run["arm"], run["seed"]) for run in runs(tmp_path)]
+    assert made.count(("source", 0)) == len(ARMS["source"].rates)
+    assert made.count(("zero-fixed", 0)) == len(ARMS["zero-fixed"].rates)
+    assert made.count(("source", 5)) == made.count(("zero-fixed", 5)) == 1
+    training.work(names, [0, 5], 1e9, tmp_path)
+    assert len(runs(tmp_path)) == len(made)
+    training.work(names, [6], 0.0, tmp_path)  # no time: nothing begins
+    assert len(runs(tmp_path)) == len(made)

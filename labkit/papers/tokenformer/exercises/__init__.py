@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.course.definition import LessonDefinition
+from labkit.course import LessonDefinition
 
 from .hour import factor, live
 from .hunting import hunt, needed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from labkit.course import number
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
-from labkit.course.numbers import number
 
 __all__ = ["factor", "live"]
 
@@ -75,7 +75,7 @@ def _check_live(grow_live: Callable[..., Any]) -> Outcome:
         keys, values = (
             torch.randn(tokens, width, generator=generator, dtype=torch.float64) for width in (width_in, width_out)
         )
-        before = keys.clone_wider(), values.clone_wider()
+        before = keys.clone(), values.clone()
         grown = grow_live(keys, values, times)
         if is_blank(grown) or any(one is ... for one in grown):
             raise NotAttempted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.course.questions import Prediction
+from labkit.course import Prediction
 
 __all__ = ["PREDICTIONS"]
 

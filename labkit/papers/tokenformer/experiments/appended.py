@@ -79,9 +79,11 @@ def appended_key(
 
 def _change(theta: str, tokens: int, added: int, width: int, seed: int, live: bool) -> float:
     generator = torch.Generator().manual_seed(seed)
-    small = Pattention(width, width, tokens, theta=theta, scale_tokens=tokens).double()
+    small = Pattention(width, width, tokens, theta=theta, scale_tokens=tokens, key_std=0.1).double()
     small.initialise(generator, 0.1)
-    large = Pattention(width, width, tokens + added, theta=theta, scale_tokens=None if live else tokens).double()
+    large = Pattention(
+        width, width, tokens + added, theta=theta, scale_tokens=None if live else tokens, key_std=0.1
+    ).double()
     large.initialise(generator, 0.1)
     large.keys[:tokens], large.keys[tokens:], large.values[:tokens] = small.keys, 0.0, small.values
     x_BLD = torch.randn(1, 32, width, generator=generator).double()

@@ -18,7 +18,7 @@ from labkit.base.errors import BadInput, unknown
 from labkit.models import Decoder
 
 from .model import TokenFormer, pattention_layers
-from .pattention import KEY_STD, Pattention
+from .pattention import Pattention
 
 __all__ = ["ROWS", "TAUS", "duplicate", "grow", "grow_layer"]
 
@@ -65,7 +65,7 @@ def grow_layer(
             raise unknown(name, way, ROWS)
     picks = torch.randint(layer.tokens, (n_new,), generator=generator)
     with torch.no_grad():
-        pairs = ((layer.keys, keys, KEY_STD), (layer.values, values, layer.value_std))
+        pairs = ((layer.keys, keys, layer.key_std), (layer.values, values, layer.value_std))
         k, v = (
             torch.cat((_shaken(old, noise, generator), _rows(old, way, picks, std, generator)))
             for old, way, std in pairs

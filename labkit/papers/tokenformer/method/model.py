@@ -100,6 +100,7 @@ class TokenFormer(Transformer):
 
     tokens: parameter tokens of q, k, v and o each. ffn: those of the MLP's layer (the paper: 4 × tokens).
     scale_tokens: the t of τ = √t in q, k, v and o; the MLP's is larger in the ratio of its tokens. None: τ is live.
+    key_std: standard deviation of first keys; in proportion to the learning rates here it is the official code's.
     """
 
     kind: ClassVar[str] = "tokenformer"
@@ -107,6 +108,7 @@ class TokenFormer(Transformer):
     tokens: int
     theta: str = "l2-gelu"
     scale_tokens: float | None = None
+    key_std: float = 0.4
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,7 +123,8 @@ class TokenFormer(Transformer):
         """Make one Pattention layer; values start at 2 / (L √D), as in the official code."""
         scale = None if self.scale_tokens is None else self.scale_tokens * tokens / self.tokens
         std = 2 / (self.depth * self.width**0.5)
-        return Pattention(width_in, width_out, tokens, theta=self.theta, scale_tokens=scale, value_std=std)
+        options = {"theta": self.theta, "scale_tokens": scale, "key_std": self.key_std, "value_std": std}
+        return Pattention(width_in, width_out, tokens, **options)
 
     def attention(self, layer: int) -> nn.Module:
         """Make the token mixer: the baseline's, with another layer where its projections were."""

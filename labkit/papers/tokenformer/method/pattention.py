@@ -16,9 +16,8 @@ from labkit.base.errors import BadInput, unknown
 
 from .theta import THETAS
 
-__all__ = ["KEY_STD", "Pattention"]
+__all__ = ["Pattention"]
 
-KEY_STD = 0.02  # of new keys; with an L2 norm only their directions matter
 TINY = 1e-12  # under the norm: the official code has none, and a row of zero scores gives NaN there
 
 
@@ -27,6 +26,8 @@ class Pattention(nn.Module):
 
     theta: a name of `THETAS`. scale_tokens: the t of Θ, τ being √t; None follows the number of tokens, as the paper
     and its code have it ("live"); a number stays what it is when tokens are appended ("fixed").
+    key_std, value_std: standard deviations of first values. With an L2 norm on the scores the length of all keys
+    changes nothing but how far a step of the optimiser turns them: the authors' 0.02 goes with their rate of 6e-4.
 
     >>> layer = Pattention(4, 6, tokens=8)
     >>> layer.initialise(torch.Generator().manual_seed(0), 0.02)
@@ -43,6 +44,7 @@ class Pattention(nn.Module):
         theta: str = "l2-gelu",
         scale_tokens: float | None = None,
         eps: float = TINY,
+        key_std: float = 0.4,
         value_std: float = 0.02,
     ):
         super().__init__()
@@ -52,7 +54,8 @@ class Pattention(nn.Module):
             raise BadInput(f"A layer of {tokens!r} parameter tokens computes nothing.", expected="at least 1")
         if scale_tokens is not None and not scale_tokens > 0:
             raise BadInput(f"scale_tokens = {scale_tokens!r} is no scale.", expected="a number above 0, or None")
-        self.theta, self.scale_tokens, self.eps, self.value_std = theta, scale_tokens, eps, value_std
+        self.theta, self.scale_tokens, self.eps = theta, scale_tokens, eps
+        self.key_std, self.value_std = key_std, value_std
         self.keys = nn.Parameter(torch.empty(tokens, width_in))
         self.values = nn.Parameter(torch.empty(tokens, width_out))
 
@@ -68,8 +71,8 @@ class Pattention(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, std: float) -> None:
-        """Draw keys from N(0, std²) and values from N(0, value_std²)."""
-        self.keys.normal_(0.0, std, generator=generator)
+        """Draw keys from N(0, key_std²) and values from N(0, value_std²); `std`, that of other weights, is not used."""
+        self.keys.normal_(0.0, self.key_std, generator=generator)
         self.values.normal_(0.0, self.value_std, generator=generator)
 
     def usage(self, x_BLD: Tensor) -> Tensor:

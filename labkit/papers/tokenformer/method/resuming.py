@@ -59,7 +59,7 @@ def held_back(old_model: nn.Module, new_model: nn.Module, rate: float = 0.0) -> 
             f"rate = {rate!r} holds nothing back.", expected="a number from 0 (frozen) to 1 (as the new rows)"
         )
     sizes = {name: p.shape[0] for name, p in old_model.named_parameters()}
-    before = {name: p.detach()[: sizes[name]].clone_wider() for name, p in new_model.named_parameters()}
+    before = {name: p.detach()[: sizes[name]].clone() for name, p in new_model.named_parameters()}
     yield
     with torch.no_grad():
         for name, parameter in new_model.named_parameters():
@@ -77,4 +77,4 @@ def _padded(name: str, moments: Tensor, parameter: Tensor) -> Tensor:
 
 
 def _own(value):
-    return value.clone_wider() if torch.is_tensor(value) else value
+    return value.clone() if torch.is_tensor(value) else value

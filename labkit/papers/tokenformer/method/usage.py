@@ -69,12 +69,12 @@ class _ZeroRows:
         self.keys, self.rows, self.where, self.before = layer.keys, rows, where, torch.empty(0)
 
     def install(self) -> None:
-        self.before = self.keys.detach()[self.rows].clone_wider()
+        self.before = self.keys.detach()[self.rows].clone()
         with torch.no_grad():
             self.keys[self.rows] = 0.0
 
     def undo(self) -> Foreign | None:
-        found = self.keys.detach()[self.rows].clone_wider()
+        found = self.keys.detach()[self.rows].clone()
         with torch.no_grad():
             self.keys[self.rows] = self.before
         return Foreign(self.where, f"masked tokens of {self.where}", found) if found.any() else None
