@@ -18,6 +18,8 @@ __all__ = ["DRAWINGS"]
 
 KINDS = {"TokenFormer, grown": "intact", "TokenFormer": "mlp", "Transformer": "cut", "Transformer, grown": "attention"}
 
+HIGHEST = 0.8  # nats a token above the loss before growth: what a picture of recovery shows
+
 
 def _kind(arm: str) -> str:
     """Return which of `KINDS` an arm of training is."""
@@ -71,6 +73,17 @@ def paint_recovery(found: GrowthRecovery, figure: FigureBase) -> None:
     for (name, losses), style, mark in zip(found.losses.items(), styles, marks):
         colour = INK if mark is marks[0] and style == styles[4] else mark.colour
         ax.plot(found.steps, losses, linestyle=style, color=colour, linewidth=1.8, label=name)
+    ax.set_ylim(found.before - 0.1, found.before + HIGHEST)
+    off = [f"{name}: {losses[0]:.2f}" for name, losses in found.losses.items() if losses[0] > found.before + HIGHEST]
+    if off:
+        place = {
+            "xytext": (10, -4),
+            "textcoords": "offset points",
+            "va": "top",
+            "fontsize": SIZES["note"],
+            "color": INK,
+        }
+        ax.annotate(f"at step 0, off the plot, {'; '.join(off)}", (0, found.before + HIGHEST), **place)
     label_axes(ax, x="step of training", y="nats a token")
     legend(ax)
 

@@ -87,7 +87,7 @@ class FirePanel(Panel):
         for place, count in zip(places, data.effective):
             bar.annotate(f"{count:.0f}", (count, place), xytext=(3, 0), textcoords="offset points", va="center", **note)
         bar.set_ylim(len(pieces) - 0.5, -0.5)
-        bar.set_xlim(0, 0.6 * data.tokens)
+        bar.set_xlim(0, 0.12 * data.tokens + 10)
         bar.set_yticks([])
         label_axes(bar, x=f"tokens, of {data.tokens}")
 

@@ -126,7 +126,8 @@ class GrowPanel(Panel):
         return "\n".join(
             [
                 "import labkit",
-                "from labkit.papers.tokenformer import GrowthWay, growth_curve, rows",
+                "from labkit.papers.tokenformer import GrowthWay, growth_curve",
+                "from labkit.papers.tokenformer.task import rows",
                 "",
                 f"model = labkit.load({name!r})",
                 f'texts = rows("stories", {TEXTS}, seed=8, split="test", length=64)',
