@@ -288,8 +288,8 @@ needed = lesson.exercise("03.3")
 
 # %%
 def most_needed(model, ids):
-    losses = {}
-    for name, layer in tf.pattention_layers(model).items():
+    layers, losses = tf.pattention_layers(model), {}
+    for name in layers:
         new = ...
         with labkit.edit(model, tf.MaskTokens(name, new)):
             losses[name] = ...
@@ -307,7 +307,7 @@ hunt = lesson.exercise("03.4")
 
 # %%
 def judge(grow):
-    sizes = dict(vocab=23, width=16, depth=2, heads=2, tokens=6, ffn=24, context=32)
+    sizes = {"vocab": 23, "width": 16, "depth": 2, "heads": 2, "tokens": 6, "ffn": 24, "context": 32}
     model = tf.TokenFormer(**sizes, init_std=0.3).build(0).eval()
     ids = torch.arange(20)[None]
     return ...

@@ -42,9 +42,9 @@ lesson.exercise("03.2").check(grow_live)
 
 # %% tags=["nbval-check-output"]
 def most_needed(model, ids):
-    losses = {}
-    for name, layer in tf.pattention_layers(model).items():
-        new = tuple(range(layer.tokens // 4, layer.tokens))
+    layers, losses = tf.pattention_layers(model), {}
+    for name in layers:
+        new = tuple(range(layers[name].tokens // 4, layers[name].tokens))
         with labkit.edit(model, tf.MaskTokens(name, new)):
             losses[name] = model(ids, labels=ids).loss.item()
     return max(losses, key=losses.get)
@@ -60,7 +60,7 @@ lesson.exercise("03.3").check(most_needed)
 
 # %% tags=["nbval-check-output"]
 def judge(grow):
-    sizes = dict(vocab=23, width=16, depth=2, heads=2, tokens=6, ffn=24, context=32)
+    sizes = {"vocab": 23, "width": 16, "depth": 2, "heads": 2, "tokens": 6, "ffn": 24, "context": 32}
     model = tf.TokenFormer(**sizes, init_std=0.3).build(0).eval()
     ids = torch.arange(20)[None]
     with torch.no_grad():
