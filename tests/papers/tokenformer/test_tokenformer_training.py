@@ -17,13 +17,13 @@ def test_pairs_have_the_same_weights():
 
 def test_equal_cost_is_equal_cost():
     small, large = (model_cost(config, 96).flops for config in (training.SMALL, training.LARGE))
-    both = training.SOURCE_STEPS * small + training.STAGE_STEPS * large
+    both = training.arms.SOURCE_STEPS * small + training.arms.STAGE_STEPS * large
     assert equal_cost_steps() * model_cost(training.LARGE_TRANSFORMER, 96).flops == pytest.approx(both, rel=2e-3)
 
 
 @pytest.fixture
 def short(monkeypatch):
-    monkeypatch.setattr(training, "ARMS", {name: replace(arm, steps=3) for name, arm in ARMS.items()})
+    monkeypatch.setattr(training.arms, "ARMS", {name: replace(arm, steps=3) for name, arm in ARMS.items()})
 
 
 @pytest.mark.parametrize("name", list(ARMS))
