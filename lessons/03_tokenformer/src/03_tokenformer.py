@@ -61,10 +61,10 @@ larger = tf.grow(source.model, 108)
 twin = replace(source, model=larger)
 opening = "The morning was clear, and the ferry"
 for model in (source, twin):
-    print(f"{model.parameters:,} weights: {model.generate(opening, 36)}\n")
+    print(f"{model.parameters:,} weights: {model.generate(opening, 22)}\n")
 
 # %%
-holds(source.generate(opening, 36) == twin.generate(opening, 36), "The same words, from three times as many weights.")
+holds(source.generate(opening, 22) == twin.generate(opening, 22), "The same words, from three times as many weights.")
 
 # %% [markdown]
 # (Three times in all. Outside the embedding, which does not grow, it is four times.)
