@@ -38,7 +38,7 @@ PAPER = Paper(
             "recover",
             "step_zero",
         ),
-        "experiments.race": ("ACCOUNTS", "GrowthRace", "paired_loss", "growth_race", "stored_runs"),
+        "experiments.race": ("ACCOUNTS", "GrowthRace", "forgetting", "growth_race", "paired_loss", "stored_runs"),
     },
     tokenizers={"island-words": "task.tokenizer"},
 )

@@ -17,6 +17,7 @@ def made_up(arm, lr, seed, loss):
         "seed": seed,
         "loss": loss,
         "first_source": 1.0,
+        "losses": {"stories": loss, "facts": 2 * loss},
         "curve": [[0, 9.0], [1, loss + 2], [11, loss], [21, loss]],
         "params": 1000,
         "tokens": 500,
@@ -54,6 +55,14 @@ def test_pairs_are_subtracted_seed_by_seed():
     measured = claims.loss_difference(n=5, seeds=SEEDS, first="restart", second="source")
     assert measured.values == pytest.approx([0.2] * 5)
     assert measured.units[0] == "seed 21"
+
+
+def test_forgetting_is_told_against_the_models_own_source():
+    known = [*NAMES, "softmax-n", "b-zero-fixed", "b-block-pad"]
+    for arm, source in race.CONTINUED.items():
+        assert race.forgetting(arm).value == pytest.approx((known.index(arm) - known.index(source)) / 10)
+    with pytest.raises(UnknownName, match="b-zero-fixed"):
+        race.forgetting("zero-fixed")
 
 
 def test_curves_are_averaged_over_steps_and_improvement_is_against_the_source():

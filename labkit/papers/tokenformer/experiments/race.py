@@ -16,7 +16,17 @@ from labkit.base.errors import NotAvailable, unknown
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.training.runs import Runs
 
-__all__ = ["ACCOUNTS", "CHOOSING", "NAMES", "SEEDS", "GrowthRace", "growth_race", "paired_loss", "stored_runs"]
+__all__ = [
+    "ACCOUNTS",
+    "CHOOSING",
+    "NAMES",
+    "SEEDS",
+    "GrowthRace",
+    "forgetting",
+    "growth_race",
+    "paired_loss",
+    "stored_runs",
+]
 
 CHOOSING = 0  # learning rates were chosen on this seed
 SEEDS = (21, 22, 23, 24, 25)
@@ -35,6 +45,7 @@ NAMES = {
     "block-pad": "Transformer, block-padded",
     "clone": "Transformer, cloned",
 }
+CONTINUED = {"b-zero-fixed": "source", "b-block-pad": "transformer"}  # trained on facts -> its source
 ACCOUNTS = {
     "source counted": "training FLOPs, source included",
     "source not counted": "training FLOPs of the last stage",
@@ -73,6 +84,18 @@ def paired_loss(first: str, second: str, seeds: Sequence[int] = SEEDS) -> Estima
     pairs = zip(runs_of(first, seeds), runs_of(second, seeds))
     gaps = [one["loss"] - other["loss"] for one, other in pairs]
     return mean_over(gaps, "seeds", method="t", name=f"{first} minus {second}", unit="nats a token", null=0.0)
+
+
+def forgetting(arm: str, seeds: Sequence[int] = SEEDS) -> Estimate:
+    """Return what an arm that learned facts lost on stories: its loss on stories minus that of its own source.
+
+    arm: "b-zero-fixed" (a TokenFormer grown by zero keys) or "b-block-pad" (a Transformer). Nats a token, over seeds.
+    """
+    if arm not in CONTINUED:
+        raise unknown("arm on the new corpus", arm, CONTINUED)
+    pairs = zip(runs_of(arm, seeds), runs_of(CONTINUED[arm], seeds))
+    lost = [after["losses"]["stories"] - before["losses"]["stories"] for after, before in pairs]
+    return mean_over(lost, "seeds", method="t", name=f"lost on stories, {arm}", unit="nats a token", null=0.0)
 
 
 @dataclass(frozen=True)
