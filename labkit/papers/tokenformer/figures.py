@@ -39,16 +39,18 @@ def paint_race(race: GrowthRace, figure: FigureBase) -> None:
             kind = _kind(one.arm)
             mark, cost = marks[kind], one.costs[account]
             ax.vlines([cost], [one.loss.low], [one.loss.high], color=mark.colour, linewidth=1.5)
-            ax.plot([cost], [one.loss.value], mark.marker, color=mark.colour, markersize=7)
+            label = kind if ax is plots[1] and kind not in ax.get_legend_handles_labels()[1] else None
+            ax.plot([cost], [one.loss.value], mark.marker, color=mark.colour, markersize=7, label=label)
             place = {"xytext": (6, 3), "textcoords": "offset points", "fontsize": SIZES["note"], "color": INK}
             ax.annotate(str(number), (cost, one.loss.value), **place)
-        ax.set_xlim(left=0)
-        ax.margins(x=0.12)
+        ax.set_xlim(0, 1.15 * max(one.costs[account] for one in race.entrants))
         label_axes(ax, x="training, GFLOPs", y="nats a token" if ax is plots[0] else "")
     bottom, top = (pick(ax.get_ylim()[end] for ax in plots) for end, pick in ((0, min), (1, max)))
     for ax in plots:
         ax.set_ylim(bottom, top)
     names = "\n".join(f"{number}  {one.name}" for number, one in enumerate(race.entrants, start=1))
+    looks_of = {"loc": "lower left", "bbox_to_anchor": (1.02, -0.12), "frameon": False, "fontsize": SIZES["note"]}
+    plots[1].legend(**looks_of, labelcolor=INK)
     plots[1].annotate(
         names, (1.06, 1.0), xycoords="axes fraction", va="top", fontsize=SIZES["note"], color=INK, annotation_clip=False
     )
@@ -114,7 +116,7 @@ def bars_of(found: StepZero) -> Bars:
 
 
 DRAWINGS = {
-    "GrowthRace": Drawing(paint_race, describe_race, lambda race: (9.4, 4.0)),
+    "GrowthRace": Drawing(paint_race, describe_race, lambda race: (9.4, 4.2)),
     "GrowthRecovery": Drawing(paint_recovery, describe_recovery, lambda found: (8.6, 3.4)),
     "StepZero": Drawing(
         lambda found, figure: paint_bars(bars_of(found), figure),

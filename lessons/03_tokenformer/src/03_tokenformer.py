@@ -209,7 +209,9 @@ holds(new_keys > 0 and new_values == 0, "New keys learn at once, new values one 
 equal = lesson.predict("p4")
 
 # %%
-race = tf.growth_race()
+arms = ["source", "transformer", "restart", "zero-fixed", "random-live"]
+arms += ["scratch", "scratch-transformer", "equal-cost-transformer", "block-pad"]
+race = tf.growth_race(arms)
 print(race.table())
 figures.show(race)
 
