@@ -37,7 +37,6 @@ NAMES = {
     "zero-fixed": "grown: zero keys, τ fixed",
     "zero-live": "grown: zero keys, τ live",
     "random-live": "grown: random keys, τ live",
-    "random-live-long": "the same, twice as long",
     "duplicate": "grown: duplicates",
     "scratch": "large TokenFormer, new",
     "scratch-transformer": "large Transformer, new",
