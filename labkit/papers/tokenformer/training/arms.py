@@ -37,7 +37,7 @@ SMALL = TokenFormer(
 LARGE = replace(SMALL, tokens=TIMES * SMALL.tokens, ffn=TIMES * SMALL.ffn)
 SMALL_TRANSFORMER = Transformer(vocab=_VOCAB, width=48, depth=2, heads=4, ffn=192, context=128, init_std=0.06)
 LARGE_TRANSFORMER = replace(SMALL_TRANSFORMER, width=96, heads=8, kv_heads=8, ffn=384)  # the same weights as LARGE
-FRESH = (1.2e-2, 2.4e-2)  # learning rates tried from scratch
+FRESH = (6e-3, 1.2e-2, 2.4e-2, 4.8e-2)  # learning rates tried from scratch
 NEW = SMALL.tokens * (TIMES - 1)
 
 
@@ -54,7 +54,7 @@ class Arm:
     steps: int = STAGE_STEPS
     corpus: str = "stories"
     constant: bool = False
-    rates: tuple[float, ...] = (6e-3, 1.2e-2)
+    rates: tuple[float, ...] = (6e-3, 1.2e-2, 2.4e-2)
 
 
 def _scratch(config: Transformer) -> Callable[[Decoder | None, int], Decoder]:
@@ -88,7 +88,7 @@ ARMS = {
             name="softmax-n",
             begin=_scratch(replace(SMALL, theta="softmax-n", key_std=0.1)),
             steps=SOURCE_STEPS,
-            rates=FRESH,
+            rates=(1.5e-3, 3e-3, 6e-3, 1.2e-2),
         ),
         Arm(name="restart", begin=lambda source, seed: source, start="source"),
         Arm(name="zero-fixed", begin=_grown("zero", "fixed"), start="source"),
