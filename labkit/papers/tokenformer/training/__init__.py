@@ -1,4 +1,4 @@
-"""What is trained: `python -m labkit.papers.tokenformer.training --seeds 0 21 22 23 24 25` makes every missing run.
+"""What is trained: `python -m labkit.papers.tokenformer.training --seeds 0 31 32 33 34 35` makes every missing run.
 
 On seed 0 each arm is trained at all of its learning rates, on the others at the one that was best there.
 """

@@ -1,4 +1,4 @@
-"""`python -m labkit.papers.tokenformer.training --seeds 0 21 22 23 24 25`, then `--ship`."""
+"""`python -m labkit.papers.tokenformer.training --seeds 0 31 32 33 34 35`, then `--ship`."""
 
 import argparse
 from pathlib import Path

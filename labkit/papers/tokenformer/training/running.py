@@ -20,7 +20,7 @@ from .arms import CHOOSING, ROWS, SOURCE_STEPS, Arm, stage_of
 
 __all__ = ["best_rate", "make", "place_of", "runs", "train_arm", "validation_loss"]
 
-SEEN = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30, 40, 60, 80, 100, 120)
+SEEN = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30, 40, 60, 80, 100, 120, 160, 200, 300, 400)
 
 
 @torch.no_grad()
