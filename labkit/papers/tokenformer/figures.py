@@ -27,7 +27,7 @@ def _kind(arm: str) -> str:
         return "Transformer, grown"
     if "transformer" in arm:
         return "Transformer"
-    return "TokenFormer" if arm in ("source", "restart", "scratch") else "TokenFormer, grown"
+    return "TokenFormer" if arm in ("source", "restart", "restart-long", "scratch") else "TokenFormer, grown"
 
 
 def paint_race(race: GrowthRace, figure: FigureBase) -> None:

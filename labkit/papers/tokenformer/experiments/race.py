@@ -43,6 +43,8 @@ NAMES = {
     "equal-cost-transformer": "large Transformer, new, longer",
     "block-pad": "Transformer, block-padded",
     "clone": "Transformer, cloned",
+    "restart-long": "trained on for longer, not grown",
+    "zero-fixed-long": "grown: zero keys, for longer",
 }
 CONTINUED = {"b-zero-fixed": "source", "b-block-pad": "transformer"}  # trained on facts -> its source
 ACCOUNTS = {
