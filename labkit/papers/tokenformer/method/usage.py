@@ -14,7 +14,7 @@ from torch import Tensor
 
 from labkit.anatomy import module_of
 from labkit.base.errors import BadInput, unknown
-from labkit.interventions.changes import Change, Foreign
+from labkit.interventions.changes import Change, ConflictingWrite
 from labkit.interventions.edits import Edit, whole_numbers
 from labkit.models import Decoder
 
@@ -73,11 +73,11 @@ class _ZeroRows:
         with torch.no_grad():
             self.keys[self.rows] = 0.0
 
-    def undo(self) -> Foreign | None:
+    def undo(self) -> ConflictingWrite | None:
         found = self.keys.detach()[self.rows].clone()
         with torch.no_grad():
             self.keys[self.rows] = self.before
-        return Foreign(self.where, f"masked tokens of {self.where}", found) if found.any() else None
+        return ConflictingWrite(self.where, f"masked tokens of {self.where}", found) if found.any() else None
 
 
 @dataclass(frozen=True)
