@@ -84,7 +84,7 @@ class GrowPanel(Panel):
 
     def draw(self, data: GrowData, figure: FigureBase) -> None:
         curve = data.curve
-        (ax,) = axes(figure, "Loss right after growth, before any training", left=0.95, right=2.2)
+        (ax,) = axes(figure, f"Right after growth: {curve.way.keys} keys, τ {curve.way.tau}", left=0.95, right=2.2)
         intact, grown = MARKS["intact"], MARKS["cut"]
         ax.axhline(curve.before, color=intact.colour, linewidth=2, label="before growth")
         ax.axhline(curve.blind, color=RULE, linewidth=1, linestyle=":", label="blind guess")
