@@ -79,13 +79,15 @@ def paint_recovery(found: GrowthRecovery, figure: FigureBase) -> None:
     off = [f"{name}: {losses[0]:.2f}" for name, losses in found.losses.items() if losses[0] > found.before + HIGHEST]
     if off:
         place = {
-            "xytext": (10, -4),
+            "xytext": (0, -4),
             "textcoords": "offset points",
             "va": "top",
+            "ha": "right",
             "fontsize": SIZES["note"],
             "color": INK,
         }
-        ax.annotate(f"at step 0, off the plot, {'; '.join(off)}", (0, found.before + HIGHEST), **place)
+        spot = (found.steps[-1], found.before + HIGHEST)
+        ax.annotate(f"off the plot at step 0, {'; '.join(off)}", spot, **place)
     label_axes(ax, x="step of training", y="nats a token")
     legend(ax)
 

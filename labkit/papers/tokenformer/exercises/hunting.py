@@ -132,7 +132,7 @@ def needed(objective: str) -> Exercise:
             "A model grew to four times its tokens; in each of its ten layers the last three quarters are new. Write "
             "`most_needed(model, ids)`: the name of the layer whose *new* tokens cost most to lose, as the loss on "
             "`ids` says. `MaskTokens(layer, tokens)` is an edit. Your function is tried on four grown models; then "
-            "run it on `grown`."
+            "run it on `trained.model` and `texts`."
         ),
         expects="a function of (model, ids) that returns the name of a layer, such as 'layers.0.q'",
         check=_check_needed,
