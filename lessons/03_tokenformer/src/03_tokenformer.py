@@ -19,7 +19,7 @@
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 from dataclasses import replace
