@@ -1,6 +1,6 @@
 """The needle task: "city number" pairs among filler words, then questions about some of the cities.
 
-    rain falls Alburg 17 on old Bordale 5 walls ... ? Bordale 5 Alburg 17
+    ‹begin› rain Alburg 17 on old Bordale 5 light ... ? Bordale 5 Alburg 17
 
 A city directly followed by a number is a *needle*. Fillers come from a Markov source, so they are predictable noise; some
 are overwritten by a lone number or a lone city that nobody asks about (*decoys*). Only the answers are scored.
@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from labkit.base.errors import BadInput
+from labkit.world import Symbols
 
-__all__ = ["CITIES", "FILLERS", "NUMBERS", "QUESTION", "WORDS", "Batch", "Needles", "class_of"]
+__all__ = ["CITIES", "CLASSES", "FILLERS", "NUMBERS", "QUESTION", "VOCAB", "Batch", "Needles", "class_of", "tokenizer"]
 
 _STEMS = ("Al", "Bor", "Cas", "Dun", "El", "Far", "Gor", "Hal")
 _ENDS = ("burg", "dale", "ford", "ham", "mere", "ton", "wick", "by")
@@ -32,14 +33,25 @@ FILLERS = tuple(
     slow snow soft some south star still stone storm sun""".split()
 )
 QUESTION = "?"
-WORDS = (*CITIES, *NUMBERS, *FILLERS, QUESTION)
-_NUMBER, _FILLER, _ASK = len(CITIES), len(CITIES) + len(NUMBERS), len(WORDS) - 1
+# The tokenizer puts begin and end first.
+_CITY = 2
+_NUMBER = _CITY + len(CITIES)
+_FILLER = _NUMBER + len(NUMBERS)
+_ASK = _FILLER + len(FILLERS)
+VOCAB = _ASK + 1
+CLASSES = ("begin", "city", "number", "filler", "question")
 _STEPS = (0.55, 0.25, 0.13, 0.07)  # how likely each of a filler's four followers is
 
 
+@cache
+def tokenizer() -> Symbols:
+    """Return the tokenizer of this small language."""
+    return Symbols((*CITIES, *NUMBERS, *FILLERS, QUESTION))
+
+
 def class_of(ids: Tensor) -> Tensor:
-    """Return for each token id 0 for a city, 1 for a number, 2 for a filler, 3 for the question mark (same shape)."""
-    return (ids >= _NUMBER).long() + (ids >= _FILLER).long() + (ids >= _ASK).long()
+    """Return for each token id its place in `CLASSES` (same shape); begin and end are one class."""
+    return sum((ids >= start).long() for start in (_CITY, _NUMBER, _FILLER, _ASK))
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ class Batch:
 
     def texts(self) -> list[str]:
         """Return the texts in words."""
-        return [" ".join(WORDS[token] for token in row) for row in self.ids.tolist()]
+        return [tokenizer().decode(row) for row in self.ids.tolist()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +108,7 @@ class Needles:
         if self.body < 2 * self.needles + 2:
             raise BadInput(
                 f"A text of {self.length} tokens cannot hold {self.needles} needles and {self.questions} questions.",
-                expected=f"at least {2 * (self.needles + self.questions) + 3} tokens",
+                expected=f"at least {2 * (self.needles + self.questions) + 4} tokens",
             )
         for name in ("decoys", "depth"):
             value = getattr(self, name)
@@ -105,8 +117,8 @@ class Needles:
 
     @property
     def body(self) -> int:
-        """Tokens before the question mark."""
-        return self.length - 1 - 2 * self.questions
+        """Tokens between begin and question mark."""
+        return self.length - 2 - 2 * self.questions
 
     def draw(self, count: int, seed: int | torch.Generator) -> Batch:
         """Return `count` texts; equal seeds give equal texts. A generator is used and moved on."""
@@ -117,15 +129,15 @@ class Needles:
         body = self._with_decoys(body, others, random)
         numbers = torch.randint(len(NUMBERS), (count, self.needles), generator=random) + _NUMBER
         places = self._places(count, random)
-        body.scatter_(1, places, asked).scatter_(1, places + 1, numbers)
+        body.scatter_(1, places, asked + _CITY).scatter_(1, places + 1, numbers)
         tail = torch.full((count, 1 + 2 * self.questions), _ASK)
-        tail[:, 1::2], tail[:, 2::2] = asked[:, : self.questions], numbers[:, : self.questions]
+        tail[:, 1::2], tail[:, 2::2] = asked[:, : self.questions] + _CITY, numbers[:, : self.questions]
         return Batch(
-            ids=torch.cat((body, tail), 1),
-            rows=self.body + 1 + 2 * torch.arange(self.questions),
+            ids=torch.cat((torch.full((count, 1), tokenizer().bos), body, tail), 1),
+            rows=self.body + 2 + 2 * torch.arange(self.questions),
             answers=numbers[:, : self.questions],
-            places=places[:, : self.questions] + 1,
-            cities=places,
+            places=places[:, : self.questions] + 2,
+            cities=places + 1,
         )
 
     def _fillers(self, count: int, random: torch.Generator) -> Tensor:
@@ -140,7 +152,7 @@ class Needles:
     def _with_decoys(self, body_BL: Tensor, others: Tensor, random: torch.Generator) -> Tensor:
         chosen = torch.rand(body_BL.shape, generator=random) < self.decoys
         lone = torch.randint(len(NUMBERS), body_BL.shape, generator=random) + _NUMBER
-        city = others.gather(1, torch.randint(others.shape[1], body_BL.shape, generator=random))
+        city = others.gather(1, torch.randint(others.shape[1], body_BL.shape, generator=random)) + _CITY
         decoys = torch.where(torch.rand(body_BL.shape, generator=random) < 0.7, lone, city)
         return torch.where(chosen, decoys, body_BL)
 

@@ -64,11 +64,12 @@ class GatedAttention(Attention):
     def __init__(self, width: int, heads: int, kv_heads: int | None = None, **options):
         super().__init__(width, heads, kv_heads, **options)
         self.gate = nn.Linear(width, width, bias=False)
-        self.o = _Gated(self.o)
 
     def forward(self, x_BLD: Tensor, state: State) -> Tensor:
-        self.o.open = self.gate(x_BLD).sigmoid()
-        try:
-            return super().forward(x_BLD, state)
-        finally:
-            self.o.open = None
+        q_BHLK = self.rotated(self.split(self.q(x_BLD), self.heads), state)
+        k_BHTK, v_BHTK = self.keys_values(x_BLD, state)
+        k_BHTK = self.rotated(k_BHTK, state)
+        if state.cache is not None:
+            k_BHTK, v_BHTK = state.cache.extend(self.layer, k_BHTK, v_BHTK)
+        y_BLD = self.attend(q_BHLK, k_BHTK, v_BHTK, state).transpose(1, 2).flatten(2)
+        return self.o(y_BLD * self.gate(x_BLD).sigmoid())

@@ -1,0 +1,191 @@
+"""What is trained: one block of width 64 on the needle task, by arms that differ in their attention alone.
+
+    python -m labkit.papers.differential_transformer.training --set rates
+    python -m labkit.papers.differential_transformer.training --set main
+
+A run takes a quarter of a minute on one core; one that is known is not made again. Lesson: 04.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from labkit.base.errors import BadInput, unknown
+from labkit.models import load as load_decoder
+from labkit.models import save
+from labkit.models.config import DecoderConfig
+from labkit.models.decoder import Decoder
+from labkit.training import Fit, Runs, fit
+
+from .method import DiffAttention, NeedleDiff, NeedleSoftmax, logits_at
+from .task import VOCAB, Batch, Needles
+
+__all__ = ["ARMS", "CONFIRMING", "MAIN", "PILOT", "RATES", "SIDE", "TASK", "Arm", "build", "runs", "train_one"]
+
+SIZES = {"vocab": VOCAB, "width": 64, "depth": 1, "ffn": 168, "context": 1024, "tie": False, "init_std": 0.125}
+TASK = Needles(length=128, needles=8, questions=8, decoys=0.15)
+STEPS, BATCH, EVERY = 900, 32, 25
+RATES = (2e-3, 4e-3, 8e-3)
+PILOT = (0, 1)  # the seeds on which rates are chosen
+CONFIRMING = (11, 12, 13, 14, 15, 16, 17, 18)  # the seeds of the claims
+Arm = Mapping[str, Any]
+# heads × size of a query: the same width, parameters and projections in all of them.
+ARMS: Mapping[str, Arm] = {
+    "softmax 8×8": {"kind": "needle-softmax", "heads": 8},
+    "softmax 4×16": {"kind": "needle-softmax", "heads": 4},
+    "normed 8×8": {"kind": "needle-softmax", "heads": 8, "mixer": "normed"},
+    "normed 4×16": {"kind": "needle-softmax", "heads": 4, "mixer": "normed"},
+    "diff": {"kind": "needle-diff", "heads": 4},
+    "diff, λ frozen": {"kind": "needle-diff", "heads": 4, "lam": "frozen"},
+    "diff, no norm": {"kind": "needle-diff", "heads": 4, "head_norm": False},
+    "diff, λ ≥ 0": {"kind": "needle-diff", "heads": 4, "lam": "clamped"},
+    "diff, slow λ": {"kind": "needle-diff", "heads": 4},
+    "diff, λ from 0.8": {"kind": "needle-diff", "heads": 4, "first_lambda": 0.8},
+}
+MAIN = ("softmax 8×8", "softmax 4×16", "normed 8×8", "normed 4×16", "diff", "diff, λ frozen", "diff, no norm")
+SIDE = ("diff, λ ≥ 0", "diff, slow λ", "diff, λ from 0.8")
+_SCALES = {"embed": 1.0, "lam": 1.0}  # which are named so that they do not decay
+_OWN_SCALES = {"diff, slow λ": {"embed": 1.0, "lam": 0.05}}
+FOLDER = Path("runs/04")
+
+
+def build(arm: str, seed: int) -> Decoder:
+    """Return the untrained model of an arm; raise `UnknownName` for another name."""
+    if arm not in ARMS:
+        raise unknown("arm", arm, ARMS)
+    return DecoderConfig.from_dict({**SIZES, **ARMS[arm]}).build(seed)
+
+
+def runs(folder: Path = FOLDER) -> Runs:
+    """Return the table of runs."""
+    return Runs(folder / "needles.jsonl")
+
+
+def train_one(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> tuple[Decoder, dict[str, Any]]:
+    """Train one model and return it with how it went.
+
+    `seed` decides first values and texts alike: all arms read the same texts in the same order. Every 25 steps accuracy
+    and loss are taken on 128 texts that no run trains on, and λ is noted.
+    """
+    if seed < 0:
+        raise BadInput(f"seed = {seed} gives no texts.", expected="a whole number from 0 up")
+    model, unseen = build(arm, seed), TASK.draw(128, 9_000_001)
+    mixer = model.trunk.blocks[0].attention.mixer
+    curve: dict[str, list[float]] = {"accuracy": [], "nats": [], "lam": []}
+
+    def look(step: int, loss: float) -> None:
+        if step % EVERY == 0 or step == 1:
+            right, nats = answered(model, unseen)
+            curve["accuracy"].append(round(right, 4))
+            curve["nats"].append(round(nats, 4))
+            if isinstance(mixer, DiffAttention):
+                curve["lam"].append(round(mixer.lam().item(), 4))
+
+    went = fit(
+        model,
+        lambda model, step: answer_loss(model, _batch(seed, step)),
+        Fit(
+            steps=steps, lr=lr, warmup=50, last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1,
+            scales=_OWN_SCALES.get(arm, _SCALES),
+        ),
+        watch=look,
+    )  # fmt: skip
+    right, nats = answered(model, TASK.draw(512, 9_000_002))
+    found = {**curve, "right": right, "loss": nats, "seconds": round(went.seconds, 1), "diverged": went.diverged}
+    return model, found
+
+
+def answer_loss(model: Decoder, batch: Batch) -> Tensor:
+    """Return the next-token loss at the answers, nats an answer."""
+    return F.cross_entropy(logits_at(model, batch.ids, batch.rows).flatten(0, 1), batch.answers.flatten())
+
+
+@torch.no_grad()
+def answered(model: Decoder, batch: Batch) -> tuple[float, float]:
+    """Return the share of right answers and the loss in nats an answer."""
+    logits = logits_at(model, batch.ids, batch.rows)
+    nats = F.cross_entropy(logits.flatten(0, 1), batch.answers.flatten())
+    return float((logits.argmax(-1) == batch.answers).float().mean()), float(nats)
+
+
+def _batch(seed: int, step: int) -> Batch:
+    pool, place = divmod(step - 1, 50)
+    return _pool(seed, pool).part(BATCH * place, BATCH * (place + 1))
+
+
+@lru_cache(maxsize=2)
+def _pool(seed: int, number: int) -> Batch:
+    # Fifty batches at once: a Markov source is drawn place by place.
+    return TASK.draw(50 * BATCH, 1_000 * seed + number + 100)
+
+
+def kept(arm: str, lr: float, seed: int, folder: Path = FOLDER) -> Path:
+    """Return where the weights of a run lie."""
+    words = arm.replace(" ", "-").replace("×", "x").replace(",", "").replace("λ", "lam").replace("≥", "ge")
+    return folder / "models" / f"{words}_{lr:g}_{seed}"
+
+
+def load_run(arm: str, lr: float, seed: int, folder: Path = FOLDER) -> Decoder:
+    """Return the trained model of a run."""
+    return load_decoder(kept(arm, lr, seed, folder))
+
+
+def train(cells: Iterable[tuple[str, float, int]], folder: Path = FOLDER) -> None:
+    """Train every (arm, rate, seed) that is not known yet, and keep its weights."""
+    table = runs(folder)
+    for arm, lr, seed in cells:
+
+        def make(arm: str = arm, lr: float = lr, seed: int = seed) -> dict[str, Any]:
+            model, found = train_one(arm, lr, seed)
+            save(model, kept(arm, lr, seed, folder))
+            print(f"{arm:18} {lr:g} {seed:3} right {found['right']:.3f} loss {found['loss']:.3f} "
+                  f"λ {found['lam'][-1:]} {found['seconds']:.0f} s", flush=True)  # fmt: skip
+            return found
+
+        table.do({"arm": arm, "lr": lr, "seed": seed}, make)
+
+
+def best_rate(table: Iterable[Mapping[str, Any]], arm: str) -> float:
+    """Return the rate with the least mean loss over the pilot seeds; raise `BadInput` where they are missing."""
+    losses: dict[float, list[float]] = {}
+    for run in table:
+        if run["arm"] == arm and run["seed"] in PILOT:
+            losses.setdefault(run["lr"], []).append(run["loss"])
+    if not losses:
+        raise BadInput(f"{arm} was never tried at several rates.", expected="the set of runs called rates", do="train it")
+    return min(losses, key=lambda lr: (sum(losses[lr]) / len(losses[lr]), lr))
+
+
+def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int]]:
+    """Return the runs of a set: rates (pilot seeds, all rates), main (fresh seeds, each arm at its best), side."""
+    if name == "rates":
+        yield from itertools.product(MAIN, RATES, PILOT)
+        return
+    table = list(runs(folder))
+    for arm in MAIN if name == "main" else SIDE:
+        lr = best_rate(table, arm if name == "main" else "diff")
+        yield from ((arm, lr, seed) for seed in (CONFIRMING if name == "main" else CONFIRMING[:3]))
+
+
+def main() -> None:
+    """Train one of the sets named above."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", dest="name", choices=("rates", "main", "side"), required=True)
+    parser.add_argument("--part", default="0/1", help="which share of the set: 0/3 is the first third")
+    asked = parser.parse_args()
+    which, of = map(int, asked.part.split("/"))
+    torch.set_num_threads(1)
+    train(cell for number, cell in enumerate(cells_of(asked.name)) if number % of == which)
+
+
+if __name__ == "__main__":
+    main()
