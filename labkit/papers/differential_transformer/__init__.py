@@ -13,7 +13,7 @@ PAPER = Paper(
     year=2024,
     arxiv="2410.05258",
     code="https://github.com/microsoft/unilm/tree/master/Diff-Transformer",
-    configs={kind: "method" for kind in _CONFIGS},
+    configs=dict.fromkeys(_CONFIGS, "method"),
     edits={"set_lambda": "method", "head_norm_off": "method"},
     tokenizers={"needles": "task.tokenizer"},
 )

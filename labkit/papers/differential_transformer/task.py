@@ -2,8 +2,8 @@
 
     ‹begin› rain Alburg 17 on old Bordale 5 light ... ? Bordale 5 Alburg 17
 
-A city directly followed by a number is a *needle*. Fillers come from a Markov source, so they are predictable noise; some
-are overwritten by a lone number or a lone city that nobody asks about (*decoys*). Only the answers are scored.
+A city directly followed by a number is a *needle*. Fillers come from a Markov source, so they are predictable noise;
+some are overwritten by a lone number or a lone city that nobody asks about (*decoys*). Only the answers are scored.
 Shapes: B texts, L tokens, N needles, Q questions.
 """
 
@@ -18,19 +18,35 @@ from torch import Tensor
 from labkit.base.errors import BadInput
 from labkit.world import Symbols
 
-__all__ = ["CITIES", "CLASSES", "FILLERS", "NUMBERS", "QUESTION", "VOCAB", "Batch", "Needles", "class_of", "tokenizer"]
+__all__ = [
+    "ANSWERS",
+    "CITIES",
+    "CLASSES",
+    "FILLERS",
+    "NUMBERS",
+    "QUESTION",
+    "VOCAB",
+    "Batch",
+    "Needles",
+    "class_of",
+    "tokenizer",
+]
 
 _STEMS = ("Al", "Bor", "Cas", "Dun", "El", "Far", "Gor", "Hal")
 _ENDS = ("burg", "dale", "ford", "ham", "mere", "ton", "wick", "by")
 CITIES = tuple(stem + end for stem in _STEMS for end in _ENDS)
 NUMBERS = tuple(str(number) for number in range(1, 65))
 FILLERS = tuple(
-    """about above across after again air all along also always and any apple at autumn away back bark bell below between
-    big bird blue boat both bread bright by calm clear cloud cold come cool corn dark dawn day deep dew door down dry dusk
-    dust each early earth east every far field fire fish fog for from garden gate glass gold grass green grey ground hay
-    here high hill home hot ice in into iron lake lamp late leaf light lone long low mist moon more moss mud near never new
-    night no north now oak of old on open or out over path plain pond rain red river road rock roof root salt sand sea sky
-    slow snow soft some south star still stone storm sun""".split()
+    word
+    for line in (
+        "about above across after again air all along also always and any apple at autumn away back bark bell below",
+        "between big bird blue boat both bread bright by calm clear cloud cold come cool corn dark dawn day deep dew",
+        "door down dry dusk dust each early earth east every far field fire fish fog for from garden gate glass gold",
+        "grass green grey ground hay here high hill home hot ice in into iron lake lamp late leaf light lone long low",
+        "mist moon more moss mud near never new night no north now oak of old on open or out over path plain pond",
+        "rain red river road rock roof root salt sand sea sky slow snow soft some south star still stone storm sun",
+    )
+    for word in line.split()
 )
 QUESTION = "?"
 # The tokenizer puts begin and end first.
@@ -39,6 +55,7 @@ _NUMBER = _CITY + len(CITIES)
 _FILLER = _NUMBER + len(NUMBERS)
 _ASK = _FILLER + len(FILLERS)
 VOCAB = _ASK + 1
+ANSWERS = slice(_NUMBER, _FILLER)  # the ids of the numbers, among which an answer is chosen
 CLASSES = ("begin", "city", "number", "filler", "question")
 _STEPS = (0.55, 0.25, 0.13, 0.07)  # how likely each of a filler's four followers is
 
@@ -75,6 +92,11 @@ class Batch:
         """Return the texts from `start` to `stop`."""
         cut = {name: getattr(self, name)[start:stop] for name in ("ids", "answers", "places", "cities")}
         return replace(self, **cut)
+
+    @property
+    def targets(self) -> Tensor:
+        """The answers, counted among the numbers [B, Q]."""
+        return self.answers - ANSWERS.start
 
     def texts(self) -> list[str]:
         """Return the texts in words."""

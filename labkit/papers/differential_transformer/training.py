@@ -26,7 +26,7 @@ from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
 from labkit.training import Fit, Runs, fit
 
-from .method import DiffAttention, NeedleDiff, NeedleSoftmax, logits_at
+from .method import DiffAttention, answer_logits
 from .task import VOCAB, Batch, Needles
 
 __all__ = ["ARMS", "CONFIRMING", "MAIN", "PILOT", "RATES", "SIDE", "TASK", "Arm", "build", "runs", "train_one"]
@@ -105,16 +105,16 @@ def train_one(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> tuple[De
 
 
 def answer_loss(model: Decoder, batch: Batch) -> Tensor:
-    """Return the next-token loss at the answers, nats an answer."""
-    return F.cross_entropy(logits_at(model, batch.ids, batch.rows).flatten(0, 1), batch.answers.flatten())
+    """Return the next-token loss at the answers, among the 64 numbers, nats an answer."""
+    return F.cross_entropy(answer_logits(model, batch).flatten(0, 1), batch.targets.flatten())
 
 
 @torch.no_grad()
 def answered(model: Decoder, batch: Batch) -> tuple[float, float]:
     """Return the share of right answers and the loss in nats an answer."""
-    logits = logits_at(model, batch.ids, batch.rows)
-    nats = F.cross_entropy(logits.flatten(0, 1), batch.answers.flatten())
-    return float((logits.argmax(-1) == batch.answers).float().mean()), float(nats)
+    logits = answer_logits(model, batch)
+    nats = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+    return float((logits.argmax(-1) == batch.targets).float().mean()), float(nats)
 
 
 def _batch(seed: int, step: int) -> Batch:
@@ -161,7 +161,9 @@ def best_rate(table: Iterable[Mapping[str, Any]], arm: str) -> float:
         if run["arm"] == arm and run["seed"] in PILOT:
             losses.setdefault(run["lr"], []).append(run["loss"])
     if not losses:
-        raise BadInput(f"{arm} was never tried at several rates.", expected="the set of runs called rates", do="train it")
+        raise BadInput(
+            f"{arm} was never tried at several rates.", expected="the set of runs called rates", do="train it"
+        )
     return min(losses, key=lambda lr: (sum(losses[lr]) / len(losses[lr]), lr))
 
 

@@ -121,4 +121,3 @@ class _Attend:
             return mixer.norm((maps[:, 0::2] - mixer.lam() * maps[:, 1::2]) @ values)
         read = maps @ values
         return mixer.norm(read) if hasattr(mixer, "norm") else read
-

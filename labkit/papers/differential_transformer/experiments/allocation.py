@@ -1,4 +1,4 @@
-"""Where the attention of a question goes: to the answer, to other needles, to noise (table 3 of the paper). Lesson: 04."""
+"""Where the attention of a question goes: the answer, other needles, noise (table 3 of the paper). Lesson: 04."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labkit.anatomy import module_of
 from labkit.base.errors import BadInput
 from labkit.measurements.estimate import Estimate, mean_over
 
 from ..method.edits import mixer_of
-from ..task import CLASSES, Batch, class_of, tokenizer
-from labkit.anatomy import module_of
+from ..method.smear import answer_logits
+from ..task import ANSWERS, CLASSES, Batch, class_of, tokenizer
 
 __all__ = ["PLACES", "Allocation", "Look", "allocate", "look_at_text", "question_maps"]
 
@@ -96,7 +97,7 @@ class Look:
     """One text through one model: its words, what the last word reads by head, and the model's answer.
 
     weights [h][L]: of the last word. maps: A1 and A2 likewise, for differential attention. probable: the most likely
-    next words with their probabilities. lam: λ, where there is one.
+    numbers with their probabilities. lam: λ, where there is one.
     """
 
     words: tuple[str, ...]
@@ -113,7 +114,7 @@ class Look:
 
     @property
     def answer(self) -> str:
-        """The most likely next word."""
+        """The most likely number."""
         return self.probable[0][0]
 
 
@@ -131,13 +132,13 @@ def look_at_text(model: Any, text: str, *, likely: int = 3) -> Look:
     batch = Batch(ids=ids, rows=last, answers=nothing, places=nothing, cities=nothing)
     *parts, used = question_maps(model, batch)
     whole = module_of(model)
-    top = whole(ids).logits[0, -1].softmax(-1).topk(likely)
+    top = answer_logits(whole, batch)[0, 0].softmax(-1).topk(likely)
     lam = getattr(mixer_of(model, len(whole.trunk.blocks) - 1), "lam", None)
     return Look(
         words=tuple(tokenizer().pieces(ids[0])),
         weights=_rows(used),
         maps=tuple(_rows(one) for one in parts),
-        probable=tuple(zip(tokenizer().pieces(top.indices), top.values.tolist())),
+        probable=tuple(zip(tokenizer().pieces(top.indices + ANSWERS.start), top.values.tolist())),
         lam=lam().item() if parts else None,
     )
 

@@ -1,4 +1,4 @@
-"""Two microphones: what a difference cancels and what it adds. No model; the arithmetic of the paper's analogy. Lesson: 04."""
+"""Two microphones: what a difference cancels and what it adds; the paper's analogy in numbers. Lesson: 04."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding needles: right answers and their cost, by how many needles, how long a text, how deep the answer. Lesson: 04."""
+"""Finding needles: right answers by how many needles, how long a text, how deep the answer. Lesson: 04."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from labkit.anatomy import module_of
 from labkit.measurements.estimate import Estimate, mean_over
 
-from ..method.smear import logits_at
+from ..method import answer_logits
 from ..task import Batch, Needles
 
 __all__ = ["DepthGrid", "Found", "depth_grid", "find_needles"]
@@ -42,14 +42,14 @@ class Found:
 
 @torch.no_grad()
 def find_needles(model: Any, batch: Batch) -> Found:
-    """Return how `model` answers the questions of `batch`; logits are taken at the asked cities alone.
+    """Return how `model` answers the questions of `batch`, a choice among the 64 numbers.
 
     Raises `BadInput` for texts longer than the model's context.
     """
-    logits_BRV = logits_at(module_of(model), batch.ids, batch.rows)
-    nats = F.cross_entropy(logits_BRV.flatten(0, 1), batch.answers.flatten(), reduction="none")
-    right = (logits_BRV.argmax(-1) == batch.answers).float().mean(1)
-    return Found(tuple(right.tolist()), tuple(nats.view_as(batch.answers).mean(1).tolist()))
+    logits_BRN = answer_logits(module_of(model), batch)
+    nats = F.cross_entropy(logits_BRN.flatten(0, 1), batch.targets.flatten(), reduction="none")
+    right = (logits_BRN.argmax(-1) == batch.targets).float().mean(1)
+    return Found(tuple(right.tolist()), tuple(nats.view_as(batch.targets).mean(1).tolist()))
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ def depth_grid(
     """Return how often the asked needle is found, one question a text, at each depth and length."""
     base = replace(task or Needles(), needles=needles, questions=1)
     found = tuple(
-        tuple(
-            find_needles(model, replace(base, length=length, depth=depth).draw(texts, seed)) for length in lengths
-        )
+        tuple(find_needles(model, replace(base, length=length, depth=depth).draw(texts, seed)) for length in lengths)
         for depth in depths
     )
     return DepthGrid(tuple(depths), tuple(lengths), found)

@@ -34,7 +34,10 @@ class Surgery:
 
     def table(self) -> str:
         """Return accuracy and loss by λ as text."""
-        rows = [(f"{self.own:.2f} (its own)", self.intact), *((f"{v:.2f}", one) for v, one in zip(self.values, self.found))]
+        rows = [
+            (f"{self.own:.2f} (its own)", self.intact),
+            *((f"{v:.2f}", one) for v, one in zip(self.values, self.found)),
+        ]
         return "\n".join(
             [f"{'λ':>15} {'right':>7} {'nats':>7}"]
             + [f"{name:>15} {one.accuracy.value:7.3f} {one.loss.value:7.3f}" for name, one in rows]

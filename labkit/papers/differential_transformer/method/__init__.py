@@ -5,7 +5,7 @@ from .config import DiffTransformer, NeedleDiff, NeedleSoftmax, SoftmaxTransform
 from .edits import HeadNormOff, SetLambda
 from .lambdas import Exponential, Frozen, Scalar, lambda_init
 from .second import DiffAttentionV2
-from .smear import logits_at
+from .smear import answer_logits, logits_at
 
 __all__ = [
     "DiffAttention",
@@ -21,6 +21,7 @@ __all__ = [
     "Scalar",
     "SetLambda",
     "SoftmaxTransformer",
+    "answer_logits",
     "attention_flops",
     "halved",
     "lambda_init",

@@ -1,4 +1,4 @@
-"""The same layer in `transformers`: weights of `DiffLlama` from ours and back (heads are ordered otherwise). Lesson: 04.
+"""The same layer in `transformers`: weights of `DiffLlama` from ours and back (in another order). Lesson: 04.
 
 Ours, like the released code, keeps the two sub-heads of a head side by side (2i, 2i + 1) and a value of 2d channels.
 DiffLlama keeps all first sub-heads, then all second ones, and splits a value over its value heads i and i + kv.

@@ -22,7 +22,7 @@ def lambda_init(layer: int) -> float:
 
 
 class Exponential(nn.Module):
-    """λ = exp(λq1 · λk1) − exp(λq2 · λk2) + λ_init (eq. 2); four vectors [d], or [heads, d], that start at N(0, 0.1²)."""
+    """λ = exp(λq1 · λk1) − exp(λq2 · λk2) + λ_init (eq. 2); four vectors [d], or [heads, d], from N(0, 0.1²)."""
 
     def __init__(self, size: int, first: float, heads: int | None = None):
         super().__init__()

@@ -17,7 +17,9 @@ from labkit.models.decoder import Decoder
 from labkit.models.state import State
 from labkit.models.trunk import Block, Trunk
 
-__all__ = ["Smeared", "SmearTrunk", "logits_at"]
+from ..task import ANSWERS, Batch
+
+__all__ = ["SmearTrunk", "Smeared", "answer_logits", "logits_at"]
 
 _BEFORE = -1  # where a cache keeps the embeddings: before layer 0
 
@@ -57,11 +59,25 @@ class Smeared(DecoderConfig):
                 matrix.mul_(std / self.init_std)
 
 
+def answer_logits(model: Decoder, batch: Batch) -> Tensor:
+    """Return the logits [B, R, 64] of the numbers at the questions of `batch`: what is asked, and what is trained.
+
+    Among all words of the vocabulary the same model learns far more slowly: it first spends its stream on saying
+    "a number", the same for every question.
+    """
+    stream = _stream_at(model, batch.ids, batch.rows)
+    return F.linear(model.norm(stream), model.head.weight[ANSWERS])
+
+
 def logits_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor) -> Tensor:
     """Return the logits [B, R, V] that follow the tokens at `rows`: the last block is computed there alone.
 
     What `model(ids).logits[:, rows]` gives, at a fraction of its work: a text of the task asks at 8 of 128 places.
     """
+    return model.head(model.norm(_stream_at(model, ids_BL, rows_R)))
+
+
+def _stream_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor) -> Tensor:
     state = model.begin(ids_BL)
     trunk = model.trunk
     state = trunk.enter(state)
@@ -75,4 +91,4 @@ def logits_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor) -> Tensor:
     k_BHLK, v_BHLK = reads.keys_values(x_BLD, state)
     y_BHRK = reads.attend(q_BHRK, reads.rotated(k_BHLK, state), v_BHLK, here)
     y_BRD = attention.scale(reads.o(y_BHRK.transpose(1, 2).flatten(2)))
-    return model.finish(mlp(here.with_stream(attention.write(here.stream, y_BRD))))
+    return mlp(here.with_stream(attention.write(here.stream, y_BRD))).stream
