@@ -15,5 +15,8 @@ PAPER = Paper(
     code="https://github.com/microsoft/unilm/tree/master/Diff-Transformer",
     configs=dict.fromkeys(_CONFIGS, "method"),
     edits={"set_lambda": "method", "head_norm_off": "method"},
+    drawings={"Arms": "figures", "Microphones": "figures"},
+    panels={"LambdaPanel": "panels", "ReadingPanel": "panels"},
+    sweeps={"needles": "experiments.measured_runs.measure_runs"},
     tokenizers={"needles": "task.tokenizer"},
 )

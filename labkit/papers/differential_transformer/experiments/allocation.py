@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..method.edits import mixer_of
 from ..method.smear import answer_logits
 from ..task import ANSWERS, CLASSES, Batch, class_of, tokenizer
 
-__all__ = ["PLACES", "Allocation", "Look", "allocate", "look_at_text", "question_maps"]
+__all__ = ["PLACES", "Allocation", "Look", "allocate", "look_at_text", "place_marks", "question_maps"]
 
 PLACES = ("answer", "other needles", "noise", "begin and questions")
 _OTHER, _NOISE, _REST = 1, 2, 3
@@ -58,7 +57,7 @@ def allocate(model: Any, batch: Batch) -> Allocation:
     shares = []
     for weights in (maps_BHRL, maps_BHRL.abs()):
         share_BHRL = weights / weights.sum(-1, keepdim=True)
-        shares.append(torch.stack([(share_BHRL * mark).sum(-1).mean((1, 2)) for mark in _marks(batch)], -1))
+        shares.append(torch.stack([(share_BHRL * mark).sum(-1).mean((1, 2)) for mark in place_marks(batch)], -1))
     # Only what a question may read counts: behind it every weight is exactly 0.
     below = (maps_BHRL < 0).sum((1, 2, 3)) / (maps_BHRL != 0).sum((1, 2, 3))
     signed, absolute = (tuple(tuple(row) for row in one.tolist()) for one in shares)
@@ -81,7 +80,7 @@ def question_maps(model: Any, batch: Batch) -> tuple[Tensor, ...]:
     return tuple(one[:, :, batch.rows] for one in (*parts, branch.mixer.weights(x_BLD, state)))
 
 
-def _marks(batch: Batch) -> Tensor:
+def place_marks(batch: Batch) -> Tensor:
     """Return for each of `PLACES` which tokens are there [4, B, 1, R, L], each token in exactly one for a question."""
     kinds_BL = class_of(batch.ids)
     place_BL = torch.where((kinds_BL == 0) | (kinds_BL == CLASSES.index("question")), _REST, _NOISE)
@@ -145,8 +144,3 @@ def look_at_text(model: Any, text: str, *, likely: int = 3) -> Look:
 
 def _rows(map_1h1L: Tensor) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in map_1h1L[0, :, 0].tolist())
-
-
-def mean_shares(allocations: Sequence[Allocation], place: str, *, signed: bool = True) -> list[float]:
-    """Return one share for each of several models."""
-    return [one.share(place, signed=signed).value for one in allocations]
