@@ -114,9 +114,9 @@ class Needles:
     Raises `BadInput` for a text that cannot hold its needles, or asks more than it holds.
     """
 
-    length: int = 128
-    needles: int = 8
-    questions: int = 8
+    length: int = 64
+    needles: int = 6
+    questions: int = 6
     decoys: float = 0.15
     uniform: bool = False
     depth: float | None = None

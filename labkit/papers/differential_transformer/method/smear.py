@@ -72,7 +72,7 @@ def answer_logits(model: Decoder, batch: Batch) -> Tensor:
 def logits_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor) -> Tensor:
     """Return the logits [B, R, V] that follow the tokens at `rows`: the last block is computed there alone.
 
-    What `model(ids).logits[:, rows]` gives, at a fraction of its work: a text of the task asks at 8 of 128 places.
+    What `model(ids).logits[:, rows]` gives, at a fraction of its work: a text of the task asks at 6 of 64 places.
     """
     return model.head(model.norm(_stream_at(model, ids_BL, rows_R)))
 
