@@ -94,7 +94,7 @@ def train_one(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> tuple[De
         model,
         lambda model, step: answer_loss(model, _batch(seed, step)),
         Fit(
-            steps=steps, lr=lr, warmup=50, last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1,
+            steps=steps, lr=lr, warmup=min(50, steps), last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1,
             scales=_OWN_SCALES.get(arm, _SCALES),
         ),
         watch=look,
