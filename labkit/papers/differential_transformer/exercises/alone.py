@@ -14,7 +14,7 @@ _FAR = 1e6
 
 
 def _cases() -> list[tuple[Any, Any]]:
-    """Return (model, texts): the shipped model on two sets of texts, one of them a single text, and a model untrained."""
+    """Return (model, texts): the shipped model on three sets of texts, the last a single text; a fresh model."""
     from labkit.zoo import load
 
     from ..task import Needles
@@ -67,11 +67,12 @@ def _by_forward(model: Any, texts: Any, which: int) -> float:
 
 
 def _left_in(model: Any, texts: Any, which: int) -> float:
+    import torch
+
     from labkit.interventions import SetWeight  # noqa: F401  (the usual import, and not the usual undoing)
 
     from ..experiments import find_needles
     from ..method.edits import diff_attention
-    import torch
 
     lam = diff_attention(model).lam
     lam.forward = lambda: torch.tensor(0.0 if which == 1 else -_FAR)
@@ -82,8 +83,8 @@ def _check(alone: Callable[..., Any]) -> Outcome:
     from labkit.anatomy import fingerprint, module_of
 
     slips = (
-        ((0.0, _FAR), "your second map comes with a minus: every answer is read upside down.", "the sign of λ for A2 alone"),
-        ((0.0, 1.0), "with λ = 1 both maps are there, one taken off the other.", "what is left of A1 when λ is very large"),
+        ((0.0, _FAR), "your second map comes with a minus: the answers are upside down.", "the sign of λ for A2 alone"),
+        ((0.0, 1.0), "with λ = 1 both maps are there, one taken off the other.", "what remains of A1 when λ is large"),
         ((0.0, -1.0), "with λ = −1 both maps are there, added.", "what is left of A1 when |λ| is very large"),
         ((0.0, 0.0), "you measured A1 twice.", "`which`"),
         ((-_FAR, 0.0), "the two are exchanged.", "which map λ belongs to"),
@@ -132,9 +133,9 @@ ALONE = Exercise(
     objective="find out on a model which of its two maps does the work",
     difficulty="hard",
     task=(
-        "Which of the two maps finds the needle? Write `alone(model, texts, which)`: the share of right answers when the "
-        "heads use map `which` (1 or 2) and nothing of the other, with nothing but `SetLambda`. Then say what the two "
-        "numbers tell about the sum. A1 alone is easy. For A2 alone, think of what the head norm does to size and to sign."
+        "Which of the two maps finds the needle? Write `alone(model, texts, which)`: the share of right answers when "
+        "the heads use map `which` (1 or 2) and nothing of the other, with nothing but `SetLambda`. Then say what the "
+        "two numbers tell about the sum. A1 alone is easy. For A2, think of what the head norm does to size and sign."
     ),
     expects="a function of (model, texts, which) that returns a share",
     check=_check,

@@ -43,8 +43,8 @@ SHARES = Exercise(
     difficulty="easy",
     task=(
         "Three words. The maps of one head are A1 = (0.6, 0.3, 0.1) and A2 = (0.1, 0.5, 0.4), and λ = 0.5. The first "
-        "word holds the answer. Which share of the attention does it get, *signed* (its weight over the sum of weights) "
-        "and *absolute* (its size over the sum of sizes)? By hand; two digits are enough."
+        "word holds the answer. Which share of the attention does it get, *signed* (its weight over the sum of "
+        "weights) and *absolute* (its size over the sum of sizes)? By hand; two digits are enough."
     ),
     expects="two numbers, (signed, absolute)",
     check=_check,

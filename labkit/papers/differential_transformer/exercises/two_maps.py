@@ -195,8 +195,8 @@ def _keys_swapped(k: Any, group: int) -> Any:
 _KEY_SLIPS: tuple[tuple[Callable[..., Any], str, str], ...] = (
     (_keys_as_released, "this is the released bug: with groups of two both maps of a head get the same key.",
      "rows 0 and 1 of what you return"),
-    (_keys_tiled, "heads of one group lie side by side, and yours are spread over the groups.", "rows 2 and 3, for groups of two"),
-    (_keys_halves, "you paired the first half of the keys with the second half.", "which two rows of k belong together"),
+    (_keys_tiled, "heads of one group lie side by side, and yours are spread over the groups.", "rows 2 and 3"),
+    (_keys_halves, "you paired the first half of the keys with the second.", "which two rows of k belong together"),
     (_keys_not_shared, "nothing is shared: there are fewer keys than queries.", "how many rows 2 · heads are"),
     (_keys_first_pair, "every head has the first pair.", "the second group"),
     (_keys_swapped, "the two keys of each pair are exchanged.", "row 0, which belongs to the first map"),
@@ -231,10 +231,10 @@ KEYS = Exercise(
     objective="find a real bug by a law that the right code must obey",
     difficulty="hard",
     task=(
-        "Heads may share keys in groups: `group` heads in a row read the same *pair* of keys. The first released file of "
-        "the paper prepared the keys with `k.repeat_interleave(group, dim=0)`, k [2 · pairs, words, d], rows 2i and 2i + 1 "
-        "being one pair. For groups of two A1 and A2 then come from the same key. Write `keys_for(k, group)`: one key for "
-        "each of the 2 · pairs · group queries, rows 2i and 2i + 1 for head i."
+        "Heads may share keys in groups: `group` heads in a row read the same *pair* of keys. The first released file "
+        "of the paper prepared the keys with `k.repeat_interleave(group, dim=0)`; k is [2 · pairs, words, d], rows "
+        "2i and 2i + 1 being one pair. For groups of two A1 and A2 then come from the same key. Write "
+        "`keys_for(k, group)`: one key for each of the 2 · pairs · group queries, rows 2i and 2i + 1 for head i."
     ),
     expects="a function of (k, group) that returns [2 · pairs · group, words, d]",
     check=_check_keys,
