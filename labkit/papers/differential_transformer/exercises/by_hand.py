@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labkit.lessons.exercises import Exercise, Outcome, right, wrong
+from labkit.course.exercises import Exercise, Outcome, right, wrong
 
 __all__ = ["SHARES"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from labkit.lessons.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 
 __all__ = ["KEYS", "ONE_HEAD"]
 
