@@ -2,6 +2,7 @@
 
     python -m labkit.papers.differential_transformer.training --set rates
     python -m labkit.papers.differential_transformer.training --set main
+    python -m labkit.papers.differential_transformer.training --set ship
 
 A run takes ten seconds on one core; one that is known is not made again. Lesson: 04.
 """
@@ -25,6 +26,7 @@ from labkit.models import save
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
 from labkit.training import Fit, Runs, fit
+from labkit.zoo import ship_model
 
 from .method import DiffAttention, answer_logits
 from .task import VOCAB, Batch, Needles
@@ -56,6 +58,13 @@ SIDE = ("diff, λ ≥ 0", "diff, slow λ", "diff, λ from 0.8")
 _SCALES = {"embed": 1.0, "lam": 1.0}  # which are named so that they do not decay
 _OWN_SCALES = {"diff, slow λ": {"embed": 1.0, "lam": 0.05}}
 FOLDER = Path("runs/04")
+SHIPPED = {
+    "needle/softmax": ("softmax 8×8", "A baseline of the needle task: softmax attention, 8 heads of 8."),
+    "needle/softmax-wide": ("softmax 4×16", "A baseline of the needle task: softmax attention, 4 heads of 16."),
+    "needle/normed": ("normed 4×16", "The control of the needle task: softmax attention with DIFF's head norm."),
+    "needle/diff": ("diff", "A DIFF Transformer trained on the needle task, 4 heads of two times 8."),
+    "needle/diff-frozen": ("diff, λ frozen", "A DIFF Transformer trained on the needle task with λ fixed at 0.2."),
+}
 
 
 def build(arm: str, seed: int) -> Decoder:
@@ -178,14 +187,31 @@ def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int
         yield from ((arm, lr, seed) for seed in (CONFIRMING if name == "main" else CONFIRMING[:3]))
 
 
+def ship(seed: int = CONFIRMING[0], folder: Path = FOLDER) -> None:
+    """Put one trained model of each arm of `SHIPPED` among those that come with the course."""
+    table = list(runs(folder))
+    for name, (arm, about) in SHIPPED.items():
+        lr = best_rate(table, arm)
+        run = next(one for one in table if (one["arm"], one["lr"], one["seed"]) == (arm, lr, seed))
+        card = {
+            "name": name, "about": about, "tokenizer": "needles", "arm": arm, "lr": lr, "steps": STEPS, "seed": seed,
+            "texts": BATCH * STEPS, "minutes": round(run["seconds"] / 60, 2), "right": run["right"], "loss": run["loss"],
+            "defects": ["It was trained to answer among the 64 numbers; its logits of other words mean nothing.",
+                        "It has read texts of 64 words alone; longer ones are strange to it."],
+        }  # fmt: skip
+        ship_model(load_run(arm, lr, seed, folder), card)
+
+
 def main() -> None:
-    """Train one of the sets named above."""
+    """Train one of the sets named above, or ship."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", dest="name", choices=("rates", "main", "side"), required=True)
+    parser.add_argument("--set", dest="name", choices=("rates", "main", "side", "ship"), required=True)
     parser.add_argument("--part", default="0/1", help="which share of the set: 0/3 is the first third")
     asked = parser.parse_args()
     which, of = map(int, asked.part.split("/"))
     torch.set_num_threads(1)
+    if asked.name == "ship":
+        return ship()
     train(cell for number, cell in enumerate(cells_of(asked.name)) if number % of == which)
 
 

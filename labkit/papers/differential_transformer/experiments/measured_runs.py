@@ -7,7 +7,7 @@ A row holds a run's settings, its curves from training, and what its final weigh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -78,15 +78,16 @@ def measure(model: Decoder) -> dict[str, Any]:
     return found
 
 
-def measure_runs(folder: Path = FOLDER) -> Path:
+def measure_runs(*, folder: Path = FOLDER, say: Callable[[str], None] = print) -> Path:
     """Measure the trained runs that are not in the table yet, and return the table's path."""
     table = Runs(runs_path())
     for run in runs(folder):
         settings = {name: run[name] for name in ("arm", "lr", "seed")}
-        trained = {name: run[name] for name in run if name not in settings}
-        table.do(
-            settings, lambda settings=settings, trained=trained: trained | measure(load_run(**settings, folder=folder))
-        )
+        if table.find(**settings) is None:
+            found = measure(load_run(**settings, folder=folder))
+            say(f"{settings} right {found['as trained']['right']:.3f}, harder {found[HARDER]['right']:.3f}")
+            trained = {name: run[name] for name in run if name not in settings}
+            table.do(settings, lambda both=trained | found: both)
     return table.path
 
 
