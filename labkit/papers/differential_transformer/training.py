@@ -195,7 +195,7 @@ def ship(seed: int = CONFIRMING[0], folder: Path = FOLDER) -> None:
         run = next(one for one in table if (one["arm"], one["lr"], one["seed"]) == (arm, lr, seed))
         card = {
             "name": name, "about": about, "tokenizer": "needles", "arm": arm, "lr": lr, "steps": STEPS, "seed": seed,
-            "texts": BATCH * STEPS, "minutes": round(run["seconds"] / 60, 2), "right": run["right"], "loss": run["loss"],
+            "texts": BATCH * STEPS, "minutes": run["seconds"] / 60, "right": run["right"], "loss": run["loss"],
             "defects": ["It was trained to answer among the 64 numbers; its logits of other words mean nothing.",
                         "It has read texts of 64 words alone; longer ones are strange to it."],
         }  # fmt: skip
@@ -211,7 +211,8 @@ def main() -> None:
     which, of = map(int, asked.part.split("/"))
     torch.set_num_threads(1)
     if asked.name == "ship":
-        return ship()
+        ship()
+        return
     train(cell for number, cell in enumerate(cells_of(asked.name)) if number % of == which)
 
 
