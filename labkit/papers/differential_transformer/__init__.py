@@ -44,7 +44,7 @@ PAPER = Paper(
             "shared_noise",
             "two_microphones",
         ),
-        "figures": ("grid_lines", "lambda_lines", "share_bars", "training_lines"),
+        "figures": ("grid_lines", "lambda_history", "lambda_lines", "share_bars", "training_lines"),
     },
     sweeps={"needles": "experiments.measured_runs.measure_runs"},
     tokenizers={"needles": "task.tokenizer"},

@@ -12,11 +12,13 @@ from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, axes, inches, l
 
 from .experiments.allocation import PLACES, Allocation
 from .experiments.arms import Arms
+from .experiments.measured_runs import of_arm
 from .experiments.microphones import Microphones
 from .experiments.retrieval import DepthGrid
 from .experiments.surgery import Surgery
+from .training import CONFIRMING
 
-__all__ = ["DRAWINGS", "grid_lines", "lambda_lines", "share_bars", "training_lines"]
+__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "share_bars", "training_lines"]
 
 DIFF = MARKS["cut"]
 PLAIN = MARKS["intact"]
@@ -70,6 +72,23 @@ def training_lines(curves: Mapping[str, list[float]], *, title: str, y_label: st
     return Lines(
         title=title, x=[max(1, every * number) for number in range(longest)], lines=curves, x_label="step",
         y_label=y_label, sentence=f"{y_label.capitalize()} over {every * (longest - 1)} steps: {told}.",
+    )  # fmt: skip
+
+
+def lambda_history(arm: str = "diff") -> Lines:
+    """Return λ over the steps of training, one line for each seed of the claims."""
+    runs = {seed: run for seed, run in of_arm(arm).items() if seed in CONFIRMING}
+    curves = {f"seed {seed}": run["lam"] for seed, run in runs.items()}
+    ends = [curve[-1] for curve in curves.values()]
+    below = [next((number for number, lam in enumerate(curve) if lam < 0), None) for curve in curves.values()]
+    crossed = [25 * number for number in below if number is not None]
+    when = f", below 0 from step {min(crossed)} to {max(crossed)} on" if len(crossed) == len(curves) else ""
+    first = next(iter(curves.values()))
+    return Lines(
+        title=f"λ while {len(curves)} models learn", x=[max(1, 25 * number) for number in range(len(first))],
+        lines=curves, x_label="step of training", y_label="λ",
+        sentence=f"λ over training, one line a seed: it starts near 0.2 and ends between {min(ends):.2f} and "
+        f"{max(ends):.2f}{when}.",
     )  # fmt: skip
 
 
