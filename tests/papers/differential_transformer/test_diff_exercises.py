@@ -1,4 +1,4 @@
-"""Lesson 04's exercises: the right answers are right, each wrong one is told what it thought, and nothing else passes."""
+"""Lesson 04's exercises: the right answers are right, each wrong one is told its thought, nothing else passes."""
 
 import pytest
 import torch

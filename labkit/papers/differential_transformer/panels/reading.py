@@ -127,16 +127,14 @@ class ReadingPanel(Panel):
         return Table(f"{data.shares.capitalize()} share of the attention of the last word", ("word", *data.names), rows)
 
     def code(self, state: ReadingState) -> str:
-        names = [getattr(model, "name", model) for model in (self.model_name, self.models[state.beside])]
-        return "\n".join(
-            [
-                "import labkit",
-                "from labkit.papers import differential_transformer as paper",
-                "",
-                'look_at_text = paper.PAPER.module("experiments").look_at_text',
-                f"text = {state.text!r}",
-                f"for name in {names!r}:",
-                "    look = look_at_text(labkit.load(name), text)",
-                f"    print(name, look.answer, look.shares(signed={state.shares == 'signed'}))",
-            ]
-        )
+        names = [self.model_name, getattr(self.models[state.beside], "name", self.models[state.beside])]
+        lines = [
+            "import labkit",
+            "from labkit.papers import differential_transformer as diff",
+            "",
+            f"text = {state.text!r}",
+            f"looks = [diff.look_at_text(labkit.load(name), text) for name in {names!r}]",
+            "for look in looks:",
+            f"    print(look.answer, look.shares(signed={state.shares == 'signed'}))",
+        ]
+        return "\n".join(lines)

@@ -132,18 +132,17 @@ class LambdaPanel(Panel):
 
     def code(self, state: LambdaState) -> str:
         edits = ([] if state.own else [f"diff.SetLambda({state.lam})"]) + ([] if state.norm else ["diff.HeadNormOff()"])
-        return "\n".join(
-            [
-                "import labkit",
-                "from labkit.papers import differential_transformer as paper",
-                "",
-                'diff, experiments, task = (paper.PAPER.module(name) for name in ("method", "experiments", "task"))',
-                f"model = labkit.load({self.model_name!r})",
-                f"texts = task.Needles().draw({TEXTS}, {SEED})",
-                f"with labkit.edit(model{''.join(', ' + one for one in edits)}):",
-                "    print(experiments.find_needles(model, texts).table())",
-            ]
-        )
+        lines = [
+            "import labkit",
+            "from labkit.papers import differential_transformer as diff",
+            "",
+            f"model = labkit.load({self.model_name!r})",
+            f"texts = diff.Needles().draw({TEXTS}, {SEED})",
+            f"with labkit.edit(model{''.join(', ' + one for one in edits)}):",
+            "    found = diff.find_needles(model, texts)",
+            "print(found.table())",
+        ]
+        return "\n".join(lines)
 
 
 @lru_cache
