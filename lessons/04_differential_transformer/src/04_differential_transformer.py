@@ -148,10 +148,191 @@ for name, model in {"λ kept at 0.2": frozen, "λ learned": free}.items():
 
 # %% tags=["collapsed"]
 kept, own = diff.shared_noise(frozen, texts), diff.shared_noise(free, texts)
-NOISE_SENTENCES
+holds(
+    max(kept.correlation.value, own.correlation.value) < 0.35,
+    "Over the noise words the two maps are hardly alike, in both models.",
+)
+holds(abs(own.best_lambda.value) < 0.1, "The λ that would leave least of the free model's noise is near 0.")
 
 # %% [markdown]
-# **What this does not show.** Models with many layers and long texts. The paper's claim is that such noise exists there;
-# its own evidence is that the difference works better, not what it cancels.
+# These maps are two microphones in two rooms. Each has noise of its own, and for such noise the formula says: do not
+# subtract.
+#
+# **What this does not show.** Models with many layers and long texts, where two maps may well share what they waste
+# attention on. The paper reports that the difference works; what it cancels was not measured there either.
 #
 # ## 2 · Find the needle · 12 min
+#
+# The paper's main result on such tasks is that a DIFF Transformer finds more of many needles: 0.85 of them against 0.55.
+# It compares with a Transformer of twice as many heads. A DIFF model differs from that one in *three* things: it has half
+# as many heads with values twice as wide, a norm for each head, and a second map. So we trained controls: few wide heads,
+# and few wide heads with the norm. Each arm was given the learning rate that was best for it on seeds that are not used
+# below; then eight fresh seeds each. The test is harder than the training: texts twice as long, twice as many needles.
+
+# %%
+which = lesson.predict("p3")
+
+# %%
+arms = ["softmax 8×8", "softmax 4×16", "normed 4×16", "diff"]
+harder = diff.compare_arms("right, harder", arms)
+figures.show(harder)
+
+# %%
+lesson.result("p3", found={arm: harder.mean(arm).value for arm in arms})
+print(harder.difference("softmax 8×8", "diff"))
+print(harder.difference("normed 4×16", "diff"))
+SENTENCE_HARDER
+
+# %% [markdown]
+# Here is what was promised before these models were trained, as the ledger of this course has it. The dot is what we
+# measured, with its interval over seeds; the dotted line is the *null*, what would come out if there were nothing; the
+# grey band is the *margin*, smaller than which a difference counts as nothing.
+
+# %%
+figures.show(claims.assess("04.more_needles"))
+
+# %%
+figures.show(claims.assess("04.loss_normed"))
+
+# %% [markdown]
+# CONTROL_TEXT
+#
+# Now look inside. The panel shows what the last word of a text reads, in two models; the text may be yours. A *signed*
+# share is a weight over the sum of weights; an *absolute* share is its size over the sum of sizes. Compare the two for
+# the model whose λ was kept at 0.2.
+
+# %%
+models = {
+    "softmax 8×8": "needle/softmax",
+    "DIFF": "needle/diff",
+    "softmax 4×16, normed": "needle/normed",
+    "DIFF, λ kept at 0.2": "needle/diff-frozen",
+}
+ready = {
+    "two needles": "rain Alburg 17 on old Bordale 5 light snow falls Casford ? Alburg".replace("falls ", ""),
+    "a text of the task": " ".join(diff.Needles().draw(1, 7).texts()[0].split()[:52]),
+    "told twice": "rain Alburg 17 on old Bordale 5 light Alburg 40 snow ? Alburg",
+    "never told": "rain Alburg 17 on old Bordale 5 light snow ? Casford",
+}
+labkit.ReadingPanel(models, ready)
+
+# %% [markdown]
+# The paper's table gives the answer 0.31 of the attention in DIFF and 0.03 in the Transformer, and noise 0.02 against
+# 0.54. These are signed shares. What a negative weight takes from noise is then counted for the answer, though the head
+# still reads that noise, with a minus. Over many texts:
+
+# %%
+looks = {name: diff.allocate(labkit.load(model), texts) for name, model in models.items()}
+figures.show(diff.share_bars(looks, signed=True, title="Signed shares, as in the paper's table"))
+
+# %%
+figures.show(diff.share_bars(looks, signed=False, title="Absolute shares of the same models"))
+
+# %%
+last = looks["DIFF, λ kept at 0.2"]
+flatter = last.share("answer").value - last.share("answer", signed=False).value
+print(f"λ kept at 0.2: the signed share of the answer is larger by {flatter:.2f}")
+holds(flatter > 0.05, "Signed shares flatter the model that subtracts.")
+figures.show(claims.assess("04.answer_read"))
+
+# %% [markdown]
+# SHARES_TEXT
+#
+# **What this does not show.** A language model that was never trained on needles, as the paper's were. And one block of
+# width 64 solves this task; there is no room for what many layers do with one another's noise.
+#
+# ## 3 · λ by hand · 12 min
+#
+# `SetLambda` replaces the learned λ for as long as an edit lasts. The model was trained on a sum. Now make it a
+# difference.
+
+# %%
+operated = lesson.predict("p4")
+
+# %%
+labkit.LambdaPanel("needle/diff", gate=operated)
+
+# %%
+fresh = diff.Needles().draw(96, seed=43)
+normed = diff.operate_on_lambda(free, fresh)
+bare = diff.operate_on_lambda(free, fresh, norm=False)
+figures.show(
+    diff.lambda_lines({"with the head norm": normed, "norm taken off": bare}, title="Right answers when λ is set by hand")
+)
+
+# %%
+by_lambda = dict(zip(normed.values, normed.accuracies()))
+lesson.result("p4", found=by_lambda[0.8])
+SURGERY_HOLDS
+
+# %% [markdown]
+# SURGERY_TEXT
+
+# %%
+figures.show(claims.assess("04.lambda_takes_off"))
+
+# %% [markdown]
+# LAMBDA_TEXT
+#
+# ## Exercises · 15 min
+#
+# Three, and a fourth if there is time: a bug that was really released.
+
+# %%
+share = lesson.exercise("04.1")
+
+# %%
+share.check(...)
+
+# %%
+head = lesson.exercise("04.2")
+
+
+# %%
+def differential(q, k, v, lam):
+    ahead = torch.ones(q.shape[1], q.shape[1]).triu(1).bool()
+    scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(ahead, -torch.inf)
+    first, second = ..., ...
+    return ...
+
+
+head.check(differential)
+
+# %%
+each = lesson.exercise("04.3")
+
+
+# %%
+def alone(model, texts, which):
+    return ...
+
+
+each.check(alone)
+
+# %%
+bug = lesson.exercise("04.4")
+
+
+# %%
+def keys_for(k, group):
+    return ...
+
+
+bug.check(keys_for)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence · 4 min
+#
+# Write one before you read ours: what would you want to see before you say that attention noise was cancelled?
+#
+# Ours: a λ above 0 that the model chose, maps that share their noise, absolute shares, and a control that has all the rest.
+#
+# *Next: [09 · Layer-integrated memory](../../README.md#the-lessons). Why should a layer read only the layer below it?*
+#
+# **References**
+
+# %%
+print(labkit.cite("04"))

@@ -95,16 +95,13 @@ def measure_runs(*, folder: Path = FOLDER, say: Callable[[str], None] = print) -
 def of_arm(arm: str) -> Mapping[int, Mapping[str, Any]]:
     """Return the runs of an arm by seed, at the rate that was best for it on the pilot seeds.
 
-    An arm of the side set, which was tried at one rate alone, is taken at that of "diff". Raises `NotAvailable` where
-    nothing was measured.
+    Raises `NotAvailable` where nothing was measured.
     """
     table = list(Runs(runs_path()))
-    rows = [run for run in table if run["arm"] == arm]
-    if not rows:
+    if all(run["arm"] != arm for run in table):
         raise NotAvailable(f"No run of {arm!r} has been measured.", do="labkit sweep needles, after training")
-    rates = {run["lr"] for run in rows}
-    lr = best_rate(table, arm) if len(rates) > 1 else rates.pop()
-    return {run["seed"]: run for run in rows if run["lr"] == lr}
+    lr = best_rate(table, arm)
+    return {run["seed"]: run for run in table if run["arm"] == arm and run["lr"] == lr}
 
 
 def steps_to(run: Mapping[str, Any], share: float = 0.9, *, every: int = 25) -> float:
