@@ -205,6 +205,9 @@ def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int
         yield from itertools.product(MAIN[:1], LOWER, PILOT)
         return
     table = list(runs(folder))
+    known = {(run["arm"], run["lr"], run["seed"]) for run in table}
+    if not known.issuperset(cells_of("rates", folder)):  # rates are chosen from all pilot runs, or not at all
+        return
     arms, seeds = (MAIN, CONFIRMING) if name == "main" else (SIDE, SIDE_SEEDS)
     yield from ((arm, best_rate(table, arm), seed) for seed in seeds for arm in arms)
 
