@@ -4,26 +4,34 @@ import math
 
 import pytest
 import torch
+from filelock import FileLock
 
 from labkit import figures
 from labkit.anatomy import fingerprint
 from labkit.base.errors import LabkitError
 from labkit.interventions import edit
+from labkit.papers.differential_transformer import training
 from labkit.papers.differential_transformer.experiments import (
     QuantiseScores,
     allocate,
+    context_size,
     depth_grid,
     find_needles,
+    head_sizes,
     large_activations,
     look_at_text,
+    map_gradients,
     operate_on_lambda,
+    order_margin,
     question_maps,
+    throughput,
     two_microphones,
 )
 from labkit.papers.differential_transformer.experiments.activations import absmax
 from labkit.papers.differential_transformer.experiments.allocation import PLACES, place_marks
 from labkit.papers.differential_transformer.experiments.arms import Arms
 from labkit.papers.differential_transformer.experiments.microphones import best_lambda, noise_left
+from labkit.papers.differential_transformer.experiments.orders import reordered
 from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, share_bars
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
@@ -183,3 +191,60 @@ def test_arms_are_alike_in_weights_and_read_the_same_texts():
     assert max(counts.values()) - min(counts.values()) < 100
     first, second = (train_one("softmax 4×16", 4e-3, 9, steps=3)[1] for _ in range(2))
     assert first["loss"] == second["loss"]
+
+
+def test_gradients_of_the_second_map_go_with_lambda(diff, plain):
+    with edit(diff, SetLambda(0.0)):
+        none = map_gradients(diff, BATCH)
+    assert none["q2"] == none["k2"] == 0.0 < none["q1"]
+    assert set(map_gradients(plain, BATCH)) == {"q", "k", "v", "o"}
+    assert all(weight.grad is None for weight in diff.parameters())
+
+
+def test_what_an_even_head_reads_shrinks_with_the_root_of_the_text():
+    found = context_size((64, 1024))
+    for n, one, two in zip(found.lengths, found.softmax, found.difference):
+        assert one == pytest.approx(math.sqrt(math.e / n), rel=0.1)
+        assert two == pytest.approx(math.sqrt((0.2**2 + (math.e - 1) * (1 + 0.8**2)) / n), rel=0.1)
+    assert found.amplified[1] == pytest.approx(1 / found.difference[1]) and "1024" in found.table()
+
+
+def test_sizes_of_heads_are_those_before_the_norm(diff):
+    found = head_sizes(diff, BATCH)
+    assert len(found) == 4 and all(0 < size < 3 for size in found)
+    assert not diff.trunk.blocks[0].attention.mixer.norm._forward_pre_hooks
+
+
+def test_every_form_is_timed():
+    assert set(throughput(length=16, repeats=1)) == {"softmax", "naive", "two fused", "four fused"}
+
+
+def test_another_order_moves_needles_and_their_answers(diff):
+    task = Needles(needles=8, questions=3)
+    batch = task.draw(4, 1)
+    other = reordered(batch, torch.tensor([3, 1, 2, 0, 4, 5, 7, 6]))
+    assert torch.equal(other.ids.gather(1, other.places), batch.answers)
+    assert torch.equal(other.ids.gather(1, other.places - 1), batch.ids[:, batch.rows])
+    assert torch.equal(other.ids.sort(1).values, batch.ids.sort(1).values) and not torch.equal(other.ids, batch.ids)
+    assert torch.equal(reordered(batch, torch.arange(8)).ids, batch.ids)
+    found = order_margin(diff, batch, orders=3)
+    assert len(found.right) == 3 and found.margin >= 0 and "best minus worst" in found.table()
+
+
+def test_training_goes_on_where_it_stopped_and_nobody_trains_twice(tmp_path, monkeypatch):
+    trained = []
+
+    def once(arm, lr, seed):
+        trained.append((arm, seed))
+        return build(arm, seed), {"right": 0.5, "loss": 1.0, "seconds": 0.1}
+
+    monkeypatch.setattr(training, "train_one", once)
+    cells = [("diff", 4e-3, 0), ("diff", 4e-3, 1)]
+    with FileLock(f"{training.kept(*cells[1], tmp_path)}.lock"):
+        training.train(cells, tmp_path)
+    assert trained == [("diff", 0)]
+    training.train(cells, tmp_path)
+    training.train(cells, tmp_path)
+    assert trained == [("diff", 0), ("diff", 1)] and len(training.runs(tmp_path)) == 2
+    assert torch.equal(training.load_run(*cells[1], tmp_path).embed.weight, build("diff", 1).embed.weight)
+    assert not list(training.cells_of("main", tmp_path))  # the pilot runs are not all there

@@ -3,7 +3,9 @@
 from .activations import LargeActivations, QuantiseScores, large_activations
 from .allocation import Allocation, Look, allocate, look_at_text, question_maps
 from .arms import Arms, compare_arms
+from .dynamics import context_size, head_sizes, map_gradients, throughput
 from .microphones import Microphones, two_microphones
+from .orders import order_margin
 from .retrieval import DepthGrid, Found, depth_grid, find_needles
 from .shared import SharedNoise, shared_noise
 from .surgery import Surgery, operate_on_lambda
@@ -21,12 +23,17 @@ __all__ = [
     "Surgery",
     "allocate",
     "compare_arms",
+    "context_size",
     "depth_grid",
     "find_needles",
+    "head_sizes",
     "large_activations",
     "look_at_text",
+    "map_gradients",
     "operate_on_lambda",
+    "order_margin",
     "question_maps",
     "shared_noise",
+    "throughput",
     "two_microphones",
 ]
