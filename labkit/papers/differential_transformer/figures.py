@@ -96,7 +96,7 @@ def _paint_arms(arms: Arms, figure: FigureBase) -> None:
     """Draw one row for each arm: a dot for each seed, the mean with its interval beneath."""
     names = list(arms.values)
     (ax,) = axes(
-        figure, f"{arms.what}: each dot is one trained model", left=0.25 + max(map(text_width, names)), right=0.9
+        figure, f"{arms.title}: each dot is a trained model", left=0.25 + max(map(text_width, names)), right=0.9
     )
     for row, name in enumerate(names):
         look = DIFF if name.startswith("diff") else PLAIN
@@ -121,7 +121,7 @@ def _describe_arms(arms: Arms) -> str:
     told = [
         f"{name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})" for name in arms.values for one in [arms.mean(name)]
     ]
-    return f"{arms.what[0].upper()}{arms.what[1:]}, {arms.unit}, mean over seeds with its interval: {'; '.join(told)}."
+    return f"{arms.title}, {arms.unit}, mean over seeds with its interval: {'; '.join(told)}."
 
 
 def _paint_microphones(heard: Microphones, figure: FigureBase) -> None:

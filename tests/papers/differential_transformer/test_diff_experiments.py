@@ -165,7 +165,7 @@ def test_noise_of_two_microphones_is_what_the_formula_says():
 def test_pictures_describe_what_they_show(diff, plain):
     both = {"softmax": allocate(plain, BATCH), "DIFF": allocate(diff, BATCH)}
     grid = depth_grid(diff, depths=(0.0, 1.0), lengths=(64,), texts=4)
-    arms = Arms("nats", "nats an answer", {"diff": {1: 0.5, 2: 0.6}, "softmax 8×8": {1: 1.0, 2: 1.2}},
+    arms = Arms("nats", "nats an answer", "Loss", {"diff": {1: 0.5, 2: 0.6}, "softmax 8×8": {1: 1.0, 2: 1.2}},
                 {"diff": 4e-3, "softmax 8×8": 8e-3})  # fmt: skip
     assert arms.difference("diff", "softmax 8×8").value == pytest.approx(0.55)
     for picture in (

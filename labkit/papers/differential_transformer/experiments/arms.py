@@ -17,22 +17,25 @@ __all__ = ["QUANTITIES", "Arms", "compare_arms"]
 
 Run = Mapping[str, Any]
 _ANSWER, _NOISE = PLACES.index("answer"), PLACES.index("noise")
-# By name: how it is read from a run, and its unit.
-QUANTITIES: Mapping[str, tuple[Callable[[Run], float], str]] = {
-    "nats": (lambda run: run["as trained"]["nats"], "nats an answer"),
-    "nats, longer": (lambda run: run["longer"]["nats"], "nats an answer"),
-    "right, harder": (lambda run: run[HARDER]["right"], "share of right answers"),
-    "answer": (lambda run: run["signed"][_ANSWER], "signed share of the attention"),
-    "answer, absolute": (lambda run: run["absolute"][_ANSWER], "absolute share of the attention"),
-    "noise": (lambda run: run["signed"][_NOISE], "signed share of the attention"),
-    "noise, absolute": (lambda run: run["absolute"][_NOISE], "absolute share of the attention"),
-    "top score": (lambda run: run["scores"][0], "largest attention score"),
-    "top of the stream": (lambda run: run["stream"][0], "largest value of the stream"),
-    "right in 4 bits": (lambda run: run["bits"]["4"], "share of right answers"),
-    "steps": (steps_to, "steps until 90 % are right"),
-    "lambda": (lambda run: run["lambda"], "λ after training"),
-    "without the second map": (lambda run: run["without the second map"], "share of right answers"),
-    **{f"right, {name}": (lambda run, name=name: run[name]["right"], "share of right answers") for name in TESTS},
+_RIGHT, _NATS, _SIGNED, _ABSOLUTE = (
+    "share of right answers", "nats an answer", "signed share of the attention", "absolute share of the attention",
+)  # fmt: skip
+# By name: how it is read from a run, its unit, and what it is in words.
+QUANTITIES: Mapping[str, tuple[Callable[[Run], float], str, str]] = {
+    "nats": (lambda run: run["as trained"]["nats"], _NATS, "Loss on texts like those trained on"),
+    "nats, longer": (lambda run: run["longer"]["nats"], _NATS, "Loss on texts twice as long"),
+    "right, harder": (lambda run: run[HARDER]["right"], _RIGHT, "Twice the text, twice the needles"),
+    "answer": (lambda run: run["signed"][_ANSWER], _SIGNED, "Attention to the answer"),
+    "answer, absolute": (lambda run: run["absolute"][_ANSWER], _ABSOLUTE, "Attention to the answer"),
+    "noise": (lambda run: run["signed"][_NOISE], _SIGNED, "Attention to noise"),
+    "noise, absolute": (lambda run: run["absolute"][_NOISE], _ABSOLUTE, "Attention to noise"),
+    "top score": (lambda run: run["scores"][0], "score", "Largest attention score"),
+    "top of the stream": (lambda run: run["stream"][0], "size", "Largest value of the stream"),
+    "right in 4 bits": (lambda run: run["bits"]["4"], _RIGHT, "Attention scores in 4 bits"),
+    "steps": (steps_to, "steps", "Steps until nine answers of ten are right"),
+    "lambda": (lambda run: run["lambda"], "λ", "λ after training"),
+    "without the second map": (lambda run: run["without the second map"], _RIGHT, "The first map alone"),
+    **{f"right, {name}": (lambda run, name=name: run[name]["right"], _RIGHT, f"Texts {name}") for name in TESTS},
 }
 
 
@@ -42,6 +45,7 @@ class Arms:
 
     what: str
     unit: str
+    title: str
     values: Mapping[str, Mapping[int, float]]
     rates: Mapping[str, float]
 
@@ -63,7 +67,7 @@ class Arms:
         """Return mean, interval and rate of every arm as text."""
         rows = [(arm, self.mean(arm), self.rates[arm]) for arm in self.values]
         return "\n".join(
-            [f"{self.what}, {self.unit}"]
+            [f"{self.title}, {self.unit}"]
             + [
                 f"{arm:18} {one.value:8.3f}  [{one.low:.3f}, {one.high:.3f}]  n {one.n}  lr {lr:g}"
                 for arm, one, lr in rows
@@ -78,7 +82,7 @@ def compare_arms(what: str, arms: Sequence[str] = MAIN, seeds: Sequence[int] = C
     """
     if what not in QUANTITIES:
         raise unknown("quantity", what, QUANTITIES)
-    read, unit = QUANTITIES[what]
+    read, unit, title = QUANTITIES[what]
     found = {arm: {seed: run for seed, run in of_arm(arm).items() if seed in seeds} for arm in arms}
     values = {arm: {seed: float(read(run)) for seed, run in rows.items()} for arm, rows in found.items()}
-    return Arms(what, unit, values, {arm: next(iter(rows.values()))["lr"] for arm, rows in found.items()})
+    return Arms(what, unit, title, values, {arm: next(iter(rows.values()))["lr"] for arm, rows in found.items()})
