@@ -82,13 +82,13 @@ def lambda_history(arm: str = "diff") -> Lines:
     ends = [curve[-1] for curve in curves.values()]
     below = [next((number for number, lam in enumerate(curve) if lam < 0), None) for curve in curves.values()]
     crossed = [25 * number for number in below if number is not None]
-    when = f", below 0 from step {min(crossed)} to {max(crossed)} on" if len(crossed) == len(curves) else ""
+    when = f", in every one below 0 by step {max(crossed)}" if len(crossed) == len(curves) else ""
     first = next(iter(curves.values()))
     return Lines(
         title=f"λ while {len(curves)} models learn", x=[max(1, 25 * number) for number in range(len(first))],
         lines=curves, x_label="step of training", y_label="λ",
-        sentence=f"λ over training, one line a seed: it starts near 0.2 and ends between {min(ends):.2f} and "
-        f"{max(ends):.2f}{when}.",
+        sentence=f"The λ of each model over training, one line a seed: it starts near 0.2 and ends between "
+        f"{min(ends):.2f} and {max(ends):.2f}{when}.",
     )  # fmt: skip
 
 

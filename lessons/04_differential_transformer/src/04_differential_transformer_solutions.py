@@ -22,22 +22,22 @@ lesson.exercise("04.1").check((used[0] / sum(used), used[0] / sum(map(abs, used)
 # %% [markdown]
 # The third word has weight −0.10. In the signed share that makes the whole smaller, and so the answer's part larger.
 #
-# ## 04.2 · One head, two lines missing
+# ## 04.2 · Version 2, two lines missing
 
 
 # %% tags=["nbval-check-output"]
-def differential(q, k, v, lam):
-    ahead = torch.ones(q.shape[1], q.shape[1]).triu(1).bool()
+def second_version(q, k, v, number):
+    ahead = torch.ones(len(k), len(k)).triu(1).bool()
     scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(ahead, -torch.inf)
     first, second = scores.softmax(-1)
-    return (first - lam * second) @ v
+    return (first - number.sigmoid()[:, None] * second) @ v
 
 
-lesson.exercise("04.2").check(differential)
+lesson.exercise("04.2").check(second_version)
 
 # %% [markdown]
-# The order matters. One softmax of a difference of scores could never have a negative weight, and its rows would add up
-# to 1.
+# `[:, None]` makes λ a column, so that it multiplies rows. Without it λ would belong to the word that is read. In a text
+# of one word both are the same, and no test on such a text tells them apart.
 #
 # ## 04.3 · Each map alone
 

@@ -94,8 +94,8 @@ LESSON = LessonDefinition(
     question="What does attention do with words that do not matter?",
     minutes=60,
     objectives=tuple(
-        dict.fromkeys(one.objective for one in (by_hand.SHARES, two_maps.ONE_HEAD, alone.ALONE, two_maps.KEYS))
+        dict.fromkeys(one.objective for one in (by_hand.SHARES, two_maps.VERSION_2, alone.ALONE, two_maps.KEYS))
     ),
-    exercises=(by_hand.SHARES, two_maps.ONE_HEAD, alone.ALONE, two_maps.KEYS),
+    exercises=(by_hand.SHARES, two_maps.VERSION_2, alone.ALONE, two_maps.KEYS),
     predictions=PREDICTIONS,
 )

@@ -1,4 +1,4 @@
-"""Exercises 04.2 and 04.4: one head with two lines missing, and a released bug in how keys are shared by groups."""
+"""Exercises 04.2 and 04.4: version 2 with two lines missing, and a released bug in how groups share keys."""
 
 from __future__ import annotations
 
@@ -7,143 +7,155 @@ from typing import Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 
-__all__ = ["KEYS", "ONE_HEAD"]
+__all__ = ["KEYS", "VERSION_2"]
 
-# length, λ, seed: a text of one word is the boundary; λ = 0 is plain attention.
-_CASES = ((6, 0.3, 1), (1, 0.7, 2), (5, 1.3, 3), (4, 0.0, 4))
+# words, seed: a text of one word is the boundary.
+_CASES = ((6, 1), (1, 2), (5, 3), (9, 4))
+Head = Callable[..., Any]
 
 
-def _maps(q: Any, k: Any) -> Any:
+def _scores(q: Any, k: Any) -> Any:
     import torch
 
-    ahead = torch.ones(q.shape[1], q.shape[1]).triu(1).bool()
+    ahead = torch.ones(len(k), len(k)).triu(1).bool()
     return (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(ahead, -torch.inf)
 
 
-def _head(q: Any, k: Any, v: Any, lam: float) -> Any:
-    first, second = _maps(q, k).softmax(-1)
-    return (first - lam * second) @ v
+def _head(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    return (first - number.sigmoid()[:, None] * second) @ v
 
 
-def _head_by_parts(q: Any, k: Any, v: Any, lam: float) -> Any:
+def _head_by_parts(q: Any, k: Any, v: Any, number: Any) -> Any:
+    maps = (_scores(q, k) - _scores(q, k).logsumexp(-1, keepdim=True)).exp()
+    return maps[0] @ v - (maps[1] @ v) / (1 + (-number).exp()).unsqueeze(1)
+
+
+def _head_as_einsum(q: Any, k: Any, v: Any, number: Any) -> Any:
     import torch
 
-    scores = _maps(q, k)
-    maps = torch.exp(scores - scores.logsumexp(-1, keepdim=True))
-    return maps[0] @ v - (maps[1] @ v).mul(lam)
+    shares = torch.stack((torch.ones_like(number), -torch.sigmoid(number)))
+    return torch.einsum("mi,mij,jd->id", shares, _scores(q, k).softmax(-1), v)
 
 
-def _head_as_einsum(q: Any, k: Any, v: Any, lam: float) -> Any:
-    import torch
-
-    return torch.einsum("mij,jd,m->id", _maps(q, k).softmax(-1), v, torch.tensor([1.0, -lam]))
-
-
-def _scores_first(q: Any, k: Any, v: Any, lam: float) -> Any:
-    scores = _maps(q, k)
-    return (scores[0] - lam * scores[1].masked_fill(scores[1].isinf(), 0.0)).softmax(-1) @ v
+def _lambda_of_the_read(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    return (first - number.sigmoid() * second) @ v
 
 
-def _again_to_one(q: Any, k: Any, v: Any, lam: float) -> Any:
-    first, second = _maps(q, k).softmax(-1)
-    used = first - lam * second
+def _unbounded(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    return (first - number[:, None] * second) @ v
+
+
+def _scores_first(q: Any, k: Any, v: Any, number: Any) -> Any:
+    scores = _scores(q, k)
+    return (scores[0] - number.sigmoid()[:, None] * scores[1].masked_fill(scores[1].isinf(), 0.0)).softmax(-1) @ v
+
+
+def _again_to_one(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    used = first - number.sigmoid()[:, None] * second
     return used / used.sum(-1, keepdim=True) @ v
 
 
-def _never_below_zero(q: Any, k: Any, v: Any, lam: float) -> Any:
-    first, second = _maps(q, k).softmax(-1)
-    return (first - lam * second).clamp_min(0.0) @ v
+def _never_below_zero(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    return (first - number.sigmoid()[:, None] * second).clamp_min(0.0) @ v
 
 
-def _other_way_round(q: Any, k: Any, v: Any, lam: float) -> Any:
-    first, second = _maps(q, k).softmax(-1)
-    return (second - lam * first) @ v
+def _other_way_round(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    return (second - number.sigmoid()[:, None] * first) @ v
 
 
-def _without_lambda(q: Any, k: Any, v: Any, lam: float) -> Any:
-    first, second = _maps(q, k).softmax(-1)
-    return (first - second) @ v
+def _one_for_all(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    return (first - number.sigmoid().mean() * second) @ v
 
 
-def _plain(q: Any, k: Any, v: Any, lam: float) -> Any:
-    return _maps(q, k).softmax(-1)[0] @ v
+def _down_the_columns(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-2)
+    return (first - number.sigmoid()[:, None] * second) @ v
 
 
-def _down_the_columns(q: Any, k: Any, v: Any, lam: float) -> Any:
-    first, second = _maps(q, k).softmax(-2)
-    return (first - lam * second) @ v
-
-
-_HEAD_SLIPS: tuple[tuple[Callable[..., Any], str, str], ...] = (
+_HEAD_SLIPS: tuple[tuple[Head, str, str], ...] = (
     (
-        _scores_first,
-        "you subtracted scores and took one softmax.",
-        "the order in the formula: two softmaxes, then minus",
+        _lambda_of_the_read,
+        "λ belongs to the word that is read in yours.",
+        "which word asks: a row of the maps, not a column",
     ),
-    (_again_to_one, "your rows add up to 1 again.", "what they should add up to; the head norm does the rest"),
-    (_never_below_zero, "your weights cannot be negative. These can.", "a word that A2 likes more than A1"),
+    (_unbounded, "your λ has no bounds.", "what keeps λ between 0 and 1 in version 2"),
+    (_scores_first, "you subtracted scores and took one softmax.", "the order: two softmaxes, then minus"),
+    (_again_to_one, "your rows add up to 1 again.", "what they should add up to: 1 − λ of the asking word"),
+    (_never_below_zero, "your weights cannot be negative. These can.", "a word that the second map likes more"),
     (_other_way_round, "you took the first map off the second.", "which of the two λ belongs to"),
-    (_without_lambda, "λ is not used.", "a λ of 0, which leaves plain attention"),
-    (_plain, "the second map is not used.", "what `second` is for"),
+    (_one_for_all, "one λ serves all words in yours.", "`number`, which has one entry for each word"),
     (_down_the_columns, "your softmax runs over the words that ask.", "dim = -1: the words that are read"),
 )
 
 
-def _check_head(differential: Callable[..., Any]) -> Outcome:
+def _check_head(second_version: Head) -> Outcome:
     import torch
 
-    for length, lam, seed in _CASES:
+    for length, seed in _CASES:
         random = torch.Generator().manual_seed(seed)
-        q, k = (torch.randn(2, length, 4, generator=random) for _ in range(2))
-        v = torch.randn(length, 8, generator=random)
-        got, wanted = differential(q, k, v, lam), _head(q, k, v, lam)
+        q = torch.randn(2, length, 4, generator=random)
+        k, v = (torch.randn(length, size, generator=random) for size in (4, 8))
+        number = 2 * torch.randn(length, generator=random)
+        got, wanted = second_version(q, k, v, number), _head(q, k, v, number)
         if is_blank(got):
             raise NotAttempted
-        if torch.is_tensor(got) and got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-5):
+        if _same(got, wanted):
             continue
         for slip, thought, look_at in _HEAD_SLIPS:
-            other = slip(q, k, v, lam)
-            if (
-                torch.is_tensor(got)
-                and got.shape == other.shape
-                and torch.allclose(got, other, atol=1e-5, equal_nan=True)
-            ):
+            if _same(got, slip(q, k, v, number)):
                 return wrong(thought, look_at)
-        return wrong(f"with {length} words and λ = {lam:g} this is another result.", "the formula above, term by term")
-    return right("Softmax twice, then subtract, then read the values once. Nothing is brought back to 1.")
+        return wrong(f"with {length} words this is another result.", "its shape [words, size of v], then the formula")
+    return right("Each asking word decides for itself, and λ = 0 can be learned: then it is plain attention.")
 
 
-ONE_HEAD = Exercise(
+def _same(got: Any, other: Any) -> bool:
+    import torch
+
+    alike = torch.is_tensor(got) and got.shape == other.shape
+    return alike and torch.allclose(got, other, atol=1e-5, equal_nan=True)
+
+
+VERSION_2 = Exercise(
     id="04.2",
-    title="One head, two lines missing",
+    title="Version 2, two lines missing",
     minutes=5,
-    objective="write differential attention down, and say what adds up to 1 in it and what does not",
+    objective="write a difference of two maps down, and say what adds up to 1 in it and what does not",
     task=(
-        "Fill in the two lines of `differential(q, k, v, lam)`: one DIFF head before its norm. q and k are "
-        "[2, words, d], one query and one key for each of the two maps; v is [words, 2d]. Nobody reads ahead."
+        "In January 2026 the authors published a second version: no norm, and λ is not one number but one for each "
+        "*asking* word, the sigmoid of a number that is read from the word. Both queries of a head read the same keys "
+        "and values. Fill in the two lines of `second_version(q, k, v, number)`. q is [2, words, d], k [words, d], v "
+        "[words, any], number [words]."
     ),
-    expects="a function of (q, k, v, lam) that returns [words, 2d]",
+    expects="a function of (q, k, v, number) that returns [words, size of v]",
     check=_check_head,
     hints=(
         "`scores` has both maps in it; one softmax call over the right axis gives both.",
-        "The second map is weighted by λ and taken off the first. Then the values are read.",
-        "Unpack the softmax into first and second; multiply their difference, with λ in it, by v.",
+        "λ multiplies a whole row of the second map: the row of the word that asks.",
+        "A tensor [words] multiplies rows when it has the shape [words, 1].",
     ),
     solution=(
         "```python\n"
         "first, second = scores.softmax(-1)\n"
-        "y = (first - lam * second) @ v\n"
+        "return (first - number.sigmoid()[:, None] * second) @ v\n"
         "```\n"
-        "Two plain attentions, `first @ v - lam * (second @ v)`, are the same: that is how fast kernels do it."
+        "A row adds up to 1 − λ of its word."
     ),
     answer=_head,
     typical_wrong=(
+        (_lambda_of_the_read, "belongs to the word that is read"),
+        (_unbounded, "no bounds"),
         (_scores_first, "one softmax"),
         (_again_to_one, "add up to 1 again"),
         (_never_below_zero, "cannot be negative"),
         (_other_way_round, "off the second"),
-        (_without_lambda, "λ is not used"),
-        (_plain, "second map is not used"),
+        (_one_for_all, "one λ serves all"),
         (_down_the_columns, "words that ask"),
     ),
 )

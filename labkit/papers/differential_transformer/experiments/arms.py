@@ -33,7 +33,7 @@ QUANTITIES: Mapping[str, tuple[Callable[[Run], float], str, str]] = {
     "top of the stream": (lambda run: run["stream"][0], "size", "Largest value of the stream"),
     "right in 4 bits": (lambda run: run["bits"]["4"], _RIGHT, "Attention scores in 4 bits"),
     "steps": (steps_to, "steps", "Steps until nine answers of ten are right"),
-    "lambda": (lambda run: run["lambda"], "λ", "λ after training"),
+    "lambda": (lambda run: run["lambda"], "λ", "The λ after training"),
     "without the second map": (lambda run: run["without the second map"], _RIGHT, "The first map alone"),
     **{f"right, {name}": (lambda run, name=name: run[name]["right"], _RIGHT, f"Texts {name}") for name in TESTS},
 }

@@ -89,7 +89,9 @@ class LambdaPanel(Panel):
 
         from ..experiments.allocation import PLACES
 
-        left, right = axes(figure, "Weight by place", "Right answers", left=1.75, right=0.55, between=1.3)
+        left, right = axes(
+            figure, f"Weight by place, λ = {data.lam:.2f}", "Right answers", left=1.75, right=0.55, between=1.3
+        )
         looks = (MARKS["intact"], MARKS["attention"], MARKS["cut"])
         for number, (name, row, look) in enumerate(zip(MAPS, data.weights, looks)):
             places = [place + 0.26 * (number - 1) for place in range(len(PLACES))]
@@ -117,7 +119,7 @@ class LambdaPanel(Panel):
         norm = "" if data.norm else ", without the head norm"
         sign = "added" if data.lam < 0 else "taken off" if data.lam > 0 else "left out"
         return (
-            f"λ is {data.lam:.2f}{norm} (learned: {data.own:.2f}): the second map is {sign}. The answer has "
+            f"With λ = {data.lam:.2f}{norm} (learned: {data.own:.2f}) the second map is {sign}. The answer has "
             f"weight {answer[0]:.2f} in A1, {answer[1]:.2f} in A2 and {answer[2]:.2f} in use. Right answers: "
             f"{data.right[1]:.2f} now, {data.right[0]:.2f} as trained; nats {data.nats[1]:.2f} and {data.nats[0]:.2f}."
         )
