@@ -216,7 +216,7 @@ labkit.ReadingPanel(models, ready)
 
 # %% [markdown]
 # The paper's table gives the answer 0.31 of the attention in DIFF and 0.03 in the Transformer, and noise 0.02 against
-# 0.54. These are signed shares. What a negative weight takes from noise is then counted for the answer, though the head
+# 0.52, the answer in the middle of the text. These are signed shares. What a negative weight takes from noise is then counted for the answer, though the head
 # still reads that noise, with a minus. Over many texts:
 
 # %%
