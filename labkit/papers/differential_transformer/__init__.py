@@ -45,6 +45,7 @@ PAPER = Paper(
             "operate_on_lambda",
             "order_margin",
             "question_maps",
+            "rates_tried",
             "shared_noise",
             "throughput",
             "two_microphones",

@@ -2,7 +2,7 @@
 
 from .activations import LargeActivations, QuantiseScores, large_activations
 from .allocation import Allocation, Look, allocate, look_at_text, question_maps
-from .arms import Arms, compare_arms
+from .arms import Arms, compare_arms, rates_tried
 from .dynamics import context_size, head_sizes, map_gradients, throughput
 from .microphones import Microphones, two_microphones
 from .orders import order_margin
@@ -33,6 +33,7 @@ __all__ = [
     "operate_on_lambda",
     "order_margin",
     "question_maps",
+    "rates_tried",
     "shared_noise",
     "throughput",
     "two_microphones",

@@ -8,12 +8,13 @@ from typing import Any
 
 from labkit.base.errors import unknown
 from labkit.measurements.estimate import Estimate, mean_over
+from labkit.training import Runs
 
-from ..training import CONFIRMING, MAIN
+from ..training import CONFIRMING, MAIN, PILOT
 from .allocation import PLACES
-from .measured_runs import HARDER, TESTS, of_arm, steps_to
+from .measured_runs import HARDER, TESTS, of_arm, runs_path, steps_to
 
-__all__ = ["QUANTITIES", "Arms", "compare_arms"]
+__all__ = ["QUANTITIES", "Arms", "compare_arms", "rates_tried"]
 
 Run = Mapping[str, Any]
 _ANSWER, _NOISE = PLACES.index("answer"), PLACES.index("noise")
@@ -86,3 +87,12 @@ def compare_arms(what: str, arms: Sequence[str] = MAIN, seeds: Sequence[int] = C
     found = {arm: {seed: run for seed, run in of_arm(arm).items() if seed in seeds} for arm in arms}
     values = {arm: {seed: float(read(run)) for seed, run in rows.items()} for arm, rows in found.items()}
     return Arms(what, unit, title, values, {arm: next(iter(rows.values()))["lr"] for arm, rows in found.items()})
+
+
+def rates_tried(arm: str) -> dict[float, float]:
+    """Return the mean loss of an arm on the pilot seeds, nats an answer, by learning rate; the least was taken."""
+    losses: dict[float, list[float]] = {}
+    for run in Runs(runs_path()):
+        if run["arm"] == arm and run["seed"] in PILOT:
+            losses.setdefault(run["lr"], []).append(run["loss"])
+    return {lr: sum(losses[lr]) / len(losses[lr]) for lr in sorted(losses)}
