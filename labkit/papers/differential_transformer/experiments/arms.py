@@ -12,7 +12,7 @@ from labkit.training import Runs
 
 from ..training import CONFIRMING, MAIN, PILOT
 from .allocation import PLACES
-from .measured_runs import HARDER, TESTS, of_arm, runs_path, steps_to
+from .measured_runs import HARDER, of_arm, runs_path, steps_to
 
 __all__ = ["QUANTITIES", "Arms", "compare_arms", "rates_tried"]
 
@@ -21,6 +21,14 @@ _ANSWER, _NOISE = PLACES.index("answer"), PLACES.index("noise")
 _RIGHT, _NATS, _SIGNED, _ABSOLUTE = (
     "share of right answers", "nats an answer", "signed share of the attention", "absolute share of the attention",
 )  # fmt: skip
+_WORDS = {
+    "as trained": "Texts like those trained on",
+    "longer": "Texts twice as long",
+    "more needles": "Twice the needles",
+    "longest": "Texts four times as long",
+    "more decoys": "Twice the decoys",
+    "other fillers": "Fillers without order",
+}
 # By name: how it is read from a run, its unit, and what it is in words.
 QUANTITIES: Mapping[str, tuple[Callable[[Run], float], str, str]] = {
     "nats": (lambda run: run["as trained"]["nats"], _NATS, "Loss on texts like those trained on"),
@@ -36,7 +44,7 @@ QUANTITIES: Mapping[str, tuple[Callable[[Run], float], str, str]] = {
     "steps": (steps_to, "steps", "Steps until nine answers of ten are right"),
     "lambda": (lambda run: run["lambda"], "λ", "The λ after training"),
     "without the second map": (lambda run: run["without the second map"], _RIGHT, "The first map alone"),
-    **{f"right, {name}": (lambda run, name=name: run[name]["right"], _RIGHT, f"Texts {name}") for name in TESTS},
+    **{f"right, {name}": (lambda run, name=name: run[name]["right"], _RIGHT, words) for name, words in _WORDS.items()},
 }
 
 

@@ -40,10 +40,16 @@ class SharedNoise:
         return mean_over(self.factor, over="texts", name="λ that would leave least noise")
 
     def table(self) -> str:
-        """Return all of it as text."""
-        spent = [mean_over(one, over="texts", name=f"weight of A{number} on noise") for number, one in
-                 ((1, self.weight_1), (2, self.weight_2))]  # fmt: skip
-        return "\n".join(map(str, (self.correlation, self.best_lambda, *spent)))
+        """Return all of it as text, one line each, with intervals over texts."""
+        rows = {
+            "correlation of A1 and A2 over the noise words": self.alike,
+            "λ that would leave least of that noise": self.factor,
+            "weight of A1 on noise": self.weight_1,
+            "weight of A2 on noise": self.weight_2,
+        }
+        found = {name: mean_over(values, over="texts") for name, values in rows.items()}
+        lines = [f"{name:46} {one.value:5.2f}  [{one.low:.2f}, {one.high:.2f}]" for name, one in found.items()]
+        return "\n".join(lines).replace("-0.00", " 0.00")
 
 
 @torch.no_grad()
