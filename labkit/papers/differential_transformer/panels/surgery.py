@@ -90,7 +90,12 @@ class LambdaPanel(Panel):
         from ..experiments.allocation import PLACES
 
         left, right = axes(
-            figure, f"Weight by place, λ = {data.lam:.2f}", "Right answers", left=1.75, right=0.55, between=1.3
+            figure,
+            f"Weights, λ = {data.lam:.2f}".replace("-", "−"),
+            "Right answers",
+            left=1.75,
+            right=0.55,
+            between=1.3,
         )
         looks = (MARKS["intact"], MARKS["attention"], MARKS["cut"])
         for number, (name, row, look) in enumerate(zip(MAPS, data.weights, looks)):
