@@ -11,11 +11,11 @@
 # put it back and prove that it is back; and say whether a difference in loss is much. Words you would like refreshed:
 # [the primer](../primer/primer.ipynb).*
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 lesson = labkit.open_lesson("00")
@@ -79,7 +79,7 @@ parts = {
 }
 guess = lesson.predict(
     "p1",
-    "One of these four parts is taken out. Without which one does the model fall furthest in telling who has the lantern?",
+    "One of these four parts is taken out. Which one costs most accuracy on “who has the lantern?”",
     options=list(parts),
 )
 
@@ -128,7 +128,7 @@ labkit.course.holds(
     min(costs[:2]) > 10 * max(costs[2:]),
     "Each part of the first block costs more than ten times what any part of a later block costs.",
 )
-labkit.course.holds(costs[1] > costs[0], "By the loss, the dearer of the two is the MLP.")
+labkit.course.holds(costs[1] > costs[0], "By the loss, the MLP is the more expensive of the two.")
 
 # %% [markdown]
 # On the picture each line is ten times the one below it. The first block stands alone; and within it the loss blames the
@@ -149,11 +149,7 @@ labkit.AddressMap(tiny)
 # Now for the control.
 
 # %%
-chance = lesson.predict(
-    "p2",
-    "You zero one random weight of the last block's down projection. How much does the loss change, typically?",
-    options=["by less than 0.0001 nats", "by about 0.001 nats", "by about 0.02 nats", "by more than 0.1 nats"],
-)
+chance = lesson.predict("p2")
 
 # %%
 import random
@@ -167,7 +163,7 @@ print(f"typical change {changes[20]:.6f} nats, largest of 40 {changes[-1]:.6f} n
 
 # %%
 answer = sum(changes[20] >= edge for edge in (0.0003, 0.005, 0.05))
-lesson.result("p2", answer=answer, because="Most single weights are one voice among many.")
+lesson.result("p2", answer=answer)
 labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves the loss by 0.02 nats.")
 
 # %% [markdown]
@@ -176,15 +172,10 @@ labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves 
 #
 # By its controls, then, the part costs little. Is it little in what the model *does*? Nats are an average over all words
 # of somebody else's stories, and most words are easy. Let the model write stories of its own, and count the slips: somebody
-# in two places, a lantern given by one who does not have it, a sentence that is none. Even intact it makes some.
+# in two places, a lantern given by somebody who does not have it, words that make no sentence. Even intact it makes some.
 
 # %%
-lesson.predict(
-    "p3",
-    "The MLP of block 2 is the cheapest part: about 0.02 nats. Without it, how often does the model slip in its own "
-    "stories?",
-    options=["as often as before", "about a tenth more often", "at least one and a half times as often", "less often"],
-)
+lesson.predict("p3")
 
 # %%
 well = labkit.vitals(tiny, 32)
@@ -199,11 +190,11 @@ lesson.result("p3", answer=answer, because=f"{times:.1f} times as often as intac
 labkit.course.holds(unwell.contradictions.low > well.contradictions.high, "The two intervals do not even touch.")
 
 # %% [markdown]
-# These *vital signs* are the chart used all course long. To the right is well: what is counted in nats or slips is turned
-# round for the picture, and its own number stands beside it. The days are partly thrown by dice, so nobody can foresee every
-# word; *above the floor* counts only the surprise beyond that. A story is told *whole* when the checker finds no slip in
+# These *vital signs* are the chart used all course long. Further right is better: what is counted in nats or slips is
+# mirrored for the picture, and its own number stands beside it. Chance decides part of every day, so nobody can foresee
+# every word; *above the floor* counts only the loss beyond that. A story is told *whole* when the checker finds no slip in
 # it; this model manages hardly one, even intact, and some signs are at chance: it is too small to know facts. A cut that is
-# cheap by one sign can be dear by another, so it is judged by all.
+# cheap by one sign can be expensive by another, so it is judged by all.
 #
 # **What this does not show.** That no single weight matters: forty drawn at random will miss the one that does, and the
 # next lesson looks for it. Nor that this part is the one that keeps stories straight: a model that is a little worse at
@@ -274,7 +265,7 @@ def operate(model, layer, ids):
     def nothing(module, inputs, output):
         return ...
 
-    # The torch module behind the address layers.N.mlp.
+    # The torch module after the address layers.N.mlp.
     handle = model.trunk.blocks[layer].mlp.mixer.register_forward_hook(nothing)
     cut = model(ids).logits
     ...
