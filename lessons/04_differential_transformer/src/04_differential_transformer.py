@@ -6,7 +6,7 @@
 # A softmax hands out exactly 1 of attention over all words before it: some to what matters, the rest to what does not. Ye
 # and colleagues (2024) compute two such maps and take λ times the second off the first, so that the noise both share
 # cancels, as in headphones against noise. λ is learned. We built it by their formula and trained it on texts that are
-# mostly noise. In three minutes you will bet on λ, and most readers lose.
+# mostly noise. In three minutes you will bet on what became of λ.
 #
 # *Paper: [Differential Transformer](https://arxiv.org/abs/2410.05258), ICLR 2025. Official code:
 # [microsoft/unilm, Diff-Transformer](https://github.com/microsoft/unilm/tree/master/Diff-Transformer); no weights were
@@ -133,8 +133,8 @@ print(inspect.getsource(diff.DiffAttention.attend))
 
 # %% [markdown]
 # A DIFF head needs two queries and two keys, so there are half as many heads, with values twice as wide. Our models are
-# 64 wide: 4 DIFF heads of two times 8, beside softmax with 8 heads of 8, or 4 of 16. All have the same weights to within
-# a hundred.
+# 64 wide: 4 DIFF heads of two times 8, beside softmax with 8 heads of 8, or 4 of 16. Their numbers of weights differ by
+# less than a hundred.
 #
 # Does the picture of the microphones fit a trained model? Only noise that *both maps* share can be cancelled. Below, λ
 # was kept at 0.2 throughout training, so that this model must subtract; the other is free.
