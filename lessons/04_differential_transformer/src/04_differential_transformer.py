@@ -315,7 +315,7 @@ holds(by_lambda[0.8] < by_lambda[0.2] < by_lambda[0.0], "The more of it is taken
 # the answer is taken off, and what follows was never trained to read that. The norm is not what decides: with it and
 # without it the lines are much alike.
 #
-# Was λ below 0 a whim of the optimiser? Here are variants, trained on the same seeds: λ that cannot go below 0, λ that
+# Was λ below 0 a whim of the optimiser? Here are variants, trained on seeds of the same six: λ that cannot go below 0, λ that
 # learns twenty times more slowly, λ kept at 0.2, and λ that starts at 0.8, as in deep layers of the paper.
 
 # %%
