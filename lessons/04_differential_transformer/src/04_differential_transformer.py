@@ -8,9 +8,10 @@
 # cancels, as in headphones against noise. λ is learned. We built it by their formula and trained it on texts that are
 # mostly noise. In three minutes you will bet on what became of λ.
 #
-# *Paper: [Differential Transformer](https://arxiv.org/abs/2410.05258), ICLR 2025. Official code:
-# [microsoft/unilm, Diff-Transformer](https://github.com/microsoft/unilm/tree/master/Diff-Transformer); no weights were
-# released, so every model here is our own.*
+# *The paper:* Ye, Dong, Xia, Sun, Zhu, Huang and Wei (2024), *Differential Transformer*,
+# [arXiv 2410.05258](https://arxiv.org/abs/2410.05258), [its code](https://github.com/microsoft/unilm/tree/master/Diff-Transformer).
+# No weights were released: every model here is our own. *Ours:*
+# [labkit/papers/differential_transformer]({{repository}}/tree/main/labkit/papers/differential_transformer).
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
 # [softmax](../primer/primer.ipynb#Softmax-(5-min)). Afterwards you can say what a difference of two softmaxes cancels and
@@ -20,7 +21,7 @@
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import inspect
@@ -420,7 +421,7 @@ lesson.progress()
 #
 # *Next: [09 · Layer-integrated memory](../../README.md#the-lessons). Why should a layer read only the layer below it?*
 #
-# **References**
+# **References.** The paper, to cite:
 
-# %%
+# %% tags=["nbval-check-output"]
 print(labkit.cite("04"))
