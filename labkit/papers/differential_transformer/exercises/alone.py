@@ -69,13 +69,10 @@ def _by_forward(model: Any, texts: Any, which: int) -> float:
 def _left_in(model: Any, texts: Any, which: int) -> float:
     import torch
 
-    from labkit.interventions import SetWeight  # noqa: F401  (the usual import, and not the usual undoing)
-
     from ..experiments import find_needles
     from ..method.edits import diff_attention
 
-    lam = diff_attention(model).lam
-    lam.forward = lambda: torch.tensor(0.0 if which == 1 else -_FAR)
+    diff_attention(model).lam.forward = lambda: torch.tensor(0.0 if which == 1 else -_FAR)
     return find_needles(model, texts).accuracy.value
 
 

@@ -56,9 +56,8 @@ class DiffAttention(Attention):
 
     def attend(self, q_BHLK: Tensor, k_BHTK: Tensor, v_BhTK: Tensor, state: State) -> Tensor:
         """Return norm(A1 v − λ A2 v) [B, h, L, 2d]: two plain attentions that read the same values."""
-        first, second = (
-            super(DiffAttention, self).attend(q_BHLK[:, c::2], k_BHTK[:, c::2], v_BhTK, state) for c in (0, 1)
-        )
+        plain = super().attend
+        first, second = (plain(q_BHLK[:, c::2], k_BHTK[:, c::2], v_BhTK, state) for c in (0, 1))
         return self.norm(first - self.lam() * second)
 
     def maps(self, x_BLD: Tensor, state: State) -> tuple[Tensor, Tensor]:
