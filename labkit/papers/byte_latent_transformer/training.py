@@ -1,90 +1,280 @@
-"""What is trained: the entropy models first, then the arms, one run a line in a table.
+"""What is trained: the entropy model first, frozen, then the arms; one run a line in a table, weights beside it.
 
 Every arm reads the same pages in the same order; it differs in what its entry in `ARMS` says. Learning rates are
-chosen on seed 0, which no claim uses. `python -m labkit.papers.byte_latent_transformer.training` trains what is missing.
+chosen on seed 0, which no claim uses.
+
+python -m labkit.papers.byte_latent_transformer.training entropy | rates [ARM ...] | runs SEED ... | ship
 """
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from labkit import world
-from labkit.models.decoder import Decoder
-from labkit.training import Fit, fit
+from labkit import models, zoo
+from labkit.base.data import data_dir
+from labkit.base.errors import NotAvailable
+from labkit.base.files import write_atomically
+from labkit.training import Fit, Runs, fit
 
 from . import task
-from .method.blocks import ByteWindow, spread_init
-from .method.entropy import CNN, entropy_of
-from .method.model import BLTConfig, FlatConfig, nats_of
+from .method.accounting import cost, cost_of_tokens
+from .method.blocks import ByteWindow
+from .method.entropy import ByteEntropies
+from .method.model import BLTConfig, FlatConfig, bits_per_byte, nats_of
 from .method.patching import Entropy, Patcher, Space, Strided, calibrated
+from .method.storage import save_blt
+from .rows import Rows, byte_rows, entropies_of, mean_size, page_nats, starts_of, token_rows
 
-__all__ = ["ARMS", "Arm", "Rows", "byte_rows", "entropy_model", "starts_of", "token_rows", "train_arm"]
+__all__ = ["ARMS", "RATES", "Arm", "best_rate", "entropy_model", "patcher_of", "runs", "threshold", "trained"]
 
-POOL, STEPS, BATCH = 2400, 200, 8
-SIZE = 4.5  # bytes a patch, on average, where nothing else is said
-CACHE = Path("runs/05")
-
-
-# Rows: pages as padded matrices.
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Pages as ids [N, W], begin and end included, with the bytes of each page (its end counts as one)."""
-
-    pages: tuple[str, ...]
-    ids: Tensor
-    bytes: tuple[int, ...]
-    lengths: tuple[int, ...]
+POOL, STEPS, BATCH = 1600, 200, 4  # pages that arms draw from; steps of four pages
+RATES = (6e-3, 12e-3)
+SIZE = 4.5  # bytes a patch, on average over the training pages
+PAGES = 80  # of valid, for choosing rates, and of test
+CACHE = Path("runs/05")  # ignored by git
+ENTROPY = "blt/entropy"
 
 
-def _rows(pages: list[str], encoded: list[list[int]], bos: int, eos: int) -> Rows:
-    lengths = [len(ids) + 2 for ids in encoded]
-    table = torch.full((len(pages), max(lengths)), task.PAD, dtype=torch.long)
-    for row, ids in zip(table, encoded):
-        row[: len(ids) + 2] = torch.tensor([bos, *ids, eos])
-    return Rows(tuple(pages), table, tuple(len(page.encode()) + 1 for page in pages), tuple(lengths))
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """A model and how its text is cut; `size` is the mean patch or token in bytes that it is meant to have."""
+
+    about: str
+    config: BLTConfig | FlatConfig
+    patcher: str | None = None
+    size: float = SIZE
+
+    @property
+    def cost(self) -> float:
+        """Floating-point operations a byte of a full page at this arm's size, forward."""
+        if isinstance(self.config, FlatConfig):
+            return cost_of_tokens(self.config, self.size, task.PAGE)
+        return cost(self.config, self.size, task.PAGE).total
 
 
-def byte_rows(pages: list[str]) -> Rows:
-    """Return pages as rows of bytes."""
-    return _rows(pages, [task.byte_ids(page).tolist() for page in pages], task.BOS, task.EOS)
+ARMS = {
+    "entropy": Arm(about="BLT, entropy patches", config=BLTConfig(), patcher="entropy"),
+    "strided": Arm(about="BLT, a patch every 4.5 bytes", config=BLTConfig(), patcher="strided"),
+    "space": Arm(about="BLT, patches end at spaces", config=BLTConfig(), patcher="space", size=4.9),
+    "bpe": Arm(
+        about="BPE tokens with hashed n-grams of tokens",
+        config=FlatConfig(vocab=1137, width=128, depth=5, ffn=312, hash_sizes=(2, 3, 4)),
+        size=3.7,
+    ),
+    "flat": Arm(about="bytes without patches, same hash tables", config=FlatConfig(depth=4, ffn=216), size=1.0),
+    "no_hash": Arm(about="BLT without hash n-grams", config=BLTConfig(hash_sizes=()), patcher="entropy"),
+    "no_cross": Arm(about="BLT without cross-attention", config=BLTConfig(cross=False), patcher="entropy"),
+    "double": Arm(
+        about="BLT, patches and latent depth doubled", config=BLTConfig(latent=4), patcher="entropy", size=2 * SIZE
+    ),
+}
 
 
-def token_rows(pages: list[str]) -> Rows:
-    """Return pages as rows of the world's BPE tokens."""
-    tokenizer = world.tokenizer()
-    return _rows(pages, tokenizer.encode_batch(pages), tokenizer.bos, tokenizer.eos)
+# The entropy model.
 
 
-@torch.no_grad()
-def entropies_of(model: nn.Module, rows: Rows) -> np.ndarray:
-    """Return the entropy before each place of each row [N, W + 1], the begin's own as nan."""
-    found = []
-    for ids in rows.ids.split(64):
-        out = model(ids)
-        found.append(entropy_of(out.logits if isinstance(model, Decoder) else out))
-    h = torch.cat(found).numpy()
-    return np.concatenate((np.full((len(h), 1), np.nan, dtype=h.dtype), h), axis=1)
+def train_entropy() -> None:
+    """Train the entropy model on pages of its own and ship it: a byte transformer of two blocks, window 64."""
+    rows = byte_rows(task.pages(4000, seed=1))
+    model = ByteWindow(
+        vocab=task.VOCAB, width=64, depth=2, heads=4, ffn=168, context=task.CONTEXT, window=64, tie=False, init_std=0.08
+    ).build(0)
+    settings = Fit(steps=1100, lr=6e-3, warmup=40)
+
+    def loss_at(model: nn.Module, step: int) -> Tensor:
+        return _loss(model, rows, batch_of(len(rows.ids), step, 0))
+
+    found = fit(model, loss_at, settings)
+    card = {
+        "name": ENTROPY,
+        "about": "a byte-level transformer that says how hard each next byte is to foresee; it cuts the patches of blt/story",
+        "tokenizer": "bytes",
+        "steps": settings.steps,
+        "lr": settings.lr,
+        "seed": 0,
+        "loss": round(found.last(), 4),
+        "minutes": round(found.seconds / 60, 1),
+        "defects": ["it knows the world's English and no other text"],
+    }
+    zoo.ship_model(model, card)
 
 
-def starts_of(rows: Rows, patcher: Patcher, entropies: np.ndarray | None = None) -> Tensor:
-    """Return who starts a patch in each row [N, W]; an entropy patcher may be given entropies made before."""
-    starts = torch.zeros(rows.ids.shape, dtype=torch.bool)
-    for number, length in enumerate(rows.lengths):
-        if entropies is not None and isinstance(patcher, Entropy):
-            row = patcher.from_entropies(entropies[number, 1 : length + 1])
-        else:
-            row = patcher.starts(rows.ids[number, 1:length].numpy())
-        starts[number, 0] = True
-        starts[number, 1:length] = torch.from_numpy(row[: length - 1])
-    return starts
+@cache
+def entropy_model() -> nn.Module:
+    """Return the frozen entropy model, as shipped."""
+    return zoo.load(ENTROPY).model.requires_grad_(False)
+
+
+def pool() -> list[str]:
+    """Return the pages that arms are trained on."""
+    return task.pages(POOL, seed=0)
+
+
+@cache
+def pool_entropies() -> np.ndarray:
+    """Return the entropies of the pool [N, W], kept between runs."""
+    path = CACHE / "entropies.npy"
+    if not path.is_file():
+        out = io.BytesIO()
+        np.save(out, entropies_of(entropy_model(), byte_rows(pool())).astype(np.float32))
+        write_atomically(path, out.getvalue())
+    return np.load(path)
+
+
+@cache
+def threshold(size: float = SIZE, rule: str = "above") -> float:
+    """Return the threshold that makes patches of the training pages `size` bytes long on average."""
+    rows = byte_rows(pool())
+    return calibrated([h[:length] for h, length in zip(pool_entropies(), rows.lengths)], size, rule)
+
+
+def patcher_of(arm: str | Arm) -> Patcher | None:
+    """Return an arm's patching function."""
+    arm = ARMS[arm] if isinstance(arm, str) else arm
+    if arm.patcher == "entropy":
+        return Entropy(ByteEntropies(entropy_model()), above=threshold(arm.size))
+    return {"strided": Strided(SIZE), "space": Space(), None: None}[arm.patcher]
+
+
+# Runs.
+
+
+def batch_of(n: int, step: int, seed: int, size: int = BATCH) -> Tensor:
+    """Return which of n pages step `step` reads, each page once before any comes again."""
+    per_epoch = n // size
+    epoch, place = divmod(step - 1, per_epoch)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epoch))
+    return order[place * size : (place + 1) * size]
+
+
+def _loss(model: nn.Module, rows: Rows, index: Tensor, starts: Tensor | None = None) -> Tensor:
+    longest = max(rows.lengths[i] for i in index)
+    ids, wanted = rows.ids[index, :longest], rows.targets[index, : longest - 1]
+    out = model(ids[:, :-1], starts[index, :longest]) if starts is not None else model(ids[:, :-1])
+    return nats_of(getattr(out, "logits", out), ids[:, 1:])[wanted].mean()
+
+
+@cache
+def _prepared(name: str) -> tuple[Rows, Tensor | None]:
+    """Return the training rows of an arm and who starts a patch in them."""
+    arm = ARMS[name]
+    rows = token_rows(pool()) if name == "bpe" else byte_rows(pool())
+    if arm.patcher is None:
+        return rows, None
+    return rows, starts_of(rows, patcher_of(arm), pool_entropies())
+
+
+def prepared_pages(name: str, pages: list[str]) -> tuple[Rows, Tensor | None]:
+    """Return any pages as an arm reads them."""
+    rows, patcher = (token_rows if name == "bpe" else byte_rows)(pages), patcher_of(name)
+    if patcher is None:
+        return rows, None
+    h = entropies_of(entropy_model(), rows) if isinstance(patcher, Entropy) else None
+    return rows, starts_of(rows, patcher, h)
+
+
+def train_one(name: str, lr: float, seed: int, steps: int = STEPS) -> tuple[nn.Module, dict[str, Any]]:
+    """Train an arm and return it with what was found: loss, bits per byte on pages of valid and of test."""
+    rows, starts = _prepared(name)
+    model = ARMS[name].config.build(seed)
+    fitted = fit(
+        model,
+        lambda model, step: _loss(model, rows, batch_of(len(rows.ids), step, seed), starts),
+        Fit(steps=steps, lr=lr, warmup=20),
+    )
+    found: dict[str, Any] = {"diverged": fitted.diverged, "seconds": round(fitted.seconds, 1), "steps": steps}
+    found["loss"] = [round(x, 4) for x in fitted.loss[9::10]]
+    for split in ("valid", "test"):
+        rows, starts = prepared_pages(name, task.pages(PAGES, seed=7, split=split))
+        found[split] = round(bits_per_byte(sum(page_nats(model, rows, starts)), sum(rows.bytes)), 5)
+        found["size"] = round(sum(rows.bytes) / (sum(rows.lengths) - len(rows.ids)), 3)
+        if starts is not None:
+            found["size"] = round(mean_size(rows, starts), 3)
+    return model, found
+
+
+def runs() -> Runs:
+    """Return the table of runs that comes with the course."""
+    return Runs(data_dir() / "sweeps" / "05_runs.jsonl")
+
+
+def best_rate(name: str) -> float:
+    """Return the learning rate at which an arm was best on seed 0's pages of valid."""
+    tried = [run for run in runs().where(arm=name, seed=0) if not run["diverged"]]
+    if not tried:
+        raise NotAvailable(f"No rate was tried for {name}.", do=f"python -m {__spec__.name} rates {name}")
+    return min(tried, key=lambda run: run["valid"])["lr"]
+
+
+def weights_of(name: str, seed: int) -> Path:
+    """Return where a run's weights are kept between training and measuring; they are not in the course."""
+    return CACHE / f"{name}-{seed}.safetensors"
+
+
+def do(name: str, lr: float, seed: int) -> None:
+    """Make a run unless it is known, and keep its weights."""
+
+    def train() -> dict[str, Any]:
+        model, found = train_one(name, lr, seed)
+        write_atomically(weights_of(name, seed), to_bytes({k: v.contiguous() for k, v in model.state_dict().items()}))
+        return found
+
+    run = runs().do({"arm": name, "lr": lr, "seed": seed}, train)
+    print(name, lr, seed, run["valid"], run["seconds"], flush=True)
+
+
+def trained(name: str, seed: int) -> nn.Module:
+    """Return an arm as it was trained from `seed`, if its weights are still on this machine."""
+    path = weights_of(name, seed)
+    if not path.is_file():
+        raise NotAvailable(f"The weights of {name}, seed {seed}, are not here.", do=f"python -m {__spec__.name} runs {seed}")
+    model = ARMS[name].config.build(seed)
+    model.load_state_dict(load_file(path))
+    return model.eval()
+
+
+def ship(steps: int = 1000) -> None:
+    """Train the entropy arm for longer, from seed 0, and ship it as blt/story."""
+    lr = best_rate("entropy") / 2
+    model, found = train_one("entropy", lr, 0, steps)
+    card = {
+        "name": "blt/story",
+        "about": "a Byte Latent Transformer on stories of the world, spelled words among them",
+        "patches": f"where the entropy of {ENTROPY} is above {threshold():.4f} nats: {found['size']} bytes on average",
+        "threshold": threshold(),
+        "entropy_model": ENTROPY,
+        "steps": steps,
+        "lr": lr,
+        "seed": 0,
+        "loss": found["loss"][-1],
+        "bits_per_byte": found["test"],
+        "minutes": round(found["seconds"] / 60, 1),
+        "defects": ["it was trained for 76 seconds: it tells stories whose sentences are right and whose facts are not"],
+    }
+    save_blt(model, card)
+
+
+STAGES: dict[str, Callable[[list[str]], None]] = {
+    "entropy": lambda rest: None if ENTROPY in zoo.entries() else train_entropy(),
+    "rates": lambda rest: [do(name, lr, 0) for name in rest or ARMS for lr in RATES] and None,
+    "runs": lambda rest: [do(name, best_rate(name), int(seed)) for seed in rest for name in ARMS] and None,
+    "ship": lambda rest: ship(),
+}
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in STAGES:
+        sys.exit(__doc__)
+    torch.set_num_threads(1)
+    STAGES[sys.argv[1]](sys.argv[2:])

@@ -1,0 +1,158 @@
+"""The noise lab: which of four endings belongs to a text, before and after letters are swapped, dropped, repeated.
+
+The paper asks HellaSwag so; our endings are the last sentences of pages of the world, three of the four from others.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..method.model import nats_of
+from ..method.patching import Patcher, token_lengths
+from ..rows import Rows, byte_rows, entropies_of, starts_of, token_rows
+from ..task import NOISES, noised, pages, spelled, spelling_words
+from ..training import entropy_model, patcher_of, trained
+
+from labkit import world  # isort: skip
+
+__all__ = ["PLACES", "Endings", "Noise", "Spelling", "endings", "noise_lab", "spelling", "tokens_after_noise"]
+
+PLACES = ("prompt", "completion", "both")
+PROMPT, ENDING = 90, 70  # bytes at most
+
+
+@dataclass(frozen=True)
+class Endings:
+    """A question: a prompt, four endings, and which is right."""
+
+    prompt: str
+    options: tuple[str, ...]
+    answer: int
+
+
+def endings(n: int, seed: int, split: str = "test") -> list[Endings]:
+    """Return n questions whose endings are sentences of different pages."""
+    rng, found, sentences = random.Random(f"endings/{split}/{seed}"), [], []
+    for page in pages(6 * n, seed=1000 + seed, split=split):
+        parts = page.replace("\n", " ").split(". ")
+        if len(parts) < 4 or page.startswith("Spell"):
+            continue
+        prompt = ". ".join(parts[-4:-2])[-PROMPT:].split(" ", 1)[-1] + "."
+        sentences.append((prompt, parts[-2] + "."))
+    sentences = [(prompt, end) for prompt, end in sentences if 15 <= len(end) <= ENDING]
+    for number in range(n):
+        prompt, right = sentences[number % len(sentences)]
+        others = rng.sample([end for _, end in sentences if end != right], 3)
+        options = [right, *others]
+        rng.shuffle(options)
+        found.append(Endings(prompt, tuple(options), options.index(right)))
+    return found
+
+
+@torch.no_grad()
+def scores(model: nn.Module, prompts: list[str], ends: list[str], arm: str, patcher: Patcher | None) -> np.ndarray:
+    """Return the log-probability of each ending after its prompt, for each byte of the ending [N]."""
+    texts = [f"{prompt} {end}" for prompt, end in zip(prompts, ends)]
+    rows: Rows = (token_rows if arm == "bpe" else byte_rows)(texts)
+    starts = None
+    if patcher is not None:
+        starts = starts_of(rows, patcher, entropies_of(entropy_model(), rows))
+    first = [len(f"{prompt} ".encode()) + 1 for prompt in prompts]  # the begin is place 0
+    if arm == "bpe":  # the first token that reaches into the ending
+        reach = [np.cumsum(token_lengths(world.tokenizer(), text)) for text in texts]
+        first = [int((ends_at <= byte).sum()) + 1 for ends_at, byte in zip(reach, (f - 1 for f in first))]
+    found = []
+    for start in range(0, len(texts), 60):
+        part = slice(start, start + 60)
+        longest = max(rows.lengths[part])
+        ids, wanted = rows.ids[part, :longest], rows.targets[part, : longest - 1].clone()
+        wanted &= torch.arange(1, longest) >= torch.tensor(first[part])[:, None]
+        wanted &= torch.arange(1, longest) < torch.tensor(rows.lengths[part])[:, None] - 1  # not the end of the page
+        logits = model(ids[:, :-1], None if starts is None else starts[part, :longest])
+        found += (-(nats_of(logits, ids[:, 1:]) * wanted).sum(-1)).tolist()
+    return np.array(found) / [len(end.encode()) for end in ends]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Share of endings found, intact and under each noise at each place, for one model."""
+
+    arm: str
+    intact: float
+    noised: Mapping[str, Mapping[str, float]]
+
+    @property
+    def drop(self) -> float:
+        """The mean loss of accuracy over noises and places."""
+        return self.intact - float(np.mean([value for by in self.noised.values() for value in by.values()]))
+
+    def table(self) -> str:
+        """Return one line a noise: accuracy with the prompt, the completion, or both noised."""
+        lines = [f"{name:11}" + " ".join(f"{by[place]:10.0%}" for place in PLACES) for name, by in self.noised.items()]
+        return "\n".join([f"{self.arm}: intact {self.intact:.0%}", " " * 11 + " ".join(f"{p:>10}" for p in PLACES), *lines])
+
+
+def noise_lab(arm: str, seed: int, n: int = 60, model: nn.Module | None = None) -> Noise:
+    """Return how often an arm trained from `seed` finds the right one of four endings, before and after each noise.
+
+    The questions depend on `seed`, so that every seed brings its own; arms of one seed answer the same ones.
+    """
+    model, patcher, asked = model or trained(arm, seed), patcher_of(arm), endings(n, seed)
+
+    def accuracy(change: str | None, place: str) -> float:
+        prompts, ends = [], []
+        for question in asked:
+            for option in question.options:
+                change_prompt = change and place in ("prompt", "both")
+                prompts.append(noised(question.prompt, change) if change_prompt else question.prompt)
+                ends.append(noised(option, change) if change and place in ("completion", "both") else option)
+        found = scores(model, prompts, ends, arm, patcher).reshape(n, 4)
+        return float(np.mean(found.argmax(1) == [question.answer for question in asked]))
+
+    table = {name: {place: round(accuracy(name, place), 4) for place in PLACES} for name in NOISES}
+    return Noise(arm, round(accuracy(None, "prompt"), 4), table)
+
+
+def tokens_after_noise(text: str) -> dict[str, list[str]]:
+    """Return the BPE tokens of a text, intact and after each noise."""
+    tokenizer = world.tokenizer()
+    texts = {"intact": text} | {name: noised(text, name) for name in NOISES}
+    return {name: tokenizer.pieces(tokenizer.encode(one)) for name, one in texts.items()}
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Share of letters spelled right, for words seen in training and for words held out."""
+
+    arm: str
+    seen: float
+    held_out: float
+
+    def table(self) -> str:
+        """Return both shares."""
+        return f"{self.arm}: {self.seen:.0%} of the letters of trained words, {self.held_out:.0%} of held-out words"
+
+
+@torch.no_grad()
+def spelling(arm: str, seed: int, n: int = 60, model: nn.Module | None = None) -> Spelling:
+    """Return how many letters an arm spells right, each letter guessed with the right ones before it."""
+    model, patcher, shares = model or trained(arm, seed), patcher_of(arm), []
+    for split in ("train", "test"):
+        texts = [spelled(word) for word in spelling_words(split)[:n]]
+        rows = (token_rows if arm == "bpe" else byte_rows)(texts)
+        starts = None if patcher is None else starts_of(rows, patcher, entropies_of(entropy_model(), rows))
+        guessed = model(rows.ids[:, :-1], None if starts is None else starts).argmax(-1)
+        right = []
+        for row, (text, ids) in enumerate(zip(texts, rows.ids)):
+            letters = len(text.split(": ")[1].rstrip(".").split(" "))
+            stop, step = rows.lengths[row] - 2, 1 if arm == "bpe" else 2  # the place of the full stop
+            places = [stop - step * back - (0 if arm == "bpe" else -1) for back in range(1, letters + 1)]
+            right += [bool(guessed[row, place - 1] == ids[place]) for place in places]
+        shares.append(float(np.mean(right)))
+    return Spelling(arm, *(round(share, 4) for share in shares))
