@@ -1,1 +1,1 @@
-"""The lesson's experiments: each a function to a frozen result with `.table()`; the lesson, panels and claims share them."""
+"""Experiments: each a function to a frozen result with `.table()`, shared by lesson, panels and claims."""

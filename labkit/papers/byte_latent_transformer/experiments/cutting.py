@@ -15,7 +15,18 @@ from ..method.patching import BPE, Entropy, Patcher, Space, Strided, TopK, calib
 from ..task import byte_ids, pages, shown
 from ..training import entropy_model, threshold
 
-__all__ = ["Cuts", "Drift", "Moved", "WordStarts", "cut", "drift", "moved", "moved_over_prefixes", "patchers", "word_starts"]
+__all__ = [
+    "Cuts",
+    "Drift",
+    "Moved",
+    "WordStarts",
+    "cut",
+    "drift",
+    "moved",
+    "moved_over_prefixes",
+    "patchers",
+    "word_starts",
+]
 
 LONGEST = 400  # bytes in one picture
 

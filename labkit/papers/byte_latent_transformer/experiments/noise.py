@@ -95,7 +95,9 @@ class Noise:
     def table(self) -> str:
         """Return one line a noise: accuracy with the prompt, the completion, or both noised."""
         lines = [f"{name:11}" + " ".join(f"{by[place]:10.0%}" for place in PLACES) for name, by in self.noised.items()]
-        return "\n".join([f"{self.arm}: intact {self.intact:.0%}", " " * 11 + " ".join(f"{p:>10}" for p in PLACES), *lines])
+        return "\n".join(
+            [f"{self.arm}: intact {self.intact:.0%}", " " * 11 + " ".join(f"{p:>10}" for p in PLACES), *lines]
+        )
 
 
 def noise_lab(arm: str, seed: int, n: int = 60, model: nn.Module | None = None) -> Noise:

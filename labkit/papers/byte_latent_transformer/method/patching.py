@@ -62,9 +62,9 @@ class Strided:
 def space_like(ids: np.ndarray) -> np.ndarray:
     """Return which ids are no letter, no digit and no UTF-8 continuation byte [n] (section 2.2)."""
     byte = np.asarray(ids) - OFFSET
-    digit = (48 <= byte) & (byte <= 57)
-    letter = ((65 <= byte) & (byte <= 90)) | ((97 <= byte) & (byte <= 122))
-    return ~(digit | letter | ((128 <= byte) & (byte < 192)))
+    digit = (byte >= 48) & (byte <= 57)
+    letter = ((byte >= 65) & (byte <= 90)) | ((byte >= 97) & (byte <= 122))
+    return ~(digit | letter | ((byte >= 128) & (byte < 192)))
 
 
 @dataclass(frozen=True)

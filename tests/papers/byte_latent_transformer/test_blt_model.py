@@ -101,7 +101,9 @@ def test_patchers_that_look_ahead_leak(model, entropies):
     assert max(gaps) > 1e-3
 
 
-@pytest.mark.parametrize("sizes", [{}, {"vectors": 3, "window": 12}, {"encoder": 2, "decoder": 1}, {"hash_sizes": (3,)}])
+@pytest.mark.parametrize(
+    "sizes", [{}, {"vectors": 3, "window": 12}, {"encoder": 2, "decoder": 1}, {"hash_sizes": (3,)}]
+)
 def test_equal_to_transformers_on_shared_weights(sizes):
     ours = released(**{**SMALL, **sizes}).build(3)
     theirs = as_released(ours)

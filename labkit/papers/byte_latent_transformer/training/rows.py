@@ -15,12 +15,22 @@ from torch import Tensor, nn
 from labkit import world
 from labkit.models.decoder import Decoder
 
-from . import task
-from .method.entropy import entropy_of
-from .method.model import nats_of
-from .method.patching import Entropy, Patcher
+from .. import task
+from ..method.entropy import entropy_of
+from ..method.model import nats_of
+from ..method.patching import Entropy, Patcher
 
-__all__ = ["Rows", "byte_rows", "entropies_of", "mean_size", "page_nats", "starts_of", "token_rows"]
+__all__ = [
+    "Rows",
+    "batch_of",
+    "byte_rows",
+    "entropies_of",
+    "mean_size",
+    "page_nats",
+    "rows_loss",
+    "starts_of",
+    "token_rows",
+]
 
 _AT_ONCE = 50  # rows in one pass
 
@@ -98,3 +108,19 @@ def page_nats(model: nn.Module, rows: Rows, starts: Tensor | None = None) -> lis
         nats = nats_of(logits.logits if isinstance(model, Decoder) else logits, ids[:, 1:])
         found += (nats * wanted).sum(-1).tolist()
     return found
+
+
+def batch_of(n: int, step: int, seed: int, size: int = 4) -> Tensor:
+    """Return which of n pages step `step` reads, each page once before any comes again."""
+    per_epoch = n // size
+    epoch, place = divmod(step - 1, per_epoch)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epoch))
+    return order[place * size : (place + 1) * size]
+
+
+def rows_loss(model: nn.Module, rows: Rows, index: Tensor, starts: Tensor | None = None) -> Tensor:
+    """Return the mean cross-entropy in nats of what is predicted on the pages of `index`, cut after the longest."""
+    longest = max(rows.lengths[i] for i in index)
+    ids, wanted = rows.ids[index, :longest], rows.targets[index, : longest - 1]
+    out = model(ids[:, :-1], starts[index, :longest]) if starts is not None else model(ids[:, :-1])
+    return nats_of(getattr(out, "logits", out), ids[:, 1:])[wanted].mean()

@@ -1,50 +1,40 @@
-"""What is trained: the entropy model first, frozen, then the arms; one run a line in a table, weights beside it.
+"""The arms and their runs: one run a line in a table, weights beside it.
 
 Every arm reads the same pages in the same order; it differs in what its entry in `ARMS` says. Learning rates are
 chosen on seed 0, which no claim uses.
-
-python -m labkit.papers.byte_latent_transformer.training entropy | rates [ARM ...] | runs SEED ... | ship
 """
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from labkit import models, zoo
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
 from labkit.training import Fit, Runs, fit
 
-from . import task
-from .method.accounting import cost, cost_of_tokens
-from .method.blocks import ByteWindow
-from .method.entropy import ByteEntropies
-from .method.model import BLTConfig, FlatConfig, bits_per_byte, nats_of
-from .method.patching import Entropy, Patcher, Space, Strided, calibrated
-from .method.storage import save_blt
-from .rows import Rows, byte_rows, entropies_of, mean_size, page_nats, starts_of, token_rows
+from .. import task
+from ..method.accounting import cost, cost_of_tokens
+from ..method.entropy import ByteEntropies
+from ..method.model import BLTConfig, FlatConfig, bits_per_byte
+from ..method.patching import Entropy, Patcher, Space, Strided
+from ..method.storage import save_blt
+from .entropy import CACHE, ENTROPY, SIZE, entropy_model, pool, pool_entropies, threshold
+from .rows import Rows, batch_of, byte_rows, entropies_of, mean_size, page_nats, rows_loss, starts_of, token_rows
 
-__all__ = ["ARMS", "RATES", "Arm", "best_rate", "entropy_model", "patcher_of", "runs", "threshold", "trained"]
+__all__ = ["ARMS", "RATES", "Arm", "best_rate", "do", "patcher_of", "prepared_pages", "runs", "ship", "trained"]
 
-POOL, STEPS, BATCH = 1600, 200, 4  # pages that arms draw from; steps of four pages
+STEPS = 200  # of four pages each
 RATES = (6e-3, 12e-3)
-SIZE = 4.5  # bytes a patch, on average over the training pages
 PAGES = 80  # of valid, for choosing rates, and of test
-CACHE = Path("runs/05")  # ignored by git
-ENTROPY = "blt/entropy"
+PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,64 +72,6 @@ ARMS = {
 }
 
 
-# The entropy model.
-
-
-def train_entropy() -> None:
-    """Train the entropy model on pages of its own and ship it: a byte transformer of two blocks, window 64."""
-    rows = byte_rows(task.pages(4000, seed=1))
-    model = ByteWindow(
-        vocab=task.VOCAB, width=64, depth=2, heads=4, ffn=168, context=task.CONTEXT, window=64, tie=False, init_std=0.08
-    ).build(0)
-    settings = Fit(steps=1100, lr=6e-3, warmup=40)
-
-    def loss_at(model: nn.Module, step: int) -> Tensor:
-        return _loss(model, rows, batch_of(len(rows.ids), step, 0))
-
-    found = fit(model, loss_at, settings)
-    card = {
-        "name": ENTROPY,
-        "about": "a byte-level transformer that says how hard each next byte is to foresee; it cuts the patches of blt/story",
-        "tokenizer": "bytes",
-        "steps": settings.steps,
-        "lr": settings.lr,
-        "seed": 0,
-        "loss": round(found.last(), 4),
-        "minutes": round(found.seconds / 60, 1),
-        "defects": ["it knows the world's English and no other text"],
-    }
-    zoo.ship_model(model, card)
-
-
-@cache
-def entropy_model() -> nn.Module:
-    """Return the frozen entropy model, as shipped."""
-    return zoo.load(ENTROPY).model.requires_grad_(False)
-
-
-def pool() -> list[str]:
-    """Return the pages that arms are trained on."""
-    return task.pages(POOL, seed=0)
-
-
-@cache
-def pool_entropies() -> np.ndarray:
-    """Return the entropies of the pool [N, W], kept between runs."""
-    path = CACHE / "entropies.npy"
-    if not path.is_file():
-        out = io.BytesIO()
-        np.save(out, entropies_of(entropy_model(), byte_rows(pool())).astype(np.float32))
-        write_atomically(path, out.getvalue())
-    return np.load(path)
-
-
-@cache
-def threshold(size: float = SIZE, rule: str = "above") -> float:
-    """Return the threshold that makes patches of the training pages `size` bytes long on average."""
-    rows = byte_rows(pool())
-    return calibrated([h[:length] for h, length in zip(pool_entropies(), rows.lengths)], size, rule)
-
-
 def patcher_of(arm: str | Arm) -> Patcher | None:
     """Return an arm's patching function."""
     arm = ARMS[arm] if isinstance(arm, str) else arm
@@ -149,21 +81,6 @@ def patcher_of(arm: str | Arm) -> Patcher | None:
 
 
 # Runs.
-
-
-def batch_of(n: int, step: int, seed: int, size: int = BATCH) -> Tensor:
-    """Return which of n pages step `step` reads, each page once before any comes again."""
-    per_epoch = n // size
-    epoch, place = divmod(step - 1, per_epoch)
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epoch))
-    return order[place * size : (place + 1) * size]
-
-
-def _loss(model: nn.Module, rows: Rows, index: Tensor, starts: Tensor | None = None) -> Tensor:
-    longest = max(rows.lengths[i] for i in index)
-    ids, wanted = rows.ids[index, :longest], rows.targets[index, : longest - 1]
-    out = model(ids[:, :-1], starts[index, :longest]) if starts is not None else model(ids[:, :-1])
-    return nats_of(getattr(out, "logits", out), ids[:, 1:])[wanted].mean()
 
 
 @cache
@@ -191,7 +108,7 @@ def train_one(name: str, lr: float, seed: int, steps: int = STEPS) -> tuple[nn.M
     model = ARMS[name].config.build(seed)
     fitted = fit(
         model,
-        lambda model, step: _loss(model, rows, batch_of(len(rows.ids), step, seed), starts),
+        lambda model, step: rows_loss(model, rows, batch_of(len(rows.ids), step, seed), starts),
         Fit(steps=steps, lr=lr, warmup=20),
     )
     found: dict[str, Any] = {"diverged": fitted.diverged, "seconds": round(fitted.seconds, 1), "steps": steps}
@@ -214,7 +131,7 @@ def best_rate(name: str) -> float:
     """Return the learning rate at which an arm was best on seed 0's pages of valid."""
     tried = [run for run in runs().where(arm=name, seed=0) if not run["diverged"]]
     if not tried:
-        raise NotAvailable(f"No rate was tried for {name}.", do=f"python -m {__spec__.name} rates {name}")
+        raise NotAvailable(f"No rate was tried for {name}.", do=f"{PROGRAM} rates {name}")
     return min(tried, key=lambda run: run["valid"])["lr"]
 
 
@@ -239,7 +156,7 @@ def trained(name: str, seed: int) -> nn.Module:
     """Return an arm as it was trained from `seed`, if its weights are still on this machine."""
     path = weights_of(name, seed)
     if not path.is_file():
-        raise NotAvailable(f"The weights of {name}, seed {seed}, are not here.", do=f"python -m {__spec__.name} runs {seed}")
+        raise NotAvailable(f"The weights of {name}, seed {seed}, are not here.", do=f"{PROGRAM} runs {seed}")
     model = ARMS[name].config.build(seed)
     model.load_state_dict(load_file(path))
     return model.eval()
@@ -261,20 +178,8 @@ def ship(steps: int = 1000) -> None:
         "loss": found["loss"][-1],
         "bits_per_byte": found["test"],
         "minutes": round(found["seconds"] / 60, 1),
-        "defects": ["it was trained for 76 seconds: it tells stories whose sentences are right and whose facts are not"],
+        "defects": [
+            "it was trained for 76 seconds: it tells stories whose sentences are right and whose facts are not"
+        ],
     }
     save_blt(model, card)
-
-
-STAGES: dict[str, Callable[[list[str]], None]] = {
-    "entropy": lambda rest: None if ENTROPY in zoo.entries() else train_entropy(),
-    "rates": lambda rest: [do(name, lr, 0) for name in rest or ARMS for lr in RATES] and None,
-    "runs": lambda rest: [do(name, best_rate(name), int(seed)) for seed in rest for name in ARMS] and None,
-    "ship": lambda rest: ship(),
-}
-
-if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in STAGES:
-        sys.exit(__doc__)
-    torch.set_num_threads(1)
-    STAGES[sys.argv[1]](sys.argv[2:])
