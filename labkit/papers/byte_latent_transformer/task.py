@@ -53,7 +53,9 @@ def byte_ids(text: str | bytes) -> np.ndarray:
     try:
         data = text.encode("utf-8") if isinstance(text, str) else text
     except UnicodeEncodeError as error:
-        raise BadInput(f"The text holds half a character ({error.reason}).", expected="text that UTF-8 can write")
+        raise BadInput(
+            f"The text holds half a character ({error.reason}).", expected="text that UTF-8 can write"
+        ) from None
     return np.frombuffer(data, dtype=np.uint8).astype(np.int64) + OFFSET
 
 
@@ -137,7 +139,7 @@ def fill(source: Iterator[str], page: str) -> tuple[str, str]:
 def spelling_words(split: str = "train") -> tuple[str, ...]:
     """Return the words that are spelled: half of the world's words of 4 to 8 letters for `train`, else the others."""
     text = " ".join(document.text for document in world.documents("stories", 400, seed=0))
-    words = sorted({word for word in re.findall(r"\b[a-z]{4,8}\b", text)})
+    words = sorted(set(re.findall(r"\b[a-z]{4,8}\b", text)))
     random.Random("spelling").shuffle(words)
     half = len(words) // 2
     return tuple(words[:half] if split == "train" else words[half:])

@@ -17,7 +17,7 @@ __all__ = ["Cost", "cost", "cost_of_tokens", "cross_attention", "transformer"]
 def transformer(h: float, layers: int, m: float, vocab: int = 0, ffn: float | None = None) -> float:
     """Return the operations a position costs in `layers` blocks of width h that attend to m places, and its logits.
 
-    Attention 4 l h (m + 1)/2, projections 8 l h², feed-forward 16 l h² (6 l h f for a SwiGLU of f neurons), logits 2 h V.
+    Attention 4 l h (m + 1)/2, projections 8 l h², feed-forward 16 l h² (6 l h f for a SwiGLU), logits 2 h V.
     """
     forward = 16 * h * h if ffn is None else 6 * h * ffn
     return layers * (4 * h * (m + 1) / 2 + 8 * h * h + forward) + 2 * h * vocab

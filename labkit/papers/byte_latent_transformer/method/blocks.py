@@ -38,7 +38,7 @@ class WindowAttention(Attention):
 
 @dataclass(frozen=True, kw_only=True)
 class ByteWindow(DecoderConfig):
-    """A byte-level decoder whose attention looks back `window` bytes: the entropy model, and the local models' stacks."""
+    """A byte-level decoder whose attention looks back `window` bytes: entropy model and local models."""
 
     kind: ClassVar[str] = "byte-window"
 

@@ -1,4 +1,4 @@
-"""Entropy models: how hard each byte is to foresee (section 2.3), from a small transformer, a short convolution, counts.
+"""Entropy models: how hard each byte is to foresee (section 2.3), from a transformer, a short convolution, counts.
 
 Each gives `entropies(ids)`: for ids [n] of one text, the entropy in nats before each byte and before the one to come
 [n + 1]. Nothing in it depends on the byte itself or on any later one.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ class ByteEntropies:
         if not self.reset:
             return self.read(ids)
         cuts = [0, *(np.flatnonzero(ids == NEWLINE) + 1).tolist(), len(ids)]
-        parts = [self.read(ids[start:end]) for start, end in zip(cuts, cuts[1:])]
+        parts = [self.read(ids[start:end]) for start, end in pairwise(cuts)]
         return np.concatenate([part[:-1] for part in parts[:-1]] + [parts[-1]])
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Generation with on-line patching: the entropy model looks one byte ahead, the latent model runs once a finished patch.
+"""Generation with on-line patching: the entropy model looks one byte ahead, the latent model runs once a patch.
 
 Shapes: B = 1, D local width, G latent width.
 """

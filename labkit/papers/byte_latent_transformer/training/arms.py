@@ -178,8 +178,6 @@ def ship(steps: int = 1000) -> None:
         "loss": found["loss"][-1],
         "bits_per_byte": found["test"],
         "minutes": round(found["seconds"] / 60, 1),
-        "defects": [
-            "it was trained for 76 seconds: it tells stories whose sentences are right and whose facts are not"
-        ],
+        "defects": ["trained for about a minute: its sentences are right, its facts are not"],
     }
     save_blt(model, card)

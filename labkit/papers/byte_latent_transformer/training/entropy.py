@@ -40,7 +40,7 @@ def train_entropy() -> None:
     found = fit(model, loss_at, settings)
     card = {
         "name": ENTROPY,
-        "about": "a byte-level transformer that says how hard each next byte is to foresee; it cuts the patches of blt/story",
+        "about": "says how hard each next byte is to foresee; its entropies cut the patches of blt/story",
         "tokenizer": "bytes",
         "steps": settings.steps,
         "lr": settings.lr,
