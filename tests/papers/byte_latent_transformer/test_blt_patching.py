@@ -170,7 +170,7 @@ def test_what_cannot_be_is_refused(entropies):
             byte_ids(bad)
     with pytest.raises(BadInput, match="no text"):
         byte_ids(None)
-    with pytest.raises(BadInput, match="half a character"):
+    with pytest.raises(BadInput, match="Half a character"):
         byte_ids("\ud800")
     for thresholds in ({"above": float("nan")}, {}, {"rise": float("nan")}, {"above": 1.0, "longest": 0}):
         with pytest.raises(BadInput):

@@ -1,47 +1,61 @@
-"""Train what is missing: `entropy`, then `rates [ARM ...]` on seed 0, `runs SEED ...`, and `ship`."""
+"""Train what is missing, for so many seconds (default 300): the entropy model, rates on seed 0, one BLT to ship, seeds.
+
+Several processes can share the work: each takes what no other has in hand, and a run that is known is not made again.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import torch
+from filelock import FileLock, Timeout
 
 from labkit import zoo
 
-from .arms import ARMS, RATES, best_rate, do, ship
-from .entropy import ENTROPY, train_entropy
+from .arms import ARMS, RATES, SEEDS, best_rate, do, runs, ship
+from .entropy import CACHE, ENTROPY, train_entropy
+
+Unit = tuple[str, Callable[[], object]]
 
 
-def entropy(rest: list[str]) -> None:
-    """Train and ship the entropy model unless it is here."""
+def missing() -> Iterator[Unit]:
+    """Yield what can be trained now, in the order in which it is wanted."""
     if ENTROPY not in zoo.entries():
-        train_entropy()
-
-
-def rates(arms: list[str]) -> None:
-    """Try every learning rate on seed 0."""
-    for name in arms or ARMS:
+        yield "entropy", train_entropy
+        return
+    tried = {(run["arm"], run["lr"], run["seed"]) for run in runs()}
+    ready = [name for name in ARMS if all((name, lr, 0) in tried for lr in RATES)]
+    for name in ARMS:
         for lr in RATES:
-            do(name, lr, 0)
+            if (name, lr, 0) not in tried:
+                yield f"{name}-{lr}-0", lambda name=name, lr=lr: do(name, lr, 0)
+    if "entropy" in ready and "blt/story" not in zoo.entries():
+        yield "ship", ship
+    for seed in SEEDS:
+        for name in ready:
+            if (name, best_rate(name), seed) not in tried:
+                yield f"{name}-{seed}", lambda name=name, seed=seed: do(name, best_rate(name), seed)
 
 
-def seeds(numbers: list[str]) -> None:
-    """Train every arm from these seeds, each at the rate that was best for it."""
-    for seed in numbers:
-        for name in ARMS:
-            do(name, best_rate(name), int(seed))
+def work(seconds: float) -> None:
+    """Train one missing thing after the other until none is left or the time is over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for name, train in missing():
+            try:
+                with FileLock(CACHE / f"{name}.lock", timeout=0):
+                    if any(name == other for other, _ in missing()):  # nobody made it in the meantime
+                        train()
+                break
+            except Timeout:
+                continue
+        else:
+            return
 
-
-STAGES: dict[str, Callable[[list[str]], None]] = {
-    "entropy": entropy,
-    "rates": rates,
-    "runs": seeds,
-    "ship": lambda rest: ship(),
-}
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in STAGES:
-        sys.exit(__doc__)
+    CACHE.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    STAGES[sys.argv[1]](sys.argv[2:])
+    work(float(sys.argv[1]) if len(sys.argv) > 1 else 300)

@@ -33,6 +33,7 @@ __all__ = ["ARMS", "RATES", "Arm", "best_rate", "do", "patcher_of", "prepared_pa
 
 STEPS = 200  # of four pages each
 RATES = (6e-3, 12e-3)
+SEEDS = (1, 2, 3, 4, 5)
 PAGES = 80  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
 
