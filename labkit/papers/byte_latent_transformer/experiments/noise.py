@@ -13,15 +13,29 @@ import numpy as np
 import torch
 from torch import nn
 
+from labkit import world
+from labkit.base.data import data_dir
+from labkit.base.errors import NotAvailable
+from labkit.training import Runs
+
 from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
-from ..rows import Rows, byte_rows, entropies_of, starts_of, token_rows
 from ..task import NOISES, noised, pages, spelled, spelling_words
 from ..training import entropy_model, patcher_of, trained
+from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
 
-from labkit import world  # isort: skip
-
-__all__ = ["PLACES", "Endings", "Noise", "Spelling", "endings", "noise_lab", "spelling", "tokens_after_noise"]
+__all__ = [
+    "PLACES",
+    "Endings",
+    "Noise",
+    "Spelling",
+    "endings",
+    "measured_noise",
+    "noise_lab",
+    "noise_runs",
+    "spelling",
+    "tokens_after_noise",
+]
 
 PLACES = ("prompt", "completion", "both")
 PROMPT, ENDING = 90, 70  # bytes at most
@@ -158,3 +172,29 @@ def spelling(arm: str, seed: int, n: int = 60, model: nn.Module | None = None) -
             right += [bool(guessed[row, place - 1] == ids[place]) for place in places]
         shares.append(float(np.mean(right)))
     return Spelling(arm, *(round(share, 4) for share in shares))
+
+
+def noise_runs() -> Runs:
+    """Return the table of what trained arms made of noise and spelling, which comes with the course."""
+    return Runs(data_dir() / "sweeps" / "05_noise.jsonl")
+
+
+def measure_noise(arm: str, seed: int) -> dict:
+    """Measure noise and spelling of an arm trained from `seed`, unless that is known, and keep it in the table."""
+
+    def measure() -> dict:
+        noise, letters = noise_lab(arm, seed), spelling(arm, seed)
+        return {"intact": noise.intact, "noised": noise.noised, "seen": letters.seen, "held_out": letters.held_out}
+
+    return noise_runs().do({"arm": arm, "seed": seed}, measure)
+
+
+def measured_noise(arm: str, seed: int) -> Noise:
+    """Return what was measured of an arm trained from `seed`; raise `NotAvailable` where nothing was."""
+    row = noise_runs().find(arm=arm, seed=seed)
+    if row is None:
+        raise NotAvailable(
+            f"The noise lab has no {arm} of seed {seed}.",
+            do="python -m labkit.papers.byte_latent_transformer.experiments",
+        )
+    return Noise(arm, row["intact"], row["noised"])
