@@ -67,18 +67,17 @@ class Cuts:
         return "\n".join(f"{name:18} {self.size(name):4.1f} bytes  {self.pieces(name)}" for name in self.starts)
 
 
-def cut(text: str, which: Mapping[str, Patcher] | None = None) -> Cuts:
-    """Return a text of at most 400 bytes as each patcher cuts it."""
+def cut(text: str, which: Mapping[str, Patcher] | None = None, *, threshold_at: float | None = None) -> Cuts:
+    """Return a text of at most 400 bytes as each patcher cuts it; `threshold_at` is drawn over the entropies."""
     ids, which = byte_ids(text), patchers() if which is None else which
     if len(ids) > LONGEST:
         raise BadInput(f"The text has {len(ids)} bytes.", expected=f"at most {LONGEST}, so that it can be drawn")
-    rule = next((patcher for patcher in which.values() if isinstance(patcher, Entropy)), None)
     return Cuts(
         text=text,
         signs=tuple(shown(int(i) - 4) for i in ids),
         starts={name: tuple(patcher.starts(ids)[:-1].tolist()) for name, patcher in which.items()},
         entropies=tuple(ByteEntropies(entropy_model())(ids)[:-1].round(4).tolist()),
-        threshold=threshold() if rule is None or rule.above is None else rule.above,
+        threshold=threshold() if threshold_at is None else threshold_at,
     )
 
 

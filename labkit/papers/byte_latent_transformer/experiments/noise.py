@@ -16,12 +16,14 @@ from torch import nn
 from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
+from labkit.measurements.estimate import Estimate, mean_over
 from labkit.training import Runs
 
 from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
 from ..task import NOISES, noised, pages, spelled, spelling_words
 from ..training import entropy_model, patcher_of, trained
+from ..training.arms import SEEDS
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Endings",
     "Noise",
     "Spelling",
+    "accuracy_over_seeds",
     "endings",
     "measured_noise",
     "noise_lab",
@@ -114,7 +117,7 @@ class Noise:
         )
 
 
-def noise_lab(arm: str, seed: int, n: int = 60, model: nn.Module | None = None) -> Noise:
+def noise_lab(arm: str, seed: int, n: int = 30, model: nn.Module | None = None) -> Noise:
     """Return how often an arm trained from `seed` finds the right one of four endings, before and after each noise.
 
     The questions depend on `seed`, so that every seed brings its own; arms of one seed answer the same ones.
@@ -198,3 +201,12 @@ def measured_noise(arm: str, seed: int) -> Noise:
             do="python -m labkit.papers.byte_latent_transformer.experiments",
         )
     return Noise(arm, row["intact"], row["noised"])
+
+
+def accuracy_over_seeds(arm: str, noise: str, place: str = "both") -> tuple[Estimate, Estimate]:
+    """Return the share of endings that five models of an arm find, intact and under a noise ("intact": none)."""
+    found = [measured_noise(arm, seed) for seed in SEEDS]
+    after = [one.intact if noise == "intact" else one.noised[noise][place] for one in found]
+    before = [one.intact for one in found]
+    intact, noised_ = (mean_over(values, "seeds", method="t", name=arm, unit="share") for values in (before, after))
+    return intact, noised_

@@ -16,11 +16,10 @@ from ..method.patching import Entropy
 from ..method.storage import load_blt
 from ..task import pages
 from ..training import ARMS, best_rate, entropy_model, runs, threshold
+from ..training.arms import SEEDS
 from ..training.rows import byte_rows, entropies_of, mean_size, page_nats, starts_of
 
 __all__ = ["Qualities", "Thresholds", "arm_gap", "bits_of", "qualities", "rates_tried", "story_model", "thresholds"]
-
-SEEDS = (1, 2, 3, 4, 5)
 
 
 def bits_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[float]:
@@ -48,6 +47,10 @@ class Qualities:
     bits: tuple[Estimate, ...]
     cost: tuple[float, ...]
     size: tuple[float, ...]
+
+    def about(self, place: int) -> str:
+        """Return what an arm is, in words."""
+        return ARMS[self.arms[place]].about
 
     def table(self) -> str:
         """Return one line an arm, the best first."""

@@ -37,10 +37,10 @@ class BLTConfig:
     hash_mean, hash_released: see `HashedEmbedding`.
     """
 
-    width: int = 64
+    width: int = 48
     encoder: int = 1
     decoder: int = 2
-    latent_width: int = 128
+    latent_width: int = 96
     latent: int = 2
     heads: int = 4
     vectors: int = 2
@@ -211,8 +211,8 @@ class FlatConfig:
     """Sizes of a plain transformer over bytes or tokens, with the same hashed n-grams at its entrance."""
 
     vocab: int = VOCAB
-    width: int = 64
-    depth: int = 5
+    width: int = 48
+    depth: int = 4
     heads: int = 4
     ffn: int | None = None
     hash_sizes: tuple[int, ...] = (3, 4, 5, 6, 7, 8)

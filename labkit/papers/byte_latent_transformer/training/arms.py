@@ -31,10 +31,10 @@ from .rows import Rows, batch_of, byte_rows, entropies_of, mean_size, page_nats,
 
 __all__ = ["ARMS", "RATES", "Arm", "best_rate", "do", "patcher_of", "prepared_pages", "runs", "ship", "trained"]
 
-STEPS = 200  # of four pages each
+STEPS = 140  # of four pages each
 RATES = (6e-3, 12e-3)
 SEEDS = (1, 2, 3, 4, 5)
-PAGES = 80  # of valid, for choosing rates, and of test
+PAGES = 60  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
 
 
@@ -61,10 +61,10 @@ ARMS = {
     "space": Arm(about="BLT, patches end at spaces", config=BLTConfig(), patcher="space", size=4.9),
     "bpe": Arm(
         about="BPE tokens with hashed n-grams of tokens",
-        config=FlatConfig(vocab=1137, width=128, depth=5, ffn=312, hash_sizes=(2, 3, 4)),
+        config=FlatConfig(vocab=1137, width=96, depth=5, ffn=224, hash_sizes=(2, 3, 4)),
         size=3.7,
     ),
-    "flat": Arm(about="bytes without patches, same hash tables", config=FlatConfig(depth=4, ffn=216), size=1.0),
+    "flat": Arm(about="bytes without patches, same hash tables", config=FlatConfig(depth=4, ffn=144), size=1.0),
     "no_hash": Arm(about="BLT without hash n-grams", config=BLTConfig(hash_sizes=()), patcher="entropy"),
     "no_cross": Arm(about="BLT without cross-attention", config=BLTConfig(cross=False), patcher="entropy"),
     "double": Arm(
@@ -163,7 +163,7 @@ def trained(name: str, seed: int) -> nn.Module:
     return model.eval()
 
 
-def ship(steps: int = 1000) -> None:
+def ship(steps: int = 800) -> None:
     """Train the entropy arm for longer, from seed 0, and ship it as blt/story."""
     lr = best_rate("entropy") / 2
     model, found = train_one("entropy", lr, 0, steps)

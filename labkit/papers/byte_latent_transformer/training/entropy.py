@@ -28,11 +28,11 @@ CACHE = Path("runs/05")  # ignored by git
 
 def train_entropy() -> None:
     """Train the entropy model on pages of its own and ship it: a byte transformer of two blocks, window 64."""
-    rows = byte_rows(task.pages(4000, seed=1))
+    rows = byte_rows(task.pages(3000, seed=1))
     model = ByteWindow(
-        vocab=task.VOCAB, width=64, depth=2, heads=4, ffn=168, context=task.CONTEXT, window=64, tie=False, init_std=0.08
+        vocab=task.VOCAB, width=48, depth=2, heads=4, ffn=128, context=task.CONTEXT, window=64, tie=False, init_std=0.08
     ).build(0)
-    settings = Fit(steps=1100, lr=6e-3, warmup=40)
+    settings = Fit(steps=1000, lr=6e-3, warmup=40)
 
     def loss_at(model: nn.Module, step: int) -> Tensor:
         return rows_loss(model, rows, batch_of(len(rows.ids), step, 0))
