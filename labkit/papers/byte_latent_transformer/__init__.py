@@ -26,7 +26,7 @@ PAPER = Paper(
         "method.blocks": ("ByteWindow", "CrossAttention"),
         "method.model": ("BLT", "BLTConfig", "Flat", "FlatConfig", "bits_per_byte", "decoder_mask", "encoder_mask"),
         "method.accounting": ("Cost", "cost", "cost_of_tokens"),
-        "method.generation": ("OnLine", "generate", "ready"),
+        "method.generation": ("OnLine", "generate_bytes", "ready"),
         "method.official": ("as_released", "released"),
         "method.storage": ("load_blt",),
         "training.arms": ("ARMS", "patcher_of"),

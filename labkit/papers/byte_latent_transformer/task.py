@@ -54,7 +54,7 @@ def byte_ids(text: str | bytes) -> np.ndarray:
         data = text.encode("utf-8") if isinstance(text, str) else text
     except UnicodeEncodeError as error:
         raise BadInput(
-            f"The text holds half a character ({error.reason}).", expected="text that UTF-8 can write"
+            f"Half a character stands there ({error.reason}).", expected="text that UTF-8 can write"
         ) from None
     return np.frombuffer(data, dtype=np.uint8).astype(np.int64) + OFFSET
 

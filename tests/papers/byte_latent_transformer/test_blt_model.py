@@ -10,7 +10,7 @@ from labkit.papers.byte_latent_transformer.method import model as blt
 from labkit.papers.byte_latent_transformer.method.accounting import cost, cost_of_tokens, transformer
 from labkit.papers.byte_latent_transformer.method.blocks import ByteWindow
 from labkit.papers.byte_latent_transformer.method.entropy import ByteEntropies
-from labkit.papers.byte_latent_transformer.method.generation import OnLine, generate, ready
+from labkit.papers.byte_latent_transformer.method.generation import OnLine, generate_bytes, ready
 from labkit.papers.byte_latent_transformer.method.hashing import collisions, expected_collisions, hash_ids
 from labkit.papers.byte_latent_transformer.method.model import BLTConfig, FlatConfig, bits_per_byte
 from labkit.papers.byte_latent_transformer.method.official import as_released, released
@@ -221,18 +221,18 @@ def test_bits_per_byte_does_not_depend_on_the_pieces():
 def test_generation_on_line_is_generation_from_scratch(patchers, cross):
     model = BLTConfig(cross=cross, **SMALL).build(4)
     for patcher in patchers.values():
-        fast, reader = generate(model, patcher, "Uma ", 24)
-        slow, _ = generate(model, patcher, "Uma ", 24, cached=False)
+        fast, reader = generate_bytes(model, patcher, "Uma ", 24)
+        slow, _ = generate_bytes(model, patcher, "Uma ", 24, cached=False)
         assert fast == slow
         _, starts = ready(torch.tensor(reader.ids[1:]).numpy(), patcher)
         assert reader.latent_calls == int(starts[0, 1:].sum())  # one call for each patch that is finished
 
 
 def test_sampling_depends_on_its_seed_alone(model):
-    texts = {generate(model, Space(), "Uma", 12, temperature=1.0, seed=seed)[0] for seed in (1, 1, 2)}
+    texts = {generate_bytes(model, Space(), "Uma", 12, temperature=1.0, seed=seed)[0] for seed in (1, 1, 2)}
     assert len(texts) == 2
     with pytest.raises(BadInput, match="not yet written"):
-        generate(model, TopK(lambda ids: ids, 3), "Uma", 3)
+        generate_bytes(model, TopK(lambda ids: ids, 3), "Uma", 3)
 
 
 def test_costs_are_equations_13_to_17():

@@ -17,7 +17,7 @@ from ..task import BOS, EOS, OFFSET, byte_ids, text_of
 from .model import BLT
 from .patching import Patcher
 
-__all__ = ["OnLine", "generate", "ready"]
+__all__ = ["OnLine", "generate_bytes", "ready"]
 
 
 def ready(ids: np.ndarray, patcher: Patcher) -> tuple[Tensor, Tensor]:
@@ -81,7 +81,7 @@ class OnLine:
 
 
 @torch.no_grad()
-def generate(
+def generate_bytes(
     model: BLT,
     patcher: Patcher,
     text: str,
