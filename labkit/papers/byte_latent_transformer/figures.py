@@ -62,7 +62,13 @@ def paint_cuts(cuts: Cuts, figure: FigureBase) -> None:
     names, (width, height) = list(cuts.starts), inches(figure)
     left = 0.35 + max(text_width(_named(cuts, name)) for name in names)
     below = 0.33 * len(names) + 0.1
-    (top,) = axes(figure, "How hard is the next byte to foresee?", left=left, right=0.15, bottom=below + 0.1)
+    (top,) = axes(
+        figure,
+        "How hard is the next byte to foresee? Hatched: over the threshold",
+        left=left,
+        right=0.15,
+        bottom=below + 0.1,
+    )
     over = [value > cuts.threshold for value in cuts.entropies]
     places = range(len(cuts.signs))
     for mark, chosen in (("cut", True), ("intact", False)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from labkit.models import read_tensors
 
 from .model import BLT, BLTConfig
 
-__all__ = ["load_blt", "save_blt"]
+__all__ = ["load_blt", "read_blt", "save_blt"]
 
 
 def save_blt(model: BLT, card: dict[str, Any]) -> None:
@@ -31,12 +32,16 @@ def save_blt(model: BLT, card: dict[str, Any]) -> None:
 
 
 def load_blt(name: str = "blt/story") -> BLT:
-    """Return a shipped BLT in float32 and evaluation mode, its files checked; raise `UnknownName` for another name."""
+    """Return a shipped BLT in float32 and evaluation mode; raise `UnknownName` for another name."""
     known = zoo.entries()
     if name not in known:
         raise unknown("BLT", name, [one for one in known if one.startswith("blt/")])
     zoo.verify(known[name])
-    folder = zoo.folder_of(name)
+    return read_blt(zoo.folder_of(name))
+
+
+def read_blt(folder: Path) -> BLT:
+    """Return the BLT saved in `folder`; raise `BrokenFile` where its files are missing or damaged."""
     fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     fields.pop("kind")
     with torch.device("meta"):

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
@@ -173,6 +174,8 @@ def ship(steps: int = 800) -> None:
         "patches": f"where the entropy of {ENTROPY} is above {threshold():.4f} nats: {found['size']} bytes on average",
         "threshold": threshold(),
         "entropy_model": ENTROPY,
+        "tokenizer": "bytes",
+        "world": world.VERSION,
         "steps": steps,
         "lr": lr,
         "seed": 0,

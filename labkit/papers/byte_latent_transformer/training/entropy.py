@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from labkit import zoo
+from labkit import world, zoo
 from labkit.base.files import write_atomically
 from labkit.training import Fit, fit
 
@@ -42,6 +42,7 @@ def train_entropy() -> None:
         "name": ENTROPY,
         "about": "says how hard each next byte is to foresee; its entropies cut the patches of blt/story",
         "tokenizer": "bytes",
+        "world": world.VERSION,
         "steps": settings.steps,
         "lr": settings.lr,
         "seed": 0,
