@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from labkit import world, zoo
+from labkit.base.errors import unknown
 from labkit.base.files import write_atomically
 from labkit.training import Fit, fit
 
@@ -51,6 +52,9 @@ def train_entropy() -> None:
         "defects": ["it knows the world's English and no other text"],
     }
     zoo.ship_model(model, card)
+    rows, rounded = byte_rows(pool()), zoo.load(ENTROPY).model  # what readers load is rounded to half precision
+    seen = [h[:length] for h, length in zip(entropies_of(rounded, rows), rows.lengths)]
+    zoo.ship_model(model, card | {"thresholds": {f"{size:g}": calibrated(seen, size) for size in (SIZE, 2 * SIZE)}})
 
 
 @cache
@@ -75,8 +79,11 @@ def pool_entropies() -> np.ndarray:
     return np.load(path)
 
 
-@cache
-def threshold(size: float = SIZE, rule: str = "above") -> float:
-    """Return the threshold that makes patches of the training pages `size` bytes long on average."""
-    rows = byte_rows(pool())
-    return calibrated([h[:length] for h, length in zip(pool_entropies(), rows.lengths)], size, rule)
+def threshold(size: float = SIZE) -> float:
+    """Return the threshold in nats that makes patches of the training pages `size` bytes long: 4.5 or 9."""
+    known = zoo.card_of(ENTROPY)["thresholds"]
+    if f"{size:g}" not in known:
+        raise unknown(
+            "mean patch", f"{size:g}", known, do="calibrated(entropies, size) finds the threshold for another"
+        )
+    return float(known[f"{size:g}"])
