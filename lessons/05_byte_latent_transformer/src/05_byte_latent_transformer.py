@@ -293,6 +293,7 @@ mask.check(usable)
 
 # %%
 hunt = lesson.exercise("05.3")
+suspects = blt.suspects()  # "A" to "F": suspects["A"].starts(ids)
 
 
 # %%
@@ -300,8 +301,6 @@ def sees_ahead(patcher, ids):
     return ...
 
 
-for name, patcher in blt.suspects().items():
-    print(name, sees_ahead(patcher, ids))
 hunt.check(sees_ahead)
 
 # %%

@@ -11,10 +11,16 @@ from labkit.papers.byte_latent_transformer.method.accounting import cost, cost_o
 from labkit.papers.byte_latent_transformer.method.blocks import ByteWindow
 from labkit.papers.byte_latent_transformer.method.entropy import ByteEntropies
 from labkit.papers.byte_latent_transformer.method.generation import OnLine, generate_bytes, ready
-from labkit.papers.byte_latent_transformer.method.hashing import collisions, expected_collisions, hash_ids
+from labkit.papers.byte_latent_transformer.method.hashing import (
+    FrequentNGrams,
+    collisions,
+    expected_collisions,
+    hash_ids,
+)
 from labkit.papers.byte_latent_transformer.method.model import BLTConfig, FlatConfig, bits_per_byte
 from labkit.papers.byte_latent_transformer.method.official import as_released, released
 from labkit.papers.byte_latent_transformer.method.patching import BPE, Entropy, Space, Strided, TopK
+from labkit.papers.byte_latent_transformer.method.reuse import byteify
 from labkit.papers.byte_latent_transformer.task import BOS, byte_ids
 
 SMALL = {"width": 16, "latent_width": 32, "heads": 2, "window": 8, "hash_rows": 53}
@@ -191,6 +197,24 @@ def test_hashes_are_the_polynomial_and_equal_where_n_grams_are():
     assert there[0].tolist() == [False] * 2 + [True] * 6 + [False] * 2 + [True] * 2
 
 
+def test_frequent_n_grams_have_rows_and_others_none():
+    ids = torch.tensor([[BOS, 10, 11, 10, 11, 10, 11, 50, 60]])
+    table = FrequentNGrams(ids, 2, 2, 4)
+    out = table(torch.tensor([[BOS, 10, 11, 60]]))[0]
+    assert out[2].any() and not out[3].any() and not out[0].any()
+    with pytest.raises(BadInput, match="63 bits"):
+        FrequentNGrams(ids, 9, 2, 4)
+
+
+def test_pooling_may_be_the_mean():
+    h = torch.randn(1, 3, 16, generator=torch.Generator().manual_seed(1))
+    mine = torch.tensor([[[1, 1, 0], [0, 0, 1]]], dtype=torch.bool)
+    torch.testing.assert_close(blt.pooled(h, mine, "mean")[0, 0], h[0, :2].mean(0))
+    torch.testing.assert_close(blt.pooled(h, mine)[0, 0], h[0, :2].amax(0))
+    with pytest.raises(KeyError, match="no pooling called"):
+        BLTConfig(pooling="sum")
+
+
 def test_collisions_are_as_chance_has_them():
     ids = torch.randint(4, 260, (1, 4000), generator=torch.Generator().manual_seed(0))
     for rows in (1021, 4093):
@@ -280,7 +304,9 @@ def test_arms_cost_about_the_same_a_byte():
 def test_copied_blocks_are_the_same_function():
     flat = FlatConfig(vocab=100, width=32, depth=2, heads=2).build(1)
     model = BLTConfig(**{**SMALL, "latent": 2}).build(2)
-    model.latent.load_state_dict(flat.trunk.state_dict())
+    byteify(model, flat)
+    with pytest.raises(BadInput, match="the same sizes"):
+        byteify(model, FlatConfig(vocab=100, width=32, depth=3, heads=2).build(1))
     x = torch.randn(1, 9, 32)
     zeros = torch.zeros(1, 9, dtype=torch.long)
     torch.testing.assert_close(blt.run(model.latent, x, zeros), blt.run(flat.trunk, x, zeros), atol=1e-5, rtol=0)

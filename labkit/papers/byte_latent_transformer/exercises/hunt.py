@@ -39,6 +39,13 @@ class _Longest:
         return starts
 
 
+class _Nameless:
+    """A patcher that can be asked for its starts and for nothing else."""
+
+    def __init__(self, patcher: Any):
+        self.starts = lambda ids: patcher.starts(np.asarray(ids))
+
+
 def suspects() -> dict[str, Any]:
     """Return six patchers without their names; some of them look ahead."""
     from labkit import world
@@ -48,7 +55,7 @@ def suspects() -> dict[str, Any]:
     from ..training.entropy import entropy_model, threshold
 
     entropies = ByteEntropies(entropy_model())
-    return {
+    known = {
         "A": Space(),
         "B": _Late(entropies, threshold()),
         "C": Entropy(entropies, above=threshold()),
@@ -56,6 +63,7 @@ def suspects() -> dict[str, Any]:
         "E": TopK(entropies, 4.5),
         "F": _Longest(),
     }
+    return {name: _Nameless(patcher) for name, patcher in known.items()}
 
 
 GUILTY = {"B", "D", "E", "F"}

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 PLACES = ("prompt", "completion", "both")
-PROMPT, ENDING = 90, 70  # bytes at most
+PROMPT, ENDING = 70, 50  # bytes at most
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from labkit.base.errors import BadInput
 
 from ..task import BOS
 
-__all__ = ["HashedEmbedding", "collisions", "expected_collisions", "hash_ids"]
+__all__ = ["FrequentNGrams", "HashedEmbedding", "collisions", "expected_collisions", "hash_ids"]
 
 PRIME = 1_000_000_007  # the first of the authors' ten-digit primes
 
@@ -60,6 +60,34 @@ class HashedEmbedding(nn.Module):
             row_BL, there_BL = hash_ids(ids_BL, n, self.rows, released=self.released)
             e_BLD = e_BLD + table(row_BL) * there_BL[..., None]
         return e_BLD / (len(self.sizes) + 1) if self.mean else e_BLD
+
+
+class FrequentNGrams(nn.Module):
+    """A table for the most frequent n-grams of a text instead of hashes: no collisions, and rare n-grams have no row.
+
+    ids_BL: the text it counts in. most: how many n-grams get a row. What it returns is added to the bytes' embedding.
+    """
+
+    def __init__(self, ids_BL: Tensor, n: int, most: int, width: int):
+        super().__init__()
+        self.n = n
+        grams, counts = torch.unique(keys_of(ids_BL, n).flatten(), return_counts=True)
+        kept = grams[counts.argsort(descending=True, stable=True)[:most]].sort().values
+        self.register_buffer("grams", kept)
+        self.table = nn.Embedding(len(kept), width)
+
+    def forward(self, ids_BL: Tensor) -> Tensor:
+        keys_BL = keys_of(ids_BL, self.n)
+        row_BL = torch.searchsorted(self.grams, keys_BL).clamp(max=len(self.grams) - 1)
+        return self.table(row_BL) * (self.grams[row_BL] == keys_BL)[..., None]
+
+
+def keys_of(ids_BL: Tensor, n: int) -> Tensor:
+    """Return one number for the n ids that end at each place [B, L], different for different n-grams up to n = 7."""
+    if not 1 <= n <= 7:
+        raise BadInput(f"n-grams of {n} ids do not fit 63 bits.", expected="1 to 7")
+    padded = torch.cat((ids_BL.new_zeros(ids_BL.shape[0], n - 1), ids_BL), dim=1)
+    return (padded.unfold(1, n, 1) * 512 ** torch.arange(n, device=ids_BL.device)).sum(-1)
 
 
 def collisions(ids_BL: Tensor, n: int, rows: int) -> tuple[float, int]:

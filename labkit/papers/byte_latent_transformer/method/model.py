@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labkit.base.errors import BadInput
+from labkit.base.errors import BadInput, unknown
 from labkit.models.config import DecoderConfig
 from labkit.models.parts import RMSNorm
 from labkit.models.state import State
@@ -34,6 +34,7 @@ class BLTConfig:
     vectors: k, how many vectors of local width a patch has. window: bytes a local block looks back.
     hash_sizes, hash_rows: n-gram tables. cross: cross-attention, or pooling and adding in its place.
     residual: 1 as in the paper, x + attention; 2 as in the authors' code, 2x + attention.
+    pooling: what the queries of a patch are made of, the "max" or the "mean" of its bytes.
     hash_mean, hash_released: see `HashedEmbedding`.
     """
 
@@ -50,6 +51,7 @@ class BLTConfig:
     hash_mean: bool = True
     hash_released: bool = False
     cross: bool = True
+    pooling: str = "max"
     residual: float = 1.0
     ffn: int | None = None
     latent_ffn: int | None = None
@@ -61,6 +63,8 @@ class BLTConfig:
         object.__setattr__(self, "hash_sizes", tuple(self.hash_sizes))
         object.__setattr__(self, "ffn", self.ffn or feed_forward(self.width))
         object.__setattr__(self, "latent_ffn", self.latent_ffn or feed_forward(self.latent_width))
+        if self.pooling not in ("max", "mean"):
+            raise unknown("pooling", self.pooling, ("max", "mean"))
         if min(self.encoder, self.decoder, self.latent, self.vectors, self.window) < 1:
             raise BadInput(f"{self} makes no model.", expected="at least one block each, one vector, one byte to see")
 
@@ -147,7 +151,11 @@ class BLT(nn.Module):
 
     def patches(self, h_BLD: Tensor, in_BPL: Tensor) -> Tensor:
         """Return one vector a patch [B, P, G]: k queries made of its largest values read its bytes (equations 6-9)."""
-        p_BkD = self.to_vectors(pooled(h_BLD, in_BPL)).unflatten(-1, (self.config.vectors, -1)).flatten(1, 2)
+        p_BkD = (
+            self.to_vectors(pooled(h_BLD, in_BPL, self.config.pooling))
+            .unflatten(-1, (self.config.vectors, -1))
+            .flatten(1, 2)
+        )
         if self.gather is not None:
             mask = in_BPL.repeat_interleave(self.config.vectors, dim=1)
             p_BkD = self.config.residual * p_BkD + self.gather(p_BkD, h_BLD, mask)
@@ -167,11 +175,13 @@ class BLT(nn.Module):
         return state.stream
 
 
-def pooled(h_BLD: Tensor, in_BPL: Tensor) -> Tensor:
-    """Return the largest value of each channel over the bytes of each patch [B, P, D]; 0 for a patch without bytes."""
+def pooled(h_BLD: Tensor, in_BPL: Tensor, pooling: str = "max") -> Tensor:
+    """Return the largest or mean value of each channel over the bytes of each patch [B, P, D]; 0 without bytes."""
     patch_BL = in_BPL.int().argmax(1)
     out = h_BLD.new_zeros(in_BPL.shape[0], in_BPL.shape[1], h_BLD.shape[2])
-    return out.scatter_reduce(1, patch_BL[..., None].expand_as(h_BLD), h_BLD, "amax", include_self=False)
+    return out.scatter_reduce(
+        1, patch_BL[..., None].expand_as(h_BLD), h_BLD, "amax" if pooling == "max" else "mean", include_self=False
+    )
 
 
 def reading(x_BLD: Tensor, document_BL: Tensor) -> State:
