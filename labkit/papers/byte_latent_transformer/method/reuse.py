@@ -20,7 +20,7 @@ def byteify(model: BLT, trained: Flat) -> BLT:
     if {name: w.shape for name, w in ours.items()} != {name: w.shape for name, w in theirs.items()}:
         c, t = model.config, trained.config
         raise BadInput(
-            f"The latent transformer has {c.latent} blocks, {c.latent_width} wide; the model {t.depth}, {t.width} wide.",
+            f"The latent transformer has {c.latent} blocks, {c.latent_width} wide; the other {t.depth}, {t.width}.",
             expected="two stacks of the same sizes",
         )
     model.latent.load_state_dict(theirs)

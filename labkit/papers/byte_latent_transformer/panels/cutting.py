@@ -32,7 +32,7 @@ class CutState:
     """A text, a threshold in nats, and whether H itself or its rise is compared with it."""
 
     text: str = READY["a morning"]
-    threshold: float = 1.5
+    threshold: float = 0.75
     rule: str = "above"
 
 
@@ -76,7 +76,7 @@ class CutTextPanel(Panel):
         return CutData(cuts, state.rule, cost(config, min(size, 240), 240).total, cost(config, 4.5, 240).total)
 
     def presets(self) -> Sequence[CutState]:
-        return [CutState(), CutState(threshold=0.5), CutState(READY["shouting"])]
+        return [CutState(), CutState(threshold=2.0), CutState(READY["shouting"])]
 
     def draw(self, data: CutData, figure: FigureBase) -> None:
         draw(data.cuts, figure)
