@@ -16,6 +16,7 @@ PAPER = Paper(
     code="https://github.com/facebookresearch/blt",
     configs={"method.blocks": ("byte-window",)},
     tokenizers={"bytes": "task.tokenizer"},
+    loaders={"blt": "method.storage.read_blt"},
     drawings={"figures": ("Costs", "Cuts", "Drift", "Qualities")},
     panels={"panels.cutting": ("CutTextPanel",), "panels.noise": ("NoisePanel",)},
     experiments={

@@ -3,23 +3,24 @@
 #
 # {{badges}}
 #
-# The model in this lesson has no tokenizer. It reads bytes, and a small second model, which was never told what a word
-# is, decides where one unit ends and the next begins: it cuts where the next byte is hard to foresee. The cuts fall
-# almost where the words are. Pagnoni and colleagues (2024) run a large transformer once for each of these *patches*,
-# and say that this beats tokens. You will cut your own sentences, work out what long patches save, and let noise
-# loose on bytes and on tokens.
+# The model in this lesson has no tokenizer. It reads bytes. A second, small model that nobody told what a word is decides
+# where one unit of text ends and the next begins: it cuts where the next byte is hard to foresee. Pagnoni and colleagues
+# (2024) run a large transformer once for each of these *patches*, and say that this scales better than tokens. You will
+# cut sentences of your own, work out what long patches save, and try noise on bytes and on tokens.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
-# [entropy and nats](../primer/primer.ipynb). Paper: [Byte Latent Transformer: Patches Scale Better Than
-# Tokens](https://arxiv.org/abs/2412.09871); the authors' code is at
-# [facebookresearch/blt](https://github.com/facebookresearch/blt). Afterwards you can say which ways of cutting text
-# may be used while it is being written, what a byte costs, and who won here and why.*
+# [entropy and nats](../primer/primer.ipynb). Afterwards you can say which ways of cutting text may be used while it is
+# being written, what a byte costs, and who won here and why.*
+#
+# *The paper:* Pagnoni et al. (2024), *Byte Latent Transformer: Patches Scale Better Than Tokens*,
+# [arXiv 2412.09871](https://arxiv.org/abs/2412.09871), [its code](https://github.com/facebookresearch/blt). *Ours:*
+# [labkit/papers/byte_latent_transformer]({{repository}}/tree/main/labkit/papers/byte_latent_transformer).
 
 # %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import numpy as np
