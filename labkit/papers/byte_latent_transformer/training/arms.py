@@ -33,7 +33,7 @@ from .rows import Rows, batch_of, byte_rows, entropies_of, mean_size, page_nats,
 __all__ = ["ARMS", "RATES", "Arm", "best_rate", "do", "patcher_of", "prepared_pages", "runs", "ship", "trained"]
 
 STEPS = 140  # of four pages each
-RATES = (6e-3, 12e-3)
+RATES = (12e-3, 24e-3)
 SEEDS = (1, 2, 3, 4, 5)
 PAGES = 60  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
