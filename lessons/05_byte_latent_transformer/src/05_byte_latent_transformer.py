@@ -9,7 +9,7 @@
 # cut sentences of your own, work out what long patches save, and try noise on bytes and on tokens.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
-# [entropy and nats](../primer/primer.ipynb). Afterwards you can say which ways of cutting text may be used while it is
+# [nats and surprise](../primer/primer.ipynb#Nats-and-surprise-(5-min)). Afterwards you can say which ways of cutting text may be used while it is
 # being written, what a byte costs, and who won here and why.*
 #
 # *The paper:* Pagnoni et al. (2024), *Byte Latent Transformer: Patches Scale Better Than Tokens*,

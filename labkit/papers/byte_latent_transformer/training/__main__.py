@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from labkit import zoo
 
-from .arms import ARMS, RATES, SEEDS, best_rate, do, runs, ship
+from .arms import ARMS, SEEDS, best_rate, do, next_rate, runs, ship
 from .entropy import CACHE, ENTROPY, train_entropy
 
 Unit = tuple[str, Callable[[], object]]
@@ -26,11 +26,11 @@ def missing() -> Iterator[Unit]:
         yield "entropy", train_entropy
         return
     tried = {(run["arm"], run["lr"], run["seed"]) for run in runs()}
-    ready = [name for name in ARMS if all((name, lr, 0) in tried for lr in RATES)]
-    for name in ARMS:
-        for lr in RATES:
-            if (name, lr, 0) not in tried:
-                yield f"{name}-{lr}-0", lambda name=name, lr=lr: do(name, lr, 0)
+    wanted = {name: next_rate(name) for name in ARMS}
+    ready = [name for name, lr in wanted.items() if lr is None]
+    for name, lr in wanted.items():
+        if lr is not None:
+            yield f"{name}-{lr}-0", lambda name=name, lr=lr: do(name, lr, 0)
     if "entropy" in ready and "blt/story" not in zoo.entries():
         yield "ship", ship
     for seed in SEEDS:

@@ -30,10 +30,22 @@ from ..method.storage import save_blt
 from .entropy import CACHE, ENTROPY, SIZE, entropy_model, pool, pool_entropies, threshold
 from .rows import Rows, batch_of, byte_rows, entropies_of, mean_size, page_nats, rows_loss, starts_of, token_rows
 
-__all__ = ["ARMS", "RATES", "Arm", "best_rate", "do", "patcher_of", "prepared_pages", "runs", "ship", "trained"]
+__all__ = [
+    "ARMS",
+    "RATES",
+    "Arm",
+    "best_rate",
+    "do",
+    "next_rate",
+    "patcher_of",
+    "prepared_pages",
+    "runs",
+    "ship",
+    "trained",
+]
 
 STEPS = 140  # of four pages each
-RATES = (12e-3, 24e-3)
+RATES = (12e-3, 24e-3)  # tried first; then doubled or halved until the best has a worse one on either side
 SEEDS = (1, 2, 3, 4, 5)
 PAGES = 60  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
@@ -135,6 +147,15 @@ def best_rate(name: str) -> float:
     if not tried:
         raise NotAvailable(f"No rate was tried for {name}.", do=f"{PROGRAM} rates {name}")
     return min(tried, key=lambda run: run["valid"])["lr"]
+
+
+def next_rate(name: str) -> float | None:
+    """Return the learning rate to try next for an arm on seed 0; None when its best has a worse one on either side."""
+    tried = {run["lr"]: run["valid"] for run in runs().where(arm=name, seed=0)}
+    if waiting := [lr for lr in RATES if lr not in tried]:
+        return waiting[0]
+    best = best_rate(name)
+    return best / 2 if best == min(tried) else 2 * best if best == max(tried) else None
 
 
 def weights_of(name: str, seed: int) -> Path:
