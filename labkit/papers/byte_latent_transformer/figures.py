@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DRAWINGS", "letters"]
 
+BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}  # behind a note on bars
 PARTS = {"latent": "intact", "encoder": "cut", "decoder": "attention"}
 
 
@@ -80,8 +81,8 @@ def paint_cuts(cuts: Cuts, figure: FigureBase) -> None:
             0.8,
         )
     top.axhline(cuts.threshold, color=INK, linewidth=1.2, linestyle="--")
-    note = {"fontsize": SIZES["note"], "color": INK, "va": "bottom", "ha": "right"}
-    top.text(len(cuts.signs) - 0.5, cuts.threshold, f"threshold {cuts.threshold:.2f}", **note)
+    note = {"fontsize": SIZES["note"], "color": INK, "va": "bottom", "ha": "right", "bbox": BOX}
+    top.text(len(cuts.signs) - 0.5, cuts.threshold + 0.1, f"threshold {cuts.threshold:.2f}", **note)
     top.set_xlim(-0.6, len(cuts.signs) - 0.4)
     top.set_ylim(0, max(5.0, max(cuts.entropies) * 1.1))
     top.set_xticks([])

@@ -84,8 +84,8 @@ class NoisePanel(Panel):
         return NoiseState(state.text, "intact", state.place)
 
     def draw(self, data: NoiseData, figure: FigureBase) -> None:
-        top, bottom = figure.subfigures(2, 1, height_ratios=(1.0, 1.1))
-        (ax,) = axes(top, f"{data.text}", left=0.15, right=0.15, bottom=0.05)
+        top, bottom = figure.subfigures(2, 1, height_ratios=(0.8, 1.2))
+        (ax,) = axes(top, f"What is read: {data.text}", left=0.15, right=0.15, bottom=0.05)
         ax.set_axis_off()
         ax.set_ylim(len(data.pieces) - 0.5, -0.6)
         for row, (name, (before, after)) in enumerate(data.pieces.items()):
@@ -94,7 +94,7 @@ class NoisePanel(Panel):
             ax.text(0, row, line, fontsize=SIZES["tick"], color=INK, va="center", family="DejaVu Sans Mono")
         names = list(data.accuracy)
         title = f"Endings found by five models of each kind ({data.noise}, {data.place})"
-        (below,) = axes(bottom, title, left=0.3 + max(map(text_width, names)), right=1.0, bottom=0.5)
+        (below,) = axes(bottom, title, left=0.3 + max(map(text_width, names)), right=1.35, bottom=0.5)
         for order, (label, mark) in enumerate((("intact", "intact"), ("noised", "cut"))):
             found = [pair[order] for pair in data.accuracy.values()]
             places = [row + (order - 0.5) * 0.36 for row in range(len(names))]
