@@ -23,7 +23,7 @@ from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
 from ..task import NOISES, noised, pages, spelled, spelling_words
 from ..training import entropy_model, patcher_of, trained
-from ..training.arms import SEEDS
+from ..training.arms import LONG_SEEDS
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
 
 __all__ = [
@@ -117,10 +117,12 @@ class Noise:
         )
 
 
-def noise_lab(arm: str, seed: int, n: int = 30, model: nn.Module | None = None) -> Noise:
+def noise_lab(arm: str, seed: int, n: int = 40, model: nn.Module | None = None, *, score: str = "gain") -> Noise:
     """Return how often an arm trained from `seed` finds the right one of four endings, before and after each noise.
 
-    The questions depend on `seed`, so that every seed brings its own; arms of one seed answer the same ones.
+    score: "plain" takes the ending with the highest log-probability a byte; "gain" takes off what it would have without
+    the prompt, so that an ending is not chosen for being common. The questions depend on `seed`: every seed brings its
+    own, and arms of one seed answer the same ones.
     """
     model, patcher, asked = model or trained(arm, seed), patcher_of(arm), endings(n, seed)
 
@@ -131,8 +133,10 @@ def noise_lab(arm: str, seed: int, n: int = 30, model: nn.Module | None = None) 
                 change_prompt = change and place in ("prompt", "both")
                 prompts.append(noised(question.prompt, change) if change_prompt else question.prompt)
                 ends.append(noised(option, change) if change and place in ("completion", "both") else option)
-        found = scores(model, prompts, ends, arm, patcher).reshape(n, 4)
-        return float(np.mean(found.argmax(1) == [question.answer for question in asked]))
+        found = scores(model, prompts, ends, arm, patcher)
+        if score == "gain":
+            found = found - scores(model, ["."] * len(ends), ends, arm, patcher)
+        return float(np.mean(found.reshape(n, 4).argmax(1) == [question.answer for question in asked]))
 
     table = {name: {place: round(accuracy(name, place), 4) for place in PLACES} for name in NOISES}
     return Noise(arm, round(accuracy(None, "prompt"), 4), table)
@@ -189,12 +193,12 @@ def measure_noise(arm: str, seed: int) -> dict:
         noise, letters = noise_lab(arm, seed), spelling(arm, seed)
         return {"intact": noise.intact, "noised": noise.noised, "seen": letters.seen, "held_out": letters.held_out}
 
-    return noise_runs().do({"arm": arm, "seed": seed}, measure)
+    return noise_runs().do({"arm": arm, "seed": seed, "score": "gain"}, measure)
 
 
 def measured_noise(arm: str, seed: int) -> Noise:
     """Return what was measured of an arm trained from `seed`; raise `NotAvailable` where nothing was."""
-    row = noise_runs().find(arm=arm, seed=seed)
+    row = noise_runs().find(arm=arm, seed=seed, score="gain")
     if row is None:
         raise NotAvailable(
             f"The noise lab has no {arm} of seed {seed}.",
@@ -205,7 +209,7 @@ def measured_noise(arm: str, seed: int) -> Noise:
 
 def accuracy_over_seeds(arm: str, noise: str, place: str = "both") -> tuple[Estimate, Estimate]:
     """Return the share of endings that five models of an arm find, intact and under a noise ("intact": none)."""
-    found = [measured_noise(arm, seed) for seed in SEEDS]
+    found = [measured_noise(arm, seed) for seed in LONG_SEEDS]
     after = [one.intact if noise == "intact" else one.noised[noise][place] for one in found]
     before = [one.intact for one in found]
     intact, noised_ = (mean_over(values, "seeds", method="t", name=arm, unit="share") for values in (before, after))

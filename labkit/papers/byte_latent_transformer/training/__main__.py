@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from labkit import zoo
 
-from .arms import ARMS, SEEDS, best_rate, do, next_rate, runs, ship
+from .arms import ARMS, LONG, LONG_ARMS, LONG_SEEDS, SEEDS, best_rate, do, next_rate, runs, ship
 from .entropy import CACHE, ENTROPY, train_entropy
 
 Unit = tuple[str, Callable[[], object]]
@@ -37,6 +37,10 @@ def missing() -> Iterator[Unit]:
         for name in ready:
             if (name, best_rate(name), seed) not in tried:
                 yield f"{name}-{seed}", lambda name=name, seed=seed: do(name, best_rate(name), seed)
+    for seed in LONG_SEEDS:
+        for name in LONG_ARMS:
+            if name in ready and (name, best_rate(name), seed) not in tried:
+                yield f"{name}-{seed}", lambda name=name, seed=seed: do(name, best_rate(name), seed, LONG)
 
 
 def work(seconds: float) -> None:

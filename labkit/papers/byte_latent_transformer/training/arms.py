@@ -32,6 +32,7 @@ from .rows import Rows, batch_of, byte_rows, entropies_of, mean_size, page_nats,
 
 __all__ = [
     "ARMS",
+    "LONG_SEEDS",
     "RATES",
     "Arm",
     "best_rate",
@@ -47,6 +48,8 @@ __all__ = [
 STEPS = 140  # of four pages each
 RATES = (12e-3, 24e-3)  # tried first; then doubled or halved until the best has a worse one on either side
 SEEDS = (1, 2, 3, 4, 5)
+LONG = 400  # steps of the runs that are asked about noise and spelling: after 140 they know neither
+LONG_ARMS, LONG_SEEDS = ("entropy", "bpe"), (6, 7, 8, 9, 10)
 PAGES = 60  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
 
@@ -163,15 +166,15 @@ def weights_of(name: str, seed: int) -> Path:
     return CACHE / f"{name}-{seed}.safetensors"
 
 
-def do(name: str, lr: float, seed: int) -> None:
+def do(name: str, lr: float, seed: int, steps: int = STEPS) -> None:
     """Make a run unless it is known, and keep its weights."""
 
     def train() -> dict[str, Any]:
-        model, found = train_one(name, lr, seed)
+        model, found = train_one(name, lr, seed, steps)
         write_atomically(weights_of(name, seed), to_bytes({k: v.contiguous() for k, v in model.state_dict().items()}))
         return found
 
-    run = runs().do({"arm": name, "lr": lr, "seed": seed}, train)
+    run = runs().do({"arm": name, "lr": lr, "seed": seed}, train)  # LONG_SEEDS are those of long runs
     print(name, lr, seed, run["valid"], run["seconds"], flush=True)
 
 
