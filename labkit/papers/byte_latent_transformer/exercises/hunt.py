@@ -119,8 +119,8 @@ HUNT = Exercise(
     objective=CUT,
     difficulty="hard",
     task=(
-        "Six patchers without names (`suspects()`). One was written with a bug that stood in more than one public copy "
-        "of this model: its boundaries are off by one, so a byte helps to decide its own patch. Write "
+        "Six patchers without names (`suspects()`). One has a bug that public copies of "
+        "this model have had: its boundaries are off by one, so a byte helps to decide its own patch. Write "
         "`sees_ahead(patcher, ids)`, which is true if the patcher cannot be used while text is being written. "
         "`patcher.starts(ids)` returns n + 1 starts for n ids. Try it on the six before you hand it in."
     ),
