@@ -169,7 +169,7 @@ def drift_lines(found: Drift) -> Lines:
     means = {name: np.mean(rows, axis=0).tolist() for name, rows in found.sizes.items()}
     told = "; ".join(f"{name}: " + ", ".join(f"{x:.1f}" for x in row) for name, row in means.items())
     return Lines(
-        title="A sentence repeats itself, and its patches grow",
+        title="A sentence repeats itself: do its patches grow?",
         x=range(1, 1 + len(next(iter(means.values())))),
         lines=means,
         x_label="repetition of the sentence",
