@@ -283,7 +283,7 @@ holds(30 < times < 50, "Our tables save some forty times as many bits as the pap
 #
 # Now the noise. A BPE model sees one token per word, and a word with one wrong letter is several other tokens. A byte
 # model sees one wrong byte. The question put to both: which of four sentences ends this text? An answer counts by how
-# much likelier the text makes it. After 140 steps no model could tell, so these are longer runs: 300 steps, five fresh
+# much likelier the text makes it. After 140 steps no model could tell, so these are longer runs: 240 steps, five fresh
 # seeds of two kinds.
 
 # %%
