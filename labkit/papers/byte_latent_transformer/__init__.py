@@ -36,7 +36,14 @@ PAPER = Paper(
         "experiments.cutting": ("Cuts", "Drift", "cut", "drift", "moved", "patchers", "word_starts"),
         "experiments.costing": ("Costs", "costs"),
         "experiments.quality": ("Qualities", "arm_gap", "qualities", "rates_tried", "story_model", "thresholds"),
-        "experiments.noise": ("accuracy_over_seeds", "endings", "measured_noise", "noise_lab", "tokens_after_noise"),
+        "experiments.noise": (
+            "accuracy_over_seeds",
+            "endings",
+            "measured_noise",
+            "noise_lab",
+            "noise_seeds",
+            "tokens_after_noise",
+        ),
         "exercises": ("suspects",),
     },
 )

@@ -282,9 +282,7 @@ holds(30 < times < 50, "Our tables save some forty times as many bits as the pap
 # models that use its cuts. It finds easy, and puts into one long patch, words that they still have to learn.
 #
 # Now the noise. A BPE model sees one token per word, and a word with one wrong letter is several other tokens. A byte
-# model sees one wrong byte. The question put to both: which of four sentences ends this text? An answer counts by how
-# much likelier the text makes it. After 140 steps no model could tell, so these are longer runs: 240 steps, five fresh
-# seeds of two kinds.
+# model sees one wrong byte. The question put to both: which of four sentences ends this text?
 
 # %%
 robust = lesson.predict("p4")
@@ -293,20 +291,22 @@ robust = lesson.predict("p4")
 labkit.NoisePanel(gate=robust)
 
 # %%
-drops = {arm: [blt.measured_noise(arm, seed).drop for seed in (6, 7, 8, 9, 10)] for arm in ("entropy", "bpe")}
+drops = {arm: [blt.measured_noise(arm, seed).drop for seed in blt.noise_seeds()] for arm in ("entropy", "bpe")}
 gap = labkit.measurements.estimate.mean_over(
     [a - b for a, b in zip(*drops.values())], "seeds", method="t", name="fall of BLT minus fall of BPE", unit="share"
 )
 print(gap)
 lesson.result("p4", found=gap)
 
-# %%
-claim = labkit.claims.ledger().claim("05.noise")
-print(claim.sentence)
-figures.show(labkit.claims.assess(claim))
+# %% tags=["nbval-check-output"]
+intact = {arm: np.mean([blt.measured_noise(arm, seed).intact for seed in blt.noise_seeds()]) for arm in drops}
+holds(max(intact.values()) < 0.35, "Intact, our models are right hardly more often than one who guesses among four.")
 
 # %% [markdown]
-# {{noise_told}}
+# Look at the blue bars before you read anything into the hatched ones. A model that has read 120 thousand bytes cannot tell
+# which ending belongs to a text, and who has no right answers cannot lose them. So the interval says nothing about noise,
+# and we leave the paper's claim *unresolved*: it takes models that have read more. What the panel does show is the cause
+# that the paper names. Count the pieces: a word with one strange letter is one token no longer.
 #
 # **What this does not show.** Anything about the paper's size. In its curves BLT overtakes BPE at two and a half to three
 # times the compute-optimal training, with models some 600 times as large as ours and more. We did not go there, so we

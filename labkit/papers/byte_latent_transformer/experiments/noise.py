@@ -23,7 +23,7 @@ from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
 from ..task import NOISES, noised, pages, spelled, spelling_words
 from ..training import entropy_model, patcher_of, trained
-from ..training.arms import LONG_SEEDS
+from ..training.arms import LONG_ARMS, LONG_SEEDS, SEEDS
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "measured_noise",
     "noise_lab",
     "noise_runs",
+    "noise_seeds",
     "spelling",
     "tokens_after_noise",
 ]
@@ -198,7 +199,8 @@ def measure_noise(arm: str, seed: int) -> dict:
 
 def measured_noise(arm: str, seed: int) -> Noise:
     """Return what was measured of an arm trained from `seed`; raise `NotAvailable` where nothing was."""
-    row = noise_runs().find(arm=arm, seed=seed, score="gain")
+    table = noise_runs()
+    row = table.find(arm=arm, seed=seed, score="gain") or table.find(arm=arm, seed=seed)  # the first try has no score
     if row is None:
         raise NotAvailable(
             f"The noise lab has no {arm} of seed {seed}.",
@@ -207,9 +209,16 @@ def measured_noise(arm: str, seed: int) -> Noise:
     return Noise(arm, row["intact"], row["noised"])
 
 
+def noise_seeds() -> tuple[int, ...]:
+    """Return the seeds whose answers are known: those of the longer runs, or of the first try while these are lacking."""
+    table = noise_runs()
+    long = all(table.find(arm=arm, seed=seed, score="gain") for arm in LONG_ARMS for seed in LONG_SEEDS)
+    return LONG_SEEDS if long else SEEDS
+
+
 def accuracy_over_seeds(arm: str, noise: str, place: str = "both") -> tuple[Estimate, Estimate]:
     """Return the share of endings that five models of an arm find, intact and under a noise ("intact": none)."""
-    found = [measured_noise(arm, seed) for seed in LONG_SEEDS]
+    found = [measured_noise(arm, seed) for seed in noise_seeds()]
     after = [one.intact if noise == "intact" else one.noised[noise][place] for one in found]
     before = [one.intact for one in found]
     intact, noised_ = (mean_over(values, "seeds", method="t", name=arm, unit="share") for values in (before, after))
