@@ -210,7 +210,7 @@ def measured_noise(arm: str, seed: int) -> Noise:
 
 
 def noise_seeds() -> tuple[int, ...]:
-    """Return the seeds whose answers are known: those of the longer runs, or of the first try while these are lacking."""
+    """Return the seeds whose answers are known: those of the longer runs, else of the first try."""
     table = noise_runs()
     long = all(table.find(arm=arm, seed=seed, score="gain") for arm in LONG_ARMS for seed in LONG_SEEDS)
     return LONG_SEEDS if long else SEEDS
