@@ -19,12 +19,15 @@ __all__ = ["ConceptSpace"]
 class ConceptSpace(nn.Module):
     """encode(sentences, language) -> normalised concepts [N, C]; decode goes back through the codec's decoder."""
 
-    def __init__(self, codec: Codec, kind: str = "robust"):
+    def __init__(self, codec: Codec, normaliser: Normaliser):
         super().__init__()
-        self.codec = codec.eval()
+        self.codec, self.normaliser = codec.eval(), normaliser
+
+    @classmethod
+    def fit(cls, codec: Codec, kind: str = "robust") -> ConceptSpace:
+        """Return the space of a codec, its normaliser fitted to the English sentences that training may see."""
         seen = task.all_events()[~task.held_out(task.all_events())]
-        known = task.join([seen, *task.futures(seen)])
-        self.normaliser = Normaliser.fit(codec.encode(known), kind)
+        return cls(codec, Normaliser.fit(codec.eval().encode(task.join([seen, *task.futures(seen)])), kind))
 
     def encode(self, sentences: task.Sentences, language: str | int = 0) -> Tensor:
         """Return the normalised concepts of sentences written in a language [N, C]."""
