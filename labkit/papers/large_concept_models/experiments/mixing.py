@@ -53,9 +53,9 @@ def mix(
     z_WC = (1 - w_W1) * ends_2C[0] + w_W1 * ends_2C[1]
     slots_2S = task.parse([first, second])[0].slots_NS
     pieces_WL = space.pieces(z_WC, language)
-    said, _ = task.read(pieces_WL)
+    said, ok_W = task.read(pieces_WL)
     apart_S = slots_2S[0] != slots_2S[1]
-    taken = [((said.slots_NS == end_S) & apart_S).sum(1).tolist() for end_S in slots_2S]
+    taken = [((said.slots_NS == end_S) & apart_S & ok_W[:, None]).sum(1).tolist() for end_S in slots_2S]
     norms = z_WC.norm(dim=1) / ends_2C.norm(dim=1).mean()
     texts = tuple(space.decode(z_WC, language))
     return Mixture(tuple(weights), texts, tuple(norms.tolist()), *map(tuple, taken), int(apart_S.sum()))

@@ -96,8 +96,11 @@ class Codec(nn.Module):
     @torch.no_grad()
     def encode(self, sentences: task.Sentences, language: str | int = 0) -> Tensor:
         """Return the concepts [N, C] of sentences written in a language."""
-        number = task.language_number(language)
-        return self.encode_pieces(task.tokens(sentences, number)) if len(sentences) else torch.zeros(0, self.config.concept)
+        if len(sentences) == 0:
+            return torch.zeros(0, self.config.concept)
+        pieces_NL = task.tokens(sentences, task.language_number(language))
+        once_ML, which_N = pieces_NL.unique(dim=0, return_inverse=True)  # many events share their futures
+        return self.encode_pieces(once_ML)[which_N]
 
     def decode(self, c_NC: Tensor, language: str | int = 0) -> list[str]:
         """Return the text that the decoder writes for each concept in a language."""
