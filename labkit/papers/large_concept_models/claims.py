@@ -25,12 +25,20 @@ from .experiments.runs import runs_path
 from .method.models import ConceptConfig
 from .method.sampling import Knobs, sample
 from .method.schedule import SCHEDULES, Schedule
-from .store import load_model, load_space
+from .method.store import load_model, load_space
 from .training import tune_decoder
 
 __all__ = [
-    "again_ratio", "difference", "last_noise", "oracle_errors", "ratio", "still_blocks", "step_gains", "to_context",
-    "transfer", "tuned_fragility",
+    "again_ratio",
+    "difference",
+    "last_noise",
+    "oracle_errors",
+    "ratio",
+    "step_gains",
+    "still_blocks",
+    "to_context",
+    "transfer",
+    "tuned_fragility",
 ]  # fmt: skip
 
 MANY = (1, 2, 3)  # verbs with more than one future

@@ -6,7 +6,7 @@ Gladly Ilo took the ferry to Tern .  Froh hat Ilo die Fähre nach Tern genommen 
 
 A sentence is its kind and its five slots; both languages are written from these, and `read` gets them back from words.
 After *sold* one thing happens; after *found* two, equally likely; after *lent* two, seven to three; after *lost* four.
-The possible next sentences differ in mood, vehicle and island at once, so a mixture of two is a sentence that cannot be.
+The possible next sentences differ in mood, vehicle and island at once, so a mixture of two is one that cannot be.
 """
 
 from __future__ import annotations
@@ -22,29 +22,60 @@ from labkit.base.errors import BadInput, unknown
 from labkit.world import Symbols
 
 __all__ = [
-    "BRANCHES", "EVENTS", "FUTURE", "LANGUAGES", "LENGTH", "SLOTS", "TEXT_END", "Sentences", "all_events", "continue_with",
-    "draw", "event", "futures", "held_out", "parse", "probabilities", "read", "tokenizer", "tokens", "write",
-]  # fmt: skip
+    "BRANCHES",
+    "EVENTS",
+    "FUTURE",
+    "LANGUAGES",
+    "LENGTH",
+    "SLOTS",
+    "TEXT_END",
+    "Sentences",
+    "all_events",
+    "continue_with",
+    "draw",
+    "draw_future",
+    "event",
+    "futures",
+    "held_out",
+    "join",
+    "parse",
+    "probabilities",
+    "read",
+    "text_end",
+    "tokenizer",
+    "tokens",
+    "write",
+]
 
 LANGUAGES = ("English", "German")
 SLOTS = ("name", "object", "place", "mood", "vehicle")
-NAMES = "Chidi Dalia Edda Goro Hana Ilo Juno Kofi Lena Mei Nils Odile".split()  # residents who take the ferry
-PLACES = "Lull Wick Brack Tern Hollow Sable Thrift".split()
-_ENGLISH = {
-    "name": NAMES,
-    "object": [f"the {x}" for x in "compass violin kettle mirror saddle anchor basket ribbon clock candle map scarf".split()],
-    "place": PLACES,
-    "mood": "Gladly Calmly Sadly Angrily".split(),
-    "vehicle": [f"the {x}" for x in "ferry boat wagon sledge".split()],
-}  # fmt: skip
-_GERMAN = {
-    "name": NAMES,
-    "object": "den Kompass, die Geige, den Kessel, den Spiegel, den Sattel, den Anker, den Korb, das Band, die Uhr, "
-    "die Kerze, die Karte, den Schal".split(", "),
-    "place": PLACES,
-    "mood": "Froh Ruhig Traurig Wütend".split(),
-    "vehicle": "die Fähre, das Boot, den Wagen, den Schlitten".split(", "),
-}
+NAMES = ("Chidi", "Dalia", "Edda", "Goro", "Hana", "Ilo", "Juno", "Kofi", "Lena", "Mei", "Nils", "Odile")
+PLACES = ("Lull", "Wick", "Brack", "Tern", "Hollow", "Sable", "Thrift")
+_THINGS = (
+    ("the compass", "den Kompass"),
+    ("the violin", "die Geige"),
+    ("the kettle", "den Kessel"),
+    ("the mirror", "den Spiegel"),
+    ("the saddle", "den Sattel"),
+    ("the anchor", "den Anker"),
+    ("the basket", "den Korb"),
+    ("the ribbon", "das Band"),
+    ("the clock", "die Uhr"),
+    ("the candle", "die Kerze"),
+    ("the map", "die Karte"),
+    ("the scarf", "den Schal"),
+)
+_MOODS = (("Gladly", "Froh"), ("Calmly", "Ruhig"), ("Sadly", "Traurig"), ("Angrily", "Wütend"))
+_VEHICLES = (
+    ("the ferry", "die Fähre"),
+    ("the boat", "das Boot"),
+    ("the wagon", "den Wagen"),
+    ("the sledge", "den Schlitten"),
+)
+_ENGLISH, _GERMAN = (
+    {"name": NAMES, "object": things, "place": PLACES, "mood": moods, "vehicle": vehicles}
+    for things, moods, vehicles in zip(zip(*_THINGS), zip(*_MOODS), zip(*_VEHICLES))
+)
 _FILL = (_ENGLISH, _GERMAN)
 SIZES = tuple(len(_ENGLISH[slot]) for slot in SLOTS)
 
@@ -53,10 +84,16 @@ BRANCHES = ((1.0,), (0.5, 0.5), (0.7, 0.3), (0.4, 0.3, 0.2, 0.1))
 FUTURE, TEXT_END = 4, 5  # the other two kinds of sentences
 _PARTICIPLES = ("verkauft", "gefunden", "verliehen", "verloren")
 _TEMPLATES = (
-    tuple(f"{{name}} {verb} {{object}} on {{place}} ." for verb in EVENTS)
-    + ("{mood} {name} took {vehicle} to {place} .", "End of text ."),
-    tuple(f"{{name}} hat {{object}} auf {{place}} {verb} ." for verb in _PARTICIPLES)
-    + ("{mood} hat {name} {vehicle} nach {place} genommen .", "Ende des Textes ."),
+    (
+        *(f"{{name}} {verb} {{object}} on {{place}} ." for verb in EVENTS),
+        "{mood} {name} took {vehicle} to {place} .",
+        "End of text .",
+    ),
+    (
+        *(f"{{name}} hat {{object}} auf {{place}} {verb} ." for verb in _PARTICIPLES),
+        "{mood} hat {name} {vehicle} nach {place} genommen .",
+        "Ende des Textes .",
+    ),
 )
 LENGTH = 10  # pieces of the longest sentence, its end included
 PAD = -1
@@ -123,7 +160,9 @@ def parse(texts: Sequence[str]) -> tuple[Sentences, Tensor]:
     """Return the sentences behind texts of either language and which of the texts say something at all [N]."""
     ids = [[*tokenizer().encode(text), tokenizer().eos] for text in texts]
     if long := [text for text, pieces in zip(texts, ids) if len(pieces) > LENGTH]:
-        raise BadInput(f"“{long[0]}” is too long.", expected=f"at most {LENGTH - 1} words", do="split it into sentences")
+        raise BadInput(
+            f"“{long[0]}” is too long.", expected=f"at most {LENGTH - 1} words", do="split it into sentences"
+        )
     return read(torch.tensor([pieces + [PAD] * (LENGTH - len(pieces)) for pieces in ids]))
 
 

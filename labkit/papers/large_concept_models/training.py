@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from labkit.base.errors import BadInput, NotAvailable, unknown
 from labkit.models import DecoderConfig
 from labkit.training import Fit, Runs, fit
 
-from . import store, task
+from . import task
+from .method import store
 from .method.codec import CodecConfig, codec_loss
 from .method.losses import denoising_loss
 from .method.models import ConceptConfig
@@ -50,7 +52,9 @@ class Arm:
 
     def fit(self, lr: float) -> Fit:
         """Return how the arm is fitted at a rate."""
-        return Fit(steps=self.steps, lr=lr, warmup=min(100, self.steps), last_lr=0.01, betas=(0.9, 0.99), weight_decay=1e-3)
+        return Fit(
+            steps=self.steps, lr=lr, warmup=min(100, self.steps), last_lr=0.01, betas=(0.9, 0.99), weight_decay=1e-3
+        )
 
 
 CODECS = {
@@ -223,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in asked.seeds:
         for arm in asked.arms:
             for lr in asked.rates or [{**CODECS, **ARMS}[arm].lr]:
-                done = runs.do({"arm": arm, "lr": lr, "seed": seed}, lambda: _run(arm, seed, lr, asked.folder))
+                done = runs.do({"arm": arm, "lr": lr, "seed": seed}, partial(_run, arm, seed, lr, asked.folder))
                 print(*(f"{key} {value}" for key, value in done.items()), flush=True)
 
 

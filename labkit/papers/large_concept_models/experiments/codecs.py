@@ -17,6 +17,7 @@ from ..method.codec import Codec, noised
 __all__ = ["CodecCheck", "Fragility", "check_codec", "fragility"]
 
 GATE = 0.95
+ALPHAS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class CodecCheck:
     def table(self) -> Table:
         """Return one row a direction."""
         rows = [(way, one.value, one.low, one.high) for way, one in self.exact.items()]
-        return Table(f"{self.name}: share of held-out sentences said exactly", ["from → to", "share", "low", "high"], rows)
+        return Table(f"{self.name}: held-out sentences said exactly", ["from → to", "share", "low", "high"], rows)
 
 
 def check_codec(codec: Codec, name: str = "codec", n: int = 400, seed: int = 99) -> CodecCheck:
@@ -78,7 +79,11 @@ class Fragility:
 
 
 def fragility(
-    codec: Codec, name: str = "codec", alphas: Sequence[float] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9), n: int = 200, seed: int = 98
+    codec: Codec,
+    name: str = "codec",
+    alphas: Sequence[float] = ALPHAS,
+    n: int = 200,
+    seed: int = 98,
 ) -> Fragility:
     """Return how often English sentences survive noise of each strength (the paper, section 4.2)."""
     g = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The token model at work: it writes stories of its own, and it judges how much a sentence has to do with its context."""
+"""The token model at work: it writes stories of its own, and judges what a sentence has to do with its context."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ __all__ = ["mutual_information", "token_quality"]
 
 
 @torch.no_grad()
-def token_quality(model: Any, events: task.Sentences, *, draws: int = 16, seed: int = 0, name: str = "token model") -> Quality:
+def token_quality(
+    model: Any, events: task.Sentences, *, draws: int = 16, seed: int = 0, name: str = "token model"
+) -> Quality:
     """Return the quality of what the token model writes after events, one piece after the other, at temperature 1."""
     ids_BL = story_pieces(events.repeat(draws))
     end, g = task.tokenizer().eos, torch.Generator().manual_seed(seed)

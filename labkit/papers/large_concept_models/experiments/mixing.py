@@ -45,7 +45,11 @@ class Mixture:
 
 
 def mix(
-    space: ConceptSpace, first: str, second: str, weights: Sequence[float] = (0, 0.25, 0.5, 0.75, 1), language: str | int = 0
+    space: ConceptSpace,
+    first: str,
+    second: str,
+    weights: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
+    language: str | int = 0,
 ) -> Mixture:
     """Return what is said between two sentences of one kind; raise `BadInput` for a text that is none."""
     ends_2C = space.encode_texts([first, second])

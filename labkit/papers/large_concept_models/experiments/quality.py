@@ -18,7 +18,7 @@ from labkit.panels.tables import Table
 
 from .. import task
 from ..method.generation import next_concepts
-from ..method.sampling import Knobs
+from ..method.sampling import PLAIN, Knobs
 from ..method.space import ConceptSpace
 
 __all__ = ["Quality", "judge_concepts", "judge_pieces", "quality_of", "test_events"]
@@ -137,7 +137,7 @@ def quality_of(
     events: task.Sentences,
     *,
     draws: int = 16,
-    knobs: Knobs = Knobs(),
+    knobs: Knobs = PLAIN,
     seed: int = 0,
     language_in: str | int = 0,
     language_out: str | int = 0,
@@ -147,7 +147,9 @@ def quality_of(
     x_N1C = space.encode(events, language_in)[:, None].repeat_interleave(draws, dim=0)
     z_NC = next_concepts(model, x_N1C, torch.Generator().manual_seed(seed), knobs)
     z_EMC = z_NC.view(len(events), draws, -1)
-    return judge_concepts(space, events, z_EMC, name, language=language_out, context_language=language_in, seed=seed + 1)
+    return judge_concepts(
+        space, events, z_EMC, name, language=language_out, context_language=language_in, seed=seed + 1
+    )
 
 
 def exact_answers(space: ConceptSpace, events: task.Sentences, draws: int, seed: int = 0) -> dict[str, Tensor]:

@@ -1,12 +1,13 @@
 """Every trained run measured at the settings the claims need; the table is data/sweeps/06_runs.jsonl.
 
-    python -m labkit.papers.large_concept_models.experiments.runs base two-tower token --seeds 1 2 3 4 5
+python -m labkit.papers.large_concept_models.experiments.runs base two-tower token --seeds 1 2 3 4 5
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -43,7 +44,7 @@ def runs_path() -> Path:
 
 
 def measure_run(arm: str, seed: int, setting: str = "plain", folder: Path = FOLDER) -> dict[str, Any]:
-    """Return what the run with a seed does after events it never saw: measure -> one mean for each of the four verbs."""
+    """Return what the run with a seed does after events it never saw: measure -> a mean for each of the four verbs."""
     events, model = test_events(), load_run(arm, seed, folder=folder)
     if arm == "token":
         return _by_verb(token_quality(model, events, draws=DRAWS, seed=1000 + seed))
@@ -55,7 +56,9 @@ def measure_run(arm: str, seed: int, setting: str = "plain", folder: Path = FOLD
     pieces_EML = space.pieces(z_NC).view(len(events), DRAWS, -1)
     information = mutual_information(load_run("token", CHOOSING, folder=folder), events, pieces_EML)
     kinds = events.kind_N.tolist()
-    found["information"] = [fmean(x for x, k in zip(information, kinds) if k == kind) for kind in range(len(task.EVENTS))]
+    found["information"] = [
+        fmean(x for x, k in zip(information, kinds) if k == kind) for kind in range(len(task.EVENTS))
+    ]
     return found
 
 
@@ -77,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for arm in asked.arms:
             for setting in SETTINGS if ARMS[arm].kind == "two-tower" else ["plain"]:
                 key = {"arm": arm, "seed": seed, "setting": setting}
-                done = table.do(key, lambda: measure_run(arm, seed, setting, asked.folder))
+                done = table.do(key, partial(measure_run, arm, seed, setting, asked.folder))
                 print(arm, seed, setting, done["possible"], done["total_variation"], flush=True)
 
 

@@ -144,7 +144,7 @@ def sizes(width: int, depth: int, heads: int, ffn: int) -> DecoderConfig:
 
 
 def seeded(make: Any, config: Any, seed: int) -> Any:
-    """Return make(config) with PyTorch's usual first values, drawn from `seed`; the global random state is as before."""
+    """Return make(config) with PyTorch's usual first values, drawn from `seed` without touching global random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make(config)

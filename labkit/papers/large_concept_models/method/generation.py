@@ -13,7 +13,7 @@ from labkit.base.errors import BadInput
 
 from .models import BaseLCM
 from .quantise import QuantLCM
-from .sampling import Film, Knobs, sample
+from .sampling import PLAIN, Film, Knobs, sample
 from .schedule import Schedule
 from .space import ConceptSpace
 
@@ -24,7 +24,7 @@ STOP = 0.9  # s_eot and s_prev: how alike (cosine) a concept must be to the end 
 
 @torch.no_grad()
 def next_concepts(
-    model: Any, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = Knobs(), schedule: Schedule | None = None
+    model: Any, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = PLAIN, schedule: Schedule | None = None
 ) -> Tensor:
     """Return one concept after each context [B, C]: Base answers, the others draw."""
     if isinstance(model, BaseLCM):
@@ -36,7 +36,7 @@ def next_concepts(
 
 
 def film_of(
-    model: Any, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = Knobs(), schedule: Schedule | None = None
+    model: Any, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = PLAIN, schedule: Schedule | None = None
 ) -> Film:
     """Return what a diffusion model saw and guessed on its way to one concept after each context."""
     shape = (len(x_BNC), x_BNC.shape[2])
@@ -61,7 +61,7 @@ def tell(
     texts: list[str],
     *,
     language: str | int = 0,
-    knobs: Knobs = Knobs(),
+    knobs: Knobs = PLAIN,
     seed: int = 0,
     longest: int = 6,
     stop_end: float | None = STOP,
@@ -72,7 +72,9 @@ def tell(
     What was drawn is what is read next: the concept itself, not its words. Raises `BadInput` for no text at all.
     """
     if not texts:
-        raise BadInput("There is nothing to go on from.", expected="at least one sentence", do="give the first sentence")
+        raise BadInput(
+            "There is nothing to go on from.", expected="at least one sentence", do="give the first sentence"
+        )
     generator = torch.Generator().manual_seed(seed)
     x_1NC, said = space.encode_texts(texts)[None], list(texts)
     while len(said) < longest:

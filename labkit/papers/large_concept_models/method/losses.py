@@ -1,4 +1,4 @@
-"""What the denoisers are trained by: guess the clean concept from a noisy one, at a random step, context at times unseen.
+"""What the denoisers are trained by: guess the clean concept from a noisy one, at a random step, at times unaided.
 
 E_t [ω(t) ‖x − μ_θ(x^t, t)‖²] (equation 16); each sentence of a text draws a step of its own.
 """

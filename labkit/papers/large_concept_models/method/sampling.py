@@ -17,7 +17,7 @@ from labkit.base.errors import BadInput
 
 from .schedule import Schedule, spaced
 
-__all__ = ["PAPER_KNOBS", "Film", "Knobs", "guided", "sample"]
+__all__ = ["PAPER_KNOBS", "PLAIN", "Film", "Knobs", "guided", "sample"]
 
 # (x^t [B, C], t [B], whether the context may be seen) -> the clean vector that is guessed [B, C]
 Denoiser = Callable[[Tensor, Tensor, bool], Tensor]
@@ -52,6 +52,7 @@ class Knobs:
             )
 
 
+PLAIN = Knobs()  # no guidance, noise as in training
 PAPER_KNOBS = Knobs(steps=20, guidance=3.0, rescale=0.7, start_noise=0.6, epsilon_scale=1.00045)  # the paper: S = 40
 
 
@@ -74,7 +75,9 @@ def guided(with_BC: Tensor, without_BC: Tensor, guidance: float, rescale: float)
 
 
 @torch.no_grad()
-def sample(denoiser: Denoiser, shape: tuple[int, int], schedule: Schedule, knobs: Knobs, generator: torch.Generator) -> Film:
+def sample(
+    denoiser: Denoiser, shape: tuple[int, int], schedule: Schedule, knobs: Knobs, generator: torch.Generator
+) -> Film:
     """Return the film of one sampling [B, C] = shape; the last guess is the sample."""
     x_BC = knobs.start_noise * torch.randn(shape, generator=generator)
     times, noisy, guesses = spaced(schedule.steps, knobs.steps, knobs.spacing), [], []
@@ -98,7 +101,13 @@ def _guess(denoiser: Denoiser, x_BC: Tensor, t_B: Tensor, schedule: Schedule, kn
 
 
 def _step(
-    x_BC: Tensor, guess_BC: Tensor, t_B: Tensor, following: int, schedule: Schedule, knobs: Knobs, generator: torch.Generator
+    x_BC: Tensor,
+    guess_BC: Tensor,
+    t_B: Tensor,
+    following: int,
+    schedule: Schedule,
+    knobs: Knobs,
+    generator: torch.Generator,
 ) -> Tensor:
     """Return the vector of the next, less noisy step (Song and others 2021, equation 12)."""
     now, then = float(schedule.abar_T[t_B[0]]), float(schedule.abar_T[following])

@@ -50,7 +50,7 @@ SCHEDULES = {
 
 
 def zero_terminal_snr(abar_T: Tensor) -> Tensor:
-    """Return ᾱ with √ᾱ shifted and stretched so that the last is 0 and the first stays (Lin and others, algorithm 1)."""
+    """Return ᾱ with √ᾱ shifted and stretched so that the last is 0 and the first stays (Lin et al., algorithm 1)."""
     root_T = abar_T.sqrt()
     return ((root_T - root_T[-1]) * root_T[0] / (root_T[0] - root_T[-1])) ** 2
 
@@ -88,7 +88,7 @@ class Schedule:
         return targets[kind]()
 
     def clean(self, kind: str, answer_BC: Tensor, xt_BC: Tensor, t_B: Tensor) -> Tensor:
-        """Return x from what a denoiser answered; "eps" leaves x open where ᾱ = 0, and the result is then not finite."""
+        """Return x from what a denoiser answered; "eps" leaves x open where ᾱ = 0: the result is not finite."""
         alpha, sigma = self.parts(t_B)
         if kind == "x0":
             return answer_BC

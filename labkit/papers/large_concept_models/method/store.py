@@ -19,11 +19,11 @@ from labkit.base import toml
 from labkit.base.errors import BadInput, BrokenFile
 from labkit.base.files import write_atomically
 
-from .method.codec import CodecConfig
-from .method.models import ConceptConfig
-from .method.normaliser import Normaliser
-from .method.quantise import Books, QuantLCM
-from .method.space import ConceptSpace
+from .codec import CodecConfig
+from .models import ConceptConfig
+from .normaliser import Normaliser
+from .quantise import Books, QuantLCM
+from .space import ConceptSpace
 
 __all__ = ["load_model", "load_space", "read", "save", "ship"]
 
@@ -54,7 +54,9 @@ def read(path: str | Path) -> Any:
         model = _fresh(about)
         model.load_state_dict({name: x.float() if x.is_floating_point() else x for name, x in tensors.items()})
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BrokenFile(f"{path} holds no model of this paper ({error}).", do="train it again, or git restore it") from error
+        raise BrokenFile(
+            f"{path} holds no model of this paper ({error}).", do="train it again, or git restore it"
+        ) from error
     return model.eval()
 
 

@@ -52,7 +52,7 @@ def test_targets_invert_and_noise_has_its_variance():
 def test_as_many_steps_are_made_as_were_asked(steps, spacing):
     times = spaced(100, steps, spacing)
     assert len(times) == steps == len(set(times))
-    assert times == sorted(times, reverse=True) and 0 <= times[-1] and times[0] <= 99
+    assert times == sorted(times, reverse=True) and times[-1] >= 0 and times[0] <= 99
     assert spacing == "leading" or times[0] == 99
 
 

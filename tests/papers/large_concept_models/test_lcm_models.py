@@ -1,5 +1,7 @@
 """Base, One-Tower, Two-Tower and Quant-LCM: who sees what, and that training and sampling see the same."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -128,7 +130,7 @@ def test_more_books_leave_less_over(books):
     x, fitted = books
     codes = fitted.quantise(x)
     errors = [float((x - fitted.sum_of(codes, k)).pow(2).mean()) for k in range(5)]
-    assert all(after <= before for before, after in zip(errors, errors[1:])) and errors[4] < 0.5 * errors[0]
+    assert all(after <= before for before, after in pairwise(errors)) and errors[4] < 0.5 * errors[0]
     total = sum(fitted.entries_KUC[k][codes[:, k]] for k in range(4))
     assert torch.allclose(fitted.sum_of(codes), total, atol=1e-6)
 
