@@ -87,7 +87,7 @@ def judge_pieces(events: task.Sentences, pieces_EML: Tensor, name: str = "") -> 
     hit_EM4 = match_EM4S.all(-1) & ok_EM[..., None]
     mixed_EM = match_EM4S.any(2).all(-1) & ok_EM & ~hit_EM4.any(-1)
     share_E4 = hit_EM4.float().mean(1)
-    possible_E = share_E4.sum(1)
+    possible_E = hit_EM4.any(-1).float().mean(1)
     by_event = {
         "possible": possible_E,
         "chimera": mixed_EM.float().mean(1),
