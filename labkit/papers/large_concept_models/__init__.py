@@ -34,7 +34,7 @@ PAPER = Paper(
         "experiments.mixing": ("Mixture", "mix"),
         "experiments.plane": ("Plane", "learn_plane"),
         "experiments.quality": ("Quality", "judge_concepts", "judge_pieces", "quality_of", "test_events"),
-        "experiments.runs": ("measure_run", "runs_path"),
+        "experiments.runs": ("measure_run", "measured", "runs_path"),
     },
 )
 __all__, __getattr__, __dir__ = PAPER.lazily()
