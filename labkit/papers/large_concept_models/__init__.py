@@ -28,6 +28,7 @@ PAPER = Paper(
         "method.segment": ("segment",),
         "method.space": ("ConceptSpace",),
         "method.store": ("load_model", "load_space"),
+        "exercises.hunting": ("released",),
         "experiments.codecs": ("CodecCheck", "Fragility", "check_codec", "fragility"),
         "experiments.costs": ("Cost", "cost_of", "crossover"),
         "experiments.films": ("Filmed", "film"),

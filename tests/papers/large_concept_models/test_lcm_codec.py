@@ -82,7 +82,9 @@ def test_only_the_aligned_loss_ties_the_languages(space):
 def test_texts_and_sentences_have_the_same_concepts(space):
     events = task.all_events()[:3]
     for language in task.LANGUAGES:
-        assert torch.allclose(space.encode_texts(task.write(events, language)), space.encode(events, language), atol=1e-5)
+        assert torch.allclose(
+            space.encode_texts(task.write(events, language)), space.encode(events, language), atol=1e-5
+        )
 
 
 def test_what_no_codec_can_take_is_named(space):
@@ -152,7 +154,12 @@ def test_names_of_shipped_models_are_checked():
 
 def test_segments_respect_the_cap_and_lose_nothing():
     text = "Mei came.  She drew, as ever, the seven islands; then an eighth!\nWhy? Nobody knows"
-    assert segment(text, None) == ["Mei came.", "She drew, as ever, the seven islands; then an eighth!", "Why?", "Nobody knows"]
+    assert segment(text, None) == [
+        "Mei came.",
+        "She drew, as ever, the seven islands; then an eighth!",
+        "Why?",
+        "Nobody knows",
+    ]
     for cap in (5, 12, 25, 60):
         parts = segment(text, cap)
         assert " ".join(parts) == " ".join(text.split())

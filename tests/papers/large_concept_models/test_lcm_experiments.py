@@ -98,9 +98,10 @@ def test_quality_of_any_model(kind, space, events):
     model = ConceptConfig(kind=kind, concept=8, width=16, heads=2, ffn=16).build(0).eval()
     quality = quality_of(model, space, events[:4], draws=3, language_in="German", language_out="German")
     assert len(quality.kinds) == 4 and 0 <= quality.of("possible").value <= 1
-    assert quality.by_event == quality_of(
-        model, space, events[:4], draws=3, language_in="German", language_out="German"
-    ).by_event
+    assert (
+        quality.by_event
+        == quality_of(model, space, events[:4], draws=3, language_in="German", language_out="German").by_event
+    )
 
 
 def test_the_film(space):
@@ -138,7 +139,9 @@ def test_story_pieces_hold_both_sentences(events):
     words = task.tokenizer().decode(p for p in ids[0].tolist() if p != task.PAD)
     assert words == f"{task.write(events)[0]} {task.write(task.futures(events)[0])[0]}"
     alone = training._without_event(ids)
-    assert task.tokenizer().decode(p for p in alone[0].tolist() if p != task.PAD) == task.write(task.futures(events)[0])[0]
+    assert (
+        task.tokenizer().decode(p for p in alone[0].tolist() if p != task.PAD) == task.write(task.futures(events)[0])[0]
+    )
 
 
 def test_costs_add_up_and_long_contexts_turn_the_tables():

@@ -14,6 +14,7 @@ from labkit.panels.tables import Table
 from labkit.training import Fit, fit
 
 from ..method.codec import seeded
+from ..method.losses import draw_steps
 from ..method.sampling import Knobs, sample
 from ..method.schedule import Schedule
 
@@ -80,17 +81,16 @@ class Plane:
 class PlaneNet(nn.Module):
     """A small MLP from (context, noisy point, noise level) to a point; the regression sees no point and no noise."""
 
-    def __init__(self, contexts: int, width: int = 96):
+    def __init__(self, contexts: int, width: int = 64):
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(contexts + 3, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2)
-        )
+        hidden = [part for _ in range(2) for part in (nn.Linear(width, width), nn.SiLU())]
+        self.layers = nn.Sequential(nn.Linear(contexts + 3, width), nn.SiLU(), *hidden, nn.Linear(width, 2))
 
     def forward(self, context_BK: Tensor, xt_B2: Tensor, level_B1: Tensor) -> Tensor:
         return self.layers(torch.cat([context_BK, xt_B2, level_B1], dim=1))
 
 
-def learn_plane(steps: int = 1500, seed: int = 0, draws: int = 400) -> Plane:
+def learn_plane(steps: int = 1800, seed: int = 0, draws: int = 400) -> Plane:
     """Return what a regression and a denoiser learned of `PLANE` in `steps` steps each."""
     schedule, count = Schedule(), len(PLANE)
     points = [torch.tensor(p) for p, _ in PLANE.values()]
@@ -110,20 +110,20 @@ def learn_plane(steps: int = 1500, seed: int = 0, draws: int = 400) -> Plane:
 
     def denoise(net: nn.Module, step: int) -> Tensor:
         context, x, g = batch(step)
-        t = torch.randint(0, schedule.steps, (256,), generator=g)
+        t = draw_steps((256,), schedule.steps, 0.4, g)
         xt = schedule.noise(x, torch.randn(256, 2, generator=g), t)
-        return (net(context, xt, t[:, None] / schedule.steps) - x).pow(2).mean()
+        return (net(context, xt, schedule.parts(t)[1]) - x).pow(2).mean()
 
     nets = [seeded(PlaneNet, count, seed + k) for k in range(2)]
     for net, loss in zip(nets, (regress, denoise)):
-        fit(net, loss, Fit(steps=steps, lr=4e-3, warmup=20, last_lr=0.02, weight_decay=0.0))
+        fit(net, loss, Fit(steps=steps, lr=8e-3, warmup=20, last_lr=0.02, weight_decay=0.0))
     guess, drawn = {}, {}
     for k, name in enumerate(PLANE):
         context = torch.eye(count)[k].expand(draws, count)
         with torch.no_grad():
             guess[name] = tuple(nets[0](context[:1], torch.zeros(1, 2), torch.zeros(1, 1))[0].tolist())
         film = sample(
-            lambda x, t, seen, context=context: nets[1](context, x, t[:, None] / schedule.steps),
+            lambda x, t, seen, context=context: nets[1](context, x, schedule.parts(t)[1]),
             (draws, 2), schedule, Knobs(steps=20), torch.Generator().manual_seed(seed + 7),
         )  # fmt: skip
         drawn[name] = tuple(map(tuple, film.guess_SBC[-1].tolist()))

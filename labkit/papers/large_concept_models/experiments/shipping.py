@@ -1,6 +1,6 @@
 """Put the trained models of the choosing seed among those that come with the course, each with its card.
 
-    python -m labkit.papers.large_concept_models.experiments.shipping aligned unaligned base two-tower
+python -m labkit.papers.large_concept_models.experiments.shipping aligned unaligned base two-tower
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def ship_run(name: str, folder: Path = FOLDER) -> Any:
     else:
         space = load_run(recipe.space, CHOOSING, folder=folder)
         quality = quality_of(model, space, test_events(), draws=8)
-        measured = {"possible": {v: round(quality.of("possible", v).value, 3) for v in ("sold", "found", "lent", "lost")}}
+        measured = {
+            "possible": {v: round(quality.of("possible", v).value, 3) for v in ("sold", "found", "lent", "lost")}
+        }
     return store.ship(model, name, {"about": ABOUT[name], **facts, "defects": DEFECTS[name], **measured})
 
 
