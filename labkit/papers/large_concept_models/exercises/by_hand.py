@@ -16,7 +16,8 @@ FACTOR = Exercise(
     objective=OBJECTIVE,
     difficulty="easy",
     task=(
-        "Two futures, equally likely, lie 2 apart. A regression always answers with the point midway. A perfect sampler "
+        "Two futures, equally likely, lie 2 apart. A regression always answers with the point "
+        "midway. A perfect sampler "
         "draws one of the two, as the world does, independently. Take the **root mean square** distance to the future "
         "that happens: square the distances, average, take the root. How many times as large is the sampler's as the "
         "regression's? Two decimals will do."
@@ -24,8 +25,8 @@ FACTOR = Exercise(
     expects="a number above 0",
     check=number(
         2**0.5,
-        "The regression is always 1 away. The sampler is 0 away half of the time and 2 away the other half: the mean "
-        "square is 2. That holds for any futures: a draw is √2 times as far as the mean is, by this measure.",
+        "The regression is always 1 away. The sampler is 0 away half of the time and 2 away the other half: mean "
+        "square 2. That holds for any futures: a draw is √2 times as far as the mean is, by this measure.",
         tol=0.006,
         mistakes=[
             (1.0, "you averaged the distances themselves.", "what is squared, and when"),
@@ -40,7 +41,10 @@ FACTOR = Exercise(
         "Regression: 1, always. Sampler: 0 or 2.",
         "Mean squares are 1 and (0 + 4)/2. What was asked is a ratio of roots.",
     ),
-    solution="Regression √1 = 1; sampler √((0² + 2²)/2) = √2. Ratio √2 ≈ 1.41. With plain means both are 1: that measure cannot tell them apart.",
+    solution=(
+        "Regression √1 = 1; sampler √((0² + 2²)/2) = √2. Ratio √2 ≈ 1.41. With plain means both are 1: that measure "
+        "cannot tell them apart."
+    ),
     answer=2**0.5,
     typical_wrong=(
         (1.0, "averaged the distances"),

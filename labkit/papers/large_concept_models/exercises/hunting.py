@@ -1,4 +1,4 @@
-"""Two hunts: a vector that is an average, found without reading a word; and a list of steps that is not what it says."""
+"""Two hunts: a vector that is an average, found without reading a word; a list of steps that is not what it says."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ AVERAGED = Exercise(
     difficulty="hard",
     task=(
         "Somebody hands you normalised concepts `z_NC` of the aligned space, one a row. Some are vectors of single "
-        "sentences, some are averages of two or four futures (all decode to fine sentences). Write `averaged(z_NC)`: True "
+        "sentences, some are averages of two or four futures (all decode to fine sentences). Write "
+        "`averaged(z_NC)`: True "
         "for each row that is an average of several. Do not decode. Measure first: take vectors of both sorts from "
         "`space` and `base`, and look for a number that tells them apart."
     ),
@@ -118,8 +119,10 @@ AVERAGED = Exercise(
         "def averaged(z_NC):\n"
         "    return z_NC.norm(dim=1) < 6.4\n"
         "```\n"
-        "Single sentences of either kind are 6.4 to 10.7 long, averages of two 5 to 6.6, of four 4 to 5.2. The other way is "
-        "`(space.again(z_NC) - z_NC).norm(dim=1) > 1.5`: to say an average and read it again is to lose it. That is the "
+        "Single sentences of either kind are 6.4 to 10.7 long, averages of two 5 to 6.6, of four 4 "
+        "to 5.2. The other way is "
+        "`(space.again(z_NC) - z_NC).norm(dim=1) > 1.5`: to say an average and read it again is to "
+        "lose it. That is the "
         "paper's ℓ2-r."
     ),
     answer=_by_size,
@@ -136,7 +139,7 @@ AVERAGED = Exercise(
 UNUSUAL = (lambda z_NC: ((z_NC**2).sum(1) < 41.0).tolist(), _by_saying)
 
 
-# The bug hunt: the stride of the released sampler, cut to a whole number -----------------------------------------------
+# The bug hunt: the stride of the released sampler, cut to a whole number ----------------------------------------------
 
 
 def released(steps: int, asked: int) -> list[int]:
@@ -222,7 +225,10 @@ def _check_dishonest(dishonest: Callable[..., Any]) -> Outcome:
         missed = {
             "released": "you miss some S at which another number of steps is made than was asked.",
             "sound": "you accuse a list that is sound.",
-            "late": "a list that does not begin at 99 is not found: the sampler would start from noise that it takes for less.",
+            "late": (
+                "a list that does not begin at 99 is not found: the sampler would start from "
+                "noise that it takes for less."
+            ),
             "twice": "a list that makes one step twice is not found.",
             "beyond": "a list with a step below 0 is not found.",
         }
@@ -230,7 +236,8 @@ def _check_dishonest(dishonest: Callable[..., Any]) -> Outcome:
             missed[name], "what must hold of the list, beyond its length" if name != "released" else "its length"
         )
     return right(
-        "As many steps as asked, all different, all inside, the first at the noisiest. Four lines that would have found it."
+        "As many steps as asked, all different, all inside, the first at the noisiest. Four lines "
+        "that would have found it."
     )
 
 
@@ -241,8 +248,10 @@ DISHONEST = Exercise(
     objective=OBJECTIVE,
     task=(
         "In the paper's released code a sampler asked for S = 40 of T = 100 steps makes another number. "
-        "`labkit.papers.large_concept_models.released` is that spacing, rebuilt in our lines. Write `dishonest(spacing)`: "
-        "the list of all S from 1 to 100 at which `spacing(100, S)` is not what a sampler needs: S steps, all different, "
+        "`labkit.papers.large_concept_models.released` is that spacing, rebuilt in our lines. Write "
+        "`dishonest(spacing)`: "
+        "the list of all S from 1 to 100 at which `spacing(100, S)` is not what a sampler needs: S "
+        "steps, all different, "
         "all from 0 to 99, the first of them 99. It will be tried on other spacings too."
     ),
     expects="a function of a spacing that returns a list of whole numbers",

@@ -24,7 +24,7 @@ def _language(ratio: float) -> int:
 PREDICTIONS = (
     Prediction(
         id="r1",
-        question="A part of a model is cut out and the model gets worse. What must be known before the part is blamed?",
+        question="A part of a model is cut and the model gets worse. What must be known before the part is blamed?",
         options=(
             "how large the part is",
             "what a cut of the same kind elsewhere does",
@@ -36,7 +36,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="r2",
-        question="Two ways of training, five seeds each. The interval of their difference holds 0. What has been shown?",
+        question="Two ways of training, five seeds each. The interval of their difference holds 0. What is shown?",
         options=(
             "they are equally good",
             "the first is not better",
@@ -44,12 +44,14 @@ PREDICTIONS = (
             "the seeds were badly chosen",
         ),
         answer=2,
-        because="Only an interval that lies within a margin stated beforehand shows that a difference is too small to matter.",
+        because="Equally good would be an interval that lies within a margin, stated beforehand, around 0.",
     ),
     Prediction(
         id="p1",
-        question="A future lies at one of two points, equally likely. A network is trained by squared error to say where. "
-        "Where does it point?",
+        question=(
+            "A future lies at one of two points, equally likely. A network is trained by squared error to say where. "
+            "Where does it point?"
+        ),
         options=(
             "at one of the two, always the same",
             "at one or the other, as it happens",
@@ -57,12 +59,14 @@ PREDICTIONS = (
             "at neither, and nowhere in particular",
         ),
         answer=2,
-        because="Squared error is least at the mean, and the mean of two points lies between them, where nothing ever happens.",
+        because="Squared error is least at the mean, and the mean of two points lies where nothing ever happens.",
     ),
     Prediction(
         id="p2",
-        question="Base-LCM has learned “found”, after which two things can happen. It answers with a vector, and the "
-        "decoder makes words of it. What do the words say, for most events it never saw?",
+        question=(
+            "Base-LCM has learned “found”, after which two things can happen. Its answer is a vector, and the decoder "
+            "makes words of it. What do the words say, for most events it never saw?"
+        ),
         options=(
             "one of the two sentences that can follow",
             "a sentence of this world that cannot follow",
@@ -73,29 +77,37 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p3",
-        question="At its first step the sampler is given nothing but noise, and asked for the clean vector. What does it answer?",
+        question=(
+            "At its first step the sampler is given nothing but noise, and asked for the clean vector. What does it "
+            "answer?"
+        ),
         options=("noise", "one of the futures", "the average of the futures", "the event it was told"),
         answer=2,
-        because="It is trained by squared error too. Knowing nothing but the context, its best answer is Base-LCM's.",
+        because="It is trained by squared error too. Knowing the context alone, its best answer is Base-LCM's.",
     ),
     Prediction(
         id="p4",
-        question="After “lent” the first future happens in 7 of 10 cases. With guidance 3, how often does the sampler say it?",
+        question=(
+            "After “lent” the first future happens in 7 of 10 cases. The paper's settings are guidance 3, rescaled, "
+            "from 0.6 of the noise. How often does the sampler say the first future then?"
+        ),
         options=("about 7 times in 10, as it should", "clearly more often", "clearly less often"),
         answer=_guided,
-        because="Guidance exaggerates what the context says. It does not know what was already right.",
+        because="Both knobs favour what is likely anyway: fewer slips, and fewer of the rarer futures.",
     ),
     Prediction(
         id="p5",
-        question="The concept model has read English vectors only. It is asked in German and answers in German. How many "
-        "of its sentences can follow, compared with English?",
+        question=(
+            "The concept model has read English vectors only. It is asked in German and answers in German. How many of "
+            "its sentences can follow, compared with English?"
+        ),
         options=("hardly any", "fewer, but a good part", "about as many"),
         answer=_language,
-        because="It never sees words. If a sentence and its translation have one vector, there is no second language for it.",
+        because="It never sees words. Where a sentence and its translation have one vector, there is one language.",
     ),
     Prediction(
         id="p6",
-        question="The same again, in a space whose codec learned both languages well but was never shown a translation?",
+        question="The same again, in a space whose codec learned both languages and was never shown a translation?",
         options=("hardly any", "fewer, but a good part", "about as many"),
         answer=_language,
         because="The credit belongs to the codec: it put the two languages in one place, or it did not.",

@@ -103,7 +103,8 @@ STEP = Exercise(
     minutes=5,
     objective=OBJECTIVE,
     task=(
-        "The sampler holds `x` = √ᾱ · clean + √(1−ᾱ) · ε with ᾱ = `now`, and the denoiser's `guess` of the clean vector. "
+        "The sampler holds `x` = √ᾱ · clean + √(1−ᾱ) · ε with ᾱ = `now`, and the denoiser's `guess` "
+        "of the clean vector. "
         "Write `step(x, guess, now, then)`: the vector in which the same noise ε remains, mixed as ᾱ = `then` has it. "
         "Two lines are missing: what is ε, if the guess is right? And what is the mixture then?"
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.training import Runs
+from labkit.world import VERSION
 
 from ..method import store
 from ..training import ARMS, CHOOSING, CODECS, FOLDER, load_run
@@ -39,7 +40,12 @@ def ship_run(name: str, folder: Path = FOLDER) -> Any:
     run = Runs(folder / "trained.jsonl").find(arm=name, lr=recipe.lr, seed=CHOOSING)
     model = load_run(name, CHOOSING, folder=folder)
     facts = {key: run[key] for key in ("seed", "lr", "loss")} | {"minutes": round(run["seconds"] / 60, 1)}
-    facts |= {"steps": recipe.steps, "batch": recipe.batch, "precision": "float16 on disk, float32 when loaded"}
+    facts |= {
+        "world": VERSION,
+        "steps": recipe.steps,
+        "batch": recipe.batch,
+        "precision": "float16 on disk, float32 when loaded",
+    }
     if name in CODECS:
         check = check_codec(model.codec)
         measured = {"exact": {way: round(one.value, 4) for way, one in check.exact.items()}}

@@ -1,6 +1,6 @@
 """Files of this paper's models: a codec with its normaliser, or a concept model; safetensors in half precision.
 
-`labkit.load` gives handles on decoders, which these are not; so they are loaded here, by name or from a folder.
+`labkit.load("concepts/base")` gives a handle on one of them, `load_space` and `load_model` the module itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .normaliser import Normaliser
 from .quantise import Books, QuantLCM
 from .space import ConceptSpace
 
-__all__ = ["load_model", "load_space", "read", "save", "ship"]
+__all__ = ["load_model", "load_space", "read", "read_folder", "save", "ship"]
 
 FAMILY, WEIGHTS = "concepts", "model.safetensors"
 
@@ -74,9 +74,18 @@ def ship(model: nn.Module, name: str, card: dict[str, Any]) -> Any:
     """Put a model among those that come with the course, as concepts/<name>, with its card; return its entry."""
     name = f"{FAMILY}/{name}"
     save(model, zoo.folder_of(name) / WEIGHTS)
+    write_atomically(zoo.folder_of(name) / "config.json", json.dumps({"kind": FAMILY}) + "\n")
     params = sum(parameter.numel() for parameter in model.parameters())
-    write_atomically(zoo.folder_of(name) / "card.toml", toml.dumps({"params": params, "name": name, **card}))
-    return zoo.record(name, params, [WEIGHTS, "card.toml"])
+    write_atomically(
+        zoo.folder_of(name) / "card.toml",
+        toml.dumps({"params": params, "name": name, "tokenizer": "two-languages", **card}),
+    )
+    return zoo.record(name, params, ["config.json", WEIGHTS, "card.toml"])
+
+
+def read_folder(folder: str | Path) -> nn.Module:
+    """Return the model in a shipped model's folder."""
+    return read(Path(folder) / WEIGHTS)
 
 
 def load_space(name: str = "aligned") -> ConceptSpace:
@@ -95,7 +104,7 @@ def _shipped(name: str, kind: type) -> Any:
         ours = [one.removeprefix(f"{FAMILY}/") for one in known if one.startswith(f"{FAMILY}/")]
         raise BadInput(f"No model called {name!r} comes with this lesson.", expected=f"one of {', '.join(ours)}")
     zoo.verify(known[full])
-    model = read(zoo.folder_of(full) / WEIGHTS)
+    model = read_folder(zoo.folder_of(full))
     if not isinstance(model, kind):
         raise BadInput(f"{name!r} is a {type(model).__name__}.", expected=f"a {kind.__name__}")
     return model
