@@ -103,7 +103,7 @@ def tune_decoder(codec: nn.Module, alpha: float = 0.7, steps: int = 300, lr: flo
         g = torch.Generator().manual_seed(_stream(seed, step) + 1)
         return codec_loss(model, task.draw(96, g), g, aligned=True, noise=alpha)
 
-    return fit(codec, loss_at, Fit(steps=steps, lr=lr, warmup=20), parameters=parameters)
+    return fit(codec, loss_at, Fit(steps=steps, lr=lr, warmup=min(20, steps)), parameters=parameters)
 
 
 # Concept models and the token model -----------------------------------------------------------------------------------
