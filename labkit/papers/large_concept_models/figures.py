@@ -50,7 +50,7 @@ def describe_plane(plane: Plane) -> str:
         said.append(
             f"with {context} the regression is {guess:.2f} from the nearest, half of the draws within {drawn:.2f}"
         )
-    return "; ".join(said) + "."
+    return f"In the plane, {'; '.join(said)}."
 
 
 def paint_film(filmed: Filmed, figure: FigureBase, step: int | None = None) -> None:
