@@ -31,6 +31,7 @@ PAPER = Paper(
         "method.space": ("ConceptSpace",),
         "method.store": ("load_model", "load_space"),
         "exercises.hunting": ("released",),
+        "training": ("TOKEN",),
         "experiments.codecs": ("CodecCheck", "Fragility", "check_codec", "fragility"),
         "experiments.costs": ("Cost", "cost_of", "crossover"),
         "experiments.films": ("Filmed", "film"),

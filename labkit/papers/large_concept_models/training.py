@@ -62,7 +62,7 @@ CODECS = {
     "unaligned": Arm(kind="unaligned", steps=1000, lr=3e-3, batch=96),
 }
 ARMS = {
-    "base": Arm(kind="base", steps=800, lr=2e-3, batch=128),
+    "base": Arm(kind="base", steps=800, lr=4e-3, batch=128),
     "two-tower": Arm(kind="two-tower", steps=1800, lr=2e-3, batch=256, late=0.4),
     "one-tower": Arm(kind="one-tower", steps=1800, lr=2e-3, batch=256, late=0.4),
     "quant-d": Arm(kind="quant-d", steps=1500, lr=2e-3, batch=128, books=(6, 64)),

@@ -3,21 +3,25 @@
 #
 # {{badges}}
 #
-# A language model predicts the next token. [Barrault and colleagues (2024)](https://arxiv.org/abs/2412.08821) predict the
-# next *sentence*: a frozen encoder turns each sentence into one vector, a *concept*; a model goes from vectors to the next
-# vector; a frozen decoder turns that into words, in any of 200 languages. But after most sentences several things can
-# happen. **What is the average of two futures?** You will see it, read it, and watch a sampler avoid it.
-# ([Their code](https://github.com/facebookresearch/large_concept_model); no weights were released. All models here are our
-# own and small: a *mini concept model with our own codec*, not SONAR.)
+# A language model predicts the next token. A *large concept model* predicts the next **sentence**: a frozen encoder turns
+# each sentence into one vector, a *concept*; a model goes from vectors to the next vector; a frozen decoder turns that into
+# words, in any of 200 languages. But after most sentences several things can happen. What is the average of two futures?
+# You will see it, read it, and watch a sampler get around it.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can say where
 # squared error leads when several things can happen, write a step of a diffusion sampler, and find an average by measuring.*
+#
+# *The paper:* the LCM team, Barrault, Duquenne, Elbayad, Kozhevnikov and others (2024), *Large Concept Models: Language
+# Modeling in a Sentence Representation Space*, [arXiv 2412.08821](https://arxiv.org/abs/2412.08821),
+# [its code](https://github.com/facebookresearch/large_concept_model). Its weights were never released; all models here are
+# small ones of our own, with our own codec in place of SONAR. *Ours:*
+# [labkit/papers/large_concept_models]({{repository}}/tree/main/labkit/papers/large_concept_models).
 
 # %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import torch
@@ -299,8 +303,25 @@ print(token.claim.sentence)
 figures.show(token)
 
 # %% [markdown]
-# **What this does not show.** Transfer between languages that share neither names nor places, as ours do. And nothing about
-# cost: with eight words a sentence and forty denoiser passes each, our concept model costs more than the token model.
+# And what does a sentence cost? Count multiply-adds: the denoiser runs once for each of S steps, twice with guidance.
+
+# %%
+def weights(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+codec, tokens = space.codec, lcm.TOKEN.build()
+sizes = {"encoder": weights(codec.encoder), "context": weights(two.context), "denoiser": weights(two.denoiser)}
+sizes |= {"decoder": weights(codec.decoder), "token": weights(tokens.trunk), "token_width": 112, "token_depth": 4}
+cost = lcm.cost_of(sentences=1, pieces=8, steps=40, branches=2, **sizes)
+report(cost.ratio, label="cost of the concept model over the token model, 40 steps with guidance, one sentence before")
+print("cheaper from", lcm.crossover(pieces=8, steps=40, branches=2, **sizes), "sentences of context on")
+
+# %% [markdown]
+# The paper says the same: long contexts are cheaper, sentences of fewer than ten tokens are not.
+#
+# **What this does not show.** Transfer between languages that share neither names nor places, as ours do. Nor what either
+# model would do with real text, where hardly any sentence comes twice.
 #
 # ## Exercises · 19 min
 
