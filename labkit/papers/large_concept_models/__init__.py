@@ -37,7 +37,7 @@ PAPER = Paper(
         "experiments.films": ("Filmed", "film"),
         "experiments.mixing": ("Mixture", "mix"),
         "experiments.plane": ("Plane", "learn_plane"),
-        "experiments.quality": ("Quality", "judge_concepts", "judge_pieces", "quality_of", "test_events"),
+        "experiments.quality": ("Quality", "exact_answers", "judge_concepts", "judge_pieces", "quality_of", "test_events"),
         "experiments.runs": ("measure_run", "measured", "runs_path"),
     },
 )

@@ -21,7 +21,7 @@ from ..method.generation import next_concepts
 from ..method.sampling import PLAIN, Knobs
 from ..method.space import ConceptSpace
 
-__all__ = ["Quality", "judge_concepts", "judge_pieces", "quality_of", "test_events"]
+__all__ = ["Quality", "exact_answers", "judge_concepts", "judge_pieces", "quality_of", "test_events"]
 
 WORDS = ("possible", "chimera", "total_variation", "covered")
 NUMBERS = ("l2", "l2_again", "contrastive", "to_context", "truth_to_context", "norm", "truth_norm", "square")
@@ -57,14 +57,18 @@ class Quality:
         rows = [row for row, kind in zip(self.shares, self.kinds) if task.EVENTS[kind] == verb]
         return [sum(column) / len(rows) for column in zip(*rows)]
 
-    def table(self) -> Table:
-        """Return one row a verb."""
-        columns = [m for m in (*WORDS, *NUMBERS) if m in self.by_event]
+    def table(self, *measures: str) -> Table:
+        """Return one row a verb, with the named measures or all there are."""
+        columns = measures or [m for m in (*WORDS, *NUMBERS) if m in self.by_event]
         rows = [
             (f"{verb} ({len(branch)})", *(self.of(m, verb).value for m in columns))
             for verb, branch in zip(task.EVENTS, task.BRANCHES)
         ]
-        return Table(f"{self.name}, {self.draws} draws after each event", ["verb (futures)", *columns], rows)
+        return Table(
+            f"{self.name}, {self.draws} {'draw' if self.draws == 1 else 'draws'} after each event",
+            ["verb (futures)", *(column.replace("_", " ") for column in columns)],
+            rows,
+        )
 
 
 def test_events(each: int = 40) -> task.Sentences:
