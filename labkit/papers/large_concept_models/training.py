@@ -59,7 +59,7 @@ class Arm:
 
 CODECS = {
     "aligned": Arm(kind="aligned", steps=1400, lr=3e-3, batch=96),
-    "unaligned": Arm(kind="unaligned", steps=1000, lr=3e-3, batch=96),
+    "unaligned": Arm(kind="unaligned", steps=700, lr=3e-3, batch=96),
 }
 ARMS = {
     "base": Arm(kind="base", steps=800, lr=4e-3, batch=128),
