@@ -51,6 +51,17 @@ def test_padding_is_not_read(space):
     assert torch.allclose(space.codec.encode_pieces(pieces), space.codec.encode_pieces(wider), atol=1e-5)
 
 
+def test_the_encoder_reads_both_ways(space):
+    kept = []
+    handle = space.codec.read_norm.register_forward_hook(lambda module, inputs, output: kept.append(output))
+    pieces = task.tokens(task.all_events()[:2], 0)
+    for last in (5, 6):
+        pieces[:, 6] = last
+        space.codec.encode_pieces(pieces)
+    handle.remove()
+    assert (kept[0][:, 0] - kept[1][:, 0]).abs().max() > 1e-6  # the first place knows of the last
+
+
 def test_the_decoder_is_causal_and_reads_concept_and_language(space):
     codec, g = space.codec, torch.Generator().manual_seed(1)
     c, pieces = torch.randn(2, 8, generator=g), task.tokens(task.all_events()[:2], 0).clamp(min=0)
