@@ -37,7 +37,14 @@ PAPER = Paper(
         "experiments.films": ("Filmed", "film"),
         "experiments.mixing": ("Mixture", "mix"),
         "experiments.plane": ("Plane", "learn_plane"),
-        "experiments.quality": ("Quality", "exact_answers", "judge_concepts", "judge_pieces", "quality_of", "test_events"),
+        "experiments.quality": (
+            "Quality",
+            "exact_answers",
+            "judge_concepts",
+            "judge_pieces",
+            "quality_of",
+            "test_events",
+        ),
         "experiments.runs": ("measure_run", "measured", "runs_path"),
     },
 )

@@ -78,7 +78,7 @@ class FilmPanel(Panel):
     def sentence(self, data: FilmData) -> str:
         film, at = data.filmed, data.step - 1
         return (
-            f"Step {data.step} of {len(film.t)}: the first draw's guess says “{film.texts[at]}” "
+            f"Step {data.step} of {len(film.t)}: the first draw's guess says “{film.texts[at].removesuffix(' .')}”. "
             f"{1 - film.impossible[at]:.0%} of {film.draws} guesses say something that can follow; "
             f"their size is {film.norm[at]:.2f} of a true future's."
         )
@@ -87,7 +87,8 @@ class FilmPanel(Panel):
         return data.filmed.table()
 
     def presets(self) -> Sequence[FilmState]:
-        return [FilmState(step=step) for step in (1, 8, STEPS)]
+        four = EVENTS["lost: four"]
+        return [FilmState(), FilmState(four, 3), FilmState(four, STEPS)]
 
     def code(self, state: FilmState) -> str:
         return "\n".join(

@@ -30,7 +30,7 @@ DRAWS = 64
 class SteerState:
     """What the sampler is told: the event before, guidance γ, and the spread of the noise it starts from."""
 
-    event: str = EVENTS["lent: two, 7 to 3"]
+    event: str = EVENTS["lost: four"]
     guidance: float = 1.0
     start_noise: float = 1.0
 
@@ -81,10 +81,10 @@ class SteerPanel(Panel):
         paint_said(data, figure)
 
     def sentence(self, data: Filmed) -> str:
-        first = f"One of the draws: “{data.texts[-1]}”"
         return (
             f"{data.event} {data.impossible[-1]:.0%} of {data.draws} draws say something that cannot follow; "
-            f"total variation from the true probabilities {data.total_variation:.2f}. {first}"
+            f"total variation from the true probabilities {data.total_variation:.2f}. "
+            f"One of the draws: “{data.texts[-1].removesuffix(' .')}”."
         )
 
     def table(self, data: Filmed) -> Table:
@@ -92,7 +92,7 @@ class SteerPanel(Panel):
         return Table(f"After “{data.event}”: {data.draws} draws", ["next sentence", "likely", "said"], rows)
 
     def presets(self) -> Sequence[SteerState]:
-        return [SteerState(), SteerState(guidance=3.0), SteerState(start_noise=0.6)]
+        return [SteerState(), SteerState(guidance=3.0), SteerState(guidance=3.0, start_noise=0.6)]
 
     def code(self, state: SteerState) -> str:
         return "\n".join(
