@@ -55,9 +55,7 @@ def describe_plane(plane: Plane) -> str:
 
 def paint_film(filmed: Filmed, figure: FigureBase, step: int | None = None) -> None:
     """Draw size and spread of the guesses, and how many say each possible future, over the steps of the sampler."""
-    left, right = axes(
-        figure, "Size and spread", "What the guesses say", left=0.75, right=1.75, between=0.95
-    )
+    left, right = axes(figure, "Size and spread", "What the guesses say", left=0.75, right=1.75, between=0.95)
     steps = range(1, len(filmed.t) + 1)
     left.plot(steps, filmed.norm, MARKS["intact"].line, color=MARKS["intact"].colour, linewidth=2, label="size")
     left.plot(steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="apart")
