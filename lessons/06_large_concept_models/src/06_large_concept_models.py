@@ -44,7 +44,7 @@ first, second = "Gladly Ilo took the ferry to Tern .", "Sadly Ilo took the sledg
 way = lcm.mix(space, first, second)
 way.table()
 
-# %%
+# %% tags=["nbval-check-output"]
 holds(way.chimeras[2], "The sentence halfway tells a journey that neither of the two tells.")
 holds(way.norms[2] < 0.85 * min(way.norms[0], way.norms[-1]), "And its vector is shorter than either end's.")
 
@@ -237,7 +237,7 @@ labkit.FilmPanel((two, space), gate=film_guess)
 # The paper steers the sampler. *Guidance* asks twice, with the context and without, and goes γ times as far in the
 # direction of the difference. Written out, and labkit's version:
 
-# %%
+# %% tags=["nbval-check-output"]
 noise, t = torch.randn(1, 64, generator=torch.Generator().manual_seed(2)), torch.tensor([60])
 aware, unaware = (two.next(context[:, None], noise, t, seen) for seen in (True, False))
 ours = unaware + 3.0 * (aware - unaware)
@@ -425,7 +425,7 @@ lesson.progress()
 #
 # ### References
 
-# %%
+# %% tags=["nbval-check-output"]
 print(labkit.cite("06"))
 
 # %% [markdown]
