@@ -1,0 +1,198 @@
+"""What is trained for this lesson: bases, rates on the choosing seed, experts on the others. Resumable.
+
+    python -m labkit.papers.transformer_squared.training bases 0 1 2 3 4 5    one to two minutes each
+    python -m labkit.papers.transformer_squared.training rates                arms × rates × tasks on seed 0
+    python -m labkit.papers.transformer_squared.training experts 1 2 3 4 5    each arm at its rate
+    python -m labkit.papers.transformer_squared.training ship                 seed 0 as lab/skills, with its bank
+
+What was found goes to runs/07/experts.jsonl and, when shipped, to data/sweeps. A base is trained by next-token loss
+alone and kept in half precision, as it is shipped; experts are learned on what comes back from the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from labkit import models
+from labkit.base.data import data_dir
+from labkit.models import Decoder, PreNorm
+from labkit.training import Fit, Runs, fit
+
+from .method.adapters import IA3, SVF, Adapter, LoRA, SVFCode
+from .method.bank import Expert, save_bank
+from .method.learning import Learning, accuracy, learn
+from .task import DOMAINS, PRETRAINING, RULES, UNSEEN, language, pretraining_lines, questions
+
+__all__ = ["ARMS", "BASE", "CHOOSING", "SEEDS", "Arm", "base", "bank_path", "experts", "known_runs", "train_base"]
+
+CHOOSING, SEEDS = 0, (1, 2, 3, 4, 5)  # the seed on which rates were chosen; those on which claims are measured
+FOLDER = Path("runs/07")
+STORED = "07_experts.jsonl"  # in data/sweeps
+
+BASE = PreNorm(
+    vocab=language().vocab_size, width=96, depth=3, heads=4, ffn=256, context=16, tie=False,
+    init="olmo", init_std=0.1, embed_std=0.5,
+)  # fmt: skip
+BASE_FIT = Fit(steps=900, lr=3e-3, warmup=100, weight_decay=0.01)
+
+LABEL = "label"
+TRAINED = tuple(DOMAINS.values())  # the three tasks on which arms are compared
+OTHERS = (*RULES, *TRAINED, *UNSEEN.values(), LABEL)
+TESTED, GLANCED = 1000, 400  # questions: of the task itself and its unseen partner, of every other task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One way to learn an expert: the adapter, the objective, the rates that were tried and the one that was chosen."""
+
+    adapter: Callable[[Any], Adapter]
+    rates: tuple[float, ...]
+    chosen: float
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+ARMS: dict[str, Arm] = {
+    "SVF by reward": Arm(adapter=SVF, rates=(5e-3, 1e-2, 2e-2, 5e-2), chosen=2e-2),
+    "SVF by next token": Arm(adapter=SVF, rates=(1e-2, 2e-2, 5e-2), chosen=2e-2, settings={"objective": "next-token"}),
+    "SVF of MLPs by reward": Arm(adapter=lambda m: SVF(m, "mlp"), rates=(1e-2, 2e-2, 5e-2), chosen=2e-2),
+    "SVF of q, v by reward": Arm(adapter=lambda m: SVF(m, "q, v"), rates=(2e-2, 5e-2, 1e-1), chosen=5e-2),
+    "SVF of q, v by next token": Arm(
+        adapter=lambda m: SVF(m, "q, v"), rates=(2e-2, 5e-2, 1e-1), chosen=5e-2, settings={"objective": "next-token"}
+    ),
+    "LoRA by next token": Arm(
+        adapter=LoRA, rates=(2e-3, 5e-3, 1e-2, 2e-2), chosen=1e-2, settings={"objective": "next-token"}
+    ),
+    "LoRA by reward": Arm(adapter=LoRA, rates=(2e-3, 5e-3, 1e-2, 2e-2, 5e-2), chosen=1e-2),
+}
+# Tried on the choosing seed alone, and told as such.
+SIDE_ARMS: dict[str, Arm] = {
+    "SVF, code form": Arm(adapter=SVFCode, rates=(2e-3, 5e-2, 1e-1), chosen=5e-2),
+    "IA3 by next token": Arm(adapter=IA3, rates=(1e-2, 2e-2, 5e-2), chosen=2e-2, settings={"objective": "next-token"}),
+    "SVF by greedy reward": Arm(
+        adapter=SVF, rates=(1e-2, 2e-2), chosen=2e-2, settings={"temperature": 0.0, "baseline": False}
+    ),
+    "SVF by reward, anchored": Arm(
+        adapter=SVF, rates=(2e-2,), chosen=2e-2, settings={"anchor": 0.5, "anchor_tasks": TRAINED}
+    ),
+}
+
+
+def train_base(seed: int, steps: int | None = None) -> Decoder:
+    """Return a base trained by next-token loss on the lines of its seed."""
+    model = BASE.build(seed)
+
+    def loss_at(model: torch.nn.Module, step: int) -> torch.Tensor:
+        ids_BL, targets_BL = pretraining_lines(seed, step)
+        logits_BLV = model(ids_BL[:, :-1]).logits
+        return F.cross_entropy(logits_BLV.flatten(0, 1), targets_BL[:, 1:].flatten(), ignore_index=-100)
+
+    shorter = BASE_FIT if steps is None else Fit(steps=steps, lr=BASE_FIT.lr, warmup=min(steps, BASE_FIT.warmup))
+    fitted = fit(model, loss_at, shorter)
+    print(f"base {seed}: loss {fitted.last():.3f} in {fitted.seconds:.0f} s", flush=True)
+    return model
+
+
+def base(seed: int) -> Decoder:
+    """Return the base of a seed as it comes back from the disk, trained first if need be."""
+    folder = FOLDER / f"base-{seed}"
+    if not (folder / "config.json").is_file():
+        models.save(train_base(seed), folder, half=True)
+    return models.load(folder)
+
+
+def bank_path(seed: int) -> Path:
+    """Return where the experts of a seed are kept."""
+    return FOLDER / f"experts-{seed}.safetensors"
+
+
+def known_runs() -> Runs:
+    """Return the table of experts: the shipped one where there is one, else that of this checkout's own runs."""
+    shipped = data_dir() / "sweeps" / STORED
+    return Runs(shipped if shipped.is_file() else FOLDER / "experts.jsonl")
+
+
+def run_expert(
+    model: Decoder, arm: str, task: str, lr: float, seed: int, glance: bool = True
+) -> tuple[dict[str, Any], Adapter]:
+    """Learn one expert and return what it can do, by task, and the adapter; without `glance`, on its validation only."""
+    made = (ARMS | SIDE_ARMS)[arm]
+    adapter = made.adapter(model)
+    settings = Learning(task=task, lr=lr, seed=seed, validate_every=15, **made.settings)
+    learned = learn(adapter, settings)
+    twin = adapter.loaded()
+    partner = UNSEEN.get(next((d for d, t in DOMAINS.items() if t == task), ""), "")
+    counts = {name: TESTED if name in (task, partner) else GLANCED for name in dict.fromkeys((task, *OTHERS)) if glance}
+    found = {
+        "validation": accuracy(twin, questions(task, GLANCED, 7, "validation")),
+        "accuracy": {name: accuracy(twin, questions(name, n, 11, "test")) for name, n in counts.items()},
+        "course": [round(value, 4) for value in learned.course],
+        "numbers": adapter.count,
+        "seconds": round(learned.seconds, 1),
+        "stopped": learned.stopped,
+    }
+    print(f"{arm}, {task}, lr {lr:g}, seed {seed}: {found['validation']:.3f} in {learned.seconds:.0f} s", flush=True)
+    return found, adapter
+
+
+def base_row(seed: int) -> dict[str, Any]:
+    """Return what a base can do, by task."""
+    model = base(seed)
+    return {"accuracy": {name: accuracy(model, questions(name, TESTED, 11, "test")) for name in OTHERS}}
+
+
+def experts(seed: int, arms: Mapping[str, Arm], rates: bool = False, tasks: tuple[str, ...] = TRAINED) -> None:
+    """Learn every expert of some arms on a seed's base: at the chosen rate, or at all of them."""
+    runs, model = Runs(FOLDER / "experts.jsonl"), base(seed)
+    runs.do({"arm": "base", "seed": seed}, lambda: base_row(seed))
+    for name, arm in arms.items():
+        for task in tasks:
+            for lr in arm.rates if rates else (arm.chosen,):
+                settings = {"arm": name, "task": task, "lr": lr, "seed": seed}
+                one = (model, name, task, lr, seed, not rates)
+                runs.do(settings, lambda one=one: run_expert(*one)[0])
+
+
+def bank(seed: int) -> None:
+    """Learn and keep the bank of a seed: the experts of the three domains, the classifier, and z for the open rules."""
+    runs, model, made = Runs(FOLDER / "experts.jsonl"), base(seed), []
+    names = {**{task: domain for domain, task in DOMAINS.items()}, LABEL: LABEL}
+    if seed == CHOOSING:
+        names |= {rule: rule for rule in RULES}
+    for task, name in names.items():
+        arm, lr = "SVF by reward", ARMS["SVF by reward"].chosen
+        found, adapter = run_expert(model, arm, task, lr, seed)
+        runs.do({"arm": arm, "task": task, "lr": lr, "seed": seed}, lambda found=found: found)
+        made.append(Expert.from_adapter(name, adapter))
+    save_bank(made, bank_path(seed))
+
+
+def main() -> None:
+    """Do one of the jobs above."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("job", choices=("bases", "rates", "experts", "side", "bank", "ship"))
+    parser.add_argument("seeds", nargs="*", type=int)
+    parser.add_argument("--arm", action="append", help="only this arm (may be given several times)")
+    asked = parser.parse_args()
+    some = {name: arm for name, arm in ARMS.items() if not asked.arm or name in asked.arm}
+    for seed in asked.seeds or (CHOOSING,):
+        if asked.job == "bases":
+            base(seed)
+        elif asked.job == "rates":
+            experts(seed, some, rates=True)
+        elif asked.job == "side":
+            experts(seed, SIDE_ARMS, rates=True, tasks=("sum", "rev"))
+        elif asked.job == "experts":
+            experts(seed, some)
+        elif asked.job == "bank":
+            bank(seed)
+
+
+if __name__ == "__main__":
+    main()
