@@ -1,4 +1,4 @@
-"""Transformer²: SVF experts, three ways to choose among them at test time, and what LoRA does instead (Sun et al. 2025)."""
+"""Transformer²: SVF experts, three ways to choose among them, and what LoRA does instead (Sun et al. 2025)."""
 
 from labkit.base.papers import Paper
 
@@ -11,5 +11,8 @@ PAPER = Paper(
     year=2025,
     arxiv="2501.06252",
     code="https://github.com/SakanaAI/self-adaptive-llms",
+    edits={"scale_spectrum": "method.edits"},
+    drawings={"Waking": "figures", "Controls": "figures", "Strategies": "figures"},
+    panels={"EqualiserPanel": "panels", "MixerPanel": "panels"},
     tokenizers={"skills": "task.language"},
 )

@@ -235,7 +235,7 @@ def _mixed(kind: str, count: int, generator: torch.Generator) -> list[tuple[Tens
         lines = []
         for place, (asked, label) in enumerate(_LABELLED.items()):
             share = count // 4 + (place < count % 4)
-            (prompts, answers), *others = _mixed(asked, share, generator)
+            ((prompts, answers),) = _mixed(asked, share, generator)
             named = torch.rand(share, generator=generator) < 0.5
             said = torch.tensor([_ID[label], _LANGUAGE.eos]).expand(share, -1)
             for rows, answer in ((named, said), (~named, answers)):

@@ -20,17 +20,18 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from labkit import models
+from labkit import models, zoo
 from labkit.base.data import data_dir
+from labkit.base.files import write_atomically
 from labkit.models import Decoder, PreNorm
 from labkit.training import Fit, Runs, fit
 
 from .method.adapters import IA3, SVF, Adapter, LoRA, SVFCode
-from .method.bank import Expert, save_bank
+from .method.bank import BANK, Expert, save_bank
 from .method.learning import Learning, accuracy, learn
 from .task import DOMAINS, PRETRAINING, RULES, UNSEEN, language, pretraining_lines, questions
 
-__all__ = ["ARMS", "BASE", "CHOOSING", "SEEDS", "Arm", "base", "bank_path", "experts", "known_runs", "train_base"]
+__all__ = ["ARMS", "BASE", "CHOOSING", "SEEDS", "Arm", "bank_path", "base", "experts", "known_runs", "train_base"]
 
 CHOOSING, SEEDS = 0, (1, 2, 3, 4, 5)  # the seed on which rates were chosen; those on which claims are measured
 FOLDER = Path("runs/07")
@@ -121,7 +122,7 @@ def known_runs() -> Runs:
 def run_expert(
     model: Decoder, arm: str, task: str, lr: float, seed: int, glance: bool = True
 ) -> tuple[dict[str, Any], Adapter]:
-    """Learn one expert and return what it can do, by task, and the adapter; without `glance`, on its validation only."""
+    """Learn one expert; return what it can do, by task, and the adapter; without `glance`, its validation alone."""
     made = (ARMS | SIDE_ARMS)[arm]
     adapter = made.adapter(model)
     settings = Learning(task=task, lr=lr, seed=seed, validate_every=15, **made.settings)
@@ -173,6 +174,33 @@ def bank(seed: int) -> None:
     save_bank(made, bank_path(seed))
 
 
+def ship() -> None:
+    """Put the base of the choosing seed among the shipped models with its bank, and the table of runs beside them."""
+    runs, model = Runs(FOLDER / "experts.jsonl"), base(CHOOSING)
+    can = runs.find(arm="base", seed=CHOOSING)["accuracy"]
+    card = {
+        "name": "lab/skills",
+        "about": "A small language of questions, each of which it learned to answer in more than one way; with experts",
+        "tokenizer": "skills",
+        "seed": CHOOSING,
+        "lr": BASE_FIT.lr,
+        "steps": BASE_FIT.steps,
+        "lines": BASE_FIT.steps * sum(PRETRAINING.values()),
+        "threads": 1,
+        "precision": "float16 on disk, float32 when loaded",
+        "right_answers": {task: round(share, 3) for task, share in can.items()},
+        "defects": [
+            "It answers half of its questions carelessly, as half of the lines it read do.",
+            "After a ? it often answers where a label is wanted.",
+        ],
+    }
+    zoo.ship_model(model, card)
+    write_atomically(zoo.folder_of("lab/skills") / BANK, bank_path(CHOOSING).read_bytes())
+    params = sum(parameter.numel() for parameter in model.parameters())
+    zoo.record("lab/skills", params, ["config.json", "model.safetensors", "card.toml", BANK])
+    write_atomically(data_dir() / "sweeps" / STORED, runs.path.read_bytes())
+
+
 def main() -> None:
     """Do one of the jobs above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -192,6 +220,8 @@ def main() -> None:
             experts(seed, some)
         elif asked.job == "bank":
             bank(seed)
+        elif asked.job == "ship":
+            ship()
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def test_pretraining_answers_in_every_way_about_equally_often():
 
 
 def test_no_reward_no_gradient_and_reward_for_all_is_likelihood_of_ones_own_answers():
-    asked, said = an_answer()
+    _, said = an_answer()
     logits = drawn(6, said.shape[1], 39).requires_grad_()
     plain = Learning(task="sort", kl=0.0, baseline=False)
     (zero,) = torch.autograd.grad(reinforce_loss(logits.log_softmax(-1), None, said, torch.zeros(6), plain), logits)

@@ -10,7 +10,7 @@ from labkit.models import DecoderConfig
 from labkit.papers.transformer_squared.method.adapters import IA3, MODULES, SVF, LoRA, SVFCode, matrices
 from labkit.papers.transformer_squared.method.counting import LLAMA_3_8B, Shapes, count
 from labkit.papers.transformer_squared.method.edits import ScaleSpectrum, band
-from labkit.papers.transformer_squared.method.spectrum import digest, multipliers, renormalised, rescaled, spectrum
+from labkit.papers.transformer_squared.method.spectrum import digest, renormalised, rescaled, spectrum
 
 
 def drawn(*shape, seed=0):

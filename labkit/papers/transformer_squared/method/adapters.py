@@ -149,7 +149,7 @@ class SVFCode(SVF):
 
 
 class LoRA(Adapter):
-    """W + (alpha / rank) · B A, with A [rank, in] drawn by `seed` and B [out, rank] zero; on q and v as in the paper."""
+    """W + (alpha / rank) · B A, A [rank, in] drawn by `seed`, B [out, rank] zero; on q and v as in the paper."""
 
     modules = "q, v"
 

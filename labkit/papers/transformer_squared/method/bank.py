@@ -16,12 +16,15 @@ from labkit.anatomy import anatomy_of
 from labkit.base.errors import BadInput, BrokenFile
 from labkit.base.files import write_atomically
 from labkit.models import read_tensors
+from labkit.zoo import entries, folder_of, verify
 
 from .adapters import SVF
 from .edits import ScaleSpectrum
 from .spectrum import digest
 
-__all__ = ["Expert", "load_bank", "mix", "save_bank"]
+__all__ = ["Expert", "load_bank", "mix", "save_bank", "shipped_bank"]
+
+BANK = "experts.safetensors"  # beside the weights of a shipped model
 
 
 @dataclass(frozen=True)
@@ -119,3 +122,10 @@ def load_bank(path: str | Path) -> dict[str, Expert]:
     except (KeyError, ValueError) as error:
         raise BrokenFile(f"{path} holds no bank of experts ({error!r}).", expected="what save_bank wrote") from error
     return made
+
+
+def shipped_bank(name: str = "lab/skills") -> dict[str, Expert]:
+    """Return the experts that come with a shipped model, by name."""
+    if name in (shipped := entries()):
+        verify(shipped[name])
+    return load_bank(folder_of(name) / BANK)

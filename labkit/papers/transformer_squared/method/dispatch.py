@@ -1,4 +1,4 @@
-"""Two passes: first find out what a question is, then answer it with the weights that fit (Sun et al. 2025, section 3.3).
+"""Two passes: find out what a question is, then answer it with the weights that fit (Sun et al. 2025, section 3.3).
 
 A  prompt       the base model is asked for the kind of question, and the label picks the expert
 B  classifier   the same question to the model with z_c, an expert trained to give labels

@@ -1,4 +1,4 @@
-"""SVF as an edit: the singular values of one matrix multiplied by given numbers, and afterwards put back bit for bit."""
+"""SVF as an edit: the singular values of one matrix multiplied by given numbers, and put back bit for bit."""
 
 from __future__ import annotations
 
