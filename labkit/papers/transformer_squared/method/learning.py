@@ -45,7 +45,7 @@ class Learning:
     task: str
     objective: str = "reward"
     lr: float = 2e-2
-    steps: int = 60
+    steps: int = 40
     batch: int = 128
     kl: float = 0.1
     direction: str = "new‖base"
