@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from labkit.lessons.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
-from labkit.lessons.numbers import number
+from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+from labkit.course.numbers import number
 
 __all__ = ["EXERCISES", "OBJECTIVES"]
 

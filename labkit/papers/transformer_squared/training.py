@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from labkit import models, zoo
 from labkit.base.data import data_dir
 from labkit.base.files import write_atomically
-from labkit.models import Decoder, PreNorm
+from labkit.models import Decoder, DecoderConfig
 from labkit.training import Fit, Runs, fit
 
 from .method.adapters import IA3, SVF, Adapter, LoRA, SVFCode
@@ -37,10 +37,9 @@ CHOOSING, SEEDS = 0, (1, 2, 3, 4, 5)  # the seed on which rates were chosen; tho
 FOLDER = Path("runs/07")
 STORED = "07_experts.jsonl"  # in data/sweeps
 
-BASE = PreNorm(
-    vocab=language().vocab_size, width=96, depth=3, heads=4, ffn=256, context=16, tie=False,
-    init="olmo", init_std=0.1, embed_std=0.5,
-)  # fmt: skip
+BASE = DecoderConfig(
+    vocab=language().vocab_size, width=96, depth=3, heads=4, ffn=256, context=16, tie=False, init_std=0.1
+)
 BASE_FIT = Fit(steps=900, lr=3e-3, warmup=100, weight_decay=0.01)
 
 LABEL = "label"
@@ -88,6 +87,7 @@ SCANNED = ("sum", "rev")  # the tasks on whose validation questions rates are ch
 def train_base(seed: int, steps: int | None = None) -> Decoder:
     """Return a base trained by next-token loss on the lines of its seed."""
     model = BASE.build(seed)
+    _scale_first_values(model)
 
     def loss_at(model: torch.nn.Module, step: int) -> torch.Tensor:
         ids_BL, targets_BL = pretraining_lines(seed, step)
@@ -98,6 +98,17 @@ def train_base(seed: int, steps: int | None = None) -> Decoder:
     fitted = fit(model, loss_at, shorter)
     print(f"base {seed}: loss {fitted.last():.3f} in {fitted.seconds:.0f} s", flush=True)
     return model
+
+
+@torch.no_grad()
+def _scale_first_values(model: Decoder) -> None:
+    """Bring the matrices to 1/√D, those that write to the stream of block ℓ to 1/√(2 D ℓ), the embedding to 0.5."""
+    for number, block in enumerate(model.trunk.blocks, start=1):
+        for name, parameter in block.named_parameters():
+            if parameter.dim() > 1:
+                writes = name.endswith(("o.weight", "down.weight"))
+                parameter.mul_((BASE.width * (2 * number if writes else 1)) ** -0.5 / BASE.init_std)
+    model.embed.weight.mul_(0.5 / BASE.init_std)
 
 
 def base(seed: int) -> Decoder:
