@@ -32,16 +32,16 @@ __all__ = [
 _TRAIN = "python -m labkit.papers.transformer_squared.training, then experiments.seeds"
 
 
-def arm_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
-    """Return per seed the share of right test answers of `second` minus that of `first`, mean of the three tasks.
+def arm_difference(*, n: int, seeds: Sequence[int], first: str, second: str, tasks: Sequence[str]) -> Measured:
+    """Return per seed the share of right test answers of `second` minus that of `first`, mean of `tasks`.
 
     Each arm at its chosen rate, on the task its expert was trained on; "base" is the model without an expert.
     """
 
     def one(rows: Mapping[str, Any]) -> float:
-        return sum(rows[second][task] - rows[first][task] for task in DOMAINS.values()) / len(DOMAINS)
+        return sum(rows[second][task] - rows[first][task] for task in tasks) / len(tasks)
 
-    return _by_seed(seeds, lambda seed: one({arm: _trained(arm, seed) for arm in (first, second)}))
+    return _by_seed(seeds, lambda seed: one({arm: _trained(arm, seed, tasks) for arm in (first, second)}))
 
 
 def strategy_gain(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
@@ -155,12 +155,12 @@ def counts_agree(*, n: int, seeds: Sequence[int]) -> Measured:
     return Measured(values=tuple(values), units=tuple(cases)[:n])
 
 
-def _trained(arm: str, seed: int) -> dict[str, float]:
-    """Return the accuracies of an arm on the three trained tasks, each by its own expert."""
+def _trained(arm: str, seed: int, tasks: Sequence[str]) -> dict[str, float]:
+    """Return the accuracies of an arm on some trained tasks, each by its own expert."""
     if arm == "base":
         return _row(arm="base", seed=seed)["accuracy"]
     rate = _rate(arm)
-    return {t: _row(arm=arm, task=t, lr=rate, seed=seed)["accuracy"][t] for t in DOMAINS.values()}
+    return {t: _row(arm=arm, task=t, lr=rate, seed=seed)["accuracy"][t] for t in tasks}
 
 
 def _rate(arm: str) -> float:

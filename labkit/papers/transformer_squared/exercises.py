@@ -108,9 +108,7 @@ _SLIPS: tuple[tuple[Callable[..., Any], str, str], ...] = (
         "equation 1: log π times r",
     ),
     (
-        lambda log_p, reward: (
-            -((reward - reward.mean()) / (reward.std(unbiased=False) + 1e-6) * log_p.sum(1)).mean()
-        ),
+        lambda log_p, reward: -((reward - reward.mean()) / (reward.std(unbiased=False) + 1e-6) * log_p.sum(1)).mean(),
         "you also divide by the spread of the rewards. Others do; this paper does not.",
         "the formula, which has a difference and no quotient",
     ),

@@ -21,7 +21,7 @@ from .transplants import transplant
 
 __all__ = ["measure_seed"]
 
-N, TOP, SHOTS, FEW = 1000, 0.1, 10, 3
+N, TOP, SHOTS, FEW = 500, 0.1, 10, 3
 QUERIES = ("attn.q", "attn.k", "attn.v")
 REST = ("attn.o", "mlp.gate", "mlp.up", "mlp.down")
 
@@ -70,9 +70,10 @@ def measure_seed(seed: int, runs: Runs) -> None:
     runs.do({"experiment": "strategies", "seed": seed}, told)
     runs.do({"experiment": "labels", "seed": seed}, labelled)
     runs.do({"experiment": "few shots", "shots": FEW, "seed": seed}, lambda: searched(FEW, "cross-entropy"))
-    runs.do({"experiment": "random shooting", "shots": SHOTS, "seed": seed}, lambda: searched(SHOTS, "random"))
     runs.do({"experiment": "spectrum", "seed": seed}, spread)
-    if seed != CHOOSING:
+    if seed == CHOOSING:
+        runs.do({"experiment": "random shooting", "shots": SHOTS, "seed": seed}, lambda: searched(SHOTS, "random"))
+    else:
         runs.do({"experiment": "transplant", "seed": seed}, transplanted)
 
 

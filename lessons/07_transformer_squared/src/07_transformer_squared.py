@@ -1,0 +1,333 @@
+# %% [markdown]
+# # 07 · Transformer²
+#
+# {{badges}}
+#
+# Off is easy; can a skill be turned up? Ask `lab/skills` for 19 + 07 and it says 016: it forgets to carry. Ask it for the
+# largest of four digits and it often names the first. Then double the smaller half of the singular values in its
+# matrices, with no training at all, and look again at the largest of four.
+#
+# Qi Sun, Edoardo Cetin and Yujin Tang (2025),
+# [Transformer-Squared: Self-adaptive LLMs](https://arxiv.org/abs/2501.06252),
+# [official code](https://github.com/SakanaAI/self-adaptive-llms), say that a frozen model holds most skills already. One
+# number for each singular value brings a skill forward, and the model itself picks the numbers that fit a question.
+#
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has five minutes
+# each on [SVD](../primer/primer.ipynb) and on [KL and REINFORCE](../primer/primer.ipynb). Afterwards you can say what SVF
+# learns and what it cannot, teach by right-or-wrong alone, and name the control that a mixture of experts has to beat.*
+
+# %% tags=["setup", "network", "collapsed"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    import labkit
+
+import torch
+
+from labkit.papers import transformer_squared as t2
+
+lesson = labkit.open_lesson("07")
+figures, holds = labkit.figures, labkit.course.holds
+
+# %%
+model = labkit.load("lab/skills")
+doubled = t2.band_effect(model, 0.5, 1.0, factor=2.0, n=300)  # the smaller half of every spectrum, twice
+print(model.generate("1 9 + 0 7 =", 4))
+figures.show(
+    figures.Bars(
+        title="The smaller half of all singular values, doubled",
+        labels=("sum", "backwards", "largest"),
+        groups={"intact": list(map(doubled.intact.__getitem__, doubled.tasks)), "now": list(map(doubled.cut.__getitem__, doubled.tasks))},
+        x_label="share of 300 questions answered rightly",
+        sentence="Right answers, intact and now: "
+        + "; ".join(f"{task} {doubled.intact[task]:.0%}, {doubled.cut[task]:.0%}" for task in doubled.tasks)
+        + ".",
+    )
+)
+
+# %% [markdown]
+# Nothing was learned, and a skill came forward. It was there: half of the lines this model read name the largest, the other half
+# carelessly the first. The price stands on the same picture. So which numbers should be turned, and who finds them?
+#
+# ## Before you begin · 2 min
+#
+# Two questions from earlier lessons, without looking back.
+
+# %%
+recall = lesson.predict("r1")
+
+# %%
+lesson.result("r1")
+
+# %%
+again = lesson.predict("r2")
+
+# %%
+lesson.result("r2")
+
+# %% [markdown]
+# ## 1 · A spectral equaliser · 12 min
+#
+# Any matrix is a sum of simple ones: W = Σ σᵢ uᵢ vᵢᵀ. Each term listens in one direction (vᵢ), speaks in another (uᵢ), and
+# σᵢ is how loudly. **SVF** leaves the directions alone and turns the knobs: W′ = Σ zᵢ σᵢ uᵢ vᵢᵀ, one number zᵢ for each.
+# Here it is by hand, on one matrix of `lab/skills`.
+
+# %%
+up = labkit.view(model, "layers.1.mlp.up").read()  # [256, 96]
+U, sigma, Vt = torch.linalg.svd(up, full_matrices=False)
+z = torch.ones(96)
+z[48:] = 2.0
+by_hand = (U * (z * sigma)) @ Vt  # U diag(z σ) Vᵀ
+
+with labkit.edit(model, t2.ScaleSpectrum("layers.1.mlp.up", z)):
+    by_labkit = labkit.view(model, "layers.1.mlp.up").read()
+back = labkit.view(model, "layers.1.mlp.up").read()
+
+# %% tags=["nbval-check-output"]
+holds((by_hand - by_labkit).abs().max() < 1e-4, "By hand and by labkit: the same matrix.")
+holds(torch.equal(back, up), "Afterwards the model is what it was, bit for bit.")
+print(f"{len(sigma)} numbers turn {up.numel():,}")
+
+# %% [markdown]
+# The 21 matrices of this model have 96 singular values each. Five of the 96 are the top 5 percent; the bottom half has 48.
+
+# %%
+guess = lesson.predict("p1")
+
+# %% [markdown]
+# The panel multiplies a band of the spectrum by 0 to 2. Left: the spectrum of one matrix, the band shaded. Right: what the
+# model still answers, of forty questions each; the cell after it asks 300.
+
+# %%
+labkit.EqualiserPanel(model, gate=guess)
+
+# %%
+without_top = t2.band_effect(model, 0.0, 0.05, factor=0.0, n=300, intact=doubled.intact)
+without_half = t2.band_effect(model, 0.5, 1.0, factor=0.0, n=300, intact=doubled.intact)
+lost = [sum(one.intact[task] - one.cut[task] for task in one.tasks) / 3 for one in (without_top, without_half)]
+print("without the top 5 %", without_top, "without the bottom half", without_half, sep="\n")
+
+# %% tags=["nbval-check-output"]
+lesson.result("p1", found=lost)
+
+# %% [markdown]
+# A large σ is a loud term, used by everything the model does; so its loss is everybody's loss. A small one is quiet, and may
+# belong to one skill. The paper's figures 10 and 11 make a related point: in most matrices the first few terms hold only a
+# small part of the whole, so cutting off the tail, as is often done to shrink a model, throws away much.
+
+# %%
+shares = t2.spectrum_shares(model, top=0.1)
+print(shares)
+
+# %% [markdown]
+# **What this does not show.** That size is importance. A band was cut in all matrices at once, and a matrix of another
+# family has another spectrum; random first values, little changed by training, have a flat one.
+#
+# ## 2 · Wake a skill by right and wrong · 15 min
+#
+# A prompt such as `c a d b >` was answered in three ways while `lab/skills` was trained: backwards, sorted, or each letter
+# moved on by one. A third each; the prompt does not say which. Now someone wants sorting, and can only say *right* or
+# *wrong*. The paper's objective is REINFORCE, held near the base by a KL term (equation 1):
+#
+# J(z) = E[ log π′(ŷ | x) · r ] − λ KL(π′ ‖ π), with r = +1 for right and −1 for wrong.
+#
+# The answers ŷ are the model's own, drawn at random. What was right becomes likelier, what was wrong less likely.
+
+# %% tags=["collapsed"]
+import inspect
+
+print(inspect.getsource(t2.reinforce_loss))
+
+# %%
+woken = lesson.predict("p2")
+
+# %% [markdown]
+# Forty steps of 128 strings. U, σ, V and everything else stand still; 96 numbers of each matrix move, from 1.
+
+# %%
+sorting = t2.wake(model, "sort", tasks=("reverse", "shift", "sum", "max"), n=300, lr=2e-2)
+figures.show(sorting)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p2", found=sorting.after["sort"])
+
+# %% [markdown]
+# No example of a sorted answer was shown. The model sorted a third of the time by itself, and that third was rewarded.
+# What the picture also shows: sums have suffered, though nobody asked for that.
+#
+# Is it these numbers, or just any disturbance of that size? Three controls: the same z, shuffled within each matrix; its
+# upper half alone; and z at a part of its strength, 1 + s (z − 1).
+
+# %%
+figures.show(t2.controls(model, sorting.expert, ("sort", "sum"), n=300))
+
+# %%
+print(t2.strengths(model, sorting.expert, ("sort", "sum"), at=(0.25, 0.5, 0.75, 1.0, 1.5), n=300))
+
+# %% [markdown]
+# Shuffled, the skill is gone: each number belongs to its direction. And the expert can be turned down like a knob. Remember
+# that for the third experiment.
+#
+# Now a rule that no line ever followed: *rotate*, a b c d → b c d a.
+
+# %%
+absent = lesson.predict("p3")
+
+# %%
+rotating = t2.wake(model, "rotate", tasks=("sort",), n=300, lr=2e-2)
+figures.show(rotating)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p3", found=rotating.after["rotate"])
+
+# %% [markdown]
+# Is it SVF that cannot learn this, or the reward that cannot teach it? Same z, same steps; now the right answers are shown.
+
+# %%
+shown = lesson.predict("p4")
+
+# %%
+told = t2.wake(model, "rotate", tasks=("sort",), n=300, lr=2e-2, objective="next-token")
+print(f"rotate, by reward {rotating.after['rotate']:.0%}, by the next token {told.after['rotate']:.0%}")
+
+# %% tags=["nbval-check-output"]
+lesson.result("p4", found=told.after["rotate"])
+
+# %% [markdown]
+# So “SVF wakes what is there and teaches nothing new” confuses two things. A reward for right answers needs right answers,
+# and rotate is hit by chance two times in a hundred. The 2,016 numbers themselves can hold much more than the reward can say.
+#
+# The paper compares SVF by reward with LoRA by next token and finds SVF ahead. Here are five bases, trained apart, three
+# tasks each, every method at the rate that was best on a sixth base. Null and margin were written down before.
+
+# %%
+ledger = labkit.claims.ledger()
+for name in ("07.svf_over_lora", "07.reward_over_next_token"):
+    print(ledger.claim(name).sentence)
+    figures.show(labkit.claims.assess(ledger.claim(name)))
+
+# %% [markdown]
+# **What this does not show.** The paper's solutions come from a textbook, ours are written exactly as the base writes its
+# own right answers. Supervision has an easier life here. And our tasks were mixed with careless answers on purpose, so that
+# there is something to wake.
+#
+# ## 3 · The dispatcher on trial · 13 min
+#
+# With the model comes a bank of experts: `math`, `text` and `logic`, each taught by reward to answer one kind of question with
+# care. *Transformer²* now answers in two passes: find out what the question is, then answer it with the expert's weights.
+#
+# - **A, prompt.** The base is asked: `? 1 2 + 3 9 =`. It says *math*, or it does not.
+# - **B, classifier.** A fourth expert was taught to give labels. It is laid on for the first pass only.
+# - **C, few shots.** Ten questions of the task with their answers; a search (the cross-entropy method) finds a mixture
+#   z′ = Σ αₖ zₖ that answers them.
+#
+# They are tried on tasks no expert was trained on: sums written `add 1 2 3 9 =`, words of five letters, five digits.
+
+# %%
+trial = lesson.predict("p5")
+
+# %%
+bank = t2.shipped_bank()
+experts = {name: bank[name] for name in ("math", "text", "logic")}
+found = t2.strategies(model, experts, bank["label"], n=300, rounds=6)
+figures.show(found)
+print(found)
+
+# %%
+lesson.result("p5", found={name: found.mean(name) for name in ("A prompt", "B classifier", "C few-shot")})
+for name, labels in found.labels.items():
+    print(name, labels, sep="\n")
+
+# %% [markdown]
+# Read the two tables row by row. Asked by prompt, the base often answers where it should label; such a question is answered
+# by the base weights. The classifier was taught by reward on the three trained tasks, and these are new ones.
+#
+# Over five bases:
+
+# %%
+for name in ("07.more_information", "07.transfer_order"):
+    print(ledger.claim(name).sentence)
+    figures.show(labkit.claims.assess(ledger.claim(name)))
+
+# %% [markdown]
+# The second is the paper's boldest: experts of Llama laid on Mistral by the order of the singular values. Two networks
+# that were trained apart share no singular directions, so there is no reason why the order should mean anything.
+#
+# What does the first pass cost? The paper's table 3 has 13 to 47 percent of the second.
+
+# %%
+words = {"first pass": 1, **{f"answer to {task}": t2.questions(task, 1, 1).answers_BA.shape[1] for task in found.tasks}}
+print(*(f"{count} words: {name}" for name, count in words.items()), sep="\n")
+
+# %% [markdown]
+# The shorter the answer, the dearer the question before it: for one digit the first pass costs as much as the second. Few
+# shots cost nothing per question, and hundreds of trial runs once.
+#
+# Last, what is a mixture worth? Here every pair of shares of two experts was tried, and a search that saw twenty questions
+# walked over the same ground. Set both shares yourself.
+
+# %%
+labkit.MixerPanel(model)
+
+# %% [markdown]
+# Look along the two axes, where one expert works alone. A single expert at part of its strength is the control that a mixture
+# has to beat, and the paper has no such row.
+#
+# **What this does not show.** How far this goes when the kinds of questions are not known beforehand. All three strategies
+# choose among experts that somebody trained for domains that somebody named; *self-adaptive* means choosing, not learning.
+#
+# ## Exercises · 14 min
+
+# %%
+count = lesson.exercise("07.1")
+
+# %%
+count.check(...)
+
+# %%
+reward = lesson.exercise("07.2")
+
+
+# %%
+def policy_loss(log_p, reward):
+    advantage = ...
+    return ...
+
+
+reward.check(policy_loss)
+
+# %%
+control = lesson.exercise("07.3")
+
+# %%
+control.check(...)
+
+# %%
+hunt = lesson.exercise("07.4")
+
+
+# %%
+def faithful(mixer):
+    return ...
+
+
+hunt.check(faithful)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence · 4 min
+#
+# Write one sentence: what does an expert of 2,016 numbers contain, and what would show that you are wrong? Ours: *it contains
+# which of the model's own ways to answer to prefer, told in the model's own directions; an expert that worked on another
+# model, or that taught by reward what is never hit by chance, would refute it.*
+#
+# *Next: [03 · TokenFormer](../../README.md#the-lessons). Can a model grow without changing a word?*
+
+# %% [markdown]
+# ## References
+
+# %%
+print(labkit.cite("07"))
