@@ -142,7 +142,7 @@ def full_rank(*, n: int, seeds: Sequence[int]) -> Measured:
 
 
 def counts_agree(*, n: int, seeds: Sequence[int]) -> Measured:
-    """Return for the paper's counts of Llama-3-8B, in millions, our formula's minus the printed one; nothing is drawn."""
+    """Return for the paper's counts of Llama-3-8B, in millions, our formula's minus the printed one."""
     both = MODULES["q, v"] + MODULES["mlp"]
     cases = {
         "SVF, MLP": ("svf", MODULES["mlp"], 0.39),

@@ -24,6 +24,11 @@ class Grades:
 
     right: dict[str, tuple[bool, ...]]
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that were graded."""
+        return tuple(self.right)
+
     def __getitem__(self, task: str) -> float:
         return self.share(task).value
 

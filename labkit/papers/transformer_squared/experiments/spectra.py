@@ -63,6 +63,11 @@ class BandEffect:
     intact: Grades
     cut: Grades
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that were graded."""
+        return self.intact.tasks
+
     def table(self) -> str:
         """Return both shares of every task."""
         lines = [f"{task:8} {self.intact[task]:6.1%} {self.cut[task]:6.1%}" for task in self.intact.right]

@@ -106,6 +106,11 @@ class Strategies:
     shares: dict[str, dict[str, float]]
     seconds: dict[str, dict[str, tuple[float, float]]]
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that were tried."""
+        return tuple(next(iter(self.right.values())))
+
     def accuracy(self, strategy: str, task: str) -> float:
         """Return the share of right answers."""
         right = self.right[strategy][task]
