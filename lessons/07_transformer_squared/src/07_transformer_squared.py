@@ -13,7 +13,7 @@
 # number for each singular value brings a skill forward, and the model itself picks the numbers that fit a question.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has five minutes
-# each on [SVD](../primer/primer.ipynb) and on [KL and REINFORCE](../primer/primer.ipynb). Afterwards you can say what SVF
+# each on [singular values](../primer/primer.ipynb#Singular-values-(5-min)) and [KL and REINFORCE](../primer/primer.ipynb#KL-and-REINFORCE-(5-min)). Afterwards you can say what SVF
 # learns and what it cannot, teach by right-or-wrong alone, and name the control that a mixture of experts has to beat.*
 
 # %% tags=["setup", "network", "collapsed"]

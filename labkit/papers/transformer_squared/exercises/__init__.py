@@ -7,6 +7,7 @@ from labkit.course.lesson_definition import LessonDefinition
 from .hour import COUNT, OBJECTIVES, POLICY
 from .hunt import HUNT
 from .predictions import PREDICTIONS
+from .strength import STRENGTH
 
 __all__ = ["LESSON"]
 
@@ -17,6 +18,6 @@ LESSON = LessonDefinition(
     question="Off is easy; can a skill be turned up?",
     minutes=60,
     objectives=OBJECTIVES,
-    exercises=(COUNT, POLICY, HUNT),
+    exercises=(COUNT, POLICY, STRENGTH, HUNT),
     predictions=PREDICTIONS,
 )

@@ -137,8 +137,8 @@ class MixerPanel(Panel):
 
 
 def _map(figure: FigureBase, data: MixerData) -> None:
-    """Draw the map as numbered cells, the mean of each round of the search as a number on it, and the chosen place."""
-    (ax,) = axes(figure, "Right answers by the two shares", left=0.75, right=0.25, bottom=0.62)
+    """Draw the map as numbered cells, the first and the last population of the search on it, and the chosen place."""
+    (ax,) = axes(figure, "Right answers, percent, by the two shares", left=0.75, right=0.25, bottom=0.9)
     ends = (-0.125, 1.625)
     ax.set_xlim(*ends)
     ax.set_ylim(*ends)
@@ -152,14 +152,11 @@ def _map(figure: FigureBase, data: MixerData) -> None:
                 ax.text(
                     a, b + 0.05, f"{known.mean(i, j):.0%}"[:-1], ha="center", va="bottom", color=colour, fontsize=8.5
                 )
-        walk = [tuple(sum(axis) / len(members) for axis in zip(*members)) for members in known.rounds]
-        ax.plot(*zip(*walk), "-", color=MARKS["cut"].colour, linewidth=1.2, zorder=3)
-        for place in (0, len(walk) - 1):
-            ax.annotate(
-                f"round {place + 1}", walk[place], xytext=(5, -9), textcoords="offset points", fontsize=SIZES["note"],
-                color=INK, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.85}, zorder=5,
+        for members, filled in ((known.rounds[0], False), (known.rounds[-1], True)):
+            ax.plot(
+                *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=5.5, zorder=3 + filled,
+                markeredgecolor=PAPER if filled else MARKS["cut"].colour, markeredgewidth=0.6 if filled else 1.4,
             )  # fmt: skip
-        ax.plot(*zip(*walk), "s", color=MARKS["cut"].colour, markersize=5, markeredgecolor=PAPER, zorder=4)
     ax.plot(
         [data.state.first], [data.state.second], "o", color="none", markeredgecolor=INK, markersize=17,
         markeredgewidth=2.2, zorder=6,
@@ -168,6 +165,8 @@ def _map(figure: FigureBase, data: MixerData) -> None:
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     label_axes(ax, x=f"share of z {PAIR[0]}", y=f"share of z {PAIR[1]}")
+    told = "○ your shares" + ("" if data.map is None else "     □ first round of the search     ■ last round")
+    figure.text(0.75 / inches(figure)[0], 0.03, told, fontsize=SIZES["label"], color=INK)
 
 
 def _shares(figure: FigureBase, data: MixerData) -> None:
