@@ -175,6 +175,8 @@ def experts(seed: int, arms: Mapping[str, Arm], rates: bool = False) -> None:
 
 def bank(seed: int) -> None:
     """Learn and keep the bank of a seed: the experts of the three domains, the classifier, and z for the open rules."""
+    if bank_path(seed).is_file():
+        return
     runs, model, made = Runs(FOLDER / "experts.jsonl"), base(seed), []
     names = {**{task: domain for domain, task in DOMAINS.items()}, LABEL: LABEL}
     if seed == CHOOSING:
