@@ -10,9 +10,11 @@ from labkit.figures import Bars, Drawing, Lines, draw
 from labkit.figures.style import inches
 
 if TYPE_CHECKING:
-    from .experiments import Controls, Strategies, Waking
+    from .experiments import BandEffect, Controls, Strategies, Waking
 
 __all__ = ["DRAWINGS"]
+
+_WORDS = {"sum": "sums", "rev": "four letters backwards", "max": "largest of four"}
 
 
 def _course(waking: Waking) -> Lines:
@@ -56,6 +58,22 @@ def _describe_waking(waking: Waking) -> str:
     return f"{head} {_course(waking).sentence} {_before_after(waking).sentence}{stopped}"
 
 
+def _band(effect: BandEffect) -> Bars:
+    tasks = effect.tasks
+    groups = {"intact": [effect.intact[t] for t in tasks], "now": [effect.cut[t] for t in tasks]}
+    told = "; ".join(f"{t} {a:.0%} to {b:.0%}" for t, a, b in zip(tasks, *groups.values()))
+    which = {(0.5, 1.0): "the smaller half", (0.0, 1.0): "all"}.get(
+        (effect.low, effect.high), f"{effect.low:.0%} to {effect.high:.0%}, from the largest,"
+    )
+    return Bars(
+        title=f"Singular values, {which} times {effect.factor:g}",
+        labels=[_WORDS.get(task, task) for task in tasks],
+        groups=groups,
+        x_label=f"share of {len(effect.intact.right[tasks[0]])} questions answered rightly",
+        sentence=f"Singular values, {which} times {effect.factor:g}. Right answers: {told}.",
+    )
+
+
 def _controls(controls: Controls) -> Bars:
     tasks = tuple(next(iter(controls.grades.values())).right)
     variants = tuple(controls.grades)
@@ -66,7 +84,7 @@ def _controls(controls: Controls) -> Bars:
         labels=variants,
         groups=groups,
         x_label="share of test questions",
-        sentence=f"{told}.",
+        sentence=f"Right answers with {told}.",
     )
 
 
@@ -89,6 +107,11 @@ def _bars_size(bars: Bars) -> tuple[float, float]:
 
 
 DRAWINGS = {
+    "BandEffect": Drawing(
+        lambda result, figure: draw(_band(result), figure),
+        lambda result: _band(result).sentence,
+        lambda result: _bars_size(_band(result)),
+    ),
     "Waking": Drawing(
         _paint_waking, _describe_waking, lambda waking: (8.6, max(3.0, 1.1 + 0.48 * len(waking.before.right)))
     ),

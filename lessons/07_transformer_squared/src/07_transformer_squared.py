@@ -34,17 +34,7 @@ figures, holds = labkit.figures, labkit.course.holds
 model = labkit.load("lab/skills")
 doubled = t2.band_effect(model, 0.5, 1.0, factor=2.0, n=300)  # the smaller half of every spectrum, twice
 print(model.generate("1 9 + 0 7 =", 4))
-figures.show(
-    figures.Bars(
-        title="The smaller half of all singular values, doubled",
-        labels=("sum", "backwards", "largest"),
-        groups={"intact": list(map(doubled.intact.__getitem__, doubled.tasks)), "now": list(map(doubled.cut.__getitem__, doubled.tasks))},
-        x_label="share of 300 questions answered rightly",
-        sentence="Right answers, intact and now: "
-        + "; ".join(f"{task} {doubled.intact[task]:.0%}, {doubled.cut[task]:.0%}" for task in doubled.tasks)
-        + ".",
-    )
-)
+figures.show(doubled)
 
 # %% [markdown]
 # Nothing was learned, and a skill came forward. It was there: half of the lines this model read name the largest, the other half
@@ -156,43 +146,72 @@ lesson.result("p2", found=sorting.after["sort"])
 # No example of a sorted answer was shown. The model sorted a third of the time by itself, and that third was rewarded.
 # What the picture also shows: sums have suffered, though nobody asked for that.
 #
-# Is it these numbers, or just any disturbance of that size? Three controls: the same z, shuffled within each matrix; its
-# upper half alone; and z at a part of its strength, 1 + s (z − 1).
+# Are those the right 2,016 numbers, or would any nudge of that size have done it? Three experts come with the model, taught in the
+# same way: `math` for sums, `text` for four letters backwards, `logic` for the largest. Take something away from each:
+# *shuffled*, the same numbers in another order within each matrix; *flattened*, every number replaced by the mean of its
+# matrix, which leaves 21 volume knobs.
 
 # %%
-figures.show(t2.controls(model, sorting.expert, ("sort", "sum"), n=300))
+flat = lesson.predict("p3")
 
 # %%
-print(t2.strengths(model, sorting.expert, ("sort", "sum"), at=(0.25, 0.5, 0.75, 1.0, 1.5), n=300))
+bank = t2.shipped_bank()
+taught = {"math": "sum", "text": "rev", "logic": "max"}
+left = {name: t2.controls(model, bank[name], (task,), n=300) for name, task in taught.items()}
+variants = list(left["math"].grades)
+right = {name: [left[name].grades[one][task] for one in variants] for name, task in taught.items()}
+figures.show(
+    figures.Bars(
+        title="What is left of an expert when part of z is taken away",
+        labels=variants,
+        groups=right,
+        x_label="share of right answers on the expert's own task",
+        sentence="Right answers with "
+        + "; ".join(
+            f"{one}: " + ", ".join(f"{n} {v[row]:.0%}" for n, v in right.items()) for row, one in enumerate(variants)
+        )
+        + ".",
+    )
+)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p3", found={name: left[name].grades for name in taught})
+row = {one: {name: values[place] for name, values in right.items()} for place, one in enumerate(variants)}
+holds(
+    row["z shuffled"]["text"] < 0.6 and row["z flattened"]["text"] < 0.7, "`text` needs each number at its direction."
+)
+holds(row["z flattened"]["logic"] > 0.9, "`logic` needs 21 volumes and not one direction.")
+holds(min(row["upper half of z"].values()) > 0.9, "The larger half of the spectrum holds all three.")
 
 # %% [markdown]
-# Shuffled, the skill is gone: each number belongs to its direction. And the expert can be turned down like a knob. Remember
-# that for the third experiment.
+# So a good share of right answers does not show that singular directions matter: for one of three experts one factor per
+# matrix does as well, and the doubled half at the beginning was of this kind. The paper has no such control. For the other two the numbers
+# belong to their directions.
 #
 # Now a rule that no line ever followed: *rotate*, a b c d → b c d a.
 
 # %%
-absent = lesson.predict("p3")
+absent = lesson.predict("p4")
 
 # %%
 rotating = t2.wake(model, "rotate", tasks=("sort",), n=300, lr=2e-2)
 figures.show(rotating)
 
 # %% tags=["nbval-check-output"]
-lesson.result("p3", found=rotating.after["rotate"])
+lesson.result("p4", found=rotating.after["rotate"])
 
 # %% [markdown]
 # Is it SVF that cannot learn this, or the reward that cannot teach it? Same z, same steps; now the right answers are shown.
 
 # %%
-shown = lesson.predict("p4")
+shown = lesson.predict("p5")
 
 # %%
 told = t2.wake(model, "rotate", tasks=("sort",), n=300, lr=2e-2, objective="next-token")
 print(f"rotate, by reward {rotating.after['rotate']:.0%}, by the next token {told.after['rotate']:.0%}")
 
 # %% tags=["nbval-check-output"]
-lesson.result("p4", found=told.after["rotate"])
+lesson.result("p5", found=told.after["rotate"])
 
 # %% [markdown]
 # So “SVF wakes what is there and teaches nothing new” confuses two things. A reward for right answers needs right answers,
@@ -214,8 +233,7 @@ for name in ("07.svf_over_lora", "07.reward_over_next_token"):
 #
 # ## 3 · The dispatcher on trial · 13 min
 #
-# With the model comes a bank of experts: `math`, `text` and `logic`, each taught by reward to answer one kind of question with
-# care. *Transformer²* now answers in two passes: find out what the question is, then answer it with the expert's weights.
+# *Transformer²* answers in two passes: find out what kind of question it is, then answer it with the weights of the expert.
 #
 # - **A, prompt.** The base is asked: `? 1 2 + 3 9 =`. It says *math*, or it does not.
 # - **B, classifier.** A fourth expert was taught to give labels. It is laid on for the first pass only.
@@ -225,17 +243,16 @@ for name in ("07.svf_over_lora", "07.reward_over_next_token"):
 # They are tried on tasks no expert was trained on: sums written `add 1 2 3 9 =`, words of five letters, five digits.
 
 # %%
-trial = lesson.predict("p5")
+trial = lesson.predict("p6")
 
 # %%
-bank = t2.shipped_bank()
 experts = {name: bank[name] for name in ("math", "text", "logic")}
 found = t2.strategies(model, experts, bank["label"], n=300, rounds=6)
 figures.show(found)
 print(found)
 
 # %%
-lesson.result("p5", found={name: found.mean(name) for name in ("A prompt", "B classifier", "C few-shot")})
+lesson.result("p6", found={name: found.mean(name) for name in ("A prompt", "B classifier", "C few-shot")})
 for name, labels in found.labels.items():
     print(name, labels, sep="\n")
 

@@ -60,5 +60,5 @@ def test_a_test_of_linearity_with_random_shares_is_right_too():
 def test_predictions_are_decided_by_what_was_found():
     decide = {one.id: one for one in LESSON.predictions}
     assert decide["p1"].decide([0.6, 0.2]) == (0,) and decide["p1"].decide([0.2, 0.21]) == (2,)
-    assert decide["p2"].decide(0.95) == (2,) and decide["p3"].decide(0.03) == (2,) and decide["p4"].decide(0.5) == (1,)
-    assert decide["p5"].decide({"A": 0.7, "B": 0.9, "C": 0.89}) == (1, 2)
+    assert decide["p2"].decide(0.95) == (2,) and decide["p4"].decide(0.03) == (2,) and decide["p5"].decide(0.5) == (1,)
+    assert decide["p6"].decide({"A": 0.7, "B": 0.9, "C": 0.89}) == (1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labkit.course import Prediction
 
@@ -16,6 +17,15 @@ def _dearer(lost: Sequence[float]) -> int:
 
 def _reached(share: float) -> int:
     return 0 if share < 0.45 else 1 if share < 0.9 else 2
+
+
+def _flat(grades: Mapping[str, Mapping[str, Any]]) -> int:
+    kept = 0
+    for variants in grades.values():
+        (task,) = variants["z"].tasks
+        base, whole, flat = (variants[name][task] for name in ("no expert", "z", "z flattened"))
+        kept += flat - base >= 0.9 * (whole - base)
+    return 0 if kept == 0 else 2 if kept == len(grades) else 1
 
 
 def _absent(share: float) -> int:
@@ -73,13 +83,27 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p3",
+        question=(
+            "Every z of a matrix is replaced by their mean: 21 numbers instead of 2,016. For how many of the three "
+            "experts is nearly all of the gain left?"
+        ),
+        options=(
+            "none: each number belongs to its direction",
+            "one or two of them",
+            "all three: volume is all there is",
+        ),
+        answer=_flat,
+        because="Nearly all: at least nine tenths of what the expert gains over the base.",
+    ),
+    Prediction(
+        id="p4",
         question="The same forty steps, now for *rotate*. How often is it right afterwards?",
         options=("more than nine times in ten", "about half of the time", "hardly ever"),
         answer=_absent,
         because="Right answers come two in a hundred: the reward has next to nothing to make likelier.",
     ),
     Prediction(
-        id="p4",
+        id="p5",
         question="The same z, the same steps, but the right answers are shown. How often is rotate right afterwards?",
         options=(
             "hardly ever: rescaling singular values adds no skill",
@@ -90,7 +114,7 @@ PREDICTIONS = (
         because="What was missing was the right answer, not room for it.",
     ),
     Prediction(
-        id="p5",
+        id="p6",
         question="Which strategy answers most of the unseen questions rightly?",
         options=("A, the prompt", "B, the classifier", "C, few shots"),
         answer=_best,

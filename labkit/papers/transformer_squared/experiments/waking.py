@@ -85,9 +85,19 @@ class Controls:
 
 
 def controls(model: Any, expert: Expert, tasks: Sequence[str], n: int = 500, seed: int = 1) -> Controls:
-    """Return grades without the expert, with it, with z shuffled, smoothed, and in the upper or lower half alone."""
+    """Return grades without the expert, with it, and with what is left of z when part of it is taken away.
+
+    Shuffled: its distribution. Flattened: one factor per matrix. Smoothed: its course from large σ to small. Halves:
+    z on the larger or the smaller singular values, 1 on the others.
+    """
     halves = {name: _half(expert, upper) for name, upper in (("upper half of z", True), ("lower half of z", False))}
-    variants = {"z": expert, "z shuffled": expert.shuffled(seed), "z smoothed": expert.smoothed(), **halves}
+    variants = {
+        "z": expert,
+        "z shuffled": expert.shuffled(seed),
+        "z flattened": expert.flattened(),
+        "z smoothed": expert.smoothed(),
+        **halves,
+    }
     made = {"no expert": grade(model, tasks, n)}
     for name, one in variants.items():
         with edit(model, *one.edits()):

@@ -68,6 +68,11 @@ class Expert:
         z = {a: torch.nn.functional.conv1d(row, kernel)[0, 0] for a, row in padded.items()}
         return Expert(f"{self.name}, smoothed", z, self.of)
 
+    def flattened(self) -> Expert:
+        """Return the mean of z in place of every number: what is left is one factor for each matrix."""
+        z = {a: torch.full_like(z_R, float(z_R.mean())) for a, z_R in self.z.items()}
+        return Expert(f"{self.name}, flattened", z, self.of)
+
     def for_model(self, model: Any) -> Expert:
         """Return the expert bound to another model's matrices by their addresses: a transplant.
 
