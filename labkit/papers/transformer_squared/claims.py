@@ -13,7 +13,7 @@ from labkit.claims import Measured
 from .method.adapters import MODULES
 from .method.counting import LLAMA_3_8B, count
 from .task import DOMAINS, UNSEEN
-from .training import ARMS, known_runs
+from .training import best_rate, known_runs
 
 __all__ = [
     "arm_difference",
@@ -35,7 +35,7 @@ _TRAIN = "python -m labkit.papers.transformer_squared.training, then experiments
 def arm_difference(*, n: int, seeds: Sequence[int], first: str, second: str, tasks: Sequence[str]) -> Measured:
     """Return per seed the share of right test answers of `second` minus that of `first`, mean of `tasks`.
 
-    Each arm at its chosen rate, on the task its expert was trained on; "base" is the model without an expert.
+    Each arm at its best rate on seed 0, on the task its expert was trained on; "base" is the model without an expert.
     """
 
     def one(rows: Mapping[str, Any]) -> float:
@@ -164,7 +164,7 @@ def _trained(arm: str, seed: int, tasks: Sequence[str]) -> dict[str, float]:
 
 
 def _rate(arm: str) -> float:
-    return ARMS[arm].chosen
+    return best_rate(arm, known_runs())
 
 
 def _row(**settings: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
     python -m labkit.papers.transformer_squared.training bases 0 1 2 3 4 5    one to two minutes each
     python -m labkit.papers.transformer_squared.training rates                arms × rates × tasks on seed 0
-    python -m labkit.papers.transformer_squared.training experts 1 2 3 4 5    each arm at its rate
+    python -m labkit.papers.transformer_squared.training bank 0 1 2 3 4 5     the experts of a seed, kept
+    python -m labkit.papers.transformer_squared.training experts 1 2 3 4 5    every arm at its best rate
     python -m labkit.papers.transformer_squared.training ship                 seed 0 as lab/skills, with its bank
 
 What was found goes to runs/07/experts.jsonl and, when shipped, to data/sweeps. A base is trained by next-token loss
@@ -22,6 +23,7 @@ import torch.nn.functional as F
 
 from labkit import models, zoo
 from labkit.base.data import data_dir
+from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
 from labkit.models import Decoder, DecoderConfig
 from labkit.training import Fit, Runs, fit
@@ -31,7 +33,7 @@ from .method.bank import BANK, Expert, save_bank
 from .method.learning import Learning, accuracy, learn
 from .task import DOMAINS, PRETRAINING, RULES, UNSEEN, language, pretraining_lines, questions
 
-__all__ = ["ARMS", "BASE", "CHOOSING", "SEEDS", "Arm", "bank_path", "base", "experts", "known_runs", "train_base"]
+__all__ = ["ARMS", "BASE", "CHOOSING", "SEEDS", "Arm", "bank_path", "base", "best_rate", "known_runs", "train_base"]
 
 CHOOSING, SEEDS = 0, (1, 2, 3, 4, 5)  # the seed on which rates were chosen; those on which claims are measured
 FOLDER = Path("runs/07")
@@ -50,40 +52,47 @@ TESTED, UNTRAINED, GLANCED = 1000, 500, 100  # questions: of the task itself, of
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One way to learn an expert: the adapter, the objective, the rates that were tried and the one that was chosen."""
+    """One way to learn an expert: the adapter, the rates to try, the tasks, and what differs in its settings.
+
+    The rate itself is chosen by rule: `best_rate`.
+    """
 
     adapter: Callable[[Any], Adapter]
     rates: tuple[float, ...]
-    chosen: float
+    tasks: tuple[str, ...] = ("sum",)  # table 4 of the paper has one task, mathematics
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 _GOLD = {"objective": "next-token"}
 ARMS: dict[str, Arm] = {
-    "SVF by reward": Arm(adapter=SVF, rates=(1e-2, 2e-2, 5e-2), chosen=2e-2),
-    "SVF of MLPs by reward": Arm(adapter=lambda m: SVF(m, "mlp"), rates=(1e-2, 2e-2, 5e-2), chosen=2e-2),
-    "SVF of q, v by reward": Arm(adapter=lambda m: SVF(m, "q, v"), rates=(2e-2, 5e-2, 1e-1), chosen=5e-2),
-    "SVF of q, v by next token": Arm(
-        adapter=lambda m: SVF(m, "q, v"), rates=(2e-2, 5e-2, 1e-1), chosen=5e-2, settings=_GOLD
-    ),
-    "LoRA by next token": Arm(adapter=LoRA, rates=(5e-3, 1e-2, 2e-2), chosen=1e-2, settings=_GOLD),
-    "LoRA by reward": Arm(adapter=LoRA, rates=(5e-3, 1e-2, 2e-2), chosen=1e-2),
+    "SVF by reward": Arm(adapter=SVF, rates=(1e-2, 2e-2, 5e-2, 1e-1), tasks=TRAINED),
+    "SVF of MLPs by reward": Arm(adapter=lambda m: SVF(m, "mlp"), rates=(1e-2, 2e-2, 5e-2, 1e-1)),
+    "SVF of q, v by reward": Arm(adapter=lambda m: SVF(m, "q, v"), rates=(2e-2, 5e-2, 1e-1, 2e-1)),
+    "SVF of q, v by next token": Arm(adapter=lambda m: SVF(m, "q, v"), rates=(2e-2, 5e-2, 1e-1, 2e-1), settings=_GOLD),
+    "LoRA by next token": Arm(adapter=LoRA, rates=(2e-3, 5e-3, 1e-2, 2e-2), tasks=TRAINED, settings=_GOLD),
+    "LoRA by reward": Arm(adapter=LoRA, rates=(2e-3, 5e-3, 1e-2, 2e-2)),
 }
 # Tried on the choosing seed alone, and told as such.
 SIDE_ARMS: dict[str, Arm] = {
-    "SVF by next token": Arm(adapter=SVF, rates=(2e-2,), chosen=2e-2, settings=_GOLD),
-    "SVF, code form": Arm(adapter=SVFCode, rates=(2e-3, 5e-2), chosen=5e-2),
-    "IA3 by next token": Arm(adapter=IA3, rates=(2e-2,), chosen=2e-2, settings=_GOLD),
-    "SVF by greedy reward": Arm(
-        adapter=SVF, rates=(2e-2,), chosen=2e-2, settings={"temperature": 0.0, "baseline": False}
-    ),
-    "SVF by reward, anchored": Arm(
-        adapter=SVF, rates=(2e-2,), chosen=2e-2, settings={"anchor": 0.5, "anchor_tasks": TRAINED}
-    ),
+    "SVF by next token": Arm(adapter=SVF, rates=(2e-2,), settings=_GOLD),
+    "SVF, code form": Arm(adapter=SVFCode, rates=(2e-3, 5e-2)),
+    "IA3 by next token": Arm(adapter=IA3, rates=(2e-2,), settings=_GOLD),
+    "SVF by greedy reward": Arm(adapter=SVF, rates=(2e-2,), settings={"temperature": 0.0, "baseline": False}),
+    "SVF by reward, anchored": Arm(adapter=SVF, rates=(2e-2,), settings={"anchor": 0.5, "anchor_tasks": TRAINED}),
 }
-# Table 4 of the paper has one task, mathematics; so have the arms that stand for it. Rates are chosen on validation
-# questions of the same tasks, or of the first two where an arm is tried on all three.
-ON = {arm: TRAINED if arm in ("SVF by reward", "LoRA by next token") else ("sum",) for arm in ARMS}
+SCANNED = ("sum", "rev")  # of an arm's tasks, those on whose validation questions its rate is chosen
+LIVE_LR = 2e-2  # of the shipped bank and of what the lesson learns live: fixed before any rate was compared
+
+
+def best_rate(arm: str, runs: Runs) -> float:
+    """Return the rate whose experts did best on validation questions of the choosing seed; of equals the lowest."""
+    mean = {}
+    for lr in ARMS[arm].rates:
+        found = [runs.find(arm=arm, task=t, lr=lr, seed=CHOOSING) for t in ARMS[arm].tasks if t in SCANNED]
+        if None in found:
+            raise NotAvailable(f"{arm} was not tried at {lr:g}.", do="run the job `rates` first")
+        mean[lr] = sum(one["validation"] for one in found) / len(found)
+    return max(mean, key=mean.__getitem__)
 
 
 def train_base(seed: int, steps: int | None = None) -> Decoder:
@@ -162,14 +171,16 @@ def base_row(seed: int) -> dict[str, Any]:
 
 
 def experts(seed: int, arms: Mapping[str, Arm], rates: bool = False) -> None:
-    """Learn every expert of some arms on a seed's base: at the chosen rate, or at all of them."""
+    """Learn every expert of some arms on a seed's base: at the best rate, or for a choice at all of them."""
     runs, model = Runs(FOLDER / "experts.jsonl"), base(seed)
     runs.do({"arm": "base", "seed": seed}, lambda: base_row(seed))
     for name, arm in arms.items():
-        for task in ON.get(name, ("sum",))[: 2 if rates else None]:
-            for lr in arm.rates if rates else (arm.chosen,):
+        for task in arm.tasks:
+            if rates and task not in SCANNED:
+                continue
+            for lr in arm.rates if rates else (best_rate(name, runs),):
                 settings = {"arm": name, "task": task, "lr": lr, "seed": seed}
-                one = (model, name, task, lr, seed, not rates or arm in SIDE_ARMS.values())
+                one = (model, name, task, lr, seed, not rates or name in SIDE_ARMS)
                 runs.do(settings, lambda one=one: run_expert(*one)[0])
 
 
@@ -182,7 +193,8 @@ def bank(seed: int) -> None:
     if seed == CHOOSING:
         names |= {rule: rule for rule in RULES}
     for task, name in names.items():
-        arm, lr = "SVF by reward", ARMS["SVF by reward"].chosen
+        arm = "SVF by reward"
+        lr = LIVE_LR if seed == CHOOSING else best_rate(arm, runs)
         found, adapter = run_expert(model, arm, task, lr, seed)
         runs.do({"arm": arm, "task": task, "lr": lr, "seed": seed}, lambda found=found: found)
         made.append(Expert.from_adapter(name, adapter))
