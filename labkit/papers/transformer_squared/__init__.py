@@ -27,9 +27,10 @@ PAPER = Paper(
         "experiments.spectra": ("BandEffect", "SpectrumShares", "band_edits", "band_effect", "spectrum_shares"),
         "experiments.waking": ("Controls", "Waking", "controls", "strengths", "wake"),
         "experiments.strategies": ("FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "strategies"),
-        "experiments.mixtures": ("MixtureMap", "mixture_map", "mixture_scores"),
+        "experiments.mixtures": ("MixtureMap", "mixture_map", "mixture_scores", "stored_maps"),
         "experiments.transplants": ("transplant",),
     },
+    sweeps={"mixtures": "experiments.mixtures.store_maps"},
     tokenizers={"skills": "task.language"},
 )
 __all__, __getattr__, __dir__ = PAPER.lazily()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -16,8 +16,9 @@ from labkit.anatomy import module_of
 from labkit.base.data import data_dir
 from labkit.base.files import write_atomically
 from labkit.interventions import edit
+from labkit.zoo import load
 
-from ..method.bank import Expert
+from ..method.bank import Expert, shipped_bank
 from ..method.dispatch import few_shot_objective
 from ..method.search import cross_entropy
 from ..task import questions
@@ -120,10 +121,15 @@ def stored_maps() -> dict[str, MixtureMap]:
     return {name: MixtureMap(**{key: _frozen(value) for key, value in row.items()}) for name, row in rows.items()}
 
 
-def store_maps(model: Any, bank: Mapping[str, Expert], pair: tuple[str, str] = PAIR) -> Path:
-    """Measure and keep the map of every target."""
-    made = {name: asdict(mixture_map(model, bank, pair, tasks)) for name, tasks in TARGETS.items()}
-    return write_atomically(stored_path(), json.dumps(made, indent=None, separators=(",", ":")) + "\n")
+def store_maps(
+    model: Any = "lab/skills", out: Path | None = None, say: Callable[[str], None] = lambda words: None
+) -> Path:
+    """Measure and keep the map of every target, for the panel to replay; half a minute."""
+    handle, bank, made = (load(model) if isinstance(model, str) else model), shipped_bank(), {}
+    for name, tasks in TARGETS.items():
+        made[name] = asdict(mixture_map(handle, bank, PAIR, tasks))
+        say(f"mapped {name}")
+    return write_atomically(out or stored_path(), json.dumps(made, separators=(",", ":")) + "\n")
 
 
 def _ones(expert: Expert) -> Expert:
