@@ -59,6 +59,15 @@ lesson.result("r2")
 # %% [markdown]
 # ## 1 · A spectral equaliser · 12 min
 #
+# `lab/skills` speaks a small language of questions. Here is one of each kind with its right answer. Every kind also has a
+# careless answer, and the model has read both equally often: a sum without carrying, only the ends of a word exchanged, the
+# first digit for the largest.
+
+# %% tags=["nbval-check-output"]
+for task in ("sum", "rev", "max", "sort"):
+    print(f"{task:5}", t2.questions(task, 1, seed=11, split="test").text(0))
+
+# %% [markdown]
 # Any matrix is a sum of simple ones: W = Σ σᵢ uᵢ vᵢᵀ. Each term listens in one direction (vᵢ), speaks in another (uᵢ), and
 # σᵢ is how loudly. **SVF** leaves the directions alone and turns the knobs: W′ = Σ zᵢ σᵢ uᵢ vᵢᵀ, one number zᵢ for each.
 # Here it is by hand, on one matrix of `lab/skills`.

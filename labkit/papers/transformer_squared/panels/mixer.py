@@ -154,8 +154,8 @@ def _map(figure: FigureBase, data: MixerData) -> None:
                 )
         for members, filled in ((known.rounds[0], False), (known.rounds[-1], True)):
             ax.plot(
-                *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=5.5, zorder=3 + filled,
-                markeredgecolor=PAPER if filled else MARKS["cut"].colour, markeredgewidth=0.6 if filled else 1.4,
+                *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=7, zorder=3 + filled,
+                markeredgecolor=PAPER if filled else MARKS["cut"].colour, markeredgewidth=0.6 if filled else 1.6,
             )  # fmt: skip
     ax.plot(
         [data.state.first], [data.state.second], "o", color="none", markeredgecolor=INK, markersize=17,
