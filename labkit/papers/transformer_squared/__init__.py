@@ -12,7 +12,7 @@ PAPER = Paper(
     arxiv="2501.06252",
     code="https://github.com/SakanaAI/self-adaptive-llms",
     edits={"method.edits": ("scale_spectrum",)},
-    drawings={"figures": ("BandEffect", "Controls", "Strategies", "Waking")},
+    drawings={"figures.results": ("BandEffect", "Controls", "Strategies", "Waking")},
     panels={"panels.equaliser": ("EqualiserPanel",), "panels.mixer": ("MixerPanel",)},
     experiments={
         "task": ("Questions", "questions"),

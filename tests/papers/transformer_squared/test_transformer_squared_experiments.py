@@ -13,8 +13,8 @@ from labkit.interventions import edit
 from labkit.models import DecoderConfig
 from labkit.papers import transformer_squared as t2
 from labkit.papers.transformer_squared import claims, task, training
+from labkit.papers.transformer_squared.experiments.equalising import BANDS, TASKS
 from labkit.papers.transformer_squared.experiments.mixtures import toward
-from labkit.papers.transformer_squared.panels.equaliser import BANDS, TASKS
 
 
 @pytest.fixture(scope="module")
@@ -176,4 +176,6 @@ def test_a_base_is_a_function_of_its_seed():
     made = [training.train_base(seed, steps=1) for seed in (3, 3, 4)]
     first, again, other = (one.trunk.blocks[0].mlp.mixer.up.weight for one in made)
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert float(training.BASE.build(0).trunk.blocks[2].mlp.mixer.down.weight.detach().std()) == pytest.approx(0.1, rel=0.05)
+    assert float(training.BASE.build(0).trunk.blocks[2].mlp.mixer.down.weight.detach().std()) == pytest.approx(
+        0.1, rel=0.05
+    )

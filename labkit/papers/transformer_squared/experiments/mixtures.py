@@ -24,7 +24,7 @@ from ..method.search import cross_entropy
 from ..task import questions
 from .grading import TEST_SEED, grade
 
-__all__ = ["MixtureMap", "mixture_map", "mixture_scores", "stored_maps"]
+__all__ = ["MixerData", "MixerState", "MixtureMap", "mixture_map", "mixture_scores", "stored_maps"]
 
 PAIR = ("math", "text")
 STEPS = tuple(round(0.25 * k, 2) for k in range(7))  # shares 0 to 1.5
@@ -59,6 +59,25 @@ class MixtureMap:
         """Return the best mean on the plane and its shares."""
         places = [(self.mean(i, j), (a, b)) for i, a in enumerate(self.shares) for j, b in enumerate(self.shares)]
         return max(places)
+
+
+@dataclass(frozen=True)
+class MixerState:
+    """Which target is asked, and the share of each expert's step away from the base."""
+
+    target: str = "half sums, half words"
+    first: float = 0.0
+    second: float = 0.0
+
+
+@dataclass(frozen=True)
+class MixerData:
+    """Shares of right answers by task at the chosen mixture and without experts; the map, where one is stored."""
+
+    state: MixerState
+    base: Mapping[str, float]
+    now: Mapping[str, float]
+    map: MixtureMap | None
 
 
 def mixture_scores(
