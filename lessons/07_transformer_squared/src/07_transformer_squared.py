@@ -7,20 +7,21 @@
 # largest of four digits and it often names the first. Then double the smaller half of the singular values in its
 # matrices, with no training at all, and look again at the largest of four.
 #
-# Qi Sun, Edoardo Cetin and Yujin Tang (2025),
-# [Transformer-Squared: Self-adaptive LLMs](https://arxiv.org/abs/2501.06252),
-# [official code](https://github.com/SakanaAI/self-adaptive-llms), say that a frozen model holds most skills already. One
-# number for each singular value brings a skill forward, and the model itself picks the numbers that fit a question.
+# Nothing is learned, and a skill comes forward. Is that a way to adapt a model: leave all it knows in place, and turn knobs?
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has five minutes
 # each on [singular values](../primer/primer.ipynb#Singular-values-(5-min)) and [KL and REINFORCE](../primer/primer.ipynb#KL-and-REINFORCE-(5-min)). Afterwards you can say what SVF
 # learns and what it cannot, teach by right-or-wrong alone, and name the control that a mixture of experts has to beat.*
+#
+# *The paper:* Sun, Cetin and Tang (2025), *Transformer-Squared: Self-adaptive LLMs*,
+# [arXiv 2501.06252](https://arxiv.org/abs/2501.06252), [its code](https://github.com/SakanaAI/self-adaptive-llms). *Ours:*
+# [labkit/papers/transformer_squared]({{repository}}/tree/main/labkit/papers/transformer_squared).
 
 # %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import torch
@@ -37,8 +38,9 @@ print(model.generate("1 9 + 0 7 =", 4))
 figures.show(doubled)
 
 # %% [markdown]
-# Nothing was learned, and a skill came forward. It was there: half of the lines this model read name the largest, the other half
-# carelessly the first. The price stands on the same picture. So which numbers should be turned, and who finds them?
+# The skill was there: half of the lines this model read name the largest, the other half carelessly the first. The price stands on
+# the same picture: sums fall. So which numbers should be turned, and who finds them? Sun, Cetin and Tang say: one number for
+# each singular value, learned from right and wrong alone; and at the time of use the model itself picks the numbers that fit.
 #
 # ## Before you begin · 2 min
 #
@@ -370,7 +372,7 @@ lesson.progress()
 # *Next: [03 · TokenFormer](../../README.md#the-lessons). Can a model grow without changing a word?*
 
 # %% [markdown]
-# ## References
+# **References**
 
 # %%
 print(labkit.cite("07"))
