@@ -155,8 +155,8 @@ lesson.result("p2", found=sorting.after["sort"])
 
 # %% [markdown]
 # No example of a sorted answer was shown. The model sorted a third of the time by itself, and that third was rewarded. Look at
-# the other bars. Backwards and moved-on are gone, as they must be: they answer the same prompt. But nobody asked for worse
-# sums, and nobody asked for the largest of four, which is now nearly always right.
+# the other bars. The other two rules are gone, as they must be: they answer the same prompt. But nobody asked for worse
+# sums, and nobody asked for the largest of four, which is now nearly always right. Keep that one in mind.
 
 # %%
 holds(sorting.after["reverse"] + sorting.after["shift"] < 0.1, "The other two rules are gone.")
@@ -202,9 +202,9 @@ holds(row["z flattened"]["logic"] > 0.9, "`logic` needs 21 volumes and not one d
 holds(min(row["upper half of z"].values()) > 0.9, "The larger half of the spectrum holds all three.")
 
 # %% [markdown]
-# So a good share of right answers does not show that singular directions matter: for one of three experts one factor per
-# matrix does as well, and the doubled half at the beginning was of this kind. The paper has no such control. For the other two the numbers
-# belong to their directions.
+# So a good share of right answers does not show that singular directions matter. For one of three experts one factor per matrix
+# does as well; that is why the largest of four came along with sorting, and with the doubled half at the beginning. For the
+# other two experts the numbers belong to their directions. The paper has no such control.
 #
 # Now a rule that no line ever followed: *rotate*, a b c d → b c d a. Sixty steps, a larger rate.
 
@@ -268,7 +268,6 @@ trial = lesson.predict("p6")
 experts = {name: bank[name] for name in ("math", "text", "logic")}
 found = t2.strategies(model, experts, bank["label"], n=300, rounds=6)
 figures.show(found)
-print(found)
 
 # %%
 lesson.result("p6", found={name: found.mean(name) for name in ("A prompt", "B classifier", "C few-shot")})

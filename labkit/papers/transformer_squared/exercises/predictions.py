@@ -97,7 +97,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p4",
-        question="The same forty steps, now for *rotate*. How often is it right afterwards?",
+        question="Sixty steps of right and wrong for *rotate*. How often is it right afterwards?",
         options=("more than nine times in ten", "about half of the time", "hardly ever"),
         answer=_absent,
         because="Right answers come two in a hundred: the reward has next to nothing to make likelier.",
