@@ -10,7 +10,8 @@ from labkit.figures import Bars, Drawing, Lines, draw
 from labkit.figures.style import inches
 
 if TYPE_CHECKING:
-    from .experiments import BandEffect, Controls, Strategies, Waking
+    from ..experiments import BandEffect, Controls, Strategies, Waking
+    from ..experiments.over_seeds import OverSeeds
 
 __all__ = ["DRAWINGS"]
 
@@ -102,6 +103,20 @@ def _strategies(found: Strategies) -> Bars:
     )
 
 
+def _over_seeds(found: OverSeeds) -> Bars:
+    variants, tasks = tuple(found.estimates), tuple(next(iter(found.estimates.values())))
+    columns = {task: [found.estimates[name][task] for name in variants] for task in tasks}
+    told = "; ".join(f"{name}: " + ", ".join(f"{t} {found[name][t]:.0%}" for t in tasks) for name in variants)
+    return Bars(
+        title=f"{found.title}, with 95 % intervals",
+        labels=variants,
+        groups={task: [one.value for one in column] for task, column in columns.items()},
+        x_label=found.unit,
+        intervals={task: [(one.low, one.high) for one in column] for task, column in columns.items()},
+        sentence=f"{found.title}. {told}.",
+    )
+
+
 def _bars_size(bars: Bars) -> tuple[float, float]:
     return 8.6, 1.1 + len(bars.labels) * max(0.3, 0.2 * len(bars.groups) + 0.08)
 
@@ -114,6 +129,11 @@ DRAWINGS = {
     ),
     "Waking": Drawing(
         _paint_waking, _describe_waking, lambda waking: (8.6, max(3.0, 1.1 + 0.48 * len(waking.before.right)))
+    ),
+    "OverSeeds": Drawing(
+        lambda result, figure: draw(_over_seeds(result), figure),
+        lambda result: _over_seeds(result).sentence,
+        lambda result: _bars_size(_over_seeds(result)),
     ),
     "Controls": Drawing(
         lambda result, figure: draw(_controls(result), figure),
