@@ -288,11 +288,12 @@ figures.show(found)
 lesson.result("p6", found={name: found.mean(name) for name in ("A prompt", "B classifier", "C few-shot")})
 for name, labels in found.labels.items():
     print(name, labels, sep="\n")
+new = {"math": "add", "text": "rev5", "logic": "max5"}
+holds(found.labels["B classifier"].right(new) > 0.9, "The classifier labels the new tasks nearly always rightly.")
 
 # %% [markdown]
 # Read the two tables row by row. Asked by prompt, the base often answers where it should label; such a question is answered
-# with the base weights. The classifier was taught by reward on the three trained tasks, and labels the new ones almost
-# without fault.
+# with the base weights. The classifier was taught by reward on the three trained tasks.
 #
 # That is one base, with experts learned at a gentle rate. Over five bases, with experts at the rate that was best on their
 # own tasks:
@@ -302,17 +303,19 @@ over = t2.strategies_over_seeds()
 figures.show(over)
 
 # %% tags=["nbval-check-output"]
+words = {name: by_task["rev5"] for name, by_task in over.estimates.items()}
+holds(words["A prompt"].high < 0, "On `rev5` the prompt does worse than no expert at all.")
 holds(
-    max(over["A prompt"]["rev5"], over["B classifier"]["rev5"]) < over["base"]["rev5"],
-    "On `rev5` A and B are below the base.",
+    words["B classifier"].value < 0 < words["B classifier"].high,
+    "So does the classifier on average, not in every base.",
 )
-holds(over["C few-shot"]["rev5"] > over["base"]["rev5"] + 0.1, "Few shots are above it.")
+holds(words["C few-shot"].low > 0, "Few shots do better.")
 
 # %% [markdown]
-# The labels are right and the answers are not: the text expert knows four letters too well, and does worse than nothing on
-# five. A better first pass cannot mend that; the paper has such a row too, Mistral on MATH, where both A and B are below the
-# base. The search turned the expert down. Whether strategy C helps was promised beforehand, and so was the paper's boldest
-# claim: experts of Llama, laid on Mistral by the order of the singular values, help there, and shuffled ones do not.
+# The labels are right and the answers are not: the text expert was taught four letters, and five are too many for it. A
+# better first pass cannot mend that. The paper has such a row too, Mistral on MATH, where both A and B are below the base. The
+# search turned the expert down. Whether strategy C helps was written down beforehand, and so was the paper's boldest claim:
+# experts of Llama, laid on Mistral by the order of the singular values, do better there than shuffled ones.
 
 # %%
 for name in ("07.unseen_few_shot", "07.transfer_order"):
@@ -327,8 +330,9 @@ moved = t2.transplants_over_seeds()
 figures.show(moved)
 
 # %% tags=["nbval-check-output"]
-holds(moved["shuffled"]["logic"] > moved["base"]["logic"] + 0.1, "`logic` helps another base, even shuffled.")
-holds(moved["ordered"]["text"] < moved["base"]["text"], "`text` does not, even in order.")
+of = moved.estimates
+holds(of["ordered"]["logic"].low > 0 and of["shuffled"]["logic"].low > 0, "`logic` helps another base, even shuffled.")
+holds(of["ordered"]["math"].low < 0 and of["ordered"]["text"].low < 0, "Of `math` and `text` this cannot be said.")
 
 # %% [markdown]
 # The expert that travels is the one that needed 21 volumes and no direction. Networks trained apart share no singular directions;

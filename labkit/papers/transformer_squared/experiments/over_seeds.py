@@ -42,19 +42,24 @@ class OverSeeds:
         return self.table()
 
 
-def strategies_over_seeds(variants: tuple[str, ...] = ("base", "A prompt", "B classifier", "C few-shot")) -> OverSeeds:
-    """Return the shares of right answers to the unseen tasks by strategy, over the five bases."""
+def strategies_over_seeds(variants: tuple[str, ...] = ("A prompt", "B classifier", "C few-shot")) -> OverSeeds:
+    """Return what each strategy answers of the unseen tasks more than the base, paired over the five bases."""
     rows = [_row(experiment="strategies", seed=seed)["accuracy"] for seed in SEEDS]
-    made = {name: {task: _mean([row[name][task] for row in rows]) for task in UNSEEN.values()} for name in variants}
-    return OverSeeds("Unseen tasks over five bases", "share of right answers", made)
+    made = {
+        name: {task: _mean([row[name][task] - row["base"][task] for row in rows]) for task in UNSEEN.values()}
+        for name in variants
+    }
+    return OverSeeds("Unseen tasks over five bases", "right answers, with the strategy minus without", made)
 
 
 def transplants_over_seeds() -> OverSeeds:
-    """Return by expert what a base answers of its unseen task with its own z and with another base's."""
+    """Return by expert what a base answers of its unseen task more than without: own z, and another base's."""
     rows = [_row(experiment="transplant", seed=seed)["accuracy"] for seed in SEEDS]
-    variants = ("base", "own z", "ordered", "shuffled", "smoothed")
-    made = {v: {d: _mean([row[d][v][UNSEEN[d]] for row in rows]) for d in DOMAINS} for v in variants}
-    return OverSeeds("Experts laid on another base", "share of right answers to the expert's unseen task", made)
+    made = {
+        v: {d: _mean([row[d][v][UNSEEN[d]] - row[d]["base"][UNSEEN[d]] for row in rows]) for d in DOMAINS}
+        for v in ("own z", "ordered", "shuffled", "smoothed")
+    }
+    return OverSeeds("Experts laid on another base", "right answers to the unseen task, with z minus without", made)
 
 
 def losses_elsewhere(arms: tuple[str, ...] = ("SVF by reward", "LoRA by next token")) -> OverSeeds:
