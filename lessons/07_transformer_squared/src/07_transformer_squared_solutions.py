@@ -7,6 +7,7 @@
 import torch
 
 import labkit
+from labkit.papers import transformer_squared as t2
 
 lesson = labkit.open_lesson("07")
 
@@ -33,6 +34,21 @@ lesson.exercise("07.2").check(policy_loss)
 # %% [markdown]
 # The baseline changes no mean gradient: the score function has mean zero. It only takes noise away, and it is the reason why
 # a batch of equal rewards moves nothing.
+#
+# ## 07.3 · The control a mixture has to beat
+
+# %%
+model, bank = labkit.load("lab/skills"), t2.shipped_bank()
+strengths = t2.strengths(model, bank["text"], ("rev", "rev5"), at=(0.25, 0.5, 0.75, 1.0, 1.25, 1.5), n=300)
+print(strengths)
+
+# %% tags=["nbval-check-output"]
+best = max(strengths.grades, key=lambda strength: strengths.grades[strength]["rev5"])
+lesson.exercise("07.3").check((float(best), strengths.grades[best]["rev5"]))
+
+# %% [markdown]
+# Four letters are answered at any strength from 0.5 on; five letters only in between. An expert learned until its own task is
+# perfect has gone further than the neighbouring task can bear.
 #
 # ## 07.4 · Bug hunt: which mixer mixes experts?
 
