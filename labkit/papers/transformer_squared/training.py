@@ -72,7 +72,7 @@ ARMS: dict[str, Arm] = {
     "LoRA by next token": Arm(adapter=LoRA, rates=(2e-3, 5e-3, 1e-2, 2e-2), tasks=TRAINED, settings=_GOLD),
     "LoRA by reward": Arm(adapter=LoRA, rates=(2e-3, 5e-3, 1e-2, 2e-2)),
 }
-# Tried on the choosing seed alone, and told as such.
+# For a look on the choosing seed alone (`side`): no claim rests on these.
 SIDE_ARMS: dict[str, Arm] = {
     "SVF by next token": Arm(adapter=SVF, rates=(2e-2,), settings=_GOLD),
     "SVF, code form": Arm(adapter=SVFCode, rates=(2e-3, 5e-2)),

@@ -152,6 +152,8 @@ def test_the_equaliser_shows_what_the_edits_do(handle, band, monkeypatch):
     assert len(png(figure)) > 5000
     with pytest.raises(BadInput):
         panel.set(factor=3.0)
+    panel.page.fields["factor"].widget.value = 0.0
+    assert panel.state.factor == 0.0 and panel.data.cut["sum"] <= 1
     panel.close()
 
 
@@ -164,6 +166,8 @@ def test_the_mixer_measures_the_chosen_shares(handle, bank):
     panel.draw(panel.data, figure)
     assert len(png(figure)) > 4000 and "now" in str(panel.table(panel.data))
     compile(panel.code(panel.state), "code", "exec")
+    panel.page.fields["second"].widget.value = 1.5
+    assert panel.state.second == 1.5
     panel.close()
 
 
