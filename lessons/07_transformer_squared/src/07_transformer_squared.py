@@ -113,13 +113,27 @@ print("without the top 5 %", without_top, "without the bottom half", without_hal
 lesson.result("p1", found=lost)
 
 # %% [markdown]
-# A large σ is a loud term, used by everything the model does; so its loss is everybody's loss. A small one is quiet, and may
-# belong to one skill. The paper's figures 10 and 11 make a related point: in most matrices the first few terms hold only a
-# small part of the whole, so cutting off the tail, as is often done to shrink a model, throws away much.
+# A large σ is a loud term, and sums and words cannot do without the five loudest. The largest of four can: it is one digit
+# long, and section 2 will show how little it needs. So a band is not worth the same to every skill, and what doubling does cannot
+# be read off what cutting does.
+
+# %% tags=["nbval-check-output"]
+holds(max(without_top.cut["sum"], without_top.cut["rev"]) < 0.05, "Without the top 5 % no sum and no word is right.")
+holds(without_top.cut["max"] > doubled.intact["max"] - 0.05, "The largest of four is none the worse for it.")
+
+# %% [markdown]
+# The paper's figures 10 and 11 ask how much of a matrix its first few terms hold. Outside queries, keys and values, it says,
+# only a small part; so cutting off the tail, as is often done to shrink a model, throws away much.
 
 # %%
 shares = t2.spectrum_shares(model, top=0.1)
 print(shares)
+
+# %% tags=["nbval-check-output"]
+holds(
+    shares.of_parts("attn.q", "attn.k", "attn.v") > shares.of_parts("mlp.gate", "mlp.up", "mlp.down"), "So it is here."
+)
+holds(shares.of_parts("attn.o") > shares.of_parts("attn.q"), "But here `o` belongs with queries and keys.")
 
 # %% [markdown]
 # **What this does not show.** That size is importance. A band was cut in all matrices at once, and a matrix of another
