@@ -62,6 +62,7 @@ _LAYERS = (
     "figures",
     "panels",
     "lessons",
+    "papers",
     "cli",
 )
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import FigureBase
 
 from labkit.base.errors import BadInput
+from labkit.base.papers import brought
 
 from .style import new_figure
 
@@ -72,9 +73,14 @@ def drawing_of(result: Any) -> Drawing:
         if (layer, base.__name__) in _HOMES:
             home = import_module(f"labkit.figures.{_HOMES[layer, base.__name__]}")
             return _registered(base, home.DRAWINGS[base.__name__])
+        if base.__name__ in (known := brought("drawings")) and base.__module__.startswith(
+            known[base.__name__][0].package
+        ):
+            one, place = known[base.__name__]
+            return _registered(base, one.module(place).DRAWINGS[base.__name__])
     raise BadInput(
         f"There is no drawing of a {type(result).__name__}.",
-        expected="one of: " + ", ".join(name for _, name in _HOMES),
+        expected="one of: " + ", ".join([*(name for _, name in _HOMES), *brought("drawings")]),
         do="labkit.figures.drawing_of.register(YourType) adds a drawing",
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from labkit.base import toml
 from labkit.base.errors import BadInput, unknown
 from labkit.base.files import write_atomically
+from labkit.base.papers import bring
 
 from .edits import Edit, Kinds
 
@@ -87,6 +88,8 @@ def _from_table(base: type[Kinds], table: Any, where: str) -> Any:
     if "kind" not in given:
         raise BadInput(f"{where} has no kind.", expected=f"kind = one of {', '.join(sorted(base.kinds))}")
     kind = given.pop("kind")
+    if isinstance(kind, str) and kind not in base.kinds:
+        bring("edits", kind)
     if not isinstance(kind, str) or kind not in base.kinds:
         raise unknown(
             f"kind of {base.__name__.lower()}", kind, base.kinds, do="import the module that defines it first"

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from labkit.base.errors import BadInput, unknown
+from labkit.base.papers import bring
 from labkit.base.toml import check_keys
 
 from .decoder import Decoder
@@ -174,6 +175,8 @@ class DecoderConfig:
         """Return the config that `as_dict` described; raise `UnknownName` for an unknown kind or key."""
         fields = dict(table)
         kind = fields.pop("kind", "decoder")
+        if kind not in _KINDS:
+            bring("configs", str(kind).removeprefix("shrunk "))
         if kind not in _KINDS and (whole := _KINDS.get(str(kind).removeprefix("shrunk "))):
             from .shrinking import shrunk_class  # which needs this module
 

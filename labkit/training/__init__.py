@@ -2,27 +2,33 @@
 
 from .batches import Batches, Group, padded
 from .curves import Curve, Curves, collect
+from .fit import Fit, Fitted, fit
 from .grids import Trial, grid, run_grid
 from .live import LiveStep, train_live
 from .log import read_log
 from .loop import Run, train
 from .loss import accumulate, document_losses
 from .recipe import SIZES, Recipe, differences, read_recipe, recipes
+from .runs import Runs
 
 __all__ = [
     "SIZES",
     "Batches",
     "Curve",
     "Curves",
+    "Fit",
+    "Fitted",
     "Group",
     "LiveStep",
     "Recipe",
     "Run",
+    "Runs",
     "Trial",
     "accumulate",
     "collect",
     "differences",
     "document_losses",
+    "fit",
     "grid",
     "padded",
     "read_log",

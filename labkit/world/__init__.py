@@ -25,6 +25,7 @@ from .questions import (
 )
 from .reader import Problem, check
 from .streams import PARTS, SPLITS, VERSION, Document, document, documents, floor, parse, story, stream, write
+from .symbols import Symbols
 from .vocabulary import unknown_words
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "Document",
     "Problem",
     "Question",
+    "Symbols",
     "canon",
     "check",
     "copying_questions",

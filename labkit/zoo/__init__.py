@@ -11,8 +11,8 @@ __all__, __getattr__, __dir__ = lazy_names(
         "encoder": ("Encoder",),
         "handle": ("Handle", "module_of"),
         "loading": ("load",),
-        "manifest": ("card_of", "entries", "models", "verify"),
+        "manifest": ("card_of", "entries", "folder_of", "models", "record", "verify"),
         "packaged": ("about_encoder",),
-        "shipping": ("card_of_run", "ship"),
+        "shipping": ("card_of_run", "ship", "ship_model"),
     },
 )

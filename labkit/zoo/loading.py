@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit import models as decoders
 from labkit import world
 from labkit.base.errors import BadInput, BrokenFile, unknown
+from labkit.base.papers import bring, brought
 
 from .handle import Handle
 from .hub import load_hub, refuse_pickle
@@ -47,7 +48,8 @@ def _read(name: str | Path, asked: torch.device | None) -> Handle:
     shipped, text = entries(), str(name)
     if text in shipped:
         verify(shipped[text])
-        return Handle(text, decoders.load(folder_of(text)), world.tokenizer(), card_of(text))
+        card = card_of(text)
+        return Handle(text, decoders.load(folder_of(text)), _tokenizer(card), card)
     if text == ENCODER:
         from .encoder import load_encoder
 
@@ -61,6 +63,16 @@ def _read(name: str | Path, asked: torch.device | None) -> Handle:
     if text.startswith("lab/") or not _HUB_ID.fullmatch(text) or path.suffix in (".safetensors", ".bin", ".pt"):
         raise unknown("model", text, [*shipped, ENCODER], do="labkit models lists what is here; a path must exist")
     return load_hub(text, shipped, asked)
+
+
+def _tokenizer(card: dict[str, Any]) -> Any:
+    """Return the tokenizer that a card names, the world's by default."""
+    name = card.get("tokenizer")
+    if name is None:
+        return world.tokenizer()
+    if (make := bring("tokenizers", name)) is None:
+        raise unknown("tokenizer", name, brought("tokenizers"), do="install the labkit this model came with")
+    return make()
 
 
 def _local(folder: Path, shipped: list[str], asked: torch.device | None) -> Handle:

@@ -1,4 +1,4 @@
-"""The manifest: which models come with the course, and the hash of each of their files."""
+"""The manifests: which models come with the course, and the hash of each of their files, in each model's own folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labkit.base.files import sha256, write_atomically
 
 __all__ = ["CARD", "Entry", "File", "card_of", "entries", "folder_of", "models", "record", "verify"]
 
-CARD = "card.toml"
+CARD, MANIFEST = "card.toml", "manifest.json"
 _AGAIN = "restore the file (git checkout, or install labkit again)"
 
 
@@ -41,22 +41,24 @@ def folder_of(name: str) -> Path:
     return data_dir() / "models" / name
 
 
-def _path() -> Path:
-    return data_dir() / "models" / "manifest.json"
+def _root() -> Path:
+    return data_dir() / "models"
 
 
 def entries() -> dict[str, Entry]:
-    """Return the shipped models by name; raise `BrokenFile` when the manifest cannot be read."""
-    if not _path().is_file():
-        return {}
+    """Return the shipped models by name; raise `BrokenFile` when a manifest cannot be read."""
+    return {entry.name: entry for entry in map(_read, sorted(_root().rglob(MANIFEST)))}
+
+
+def _read(path: Path) -> Entry:
     try:
-        listed = json.loads(_path().read_text(encoding="utf-8"))["models"]
-        made = [Entry(m["name"], m["params"], tuple(File(**f) for f in m["files"])) for m in listed]
+        table = json.loads(path.read_text(encoding="utf-8"))
+        entry = Entry(table["name"], table["params"], tuple(File(**file) for file in table["files"]))
+        if path.parent != folder_of(entry.name):
+            raise ValueError(f"it is that of {entry.name}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BrokenFile(
-            f"{_path()} is damaged ({error!r}).", expected="the list of shipped models", do=_AGAIN
-        ) from error
-    return {entry.name: entry for entry in made}
+        raise BrokenFile(f"{path} is damaged ({error!r}).", expected="the files of one model", do=_AGAIN) from error
+    return entry
 
 
 def verify(entry: Entry) -> None:
@@ -78,13 +80,12 @@ def verify(entry: Entry) -> None:
 
 
 def record(name: str, params: int, paths: list[str]) -> Entry:
-    """Write the manifest's entry of a model whose files are in place."""
+    """Write the manifest of a model whose files are in place."""
     folder = folder_of(name)
     files = tuple(File(p, sha256(folder / p), (folder / p).stat().st_size) for p in sorted(paths))
-    known = {**entries(), name: Entry(name, params, files)}
-    table = {"models": [asdict(known[key]) for key in sorted(known)]}
-    write_atomically(_path(), json.dumps(table, indent=2) + "\n")
-    return known[name]
+    entry = Entry(name, params, files)
+    write_atomically(folder / MANIFEST, json.dumps(asdict(entry), indent=2) + "\n")
+    return entry
 
 
 def card_of(name: str) -> dict[str, Any]:

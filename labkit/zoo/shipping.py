@@ -21,7 +21,7 @@ from labkit.training.prompts import Prompts
 from .handle import Handle
 from .manifest import CARD, Entry, folder_of, record
 
-__all__ = ["card_of_run", "ship"]
+__all__ = ["card_of_run", "ship", "ship_model"]
 
 
 def ship(
@@ -38,10 +38,22 @@ def ship(
     Raises `BrokenFile` for a folder without a run and `BadInput` for a run that did not finish.
     """
     card = card_of_run(run, name, measure, defects)
-    name = card["name"]
-    models.save(models.load(Path(run) / "final"), folder_of(name), half=True)
-    write_atomically(folder_of(name) / CARD, toml.dumps(card))
-    return record(name, card["params"], ["config.json", "model.safetensors", CARD])
+    return ship_model(models.load(Path(run) / "final"), card)
+
+
+def ship_model(model: models.Decoder, card: dict[str, Any]) -> Entry:
+    """Put a model among the shipped ones under its card's name, in half precision, and return its manifest entry.
+
+    `card` says what a reader should know: name, about, how it was trained (steps, lr, seed, loss, minutes), defects,
+    and `tokenizer`, a name that its paper registers, where the model does not read the world's pieces. The number of
+    weights is filled in. Raises `BadInput` for a card without a name.
+    """
+    if not card.get("name"):
+        raise BadInput("The card names no model.", expected='name = "family/model"')
+    name, params = card["name"], sum(parameter.numel() for parameter in model.parameters())
+    models.save(model, folder_of(name), half=True)
+    write_atomically(folder_of(name) / CARD, toml.dumps({"params": params, **card}))
+    return record(name, params, ["config.json", "model.safetensors", CARD])
 
 
 def card_of_run(
