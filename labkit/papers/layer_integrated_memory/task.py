@@ -16,8 +16,9 @@ from functools import cache
 import numpy as np
 
 from labkit.base.errors import BadInput
+from labkit.world import Symbols
 
-__all__ = ["SYMBOLS", "Expressions", "expressions", "first_equals", "is_held_out", "reduce_text", "text_length"]
+__all__ = ["SYMBOLS", "Expressions", "expressions", "first_equals", "reduce_text", "row_length", "tokenizer"]
 
 SYMBOLS = "0123456789+-*()="
 MOST_OPERANDS = 8
@@ -28,7 +29,10 @@ _RESULT = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
 
 @dataclass(frozen=True)
 class Expressions:
-    """Worked expressions as token ids [N, L]; `start` is the place of the first "=", after which a model is scored."""
+    """Worked expressions as token ids [N, L], each with its begin and end; `start` is the place of the first "=".
+
+    A model is scored on what follows that place: the question itself is random and cannot be predicted.
+    """
 
     ids: np.ndarray
     start: int
@@ -38,7 +42,13 @@ class Expressions:
 
     def texts(self) -> list[str]:
         """Return the rows as text."""
-        return ["".join(SYMBOLS[token] for token in row) for row in self.ids]
+        symbols = tokenizer()
+        return [symbols.decode(row) for row in self.ids]
+
+
+def tokenizer() -> Symbols:
+    """Return the task's own language: one id for each symbol, after begin and end."""
+    return Symbols(SYMBOLS, between="")
 
 
 def expressions(operands: int, count: int, seed: int, *, held_out: bool = False) -> Expressions:
@@ -52,13 +62,17 @@ def expressions(operands: int, count: int, seed: int, *, held_out: bool = False)
     rng, kept, have = np.random.default_rng([seed, operands, int(held_out)]), [], 0
     while have < count:
         rows = _draw(operands, HELD_OUT * count if held_out else count + count // 8 + 8, rng)
-        rows = rows[is_held_out(rows[:, : first_equals(operands)]) == held_out]
+        rows = rows[_is_held_out(rows[:, : first_equals(operands) - 1]) == held_out]
         kept.append(rows)
         have += len(rows)
-    return Expressions(np.concatenate(kept)[:count], first_equals(operands))
+    symbols = tokenizer()
+    texts = np.concatenate(kept)[:count] + symbols.vocab_size - len(SYMBOLS)
+    ids = np.pad(texts, ((0, 0), (1, 1)))
+    ids[:, 0], ids[:, -1] = symbols.bos, symbols.eos
+    return Expressions(ids, first_equals(operands))
 
 
-def is_held_out(questions: np.ndarray) -> np.ndarray:
+def _is_held_out(questions: np.ndarray) -> np.ndarray:
     """Return for each question [N, Q] whether it belongs to the test set, by a hash of its symbols."""
     powers = 31 ** np.arange(questions.shape[1], dtype=np.uint64)
     mixed = (questions.astype(np.uint64) + np.uint64(1)) @ powers
@@ -66,14 +80,16 @@ def is_held_out(questions: np.ndarray) -> np.ndarray:
 
 
 def first_equals(operands: int) -> int:
-    """Return how many symbols a question has: operands, operators and a pair of brackets per inner operation."""
+    """Return the place of the first "=" in a row: after begin, operands, operators and a pair of brackets for each
+    operation but the last.
+    """
     _check(operands)
-    return 4 * operands - 5
+    return 4 * operands - 4
 
 
-def text_length(operands: int) -> int:
-    """Return how many symbols a worked expression has."""
-    return sum(first_equals(left) + 1 for left in range(2, operands + 1)) + 1
+def row_length(operands: int) -> int:
+    """Return how many tokens a row has, begin and end among them."""
+    return 3 + sum(first_equals(left) for left in range(2, operands + 1))
 
 
 def reduce_text(question: str) -> str:
@@ -112,7 +128,7 @@ def _draw(operands: int, count: int, rng: np.random.Generator) -> np.ndarray:
     operators = rng.integers(3, size=(count, operands - 1))
     numbers = np.zeros((count, 2 * operands - 1), dtype=np.int64)
     numbers[:, :operands] = rng.integers(10, size=(count, operands))
-    rows = np.empty((count, text_length(operands)), dtype=np.int64)
+    rows = np.empty((count, row_length(operands) - 2), dtype=np.int64)
     for index, program in enumerate(programs):
         mine = np.flatnonzero(which == index)
         held = numbers[mine]
