@@ -3,7 +3,7 @@
     (3+4)*(2-9)=7*(2-9)=7*3=1
 
 The paper's task (section 5.3.2) has integers without a modulus; its range is not given. Modulo 10 every number is one
-symbol, every expression with n operands has the same length, and a model of 13 thousand numbers can learn four operands.
+symbol, every expression with n operands has the same length, and a model of 13 thousand numbers can learn four of them.
 A row is a function of (operands, seed); the expressions that test a model never occur in training.
 """
 

@@ -1,8 +1,7 @@
 """What is trained for lesson 09: one small decoder on arithmetic, and the same decoder with routers of several kinds.
 
-    python -m labkit.papers.layer_integrated_memory.training            every run of the tables, resumable
-    python -m labkit.papers.layer_integrated_memory.training choose     one group of them
-    python -m labkit.papers.layer_integrated_memory.training ship       the pair that comes with the course
+    python -m labkit.papers.layer_integrated_memory.training            every run, about half an hour on a core
+    python -m labkit.papers.layer_integrated_memory.training choose     one group; what is there is not made again
 
 A run is (arm, operands, steps, lr, seed). Arms with one seed see the same expressions in the same order and start from
 the same weights, but for the routers. Rates are chosen on seeds of their own (`CHOOSING`), the table uses others.
@@ -10,28 +9,39 @@ the same weights, but for the routers. Rates are chosen on seeds of their own (`
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
+import argparse
+import math
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from labkit.models import Decoder, DecoderConfig, next_token_loss
+from labkit.base.errors import unknown
+from labkit.models import Decoder, DecoderConfig, next_token_loss, save
 from labkit.training import Fit, Runs, fit
 
 from .method import LIMe
 from .task import Expressions, expressions, row_length, tokenizer
 
-__all__ = ["ARMS", "Run", "config_of", "first_weights", "held_out", "score", "train"]
+__all__ = ["ARMS", "BEST", "GROUPS", "Run", "config_of", "first_weights", "held_out", "made", "score", "train"]
+
+TABLE, WEIGHTS = Path("runs/09/arithmetic.jsonl"), Path("runs/09/models")
 
 WIDTH, DEPTH, HEADS, FFN = 16, 4, 4, 43
 BATCH, EVERY = 64, 100  # rows a step; steps between two looks at the held-out expressions
 WATCHED, TESTED = 500, 2000  # rows looked at on the way and at the end
 SCALES = {"routers": 10.0}  # the paper: routers learn ten times as fast and do not decay
 WATCH_SEED, TEST_SEED = 1_000_001, 1_000_002
+
+RATES = (6e-3, 1.2e-2, 2.4e-2)
+CHOOSING, SEEDS = (101, 102), (1, 2, 3, 4, 5, 6)
+BEST = {"base": 1.2e-2, "lime": 1.2e-2, "zeros": 1.2e-2}  # found by the group "choose"
 
 # What differs between the arms, and nothing else does.
 ARMS: Mapping[str, Mapping[str, Any]] = {
@@ -56,6 +66,21 @@ class Run:
     operands: int = 4
     steps: int = 1200
     depth: int = DEPTH
+
+
+def _runs(arms: Iterable[str], seeds: Iterable[int], **options: Any) -> tuple[Run, ...]:
+    """Return the runs of a group, seed by seed, so that a group cut short holds whole pairs."""
+    return tuple(
+        Run(arm=arm, lr=BEST.get(arm, BEST["lime"]), seed=seed, **options) for seed, arm in product(seeds, arms)
+    )
+
+
+GROUPS: Mapping[str, tuple[Run, ...]] = {
+    "choose": tuple(
+        Run(arm=arm, lr=lr, seed=seed) for seed, lr, arm in product(CHOOSING, RATES, ("base", "lime", "zeros"))
+    ),
+    "main": _runs(("base", "lime", "zeros"), SEEDS),
+}
 
 
 def config_of(run: Run) -> DecoderConfig:
@@ -98,9 +123,8 @@ def train(run: Run) -> tuple[Decoder, dict[str, Any]]:
         if step % EVERY == 0:
             curve.append(score(model, watched))
 
-    settings = Fit(
-        steps=run.steps, lr=run.lr, warmup=100, betas=(0.9, 0.95), weight_decay=0.1, scales=SCALES if routed(model) else {}
-    )
+    scales = SCALES if routed(model) else {}
+    settings = Fit(steps=run.steps, lr=run.lr, warmup=100, betas=(0.9, 0.95), weight_decay=0.1, scales=scales)
     fitted = fit(model, loss_at, settings, watch=watch)
     loss, solved = score(model, held_out(run.operands, TESTED, TEST_SEED))
     return model, {
@@ -111,6 +135,22 @@ def train(run: Run) -> tuple[Decoder, dict[str, Any]]:
         "seconds": round(fitted.seconds, 1),
         "diverged": fitted.diverged,
     }
+
+
+def made(run: Run) -> dict[str, Any]:
+    """Return what a run found, training it first if it is not in the table; its weights are kept beside the table."""
+
+    def make() -> dict[str, Any]:
+        model, found = train(run)
+        save(model, weights_of(run))
+        return found
+
+    return Runs(TABLE).do(asdict(run), make)
+
+
+def weights_of(run: Run) -> Path:
+    """Return the folder of a run's weights."""
+    return WEIGHTS / "-".join(f"{value}" for value in asdict(run).values())
 
 
 def routed(model: Decoder) -> bool:
@@ -141,4 +181,24 @@ def score(model: Decoder, test: Expressions) -> tuple[float, float]:
     logits = torch.cat([model(part).logits for part in ids_NL.split(500)])
     said, wanted = logits[:, test.start : -1].argmax(-1), ids_NL[:, test.start + 1 :]
     loss = torch.nn.functional.cross_entropy(logits[:, test.start : -1].flatten(0, 1), wanted.flatten())
-    return float(loss), float((said == wanted).all(1).float().mean())
+    return float(loss), (said == wanted).all(1).double().mean().item()
+
+
+def main() -> int:
+    """Make the runs of the named groups, or of all; return 1 when the minutes were over before they were made."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
+    asked, started = parser.parse_args(), time.monotonic()
+    if strange := [name for name in asked.groups if name not in GROUPS]:
+        raise unknown("group of runs", strange[0], GROUPS)
+    for run in [run for name in asked.groups or GROUPS for run in GROUPS[name]]:
+        if time.monotonic() - started > 60 * asked.minutes and Runs(TABLE).find(**asdict(run)) is None:
+            return 1
+        found = made(run)
+        print(f"{run} loss {found['loss']:.4f} solved {found['solved']:.3f}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

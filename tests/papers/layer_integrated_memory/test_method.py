@@ -7,7 +7,7 @@ import torch
 
 from labkit.base.errors import BadInput, BrokenFile, ModelChanged, UnknownName
 from labkit.interventions import DropAttention, edit
-from labkit.models import DecoderConfig, load, rotate, rotary_tables, save
+from labkit.models import DecoderConfig, load, rotary_tables, rotate, save
 from labkit.papers.layer_integrated_memory.method import (
     AverageRouter,
     LIMe,
@@ -256,7 +256,7 @@ def test_a_router_of_another_depth_is_refused(tmp_path):
     held = load_file(file)
     name = "trunk.blocks.2.attention.mixer.routers.kv.weight"
     save_file({**held, name: held["trunk.blocks.3.attention.mixer.routers.kv.weight"].clone()}, file)
-    with pytest.raises(BrokenFile, match="routers.kv"):
+    with pytest.raises(BrokenFile, match=r"routers\.kv"):
         load(tmp_path)
 
 

@@ -1,7 +1,7 @@
 """LIMe's attention: keys and values are routed from those of all layers up to this one; the rest is the baseline.
 
-Queries, MLPs and the residual stream stay as they are, and so does the cache: only what was *routed* is kept, as much as
-a baseline keeps. The raw keys and values of the tokens in flight travel in `state.memory`, from layer to layer.
+Queries, MLPs and the residual stream stay as they are, and so does the cache: only what was *routed* is kept, as much
+as a baseline keeps. The raw keys and values of the tokens in flight travel in `state.memory`, from layer to layer.
 """
 
 from __future__ import annotations
