@@ -11,6 +11,13 @@ PAPER = Paper(
     year=2025,
     arxiv="2502.09245",
     code="https://github.com/corl-team/lime",
+    edits={
+        "cut_routes": "method",
+        "forget_past": "method",
+        "set_route": "method",
+        "set_router": "method",
+        "set_shares": "method",
+    },
     configs={
         "lime": "method",
         "lime-v1": "method",

@@ -3,12 +3,15 @@
 from .attention import HiddenMixture, LayerMixAttention, RoutedAttention
 from .baselines import DenseFormer, HyperConnections, ValueResidual
 from .config import LIMe, LIMeOfStates, router_parameters
+from .edits import CutRoutes, ForgetPast, SetRoute, SetRouter, SetShares, routers_of
 from .router import AverageRouter, ChannelRouter, Router, SameHeadRouter, readable_layers
 
 __all__ = [
     "AverageRouter",
     "ChannelRouter",
+    "CutRoutes",
     "DenseFormer",
+    "ForgetPast",
     "HiddenMixture",
     "HyperConnections",
     "LIMe",
@@ -17,7 +20,11 @@ __all__ = [
     "RoutedAttention",
     "Router",
     "SameHeadRouter",
+    "SetRoute",
+    "SetRouter",
+    "SetShares",
     "ValueResidual",
     "readable_layers",
     "router_parameters",
+    "routers_of",
 ]

@@ -1,0 +1,32 @@
+"""The experiments of lesson 09, each a function from a model and expressions to a frozen result."""
+
+from .accounting import Bill, bill, step_seconds
+from .capture import Captured, capture
+from .collapse import ByLayer, matrix_entropy, near_tokens, separability, value_entropy
+from .reading import Solved, losses, read, solve, tests
+from .routing import EdgeCosts, Pruning, RoutingMap, edge_costs, entry_costs, prune, routing_map
+
+__all__ = [
+    "Bill",
+    "ByLayer",
+    "Captured",
+    "EdgeCosts",
+    "Pruning",
+    "RoutingMap",
+    "Solved",
+    "bill",
+    "capture",
+    "edge_costs",
+    "entry_costs",
+    "losses",
+    "matrix_entropy",
+    "near_tokens",
+    "prune",
+    "read",
+    "routing_map",
+    "separability",
+    "solve",
+    "step_seconds",
+    "tests",
+    "value_entropy",
+]
