@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from labkit.base.errors import unknown
@@ -188,20 +189,28 @@ def score(model: Decoder, test: Expressions) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Make the runs of the named groups, or of all; return 1 when the minutes were over before they were made."""
+    """Make the runs of the named groups, or of all; several processes share the work, each taking what is left.
+
+    Returns 1 when the minutes were over before all was made.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
-    parser.add_argument("--part", default="0/1", help="this part of the runs: 0/4, 1/4, 2/4 and 3/4 share the work")
     asked, started = parser.parse_args(), time.monotonic()
     if strange := [name for name in asked.groups if name not in GROUPS]:
         raise unknown("group of runs", strange[0], GROUPS)
-    part, parts = map(int, asked.part.split("/"))
-    for run in [run for name in asked.groups or GROUPS for run in GROUPS[name]][part::parts]:
-        if time.monotonic() - started > 60 * asked.minutes and Runs(TABLE).find(**asdict(run)) is None:
+    WEIGHTS.mkdir(parents=True, exist_ok=True)
+    for run in [run for name in asked.groups or GROUPS for run in GROUPS[name]]:
+        if Runs(TABLE).find(**asdict(run)) is not None:
+            continue
+        if time.monotonic() - started > 60 * asked.minutes:
             return 1
-        found = made(run)
-        print(f"{run} loss {found['loss']:.4f} solved {found['solved']:.3f}", flush=True)
+        try:
+            with FileLock(f"{weights_of(run)}.lock", timeout=0):
+                found = made(run)
+        except Timeout:  # another process is at it
+            continue
+        print(f"{run} loss {found['loss']:.4f} solved {found['solved']:.3f} in {found['seconds']:.0f} s", flush=True)
     return 0
 
 

@@ -12,7 +12,12 @@ from typing import Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
+from labkit.models import load
 from labkit.training.runs import Runs
+
+from ..training import BEST, TABLE, Run, weights_of
+from . import collapse, routing
+from .reading import tests
 
 __all__ = ["DO", "by_seed", "collect", "measure_model", "runs", "steps_to"]
 
@@ -27,8 +32,6 @@ def runs() -> Runs:
 
 def by_seed(arm: str, seeds: Sequence[int], *, operands: int = 4, steps: int = 1200, depth: int = 4) -> list[dict]:
     """Return the runs of an arm at its best rate, seed by seed; raise `NotAvailable` naming those that are missing."""
-    from ..training import BEST
-
     lr = BEST.get(arm, BEST["lime"])
     found = {run["seed"]: run for run in runs().where(arm=arm, lr=lr, operands=operands, steps=steps, depth=depth)}
     if missing := [seed for seed in seeds if seed not in found]:
@@ -54,10 +57,6 @@ def steps_to(losses: Sequence[float], target: float, every: int) -> float | None
 
 def collect(folder: Path | None = None) -> int:
     """Measure every model trained since and add it to the committed table; return how many rows were added."""
-    from labkit.models import load
-
-    from ..training import TABLE, Run, weights_of
-
     added, known = 0, runs()
     for row in Runs(folder or TABLE):
         run = Run(**{name: row.pop(name) for name in Run.__dataclass_fields__})
@@ -70,9 +69,6 @@ def collect(folder: Path | None = None) -> int:
 
 def measure_model(model: Any, operands: int) -> dict[str, Any]:
     """Return what the ledger asks of one trained model, rounded for the table; rows are those of `reading.tests`."""
-    from . import collapse, routing
-    from .reading import tests
-
     rows = tests(300, operands)
     found: dict[str, Any] = {}
     for name, held in (
