@@ -16,6 +16,8 @@ PAPER = Paper(
         "method.config": ("lime", "lime-v1"),
         "method.baselines": ("value-residual", "dense-former", "hyper-connections"),
     },
+    drawings={"figures": ("ByLayer", "EdgeCosts", "Ladder", "LearningCurves", "Pruning", "RoutingMap")},
+    panels={"panels.ladder": ("LadderPanel",), "panels.routes": ("RoutesPanel",)},
     experiments={
         "method.router": ("AverageRouter", "ChannelRouter", "Router", "SameHeadRouter", "readable_layers"),
         "method.attention": ("HiddenMixture", "LayerMixAttention", "RoutedAttention"),
@@ -25,6 +27,7 @@ PAPER = Paper(
         "experiments.accounting": ("Bill", "bill", "step_seconds"),
         "experiments.capture": ("Captured", "capture"),
         "experiments.collapse": ("ByLayer", "matrix_entropy", "near_tokens", "separability", "value_entropy"),
+        "experiments.ladder": ("Ladder", "LearningCurves", "ladder", "learning_curves"),
         "experiments.reading": ("Solved", "solve"),
         "experiments.routing": (
             "EdgeCosts",

@@ -40,7 +40,7 @@ WATCHED, TESTED = 500, 2000  # rows looked at on the way and at the end
 SCALES = {"routers": 10.0}  # the paper: routers learn ten times as fast and do not decay
 WATCH_SEED, TEST_SEED = 1_000_001, 1_000_002
 
-RATES = (6e-3, 1.2e-2, 2.4e-2)
+RATES = (1.2e-2, 2.4e-2, 6e-3)
 CHOOSING, SEEDS = (101, 102), (1, 2, 3, 4, 5, 6)
 BEST = {"base": 1.2e-2, "lime": 1.2e-2}  # found by the group "choose"; arms with routers stand at LIMe's
 

@@ -8,7 +8,7 @@ from typing import Any
 from labkit.course import right, wrong
 from labkit.course.exercises import NotAttempted, Outcome, is_blank
 
-__all__ = ["dearest", "is_own", "routing", "rows_of", "shares"]
+__all__ = ["dearest", "is_own", "routing", "shares"]
 
 
 def shares(given: Any) -> Outcome:
@@ -78,13 +78,6 @@ def routing(routed: Callable[..., Any]) -> Outcome:
     return right("One small matrix, signed and the same for every token. That is all LIMe adds to attention.")
 
 
-def rows_of(seed: int) -> Any:
-    """Return a few expressions for the models of these checks."""
-    from ..task import expressions
-
-    return expressions(3, 12, 900 + seed)
-
-
 def _model(seed: int) -> Any:
     """Return a small random LIMe model; one raw head of each layer is tiny, its entries large to make up for it."""
     import torch
@@ -108,9 +101,10 @@ def _model(seed: int) -> Any:
 def _cases() -> Iterator[tuple[Any, Callable[[Any], float], int]]:
     """Yield models, a loss and a layer: the last one twice, and the first layer that has a router."""
     from ..experiments.reading import losses
+    from . import slips
 
     for seed, layer in ((3, 2), (8, 2), (5, 1), (14, 2)):
-        rows = rows_of(seed)
+        rows = slips.rows_of(seed)
         yield _model(seed), lambda model, rows=rows: float(losses(model, rows)[0].mean()), layer
 
 
@@ -165,7 +159,7 @@ def is_own(test: Callable[..., Any]) -> Outcome:
         (5, 1, read, False),
         (4, 2, read, False),
     ):
-        model, rows = _model(seed), rows_of(seed)
+        model, rows = _model(seed), slips.rows_of(seed)
         if seed == 4:  # at the boundary: a layer that reads the layer below, and nothing of layer 0
             with torch.no_grad():
                 routers_of(model)[2].weight[:, :2] = 0.0
@@ -179,14 +173,16 @@ def is_own(test: Callable[..., Any]) -> Outcome:
     if all(answer == truth for answer, truth, _ in said):
         return right("What a layer makes cannot depend on its own router. The authors' code fails this test.")
     if len({answer for answer, _, _ in said}) == 1 and said[0][0] is False:
-        if test(lambda m, r: (torch.zeros(1),) * 3, _model(3), rows_of(3), 2):
+        if test(lambda m, r: (torch.zeros(1),) * 3, _model(3), slips.rows_of(3), 2):
             return wrong("layers below moved too, and with them what this layer makes.", "how many routers you changed")
         return wrong("it says False whatever it is given.", "a function that does return the layer's own values")
     if all(answer == cut for answer, _, cut in said):
         return wrong("a layer may read nothing of layer 0 and much of another.", "the layers whose entries you changed")
-    zero = [slips.own_of_layer_zero(v, _model(s), rows_of(s), layer) for s, layer, v in ((3, 2, own), (8, 2, read))]
+    zero = [
+        slips.own_of_layer_zero(v, _model(s), slips.rows_of(s), layer) for s, layer, v in ((3, 2, own), (8, 2, read))
+    ]
     if all(answer for answer, _, _ in said):
-        if test(_drifting(), _model(3), rows_of(3), 2) and all(zero):
+        if test(_drifting(), _model(3), slips.rows_of(3), 2) and all(zero):
             return wrong("it says True whatever it is given.", "a function that returns what attention uses")
         return wrong(
             "routed values passed for own ones: you may not look at the layer you were asked about.", "its index"

@@ -24,11 +24,19 @@ __all__ = [
     "own_of_layer_zero",
     "past_only",
     "routed",
+    "rows_of",
     "same_head_only",
     "softmaxed",
     "transposed",
     "unsigned",
 ]
+
+
+def rows_of(seed: int) -> Any:
+    """Return a few expressions for the small models on which answers are tried."""
+    from ..task import expressions
+
+    return expressions(3, 12, 900 + seed)
 
 
 def routed(R: Any, raws: Sequence[Any]) -> Any:
@@ -125,7 +133,6 @@ def largest_carried(model: Any, loss: Callable[[Any], float], layer: int) -> tup
 
     from ..experiments.capture import capture
     from ..method import routers_of
-    from .checks import rows_of
 
     router, sizes = routers_of(model)[layer], capture(model, rows_of(0)).raw_sizes
     return _largest(router.weight.detach().abs() * torch.cat(list(sizes[: layer + 1])).float(), router.heads)
