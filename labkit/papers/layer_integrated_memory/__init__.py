@@ -28,7 +28,7 @@ PAPER = Paper(
         "experiments.capture": ("Captured", "capture"),
         "experiments.collapse": ("ByLayer", "matrix_entropy", "near_tokens", "separability", "value_entropy"),
         "experiments.ladder": ("Ladder", "LearningCurves", "ladder", "learning_curves"),
-        "experiments.reading": ("Solved", "solve"),
+        "experiments.reading": ("Solved", "read_working", "solve", "unseen"),
         "experiments.routing": (
             "EdgeCosts",
             "Pruning",

@@ -3,7 +3,7 @@
 from .accounting import Bill, bill, step_seconds
 from .capture import Captured, capture
 from .collapse import ByLayer, matrix_entropy, near_tokens, separability, value_entropy
-from .reading import Solved, losses, read, solve, tests
+from .reading import Solved, losses, read_working, solve, unseen
 from .routing import EdgeCosts, Pruning, RoutingMap, edge_costs, entry_costs, prune, routing_map
 
 __all__ = [
@@ -22,11 +22,11 @@ __all__ = [
     "matrix_entropy",
     "near_tokens",
     "prune",
-    "read",
+    "read_working",
     "routing_map",
     "separability",
     "solve",
     "step_seconds",
-    "tests",
+    "unseen",
     "value_entropy",
 ]

@@ -15,12 +15,12 @@ from labkit.models import generate
 
 from ..task import Expressions, expressions, reduce_text, tokenizer
 
-__all__ = ["Solved", "losses", "read", "solve", "tests"]
+__all__ = ["Solved", "losses", "read_working", "solve", "unseen"]
 
 TEST_SEED = 1_000_003  # rows of the lesson; those of the training table have another seed
 
 
-def tests(count: int = 500, operands: int = 4, seed: int = TEST_SEED) -> Expressions:
+def unseen(count: int = 500, operands: int = 4, seed: int = TEST_SEED) -> Expressions:
     """Return expressions that no model was trained on."""
     return expressions(operands, count, seed, held_out=True)
 
@@ -41,7 +41,7 @@ def losses(model: Any, rows: Expressions) -> tuple[Tensor, Tensor]:
     return loss_NL.mean(1), (logits.argmax(-1) == wanted).all(1)
 
 
-def read(model: Any, rows: Expressions) -> tuple[Estimate, Estimate]:
+def read_working(model: Any, rows: Expressions) -> tuple[Estimate, Estimate]:
     """Return the loss over the working (nats a token) and the share worked out without a slip, over expressions."""
     loss_N, right_N = losses(model, rows)
     loss = mean_over(loss_N.tolist(), "expressions", name="loss over the working", unit="nats/token")

@@ -17,7 +17,7 @@ from labkit.training.runs import Runs
 
 from ..training import BEST, TABLE, Run, weights_of
 from . import collapse, routing
-from .reading import tests
+from .reading import unseen
 
 __all__ = ["DO", "by_seed", "collect", "measure_model", "runs", "steps_to"]
 
@@ -68,8 +68,8 @@ def collect(folder: Path | None = None) -> int:
 
 
 def measure_model(model: Any, operands: int) -> dict[str, Any]:
-    """Return what the ledger asks of one trained model, rounded for the table; rows are those of `reading.tests`."""
-    rows = tests(300, operands)
+    """Return what the ledger asks of one trained model, rounded for the table; rows are those of `reading.unseen`."""
+    rows = unseen(300, operands)
     found: dict[str, Any] = {}
     for name, held in (
         ("entropy", collapse.value_entropy(model, rows)),

@@ -12,7 +12,7 @@ from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from ..experiments.reading import Solved, losses, solve, tests
+from ..experiments.reading import Solved, losses, solve, unseen
 from ..method.edits import SetRouter, routers_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class RoutesPanel(Panel):
         from labkit.interventions import edit
 
         reader, source = map(int, state.edge.split("<"))
-        rows = tests(ROWS)
+        rows = unseen(ROWS)
 
         def scaled(strength: float) -> SetRouter:
             router = routers_of(self.model)[reader]
