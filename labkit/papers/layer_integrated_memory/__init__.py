@@ -26,7 +26,8 @@ PAPER = Paper(
         "method.edits": ("CutRoutes", "ForgetPast", "SetRoute", "SetRouter", "SetShares", "routers_of"),
         "experiments.accounting": ("Bill", "bill", "step_seconds"),
         "experiments.capture": ("Captured", "capture"),
-        "experiments.collapse": ("ByLayer", "matrix_entropy", "near_tokens", "separability", "value_entropy"),
+        "experiments.circuits": ("Circuit", "circuits"),
+        "experiments.collapse": ("ByLayer", "cloud", "matrix_entropy", "near_tokens", "separability", "value_entropy"),
         "experiments.ladder": ("Ladder", "LearningCurves", "ladder", "learning_curves"),
         "experiments.reading": ("Solved", "read_working", "solve", "unseen"),
         "experiments.routing": (

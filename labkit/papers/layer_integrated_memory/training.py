@@ -129,7 +129,9 @@ def train(run: Run) -> tuple[Decoder, dict[str, Any]]:
             curve.append(score(model, watched))
 
     scales = SCALES if routed(model) else {}
-    settings = Fit(steps=run.steps, lr=run.lr, warmup=100, betas=(0.9, 0.95), weight_decay=0.1, scales=scales)
+    settings = Fit(
+        steps=run.steps, lr=run.lr, warmup=min(100, run.steps), betas=(0.9, 0.95), weight_decay=0.1, scales=scales
+    )
     fitted = fit(model, loss_at, settings, watch=watch)
     loss, solved = score(model, held_out(run.operands, TESTED, TEST_SEED))
     return model, {

@@ -2,7 +2,8 @@
 
 from .accounting import Bill, bill, step_seconds
 from .capture import Captured, capture
-from .collapse import ByLayer, matrix_entropy, near_tokens, separability, value_entropy
+from .circuits import Circuit, circuits
+from .collapse import ByLayer, cloud, matrix_entropy, near_tokens, separability, value_entropy
 from .reading import Solved, losses, read_working, solve, unseen
 from .routing import EdgeCosts, Pruning, RoutingMap, edge_costs, entry_costs, prune, routing_map
 
@@ -10,12 +11,15 @@ __all__ = [
     "Bill",
     "ByLayer",
     "Captured",
+    "Circuit",
     "EdgeCosts",
     "Pruning",
     "RoutingMap",
     "Solved",
     "bill",
     "capture",
+    "circuits",
+    "cloud",
     "edge_costs",
     "entry_costs",
     "losses",

@@ -71,19 +71,23 @@ def bill(config: DecoderConfig, name: str, length: int) -> Bill:
     block = attention + 3 * config.width * config.ffn
     tokens = config.vocab * config.width
     reading = 2 * config.width * (length + 1) / 2
-    entries, held = 0, [1] * config.depth
+    learned, products, held = 0, 0, [1] * config.depth
     if isinstance(config, LIMe):
         held = [len(readable_layers(layer, config.reach)) for layer in range(config.depth)]
-        entries = sum(layers * config.kv_heads**2 for layers in held[1:])
+        across = config.kv_heads if config.router == "heads" else 1  # raw heads of a layer that a routed head reads
+        products = sum(layers * config.kv_heads * across for layers in held[1:])
+        learned = products * {"heads": 1, "same-head": 1, "channel": 2 * size, "average": 0}[config.router]
+        learned, products = (count * (2 if config.routes == "separate" else 1) for count in (learned, products))
     each = 2 * config.kv_heads * size  # keys and values of one layer
+    routed = size if getattr(config, "routes", "shared") != "shared" else 2 * size
     norms = (2 * config.depth + 1) * config.width
     return Bill(
         name=name,
         length=length,
-        parameters=config.depth * block + tokens * (1 if config.tie else 2) + norms + entries,
-        macs=config.depth * (block + reading) + tokens + entries * 2 * size,
+        parameters=config.depth * block + tokens * (1 if config.tie else 2) + norms + learned,
+        macs=config.depth * (block + reading) + tokens + products * routed,
         cache=config.depth * each,
-        flight=config.depth * each if entries else each,
+        flight=config.depth * each if products else each,
         all_layers=sum(held) * each,
     )
 

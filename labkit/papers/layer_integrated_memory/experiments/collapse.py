@@ -17,7 +17,7 @@ from labkit.measurements.tables import text_table
 from ..task import Expressions, tokenizer
 from .capture import KINDS, capture
 
-__all__ = ["ByLayer", "matrix_entropy", "near_tokens", "separability", "value_entropy"]
+__all__ = ["ByLayer", "cloud", "matrix_entropy", "near_tokens", "separability", "value_entropy"]
 
 
 def matrix_entropy(z_NLD: Tensor, alpha: float = 1.0) -> Tensor:
@@ -107,6 +107,19 @@ def separability(
 
     values = {kind: tuple(accuracy(z) for z in held.of(kind)) for kind in kinds}
     return ByLayer(f"Telling {', '.join(symbols)} apart (share right, chance {1 / len(places):.2f})", values)
+
+
+def cloud(
+    model: Any, rows: Expressions, layer: int, *, kind: str = "raw", symbols: str = "1234"
+) -> dict[str, np.ndarray]:
+    """Return where similar symbols lie in a layer, by symbol: the first two principal components [n, 2].
+
+    The paper draws t-SNE, which can tear one cloud into two; a plane cannot.
+    """
+    z, places = capture(model, rows).of(kind)[layer].double().numpy(), near_tokens(rows, symbols)
+    x = np.concatenate([z[one[:, 0], one[:, 1]] for one in places])
+    plane = np.linalg.svd(x - x.mean(0), full_matrices=False)[2][:2].T
+    return {symbol: (z[one[:, 0], one[:, 1]] - x.mean(0)) @ plane for symbol, one in zip(symbols, places)}
 
 
 def _held_out_accuracy(x: np.ndarray, label: np.ndarray, fold: int, folds: int) -> float:
