@@ -24,8 +24,9 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from labkit.base.errors import unknown
-from labkit.models import Decoder, DecoderConfig, next_token_loss, save
+from labkit.models import Decoder, DecoderConfig, load, next_token_loss, save
 from labkit.training import Fit, Runs, fit
+from labkit.zoo import ship_model
 
 from .method import LIMe
 from .task import Expressions, expressions, row_length, tokenizer
@@ -158,6 +159,34 @@ def made(run: Run) -> dict[str, Any]:
 def weights_of(run: Run) -> Path:
     """Return the folder of a run's weights."""
     return WEIGHTS / "-".join(f"{value}" for value in asdict(run).values())
+
+
+SHIPPED = {"lime/baseline": "base", "lime/routed": "lime"}
+
+
+def ship(seed: int = 1) -> None:
+    """Put the pair of one seed among the models that come with the course, in half precision, each with its card."""
+    about = {
+        "base": "works out expressions of four digits, modulo 10, step by step: the plain decoder",
+        "lime": "the same decoder with LIMe's routers, from the same first weights and the same expressions",
+    }
+    for name, arm in SHIPPED.items():
+        run = Run(arm=arm, lr=BEST[arm], seed=seed)
+        found, model = made(run), load(weights_of(run))
+        card = {
+            "name": name,
+            "about": about[arm],
+            "tokenizer": "brackets",
+            "steps": run.steps,
+            "rows": run.steps * BATCH,
+            "lr": run.lr,
+            "seed": seed,
+            "loss": found["loss"],
+            "solved": found["solved"],
+            "minutes": round(found["seconds"] / 60, 1),
+            "defects": ["knows expressions of exactly four digits; on others it writes nonsense"],
+        }
+        ship_model(model, card)
 
 
 def routed(model: Decoder) -> bool:

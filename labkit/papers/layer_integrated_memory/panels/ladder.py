@@ -98,8 +98,10 @@ class LadderPanel(Panel):
         lines = [
             "import labkit",
             "",
-            f"print(labkit.learning_curves(operands={operands}, steps={steps}))",
-            "print(labkit.ladder())",
+            f"curves = labkit.learning_curves(operands={operands}, steps={steps})",
+            f"ends = labkit.ladder().rungs[{operands}, {steps}]",
+            "print(curves)",
+            "print(ends)",
         ]
         return "\n".join(lines)
 

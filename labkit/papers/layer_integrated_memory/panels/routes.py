@@ -130,7 +130,9 @@ class RoutesPanel(Panel):
             "matrix = router.weight.detach().clone()",
             f"matrix[:, {source} * router.heads : {source + 1} * router.heads] *= {state.strength:g}",
             f"with labkit.edit(model, labkit.SetRouter({reader}, matrix.tolist())):",
-            f"    print(labkit.solve(model, {state.question!r}))",
+            f"    answer = labkit.solve(model, {state.question!r})",
+            f"    loss, solved = labkit.read_working(model, labkit.unseen({ROWS}))",
+            "print(answer, loss, solved)",
         ]
         return "\n".join(lines)
 
