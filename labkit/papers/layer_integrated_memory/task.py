@@ -22,6 +22,7 @@ __all__ = ["SYMBOLS", "Expressions", "expressions", "first_equals", "reduce_text
 
 SYMBOLS = "0123456789+-*()="
 MOST_OPERANDS = 8
+MODULUS = 10
 HELD_OUT = 16  # one question in so many is kept for testing
 _PLUS, _OPEN, _CLOSE, _EQUALS = (SYMBOLS.index(symbol) for symbol in "+()=")
 _RESULT = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
@@ -107,7 +108,7 @@ def reduce_text(question: str) -> str:
                 do="try (3+4)*(2-9)",
             )
         left, operator, right = line[place + 1 : place + 4]
-        line = f"{line[:place]}{_RESULT[operator](int(left), int(right)) % 10}{line[place + 5 :]}"
+        line = f"{line[:place]}{_RESULT[operator](int(left), int(right)) % MODULUS}{line[place + 5 :]}"
         steps.append(line[1:-1] if len(line) > 1 else line)
     return "=".join(steps)
 
@@ -127,14 +128,14 @@ def _draw(operands: int, count: int, rng: np.random.Generator) -> np.ndarray:
     which = rng.choice(len(programs), size=count, p=[program.probability for program in programs])
     operators = rng.integers(3, size=(count, operands - 1))
     numbers = np.zeros((count, 2 * operands - 1), dtype=np.int64)
-    numbers[:, :operands] = rng.integers(10, size=(count, operands))
+    numbers[:, :operands] = rng.integers(MODULUS, size=(count, operands))
     rows = np.empty((count, row_length(operands) - 2), dtype=np.int64)
     for index, program in enumerate(programs):
         mine = np.flatnonzero(which == index)
         held = numbers[mine]
         for place, (left, operator, right) in enumerate(program.steps, start=operands):
             a, b, kind = held[:, left], held[:, right], operators[mine, operator]
-            held[:, place] = np.choose(kind, (a + b, a - b, a * b)) % 10
+            held[:, place] = np.choose(kind, (a + b, a - b, a * b)) % MODULUS
         literals = np.broadcast_to(np.arange(len(SYMBOLS)), (len(mine), len(SYMBOLS)))
         table = np.concatenate([literals, _PLUS + operators[mine], held], axis=1)
         rows[mine] = table[:, program.template]

@@ -82,7 +82,7 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "main": _runs(("base", "lime"), SEEDS),
     "reach": _runs(("first-1", "last-2"), SEEDS),
     "easy": _runs(("base", "lime"), SEEDS, operands=3),
-    "long": _runs(("base", "lime"), SEEDS, steps=2400),
+    "long": (*_runs(("base",), SEEDS, steps=2400), *_runs(("lime",), SEEDS, steps=2400)),
     "average": _runs(("average",), SEEDS),
     "shallow": _runs(("lime",), SEEDS, depth=2),
     "zeros": _runs(("zeros",), SEEDS),
