@@ -99,7 +99,7 @@ def separability_difference(*, n: int, seeds: Sequence[int], kind: str = "routed
 def first_share(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return per seed the last layer's reading of the first buffer minus its mean reading of those between (shares)."""
     rows = by_seed("lime", seeds)
-    return _measured([row["shares"][-1][0] - fmean(row["shares"][-1][1:-1]) for row in rows], seeds, rows)
+    return _measured([row["reads"][-1][0] - fmean(row["reads"][-1][1:-1]) for row in rows], seeds, rows)
 
 
 def pruned_difference(*, n: int, seeds: Sequence[int], share: float = 0.2) -> Measured:

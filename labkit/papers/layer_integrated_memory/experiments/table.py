@@ -78,7 +78,7 @@ def measure_model(model: Any, operands: int) -> dict[str, Any]:
     ):
         found[name] = {kind: [round(one.value, 4) for one in layers] for kind, layers in held.values.items()}
     shares = routing.routing_map(model, rows).shares
-    found["shares"] = [[round(share, 4) for share in row] for row in shares]
+    found["reads"] = [[round(share, 4) for share in row] for row in shares]
     if any("routers" in name and value.numel() for name, value in model.named_parameters()):
         costs = routing.edge_costs(model, rows)
         found["cuts"] = {f"{a}<{b}": round(one.value, 4) for (a, b), one in costs.costs.items()}
