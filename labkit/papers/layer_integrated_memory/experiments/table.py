@@ -64,6 +64,9 @@ def collect(folder: Path | None = None) -> int:
             model = load(weights_of(run))
             known.do(asdict(run), lambda row=row, model=model, run=run: {**row, **measure_model(model, run.operands)})
             added += 1
+    Path(f"{known.path}.lock").unlink(
+        missing_ok=True
+    )  # the table lies in the repository, its lock does not belong there
     return added
 
 
