@@ -98,7 +98,7 @@ def _describe_map(found: RoutingMap) -> str:
         for layer, row in enumerate(found.shares)
         if layer
     ]
-    return "; ".join(rows) + "."
+    return "Shares of reading: " + "; ".join(rows) + "."
 
 
 def _paint_costs(found: EdgeCosts, figure: FigureBase) -> None:

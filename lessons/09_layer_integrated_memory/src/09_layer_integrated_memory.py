@@ -155,10 +155,17 @@ def only(*kept):
     return edits
 
 
-for kept in ([], [(3, 0)], [(3, 0), (2, 0)], [(3, 0), (2, 0), (1, 0)], edges):
+given_back = {
+    "nothing of the past": [],
+    "layer 3 reads layer 0": [(3, 0)],
+    "layers 3 and 2 read layer 0": [(3, 0), (2, 0)],
+    "all layers read layer 0": [(3, 0), (2, 0), (1, 0)],
+    "all layers read all before": edges,
+}
+for name, kept in given_back.items():
     with labkit.edit(lime, *only(*kept)):
         loss, solved = labkit.read_working(lime, rows)
-    print(f"{loss.value:6.3f} nats a token, {solved.value:4.0%} solved, with {kept if kept != edges else 'all'}")
+    print(f"{name:28}{loss.value:6.3f} nats a token, {solved.value:4.0%} solved")
 
 # %% [markdown]
 # No single edge does it. The layers learned together, and each expects the others to read what they read in training.
@@ -234,9 +241,8 @@ figures.show(
         labels=list(kinds.values()),
         groups={name: [last[kind][place] for kind in kinds] for place, name in enumerate(told)},
         x_label="share right on unseen expressions, chance 0.25",
-        sentence="; ".join(
-            f"{words}: {last[kind][0]:.2f} in the baseline, {last[kind][1]:.2f} in LIMe" for kind, words in kinds.items()
-        )
+        sentence="Share of digits told apart in the last layer: "
+        + "; ".join(f"{kinds[kind]} {one:.2f} in the baseline, {two:.2f} in LIMe" for kind, (one, two) in last.items())
         + ".",
     )
 )

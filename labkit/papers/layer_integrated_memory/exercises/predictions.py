@@ -31,7 +31,7 @@ def _lower(pairs: Mapping[str, tuple[float, float]]) -> int:
     lower = {kind: lime < base - NEAR for kind, (base, lime) in pairs.items()}
     if lower["routed"]:
         return 3
-    return {(False, False): 0, (True, False): 1, (True, True): 2, (False, True): 2}[lower["hidden"], lower["raw"]]
+    return 2 if lower["raw"] else 1 if lower["hidden"] else 0
 
 
 PREDICTIONS = (
@@ -49,7 +49,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="r2",
-        question="Two ways of training, six seeds each. What tells them apart best?",
+        question="Two ways of training, five seeds each. What tells them apart best?",
         options=(
             "the better of the two means",
             "the best seed of each",
@@ -57,7 +57,7 @@ PREDICTIONS = (
             "whether one mean lies within the other's spread",
         ),
         answer=2,
-        because="Both runs of a seed saw the same data. The interval says whether another six seeds might disagree.",
+        because="Both runs of a seed saw the same data. The interval says whether another five seeds might disagree.",
     ),
     Prediction(
         id="p1",
@@ -87,8 +87,8 @@ PREDICTIONS = (
         options=(
             "nothing: LIMe keeps digits apart everywhere",
             "the hidden states only",
-            "the values that the layer itself makes",
-            "the routed values, which attention uses",
+            "the hidden states, and the values the layer itself makes",
+            "all three: routed values too",
         ),
         answer=_lower,
         because="A layer that can read the first one need not carry its digits along.",
