@@ -23,6 +23,7 @@ __all__ = ["RoutesData", "RoutesPanel", "RoutesState"]
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 ROWS = 100  # unseen expressions read at every strength
 READY = {"four operands": "(3+4)*(2-9)", "deep": "3*(4+(2-9))", "three products": "(2*3)*(4*8)"}
+LEAST, MOST = 5e-4, 20.0  # nats a token, the ends of the axis
 SIDE = 3.9  # inches for the question
 
 
@@ -147,15 +148,19 @@ def paint(data: RoutesData, figure: FigureBase) -> None:
     ax.axvline(1.0, color=RULE, linewidth=1)
     ax.plot(
         [s for s, _, _ in data.curve],
-        [loss for _, loss, _ in data.curve],
+        [_held(loss) for _, loss, _ in data.curve],
         look.line,
         marker=look.marker,
         color=look.colour,
     )
-    ax.plot([data.strength], [data.now[0]], MARKS["cut"].marker, color=MARKS["cut"].colour, markersize=11, zorder=4)
+    ax.plot(
+        [data.strength], [_held(data.now[0])], MARKS["cut"].marker, color=MARKS["cut"].colour, markersize=11, zorder=4
+    )
     ax.annotate("as trained", (1.0, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2), va="top",
                 textcoords="offset points", fontsize=SIZES["note"], color=INK)  # fmt: skip
-    ax.set_ylim(0, None)
+    ax.set_yscale("log")
+    ax.set_ylim(LEAST, MOST)  # one axis for every edge and strength
+    ax.minorticks_off()
     label_axes(ax, x="its entries, times", y="loss, nats a token")
     (words,) = axes(right, f"Solved: {data.now[1]:.0%}", left=0.15, right=0.1)
     words.set_axis_off()
@@ -168,3 +173,7 @@ def paint(data: RoutesData, figure: FigureBase) -> None:
         lines = wrapped(one.working.replace("=", " ="), SIDE - 0.4, "label")
         words.text(0.0, top - 0.1, lines, va="top", fontsize=SIZES["label"], color=INK, family="monospace",
                    transform=words.transAxes, backgroundcolor=BAND if not one.right else "white")  # fmt: skip
+
+
+def _held(loss: float) -> float:
+    return min(max(loss, LEAST), MOST)
