@@ -31,7 +31,6 @@ __all__ = [
     "first_share",
     "flops_ratio",
     "identity_error",
-    "lead_growth",
     "parameter_error",
     "pruned_difference",
     "separability_difference",
@@ -46,8 +45,8 @@ def difference(
     first: str = "base",
     second: str = "lime",
     what: str = "loss",
-    operands: int = 4,
-    steps: int = 1200,
+    operands: int = 3,
+    steps: int = 800,
     second_depth: int = 4,
 ) -> Measured:
     """Return per seed `second` minus `first`, in the loss over the working (nats a token) or the share solved."""
@@ -56,14 +55,7 @@ def difference(
     return _paired(seeds, one, other, lambda a, b: b[what] - a[what])
 
 
-def lead_growth(*, n: int, seeds: Sequence[int], easy: int = 3, hard: int = 4) -> Measured:
-    """Return per seed LIMe's lead in the share solved with `hard` operands minus that with `easy` ones."""
-    rows = [by_seed(arm, seeds, operands=count) for count in (hard, easy) for arm in ("base", "lime")]
-    leads = [(b["solved"] - a["solved"]) - (d["solved"] - c["solved"]) for a, b, c, d in zip(*rows)]
-    return _measured(leads, seeds, [row for part in rows for row in part])
-
-
-def flops_ratio(*, n: int, seeds: Sequence[int], operands: int = 4, steps: int = 1200) -> Measured:
+def flops_ratio(*, n: int, seeds: Sequence[int], operands: int = 3, steps: int = 800) -> Measured:
     """Return per seed the multiply-adds LIMe needs to reach the baseline's last loss, over those the baseline took.
 
     Where LIMe never reaches it, the other way round: what LIMe took over what the baseline needed for LIMe's last loss.
@@ -159,7 +151,7 @@ def step_time_ratio(*, n: int, seeds: Sequence[int]) -> Measured:
     from labkit.training.loop import using_threads
 
     base, lime = (first_weights(Run(arm=arm, lr=1e-2, seed=seeds[0])) for arm in ("base", "lime"))
-    ids = torch.randint(2, tokenizer().vocab_size, (64, row_length(4)), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(2, tokenizer().vocab_size, (64, row_length(3)), generator=torch.Generator().manual_seed(0))
     with using_threads(1):
         _, ratio = step_seconds(base, lime, ids, pairs=n)
     return Measured(values=ratio.per_unit, units=tuple(f"pair {place}" for place in range(n)))
