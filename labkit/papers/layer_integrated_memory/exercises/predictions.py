@@ -18,7 +18,7 @@ def _dearest(costs: Mapping[int, float]) -> int | tuple[int, ...]:
     return tied[0] if len(tied) == 1 else tied
 
 
-def _after_twice(leads: tuple[float, float]) -> int:
+def _after_longer(leads: tuple[float, float]) -> int:
     """Decide from the mean lead after the shorter and the longer training."""
     short, long = leads
     if long < -0.05:
@@ -68,14 +68,14 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p2",
-        question="Both models train for twice as long. What becomes of LIMe's lead?",
+        question="Both kinds train for three times as long. What becomes of LIMe's lead?",
         options=(
             "it grows",
             "it stays about as large",
             "less than half of it is left",
             "the baseline is ahead",
         ),
-        answer=_after_twice,
+        answer=_after_longer,
         because="Compare the two leads above; both are in share solved, over the same five seeds.",
     ),
     Prediction(
