@@ -53,6 +53,8 @@ def test_an_entry_is_the_one_that_is_named(model):
     weight = routers_of(model)[2].weight
     with edit(model, SetRoute(2, 1, 0, 3, 0.7)):
         assert weight[1, 3].item() == pytest.approx(0.7)
+    with edit(model, SetRoute(2, 0, 1, 2, -3.0)):
+        assert weight[0, 4 + 2].item() == -3.0
     with edit(model, CutRoutes(2, 1)):
         assert (weight[:, 4:8] == 0).all() and (weight[:, :4] != 0).all()
     with edit(model, SetRouter(2, OWN)):

@@ -176,7 +176,7 @@ def test_the_bill_counts_what_a_model_has():
 
 
 def test_steps_to_a_loss():
-    assert steps_to([2.0, 1.0, 0.5], 0.75, 100) == pytest.approx(150)
+    assert steps_to([2.0, 1.0, 0.5], 0.6, 100) == pytest.approx(180)
     assert steps_to([2.0, 1.0, 0.5], 3.0, 100) == 0
     assert steps_to([2.0, 1.0, 0.5], 0.1, 100) is None
 
