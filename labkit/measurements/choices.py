@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ class Question:
 
 
 def as_questions(model: Any, questions: Sequence) -> list[Question]:
-    """Return questions in token ids; text ones (`world.questions`) are encoded by the handle, options behind prompts.
+    """Return questions in token ids; text ones (`world.questions`) are encoded by the handle, options after prompts.
 
     Encoded alone, an option could fall into other pieces than it does where it is asked.
     """
@@ -56,7 +57,7 @@ def _encoded(model: Any, question: Any) -> Question:
     if any(ids[: len(prompt)] != prompt for ids in whole):
         raise BadInput(
             f"An option changes how the end of its prompt is cut into pieces: …{question.prompt[-30:]!r}.",
-            expected="options that begin with a space, behind a prompt that ends without one",
+            expected="options that begin with a space, after a prompt that ends without one",
         )
     return Question(prompt, [ids[len(prompt) :] for ids in whole], question.answer)
 
@@ -92,6 +93,13 @@ def choice_accuracy(
     questions = as_questions(model, questions)
     asked = ChoiceMeasure(tuple(questions), per_token)
     found = scores(model, checked_documents(model, asked.documents, shortest=1), asked)
+    for number, options in enumerate(asked.by_question(found)):
+        if any(map(math.isnan, options)):
+            raise BadInput(
+                f"The model's answer to question {number} is no number (NaN), so no share can be counted.",
+                expected="finite logits",
+                do="look for a weight or an edit that overflows; load the model in float32",
+            )
     right, _ = asked.fold(found, [])
     log_probs = tuple(map(tuple, asked.by_question(found)))
     chance = sum(1 / len(question.options) for question in questions) / len(questions)

@@ -8,6 +8,7 @@ Shapes: B documents of equal length, L tokens, V vocabulary.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.base.errors import BadInput
 
 from .runs import Batch, batches, forward
@@ -118,6 +119,9 @@ class ChoiceMeasure:
         right = []
         for question, options in zip(self.questions, self.by_question(scores)):
             best = [number for number, value in enumerate(options) if value >= max(options) - TIE]
+            if any(map(math.isnan, options)):  # a cut that overflows has no answers
+                right.append(math.nan)
+                continue
             right.append(1 / len(best) if question.answer in best else 0.0)
         return right, [1] * len(right)
 
@@ -186,5 +190,5 @@ def scores(model: Any, documents: Sequence[Tensor], measure: Measure) -> list[An
             for place, score in zip(batch.index, measure.score(forward(module, batch.ids_BL), batch, None)):
                 found[place] = score
 
-    quietly(model, work)
+    in_eval_mode(model, work)
     return found

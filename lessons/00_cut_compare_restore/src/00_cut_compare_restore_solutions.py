@@ -92,10 +92,10 @@ lesson.exercise("00.5").check(share)
 def rule(low, high, null, direction, delta):
     sign = 1 if direction == "above" else -1
     near, far = sorted(sign * (end - null) for end in (low, high))
-    if near > 0:
-        return "direction"
     if -delta <= near and far <= delta:
         return "absent here"
+    if near > 0:
+        return "direction"
     return "contradicted" if far < 0 else "unresolved"
 
 
@@ -112,7 +112,7 @@ lesson.exercise("00.7").check(24 + sum(24 - k for k in range(1, 25)))
 # %% [markdown]
 # The plain loop computes 24 + 24 · 23 = 576. With more sub-layers the share comes ever closer to a half.
 #
-# ## 00.8 · Who left something behind?
+# ## 00.8 · Who left something after?
 
 # %% tags=["nbval-check-output"]
 lesson.exercise("00.8").check("BCD")

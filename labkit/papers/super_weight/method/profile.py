@@ -1,4 +1,4 @@
-"""Spikes through the layers: the largest entry into and out of every down projection, and in the stream behind it.
+"""Spikes through the layers: the largest entry into and out of every down projection, and in the stream after it.
 
 One forward pass (Yu et al. 2024, Figs. 3 and 4). Shapes: L tokens, D width, F feed-forward.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from labkit.anatomy import Site, anatomy_of, observe
+from labkit.base.errors import BadInput
 from labkit.measurements.runs import checked_documents, text_hash
 from labkit.measurements.tables import text_table
 
@@ -90,7 +91,7 @@ class Passage:
         self.output_medians.append(_median(y_LD))
 
     def stream(self, layer: int, h_LD: np.ndarray) -> None:
-        """See the stream behind a block."""
+        """See the stream after a block."""
         self.streams.append(_largest(layer, h_LD))
         self.stream_medians.append(_median(h_LD))
 
@@ -142,5 +143,11 @@ def _median(values_LC: np.ndarray) -> float:
 
 def _largest(layer: int, values_LC: np.ndarray) -> Spike:
     flat = values_LC.ravel()
+    if not np.isfinite(flat).all():
+        raise BadInput(
+            f"What the MLP of layer {layer} writes is no number (NaN or infinite): no spike can be told.",
+            expected="finite activations",
+            do="look for a weight or an edit that overflows; load the model in float32",
+        )
     place = max(int(flat.argmax()), int(flat.argmin()), key=lambda place: abs(flat[place]))
     return Spike(layer, *divmod(place, values_LC.shape[1]), float(flat[place]))
