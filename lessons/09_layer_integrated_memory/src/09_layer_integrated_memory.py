@@ -259,8 +259,9 @@ figures.show(told["LIMe"])
 # The routed values of the last layer hold the digits perfectly. They must: they contain the values of layer 0, times a
 # number. That is no sign that the *layer* kept the digits apart. Its own values and its stream did the opposite.
 #
-# The text of the paper says that it measures “the output of the value projection”. The released code stores the routed
-# values. Both sentences went into our ledger before we looked:
+# The text of the paper speaks of the output of the value projection. The released code
+# ([value_wrapper.py](https://github.com/corl-team/lime/blob/main/src/analysis/value_wrapper.py)) stores the values after
+# the router. Both went into our ledger before we looked:
 
 # %%
 for name in ("09.values_separable", "09.own_values_separable"):
