@@ -45,8 +45,8 @@ def difference(
     first: str = "base",
     second: str = "lime",
     what: str = "loss",
-    operands: int = 3,
-    steps: int = 800,
+    operands: int = 4,
+    steps: int = 1200,
     second_depth: int = 4,
 ) -> Measured:
     """Return per seed `second` minus `first`, in the loss over the working (nats a token) or the share solved."""
@@ -55,7 +55,7 @@ def difference(
     return _paired(seeds, one, other, lambda a, b: b[what] - a[what])
 
 
-def flops_ratio(*, n: int, seeds: Sequence[int], operands: int = 3, steps: int = 800) -> Measured:
+def flops_ratio(*, n: int, seeds: Sequence[int], operands: int = 4, steps: int = 1200) -> Measured:
     """Return per seed the multiply-adds LIMe needs to reach the baseline's last loss, over those the baseline took.
 
     Where LIMe never reaches it, the other way round: what LIMe took over what the baseline needed for LIMe's last loss.
@@ -151,7 +151,7 @@ def step_time_ratio(*, n: int, seeds: Sequence[int]) -> Measured:
     from labkit.training.loop import using_threads
 
     base, lime = (first_weights(Run(arm=arm, lr=1e-2, seed=seeds[0])) for arm in ("base", "lime"))
-    ids = torch.randint(2, tokenizer().vocab_size, (64, row_length(3)), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(2, tokenizer().vocab_size, (64, row_length(4)), generator=torch.Generator().manual_seed(0))
     with using_threads(1):
         _, ratio = step_seconds(base, lime, ids, pairs=n)
     return Measured(values=ratio.per_unit, units=tuple(f"pair {place}" for place in range(n)))

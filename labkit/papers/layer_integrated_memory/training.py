@@ -42,7 +42,7 @@ SCALES = {"routers": 10.0}  # the paper: routers learn ten times as fast and do 
 WATCH_SEED, TEST_SEED = 1_000_001, 1_000_002
 
 RATES = (1.2e-2, 2.4e-2, 6e-3)
-CHOOSING, SEEDS = (101,), (1, 2, 3, 4, 5)
+CHOOSING, SEEDS = (101,), (11, 12, 13, 14, 15)
 BEST = {"base": 1.2e-2, "lime": 1.2e-2}  # found by the group "choose"; arms with routers stand at LIMe's
 
 # What differs between the arms, and nothing else does.
@@ -65,8 +65,8 @@ class Run:
     arm: str
     lr: float
     seed: int
-    operands: int = 3
-    steps: int = 800
+    operands: int = 4
+    steps: int = 1200
     depth: int = DEPTH
 
 
@@ -82,11 +82,10 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "main": _runs(("base", "lime"), SEEDS),
     "long": _runs(("base", "lime"), SEEDS, steps=2400),
     "reach": _runs(("first-1", "last-2"), SEEDS),
-    "hard": _runs(("base", "lime"), SEEDS, operands=4, steps=1200),
     "average": _runs(("average",), SEEDS),
+    "easy": _runs(("base", "lime"), SEEDS, operands=3),
     "shallow": _runs(("lime",), SEEDS, depth=2),
     "zeros": _runs(("zeros",), SEEDS),
-    "shipped": _runs(("base", "lime"), CHOOSING, operands=4, steps=1200),
 }
 
 
@@ -172,7 +171,7 @@ def ship(seed: int = CHOOSING[0]) -> None:
         "lime": "the same decoder with LIMe's routers, from the same first weights and the same expressions",
     }
     for name, arm in SHIPPED.items():
-        run = Run(arm=arm, lr=BEST[arm], seed=seed, operands=4, steps=1200)
+        run = Run(arm=arm, lr=BEST[arm], seed=seed)
         found, model = made(run), load(weights_of(run))
         card = {
             "name": name,

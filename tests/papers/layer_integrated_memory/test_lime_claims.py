@@ -34,7 +34,7 @@ def found(loss, solved, steps, own=0.5):
 def made_up(tmp_path, monkeypatch):
     runs = Runs(tmp_path / "runs.jsonl")
 
-    def add(arm, seed, loss, solved, operands=3, steps=800, depth=4, own=0.5):
+    def add(arm, seed, loss, solved, operands=4, steps=1200, depth=4, own=0.5):
         settings = {"arm": arm, "lr": BEST.get(arm, BEST["lime"]), "seed": seed, "operands": operands}
         runs.do({**settings, "steps": steps, "depth": depth}, lambda: found(loss, solved, steps, own))
 
@@ -84,7 +84,7 @@ def test_exact_rows():
 def test_the_table_s_rates_are_the_best_of_the_choosing_seeds():
     for arm in ("base", "lime"):
         tried = {}
-        for run in table.runs().where(arm=arm, operands=3, steps=800, depth=4):
+        for run in table.runs().where(arm=arm, operands=4, steps=1200, depth=4):
             if run["seed"] in CHOOSING:
                 tried.setdefault(run["lr"], []).append(run["loss"])
         assert len(tried) >= 3 and min(tried, key=lambda lr: sum(tried[lr]) / len(tried[lr])) == BEST[arm]

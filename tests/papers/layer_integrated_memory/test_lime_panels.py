@@ -78,7 +78,7 @@ def table(tmp_path, monkeypatch):
     runs = Runs(tmp_path / "runs.jsonl")
     for seed in (1, 2):
         for arm, share in (("base", 0.2), ("lime", 0.8)):
-            for operands, steps in ((3, 800), (3, 2400), (4, 1200)):
+            for operands, steps in ((3, 1200), (4, 1200), (4, 2400)):
                 settings = {"arm": arm, "lr": ladders.BEST[arm], "seed": seed, "operands": operands, "steps": steps}
                 looks = steps // ladders.EVERY + 1
                 found = {
@@ -94,9 +94,9 @@ def table(tmp_path, monkeypatch):
 
 def test_ladder_reads_the_runs(table):
     panel = LadderPanel()
-    assert set(panel.ladder.rungs) == {(3, 800), (3, 2400), (4, 1200)}
+    assert set(panel.ladder.rungs) == {(3, 1200), (4, 1200), (4, 2400)}
     assert panel.data.values("lime") == pytest.approx([0.85, 0.9]) and panel.data.lead.value == pytest.approx(0.6)
-    panel.set(rung="3, 2400", measure="loss")
+    panel.set(rung="4, 2400", measure="loss")
     assert panel.data.values("base") == pytest.approx([0.81, 0.82]) and "0.810" in panel.shown.sentence
     names: dict[str, Any] = {}
     exec(panel.code(panel.state), names)

@@ -68,7 +68,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p2",
-        question="Both kinds train for three times as long. What becomes of LIMe's lead?",
+        question="Both kinds train for twice as long. What becomes of LIMe's lead?",
         options=(
             "it grows",
             "it stays about as large",

@@ -58,7 +58,7 @@ class LearningCurves:
 
 
 def learning_curves(
-    arms: Sequence[str] = ("base", "lime"), *, operands: int = 3, steps: int = 800, seeds: Sequence[int] | None = None
+    arms: Sequence[str] = ("base", "lime"), *, operands: int = 4, steps: int = 1200, seeds: Sequence[int] | None = None
 ) -> LearningCurves:
     """Return the stored curves of some arms, each at its best rate; raise `NotAvailable` where an arm has no run."""
     found = {arm: _chosen(arm, operands, steps, seeds) for arm in arms}
@@ -93,7 +93,7 @@ class Ladder:
         return self.table()
 
 
-RUNGS = ((3, 800), (3, 2400), (4, 1200))
+RUNGS = ((3, 1200), (4, 1200), (4, 2400))
 
 
 def ladder(arms: Sequence[str] = ("base", "lime"), rungs: Sequence[tuple[int, int]] = RUNGS) -> Ladder:

@@ -30,7 +30,7 @@ def runs() -> Runs:
     return Runs(data_dir() / "sweeps" / PATH)
 
 
-def by_seed(arm: str, seeds: Sequence[int], *, operands: int = 3, steps: int = 800, depth: int = 4) -> list[dict]:
+def by_seed(arm: str, seeds: Sequence[int], *, operands: int = 4, steps: int = 1200, depth: int = 4) -> list[dict]:
     """Return the runs of an arm at its best rate, seed by seed; raise `NotAvailable` naming those that are missing."""
     lr = BEST.get(arm, BEST["lime"])
     found = {run["seed"]: run for run in runs().where(arm=arm, lr=lr, operands=operands, steps=steps, depth=depth)}
