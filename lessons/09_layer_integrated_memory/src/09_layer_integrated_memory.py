@@ -31,7 +31,7 @@ figures, holds, report = labkit.figures, labkit.course.holds, labkit.course.repo
 # %% [markdown]
 # ## One hundred and forty-four numbers · 3 min
 #
-# Here are two models of some 13 thousand numbers each. Both learned to work out expressions step by step, modulo 10:
+# Here are two models of about 13 thousand numbers each. Both learned to work out expressions step by step, modulo 10:
 # `(3+4)*(2-9)=7*(2-9)=7*3=1`. They started from the same weights and saw the same 38,400 expressions in the same order.
 # The only difference: one has 144 numbers more, its *routers*. None of the questions below was in training.
 
@@ -54,6 +54,8 @@ figures.show(curves)
 gap = labkit.ladder().lead((4, 1200))
 report(gap, digits=2, label="LIMe's lead in the share solved, mean of five pairs")
 holds(gap.low > 0, "After the same training LIMe solves more.")
+best = max(values[-1] for values in curves.shares["lime"].values())
+holds(best < lime.card["solved"], "The LIMe you just met is a lucky one: none of the five solves as much.")
 
 # %% [markdown]
 # Why should 144 numbers make such a difference? And is it the difference the paper says it is?
