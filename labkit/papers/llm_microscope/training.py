@@ -3,7 +3,7 @@
 1. readers: the contextualisation decoder of lab/deep ("reader"), and its baseline ("own_word"), which is given the
    token's own embedding, or nothing, and never the context. Same blocks at the start, same documents, same steps.
 2. single levels: an adapter of its own for some levels, with the reader's decoder frozen.
-3. removal: a small decoder that reads long documents as they are, or stripped by a rule, over several seeds.
+3. removal: lab/deep goes on reading, by next-token loss alone, long documents as they are or stripped by a rule.
 
 Everything resumes: a reader that is there is not trained again, and runs are kept line by line (`Runs`).
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -24,14 +25,14 @@ from labkit.models import Decoder, DecoderConfig
 from labkit.training import Fit, Fitted, Runs, fit
 from labkit.zoo import Handle, load
 
+from .method.answering import right_answers
 from .method.contextualiser import Contextualiser, windows
 from .method.states import states_of
 from .method.storage import ship_reader
-from .task.classes import classes_of
-from .task.documents import document, tokenizer
-from .task.removal import remove
+from .task.documents import DISTRACTORS
+from .task.passages import body_of, story_passages, training_passage
 
-__all__ = ["ARMS", "READER_FIT", "REMOVAL_CONFIG", "REMOVAL_FIT", "SINGLE_LEVELS", "new_reader", "train_reader"]
+__all__ = ["ARMS", "READER_FIT", "REMOVAL_FIT", "SINGLE_LEVELS", "new_reader", "train_reader", "train_removal"]
 
 SUBJECT = "lab/deep"
 BLOCKS = (0, 1, 2, 11)  # of the subject: what the decoder starts from; of the choices tried, they write best together
@@ -44,10 +45,9 @@ EMPTY_SHARE = 0.5  # of the baseline's rows get nothing at all, the others their
 SINGLE_LEVELS = (0, 2, 4, 6, 8, 10, 12)
 SINGLE_FIT = Fit(steps=120, lr=3e-3, warmup=10, weight_decay=0.01, last_lr=0.02)
 
-ARMS = ("full", "punctuation", "stop words")  # what was taken out of the training texts
-REMOVAL_CONFIG = DecoderConfig(vocab=80, width=64, depth=2, heads=4, ffn=128, context=192, init_std=0.05)
-REMOVAL_BATCH = 32
-REMOVAL_FIT = Fit(steps=1500, lr=5e-3, warmup=50)
+ARMS = ("full", "punctuation", "stop words")  # what was taken out of the texts it went on reading
+REMOVAL_BATCH, REMOVAL_SEED = 8, 3000
+REMOVAL_FIT = Fit(steps=200, lr=1e-3, warmup=20, weight_decay=0.01, last_lr=0.02)
 
 
 # Readers ---------------------------------------------------------------------------------------------------------
@@ -136,20 +136,14 @@ def train_reader(kind: str, *, seed: int = 0, settings: Fit = READER_FIT, watch:
 # Removal ---------------------------------------------------------------------------------------------------------
 
 
-def stripped(text: str, rule: str) -> list[int]:
-    """Return the ids of a long document's text, without what `rule` names ("full": all of it)."""
-    words = tokenizer()
-    ids = words.encode(text)
-    return list(ids) if rule == "full" else list(remove(ids, classes_of(words, ids), rule).ids)
-
-
 def removal_loss(arm: str, seed: int) -> Callable[[Decoder, int], Tensor]:
-    """Return the plain next-token loss over a batch of documents stripped as the arm says, questions left whole."""
-    words = tokenizer()
+    """Return the plain next-token loss over long documents whose body is stripped as the arm says."""
+    begin = world.tokenizer().bos
 
     def loss_at(model: Decoder, step: int) -> Tensor:
-        made = [document(step * REMOVAL_BATCH + row, seed) for row in range(REMOVAL_BATCH)]
-        rows = [torch.tensor([words.bos, *stripped(one.text, arm), *words.encode(one.asked)]) for one in made]
+        made = [training_passage(step * REMOVAL_BATCH + row, REMOVAL_SEED + seed) for row in range(REMOVAL_BATCH)]
+        bodies = [one.body if arm == "full" else body_of(one, arm, step * 1000 + row) for row, one in enumerate(made)]
+        rows = [torch.tensor([begin, *body, *one.tail]) for body, one in zip(bodies, made)]
         ids_BL = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-100)
         logits_BLV = model(ids_BL.clamp_min(0)).logits  # what fills a row up stands after it: nobody reads it
         return F.cross_entropy(logits_BLV[:, :-1].flatten(0, 1), ids_BL[:, 1:].flatten(), ignore_index=-100)
@@ -157,10 +151,10 @@ def removal_loss(arm: str, seed: int) -> Callable[[Decoder, int], Tensor]:
     return loss_at
 
 
-def train_removal(arm: str, *, seed: int, lr: float, steps: int = REMOVAL_FIT.steps) -> tuple[Decoder, Fitted]:
-    """Return a small decoder trained on documents stripped as the arm says."""
-    model = REMOVAL_CONFIG.build(seed)
-    return model, fit(model, removal_loss(arm, seed), Fit(steps=steps, lr=lr, warmup=REMOVAL_FIT.warmup))
+def train_removal(arm: str, *, seed: int, settings: Fit = REMOVAL_FIT) -> tuple[Decoder, Fitted]:
+    """Return lab/deep after it went on reading documents stripped as the arm says; `seed` draws the documents."""
+    model = load(SUBJECT).model.train().requires_grad_(True)
+    return model, fit(model, removal_loss(arm, seed), settings)
 
 
 # From the command line -------------------------------------------------------------------------------------------
@@ -170,6 +164,7 @@ ABOUT = {
     "own_word": "The baseline beside microscope/reader: the same task, given the token's own word, or nothing.",
 }
 RUNS = "runs/10"
+CONDITIONS = ("intact", "punctuation", "stop words", "random tokens as many as punctuation")
 
 
 def make_reader(kind: str) -> None:
@@ -197,22 +192,25 @@ def make_reader(kind: str) -> None:
     ship_reader(model, card)
 
 
-def make_removal(arms: Sequence[str], seeds: Sequence[int], lrs: Sequence[float], keep: bool = False) -> None:
-    """Train removal models that are not known yet; their weights stay in `runs/10`, their losses in a table."""
-    from labkit.models import save
+def make_removal(arms: Sequence[str], seeds: Sequence[int], lr: float, passages: int, judged: int) -> None:
+    """Train removal models that are not known yet, and keep what each makes of each condition on unseen documents.
 
+    judged: the seed of the documents they are asked about.
+    """
     runs = Runs(f"{RUNS}/removal.jsonl")
+    asked = story_passages(passages, judged, distractors=DISTRACTORS)
     for arm in arms:
         for seed in seeds:
-            for lr in lrs:
-                settings = {"arm": arm, "seed": seed, "lr": lr, "steps": REMOVAL_FIT.steps}
+            settings = {"arm": arm, "seed": seed, "lr": lr, "steps": REMOVAL_FIT.steps, "judged": judged}
 
-                def train(arm: str = arm, seed: int = seed, lr: float = lr) -> dict[str, Any]:
-                    model, found = train_removal(arm, seed=seed, lr=lr)
-                    save(model, f"{RUNS}/removal/{arm.replace(' ', '_')}-{seed}-{lr:g}")
-                    return {"loss": round(found.last(), 5), "seconds": round(found.seconds, 1)}
+            def train(arm: str = arm, seed: int = seed) -> dict[str, Any]:
+                model, found = train_removal(arm, seed=seed, settings=replace(REMOVAL_FIT, lr=lr))
+                right = {name: [int(one) for one in right_answers(model, asked, name)] for name in CONDITIONS}
+                return {"loss": round(found.last(), 5), "seconds": round(found.seconds, 1), "right": right}
 
-                print(runs.do(settings, train), flush=True)
+            found = runs.do(settings, train)
+            shares = {name: round(sum(right) / len(right), 3) for name, right in found["right"].items()}
+            print(arm, seed, lr, found["loss"], shares, flush=True)
 
 
 def main() -> None:
@@ -221,10 +219,12 @@ def main() -> None:
     parser.add_argument("what", choices=("reader", "own_word", "removal"))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
-    parser.add_argument("--lrs", nargs="+", type=float, default=[REMOVAL_FIT.lr])
+    parser.add_argument("--lr", type=float, default=REMOVAL_FIT.lr)
+    parser.add_argument("--passages", type=int, default=200)
+    parser.add_argument("--judged", type=int, default=2000)
     asked = parser.parse_args()
     if asked.what == "removal":
-        make_removal(asked.arms, asked.seeds, asked.lrs)
+        make_removal(asked.arms, asked.seeds, asked.lr, asked.passages, asked.judged)
     else:
         make_reader(asked.what)
 

@@ -1,4 +1,4 @@
-"""A text that may be stripped, and questions after it that may not: one form for stories and for long documents.
+"""A text that may be stripped, and a question after it that may not.
 
 The paper strips what the model reads. If the question's own "?" went too, the model would be asked at a place where it
 never answered: so only the body is stripped, and the tail (question, and the first words of the answer) stays whole.
@@ -15,7 +15,7 @@ from . import documents
 from .classes import classes_of
 from .removal import CONTROLS, RULES, remove, remove_as_many
 
-__all__ = ["Ask", "Passage", "body_of", "conditions", "document_passages", "story_passages"]
+__all__ = ["Ask", "Passage", "body_of", "conditions", "story_passages", "training_passage"]
 
 AS_MANY = " as many as "  # "random tokens as many as punctuation"
 
@@ -43,33 +43,35 @@ class Passage:
     asks: tuple[Ask, ...]
 
 
-def story_passages(n: int, seed: int, split: str = "test") -> list[Passage]:
-    """Return `n` stories of the world with the question who has the lantern; a guess is right one time in four."""
+def story_passages(n: int, seed: int, split: str = "test", *, distractors: int = 0) -> list[Passage]:
+    """Return `n` days of the world with the question who has the lantern; a guess is right one time in four.
+
+    distractors: at most so many sentences about other people stand between those of the day.
+    """
     words, made = world.tokenizer(), []
-    for one in world.questions(n, seed, split):
-        ids = words.encode(one.prompt)
-        pieces = words.pieces(ids)
-        mark = max(i for i, piece in enumerate(pieces) if piece == "?")
-        start = max(i for i, piece in enumerate(pieces[:mark]) if piece.endswith(".") or piece.endswith('."')) + 1
-        options = tuple(words.encode(one.prompt + option)[len(ids)] for option in one.options)
-        body, tail = tuple(ids[:start]), tuple(ids[start:])
+    for number, one in enumerate(world.questions(n, seed, split)):
+        body, tail = _parted(words.encode(one.prompt))
+        body = documents.scatter(body, documents.LONGEST - len(tail), seed * 100_003 + number, distractors)
+        start = len(words.encode(one.prompt))
+        options = tuple(words.encode(one.prompt + option)[start] for option in one.options)
         made.append(Passage(body, tuple(classes_of(words, body)), tail, (Ask(len(tail) - 1, options, one.answer),)))
     return made
 
 
-def document_passages(n: int, seed: int, split: str = "test", *, distractors: int = 8) -> list[Passage]:
-    """Return `n` long documents with four questions each; a guess is right one time in four."""
-    words, made = documents.tokenizer(), []
-    for number in range(n):
-        one = documents.document(number, seed, split, distractors=distractors)
-        body, tail, asks = tuple(words.encode(one.text)), [], []
-        for asked in one.questions:
-            tail += words.encode(f"where is {asked.name} ?")
-            options = tuple(words.encode(" ".join(asked.options)))
-            asks.append(Ask(len(tail) - 1, options, asked.answer, asked.hinges))
-            tail += words.encode(f"{asked.options[asked.answer]} .")
-        made.append(Passage(body, tuple(classes_of(words, body)), tuple(tail), tuple(asks)))
-    return made
+def training_passage(number: int, seed: int, *, distractors: int = documents.DISTRACTORS) -> Passage:
+    """Return a day to train on: its question with its answer is the tail, and nothing is asked."""
+    words = world.tokenizer()
+    body, tail = _parted(words.encode(world.document("stories", number, seed).text))
+    body = documents.scatter(body, documents.LONGEST - len(tail), seed * 100_003 + number, distractors)
+    return Passage(body, tuple(classes_of(words, body)), (*tail, words.eos), ())
+
+
+def _parted(ids: list[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return a day's tokens up to its last question's sentence, and from there on."""
+    pieces = world.tokenizer().pieces(ids)
+    mark = max(i for i, piece in enumerate(pieces) if piece == "?")
+    start = next(a for a, b in documents.sentences(pieces) if a <= mark < b)
+    return tuple(ids[:start]), tuple(ids[start:])
 
 
 def conditions(rules: tuple[str, ...] = tuple(RULES)) -> tuple[str, ...]:
