@@ -13,8 +13,10 @@ from pathlib import Path
 import labkit
 from labkit.base.errors import BadInput, LabkitError, NotAvailable, OutOfOrder
 from labkit.base.files import write_atomically
+from labkit.base.papers import bring
 
 from .assessment import Assessment, judge, ledger
+from .digest import digest
 from .entry import Claim, read_claims, registration
 from .records import (
     Measured,
@@ -100,16 +102,17 @@ def _run(claim: Claim, seeds: tuple[int, ...], n: int, committed: bool) -> Recor
         models=dict(measured.models),
         units=tuple(measured.units),
         values=tuple(measured.values),
+        code=digest(claim.measure),
     )
 
 
 def _function(claim: Claim) -> Callable[..., Measured]:
-    """Return the function at the claim's dotted path."""
+    """Return the function at the claim's dotted path, or where its paper has moved it since it was registered."""
     if claim.measure is None:
         raise NotAvailable(f"Claim {claim.id} was never run.", expected=claim.settles, do="see its note in the ledger")
     module, _, name = claim.measure.rpartition(".")
     try:
-        return getattr(import_module(module), name)
+        return getattr(bring("measures", module) or import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInput(
             f"The measuring function {claim.measure} of {claim.id} cannot be found ({error}).",
