@@ -1,4 +1,4 @@
-"""What this paper trains, as data, and the loops' arguments. `python -m labkit.papers.llm_microscope.training` re-trains.
+"""What this paper trains, as data. `python -m labkit.papers.llm_microscope.training` trains it again.
 
 1. readers: the contextualisation decoder of lab/deep ("reader"), and its baseline ("own_word"), which is given the
    token's own embedding, or nothing, and never the context. Same blocks at the start, same documents, same steps.
@@ -39,7 +39,7 @@ BLOCKS = (0, 1, 2, 11)  # of the subject: what the decoder starts from; of the c
 WINDOW = 16  # words before a token that are to be rebuilt
 DOCUMENTS, DOCUMENT_SEED, VALID_SEED = 4000, 1000, 1001
 PER_STEP, PER_DOCUMENT = 8, 32  # documents in a batch, tokens looked at in each
-READER_FIT = Fit(steps=1100, lr=1e-3, warmup=50, weight_decay=0.01, last_lr=0.02)
+READER_FIT = Fit(steps=800, lr=1e-3, warmup=50, weight_decay=0.01, last_lr=0.02)
 EMPTY_SHARE = 0.5  # of the baseline's rows get nothing at all, the others their own word
 
 SINGLE_LEVELS = (0, 2, 4, 6, 8, 10, 12)
@@ -125,7 +125,9 @@ def _mean_loss(reader: Contextualiser, e_BD: Tensor, batch: list[tuple[Tensor, T
     return reader.loss(e_BD, before_BK).sum() / (before_BK >= 0).sum()
 
 
-def train_reader(kind: str, *, seed: int = 0, settings: Fit = READER_FIT, watch: Any = None) -> tuple[nn.Module, Fitted]:
+def train_reader(
+    kind: str, *, seed: int = 0, settings: Fit = READER_FIT, watch: Any = None
+) -> tuple[nn.Module, Fitted]:
     """Return a trained "reader" or "own_word", and how the fit went."""
     subject = load(SUBJECT)
     levels, loss_of = (len(subject.model.trunk.blocks) + 1, contextual_loss) if kind == "reader" else (1, baseline_loss)
@@ -187,7 +189,10 @@ def make_reader(kind: str) -> None:
         "minutes": round(found.seconds / 60, 1),
         "loss": round(found.last(), 4),
         "precision": "float16 on disk, float32 when loaded; the embedding is that of lab/deep",
-        "defects": ["It reads stories of the islands only.", "It was trained for minutes: a longer training reads more."],
+        "defects": [
+            "It reads stories of the islands only.",
+            "It was trained for minutes: a longer training reads more.",
+        ],
     }
     ship_reader(model, card)
 

@@ -48,7 +48,7 @@ def test_confidence_never_exceeds_the_true_loss_and_ranks_agree(deep) -> None:
     assert (lens.kl >= -1e-5).all()
     for token, level in enumerate(lens.first_right()):
         right = (lens.rank[:, token] == 0).tolist()
-        assert level is None and not right[-1] or all(right[level:]) and (level == 0 or not right[level - 1])
+        assert (level is None and not right[-1]) or (all(right[level:]) and (level == 0 or not right[level - 1]))
 
 
 def test_below_the_last_level_the_norm_matters(deep) -> None:

@@ -49,7 +49,12 @@ class Necessity:
 
 
 def necessity(
-    model: Any, documents: Sequence[Tensor], name: str = "punctuation", *, at: Sequence[int] | None = None, seed: int = 0
+    model: Any,
+    documents: Sequence[Tensor],
+    name: str = "punctuation",
+    *,
+    at: Sequence[int] | None = None,
+    seed: int = 0,
 ) -> Necessity:
     """Return how much the loss rises when the states of a class are replaced at a level, against as many others.
 

@@ -1,4 +1,4 @@
-"""How linear is each step of a model, and which tokens make it less so? With chance, held-out and no-residual beside."""
+"""How linear is each step of a model, and which tokens make it less so? Chance and held-out scores stand beside."""
 
 from __future__ import annotations
 
@@ -112,7 +112,10 @@ class Association:
     def table(self) -> str:
         """Return the correlations, one a line."""
         lines = [str(self.pearson), str(self.spearman), str(self.partial)]
-        lines += [f"all {self.tokens:,} tokens at once: {self.pooled:.3f}", f"without the outermost 1%: {self.trimmed:.3f}"]
+        lines += [
+            f"all {self.tokens:,} tokens at once: {self.pooled:.3f}",
+            f"without the outermost 1%: {self.trimmed:.3f}",
+        ]
         return "\n".join(lines)
 
 

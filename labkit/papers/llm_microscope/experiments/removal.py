@@ -5,8 +5,9 @@ One number a passage: whether its question is answered right, by the most likely
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import BadInput
@@ -14,9 +15,12 @@ from labkit.measurements import Estimate, difference, mean_over
 from labkit.measurements.tables import text_table
 
 from ..method.answering import right_answers
-from ..task.passages import Passage, body_of
+from ..task.passages import Passage, body_of, conditions, story_passages
 
-__all__ = ["Stripped", "strip_text"]
+__all__ = ["Stripped", "store_strip", "strip_text"]
+
+STORED = ("articles", "punctuation", "stop words", "stop words and punctuation")
+QUESTIONS, SEED = 150, 8000
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,18 @@ def strip_text(model: Any, passages: Sequence[Passage], conditions: Sequence[str
         left = sum(len(body_of(one, condition, seed * 100_003 + n)) for n, one in enumerate(passages))
         removed[condition] = (sum(len(one.body) for one in passages) - left) / len(passages)
     return Stripped(getattr(model, "name", type(model).__name__), accuracy, removed)
+
+
+def store_strip(
+    say: Callable[[str], None] = print, model: str = "lab/deep", out: Path | None = None, folder: Path | None = None
+) -> Path:
+    """Measure every rule and its controls on stories and on long documents, and keep the answers for the panel."""
+    from labkit.panels.stored import keep, short
+    from labkit.zoo import load
+
+    handle, kept = load(model), {}
+    for distractors in (0, 8):
+        found = strip_text(handle, story_passages(QUESTIONS, SEED, distractors=distractors), conditions(STORED), seed=1)
+        say(found.table())
+        kept |= {f"{distractors} {name}": [*short(one), found.removed[name]] for name, one in found.accuracy.items()}
+    return keep("10_strip", handle, f"{QUESTIONS} questions, seed {SEED}", kept, out)

@@ -26,9 +26,7 @@ def right_answers(
     places = [[1 + len(body) + ask.place for ask in one.asks] for body, one in zip(bodies, passages)]
     shares = []
     for logits_QV, one in zip(_logits_at(model, rows, places), passages):
-        right = [
-            int(logits_V[list(ask.options)].argmax()) == ask.answer for logits_V, ask in zip(logits_QV, one.asks)
-        ]
+        right = [int(logits_V[list(ask.options)].argmax()) == ask.answer for logits_V, ask in zip(logits_QV, one.asks)]
         shares.append(sum(right) / len(right))
     return shares
 

@@ -42,7 +42,7 @@ class LinearMap:
         return (self.predict(x_ND) - y_ND.double()).norm(dim=-1) / self.y_norm
 
     def score(self, x_ND: Tensor, y_ND: Tensor) -> float:
-        """Return 1 - Σ error² / Σ spread² on these tokens, spread about their own mean; on others it may be negative."""
+        """Return 1 - Σ error² / Σ spread² on these tokens, spread about their own mean; it may be negative."""
         y_ND = y_ND.double()
         spread = float((y_ND - y_ND.mean(0)).square().sum())
         return 1 - float((self.predict(x_ND) - y_ND).square().sum()) / spread

@@ -10,6 +10,8 @@ Shapes: S levels, N = S - 1 steps, T tokens, D width.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -34,7 +36,7 @@ def fit_steps(h_STD: Tensor, *, ridge: float = 0.0) -> list[LinearMap]:
             expected=f"well over {width + 1} tokens, some {20 * width} for a score that means something",
             do="give more texts",
         )
-    return [fit_linear(x, y, ridge=ridge) for x, y in zip(h_STD[:-1], h_STD[1:])]
+    return [fit_linear(x, y, ridge=ridge) for x, y in pairwise(h_STD)]
 
 
 def nonlinearity(h_STD: Tensor, maps: list[LinearMap], form: str = "raw") -> Tensor:

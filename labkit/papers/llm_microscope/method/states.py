@@ -45,7 +45,7 @@ def states_of(model: Any, ids: Any) -> Tensor:
 
 
 def cloud_of(model: Any, documents: Sequence[Any], *, skip: int = 1) -> Cloud:
-    """Return the tokens of several documents of token ids; `skip` leaves out the first ones, by default the begin token.
+    """Return the tokens of several documents of ids; `skip` leaves out the first ones, by default the begin token.
 
     The begin token has the same states in every text: kept, it would be one point drawn many times.
     """

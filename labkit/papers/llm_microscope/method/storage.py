@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save
 
 from labkit.base import toml
