@@ -142,7 +142,8 @@ def _say_stripped(found: Stripped) -> str:
         f"{name} {one.value:.2f} ({one.low:.2f} to {one.high:.2f}, {found.removed[name]:.0f} tokens out)"
         for name, one in found.accuracy.items()
     ]
-    return f"{found.model}, {next(iter(found.accuracy.values())).n} questions: {'; '.join(said)}. A guess is right {found.chance}."
+    questions = next(iter(found.accuracy.values())).n
+    return f"{found.model}, {questions} questions: {'; '.join(said)}. A guess is right {found.chance} of the time."
 
 
 def gap_rows(gaps: Sequence) -> Bars:

@@ -26,7 +26,8 @@ def a_text(seed: int = 3) -> tuple[list[int], list[str]]:
 @pytest.mark.parametrize(
     ("piece", "name"),
     [(" The", "article"), (",", "punctuation"), (',"', "punctuation"), (" with", "preposition"), (" Hana", "name"),
-     (" lantern", "noun"), (" fell", "verb"), (" clear", "adjective"), ("", "other"), ("‹begin›", "other"), ("Ġ", "other")],
+     (" lantern", "noun"), (" fell", "verb"),
+     (" clear", "adjective"), ("", "other"), ("‹begin›", "other"), ("Ġ", "other")],
 )  # fmt: skip
 def test_classes(piece: str, name: str) -> None:
     assert class_of(piece) == name

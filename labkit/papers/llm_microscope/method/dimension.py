@@ -1,7 +1,7 @@
 """Intrinsic dimension (TwoNN) and anisotropy of a cloud of states.
 
-TwoNN: with r₁ ≤ r₂ the distances to the two nearest neighbours, μ = r₂ / r₁ has P(μ ≤ x) = 1 - x^-d on a locally
-uniform d-dimensional cloud (Facco et al. 2017, eq. 5), so -log(1 - F(μ)) against log μ is a line through 0 with slope d.
+TwoNN: r₁ ≤ r₂ are the distances to the two nearest neighbours. On a locally uniform d-dimensional cloud μ = r₂ / r₁ has
+P(μ ≤ x) = 1 - x^-d (Facco et al. 2017, eq. 5), so -log(1 - F(μ)) against log μ is a line through 0 with slope d.
 Anisotropy: the largest eigenvalue of the covariance as a share of all (Razzhigaev et al. 2024).
 
 Shapes: N points, D width.
@@ -18,7 +18,7 @@ from labkit.base.errors import BadInput, unknown
 
 __all__ = ["KEPT", "anisotropy", "anisotropy_by_power", "distinct", "two_nn"]
 
-# Share of the sorted ratios that the line is fitted to: released code keeps the lowest fifth, Facco drops the top tenth.
+# Share of the sorted ratios that the line is fitted to: the released code keeps a fifth, Facco drops the top tenth.
 KEPT = {"released": 0.2, "facco": 0.9}
 LEAST = 20
 

@@ -95,8 +95,8 @@ class StripPanel(Panel):
         names = list(data.accuracy)
         return (
             f"{data.model} on {intact.n} questions: {intact.value:.2f} intact, {rule.value:.2f} without {names[1]} "
-            f"({data.removed[names[1]]:.0f} tokens), {random.value:.2f} without as many random tokens, {content.value:.2f} "
-            f"without as many content words ({data.removed[names[3]]:.0f}). A guess: {data.chance}."
+            f"({data.removed[names[1]]:.0f} tokens), {random.value:.2f} without as many random tokens, "
+            f"{content.value:.2f} without as many content words ({data.removed[names[3]]:.0f}). A guess: {data.chance}."
         )
 
     def table(self, data: Stripped) -> Table:
