@@ -12,7 +12,7 @@ PAPER = Paper(
     year=2025,
     arxiv="2502.15007",
     code="https://github.com/AIRI-Institute/LLM-Microscope",
-    drawings={"figures": ("LinearityProfile", "Stripped", "TokenMap")},
+    drawings={"figures": ("LinearityProfile", "Stripped", "TokenMap", "TwoByTwo")},
     panels={"panels.microscope": ("MicroscopePanel",), "panels.strip": ("StripPanel",)},
     sweeps={"strip": "experiments.removal.store_strip"},
     experiments={
@@ -31,7 +31,9 @@ PAPER = Paper(
         "experiments.linear": ("associate", "linearity_profile", "token_nonlinearity"),
         "experiments.shape": ("shape_by_level",),
         "experiments.removal": ("strip_text",),
+        "experiments.retrained": ("two_by_two",),
         "experiments.causal": ("necessity",),
+        "figures": ("gap_rows",),
     },
 )
 __all__, __getattr__, __dir__ = PAPER.lazily()

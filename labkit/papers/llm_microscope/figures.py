@@ -11,13 +11,16 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.errors import BadInput
 from labkit.figures.drawing import Drawing
-from labkit.figures.plain import Bars, Lines, paint_lines
+from labkit.figures.plain import Bars, Lines, paint_bars, paint_lines
 from labkit.figures.sheet import drawable
 from labkit.figures.style import INK, MARKS, SIZES, SOFT, axes, bars, label_axes, row_names, text_width, whiskers
+
+from .experiments.retrained import named
 
 if TYPE_CHECKING:
     from .experiments.linear import LinearityProfile
     from .experiments.removal import Stripped
+    from .experiments.retrained import TwoByTwo
 
 __all__ = ["DRAWINGS", "TokenMap", "gap_rows", "paint_stripped", "paint_token_map"]
 
@@ -103,7 +106,7 @@ def _profile_lines(found: LinearityProfile) -> Lines:
         lines={
             "with residual": found.held_out,
             "without residual": found.no_residual_held_out,
-            "unrelated clouds": [found.chance] * len(found.residual),
+            "unrelated, in sample": [found.chance] * len(found.residual),
         },
         x_label="step into level",
         y_label="linearity, held out",
@@ -146,6 +149,23 @@ def _say_stripped(found: Stripped) -> str:
     return f"{found.model}, {questions} questions: {'; '.join(said)}. A guess is right {found.chance} of the time."
 
 
+def _grid_bars(found: TwoByTwo) -> Bars:
+    """Return a row for each test and a bar for each arm."""
+    groups = {f"read {named(arm)}": [found.cells[arm, test] for test in found.tested] for arm in found.trained}
+    return Bars(
+        title="What a model got used to, it answers",
+        labels=[f"asked about {named(test)}" for test in found.tested],
+        groups={name: [one.value for one in row] for name, row in groups.items()},
+        intervals={name: [(one.low, one.high) for one in row] for name, row in groups.items()},
+        x_label=f"share of questions answered right (a guess: {found.chance})",
+        sentence="; ".join(
+            f"went on reading {named(arm)}, asked about {named(test)}: {one.value:.2f}"
+            for (arm, test), one in found.cells.items()
+        )
+        + ".",
+    )
+
+
 def gap_rows(gaps: Sequence) -> Bars:
     """Return bars of several `Gap` results, one row a gap, with intervals."""
     labels = [f"{one.quantity}{', matched' if one.matched else ''}" for one in gaps]
@@ -166,6 +186,11 @@ DRAWINGS = {
     "TokenMap": Drawing(paint_token_map, lambda picture: picture.sentence, _size_of_map),
     "LinearityProfile": Drawing(
         lambda found, figure: paint_lines(_profile_lines(found), figure), lambda found: _profile_lines(found).sentence
+    ),
+    "TwoByTwo": Drawing(
+        lambda found, figure: paint_bars(_grid_bars(found), figure),
+        lambda found: _grid_bars(found).sentence,
+        lambda found: (8.6, 1.1 + len(found.tested) * (0.2 * len(found.trained) + 0.08)),
     ),
     "Stripped": Drawing(paint_stripped, _say_stripped, lambda found: (8.6, 1.1 + 0.32 * len(found.accuracy))),
 }

@@ -39,15 +39,17 @@ BLOCKS = (0, 1, 2, 11)  # of the subject: what the decoder starts from; of the c
 WINDOW = 16  # words before a token that are to be rebuilt
 DOCUMENTS, DOCUMENT_SEED, VALID_SEED = 4000, 1000, 1001
 PER_STEP, PER_DOCUMENT = 8, 32  # documents in a batch, tokens looked at in each
-READER_FIT = Fit(steps=800, lr=1e-3, warmup=50, weight_decay=0.01, last_lr=0.02)
+READER_FIT = Fit(steps=500, lr=1e-3, warmup=30, weight_decay=0.01, last_lr=0.02)
 EMPTY_SHARE = 0.5  # of the baseline's rows get nothing at all, the others their own word
 
 SINGLE_LEVELS = (0, 2, 4, 6, 8, 10, 12)
 SINGLE_FIT = Fit(steps=120, lr=3e-3, warmup=10, weight_decay=0.01, last_lr=0.02)
 
-ARMS = ("full", "punctuation", "stop words")  # what was taken out of the texts it went on reading
+CONTROL = "content words as many as punctuation"
+ARMS = ("full", "punctuation", "stop words", CONTROL)  # what was taken out of the texts it went on reading
 REMOVAL_BATCH, REMOVAL_SEED = 8, 3000
-REMOVAL_FIT = Fit(steps=200, lr=1e-3, warmup=20, weight_decay=0.01, last_lr=0.02)
+REMOVAL_FIT = Fit(steps=40, lr=1e-3, warmup=4, weight_decay=0.01, last_lr=0.02)
+SHORT = replace(REMOVAL_FIT, steps=20, warmup=2)  # what a reader trains in the lesson, in seconds
 
 
 # Readers ---------------------------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ ABOUT = {
     "own_word": "The baseline beside microscope/reader: the same task, given the token's own word, or nothing.",
 }
 RUNS = "runs/10"
-CONDITIONS = ("intact", "punctuation", "stop words", "random tokens as many as punctuation")
+CONDITIONS = ("intact", "punctuation", "stop words", CONTROL)
 
 
 def make_reader(kind: str) -> None:
@@ -225,7 +227,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--lr", type=float, default=REMOVAL_FIT.lr)
-    parser.add_argument("--passages", type=int, default=200)
+    parser.add_argument("--passages", type=int, default=120)
     parser.add_argument("--judged", type=int, default=2000)
     asked = parser.parse_args()
     if asked.what == "removal":

@@ -91,7 +91,7 @@ def _check(judge: Callable[..., Any]) -> Outcome:
 
     said = {
         "released": (
-            "the lens of the released code passes: below the last level it leaves the norm out, and the last level is right.",
+            "the lens of the released code passes: it leaves the norm out below the last level, which is right.",
             "a level below the last",
         ),
         "twice": ("a lens passes that norms the last level twice.", "what the model itself says"),
@@ -169,8 +169,8 @@ HUNT = Exercise(
     task=(
         "`lens(model, ids)` is said to return what each level would say next: logits [levels, tokens, words], level 0 the "
         "embedding. Released lenses left the final norm out below the last level, or applied it twice. You cannot read "
-        "the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You may run the model, "
-        "whole (`model(ids[None]).logits[0]`) or with blocks dropped."
+        "the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You may run the "
+        "model, whole (`model(ids[None]).logits[0]`) or with blocks dropped."
     ),
     expects="a function of a lens, a model and token ids that returns True or False",
     check=_check,

@@ -72,8 +72,8 @@ PREDICTIONS = (
     Prediction(
         id="p2",
         question=(
-            "From long documents we take out all punctuation, or as many random tokens, or as many content words (names, "
-            "nouns, verbs). After which are the fewest questions answered right?"
+            "From long documents we take out all punctuation, or as many random tokens, or as many content words "
+            "(names, nouns, verbs). After which are the fewest questions answered right?"
         ),
         options=("punctuation", "random tokens", "content words"),
         answer=costliest,

@@ -70,7 +70,7 @@ def _thought(kind: str, x: Any, y: Any, found: Any, expected: Any) -> Outcome:
     if torch.allclose(found / found.norm(), expected / expected.norm(), atol=1e-6):
         return wrong("the sizes are right only among themselves.", "Σ E² must be one minus the score")
     return wrong(
-        "this is not the distance from the least-squares map: raw states and a map of centred ones do not fit together.",
+        "this is not the distance from the least-squares map: raw states and a map of centred ones do not match.",
         "whether x and y are centred and divided alike, before the fit and after it",
     )
 
@@ -97,9 +97,9 @@ SHARE = Exercise(
     minutes=5,
     objective="compute each token's share of what a linear map leaves, in units in which the shares add up",
     task=(
-        "A map A was fitted on centred states divided by their norm; equation 1 of the paper then puts it beside raw ones. "
-        "Write `nonlinear(x, y)` so that both belong together: E for each of the N tokens, for states x and y [N, D], with "
-        "Σ E² = 1 − score. Two lines are missing."
+        "A map A was fitted on centred states divided by their norm; equation 1 of the paper then puts it beside raw "
+        "ones. Write `nonlinear(x, y)` so that both belong together: E for each of the N tokens, for states x and y "
+        "[N, D], with Σ E² = 1 − score. Two lines are missing."
     ),
     expects="a function of two matrices that returns one number a token",
     check=_check,
