@@ -31,6 +31,7 @@ PAPER = Paper(
         "experiments.linear": ("associate", "linearity_profile", "token_nonlinearity"),
         "experiments.shape": ("shape_by_level",),
         "experiments.removal": ("strip_text",),
+        "experiments.levels": ("single_levels",),
         "experiments.retrained": ("two_by_two",),
         "experiments.causal": ("necessity",),
         "figures": ("gap_rows",),

@@ -26,9 +26,9 @@ from labkit.training import Fit, Fitted, Runs, fit
 from labkit.zoo import Handle, load
 
 from .method.answering import right_answers
-from .method.contextualiser import Contextualiser, windows
+from .method.contextualiser import Adapter, Contextualiser, windows
 from .method.states import states_of
-from .method.storage import ship_reader
+from .method.storage import Reader, load_reader, ship_reader
 from .task.documents import DISTRACTORS
 from .task.passages import body_of, story_passages, training_passage
 
@@ -48,7 +48,7 @@ SINGLE_FIT = Fit(steps=120, lr=3e-3, warmup=10, weight_decay=0.01, last_lr=0.02)
 CONTROL = "content words as many as punctuation"
 ARMS = ("full", "punctuation", "stop words", CONTROL)  # what was taken out of the texts it went on reading
 REMOVAL_BATCH, REMOVAL_SEED = 8, 3000
-REMOVAL_FIT = Fit(steps=40, lr=1e-3, warmup=4, weight_decay=0.01, last_lr=0.02)
+REMOVAL_FIT = Fit(steps=30, lr=1e-3, warmup=3, weight_decay=0.01, last_lr=0.02)
 SHORT = replace(REMOVAL_FIT, steps=20, warmup=2)  # what a reader trains in the lesson, in seconds
 
 
@@ -120,6 +120,14 @@ def single_level_loss(subject: Handle, level: int, seed: int) -> Callable[[Conte
         return _mean_loss(reader, reader.embed(h_BSD), batch)
 
     return loss_at
+
+
+def train_single(level: int, *, seed: int = 0, settings: Fit = SINGLE_FIT) -> tuple[Reader, Fitted]:
+    """Return the shipped reader with an adapter of its own for one level, its decoder as it was."""
+    reader = load_reader("microscope/reader")
+    reader.model.adapter = Adapter(1, reader.model.decoder.config.width)
+    reader.model.adapter.initialise(torch.Generator().manual_seed(seed), 0.0)
+    return reader, fit(reader.model, single_level_loss(reader.subject, level, seed), settings)
 
 
 def _mean_loss(reader: Contextualiser, e_BD: Tensor, batch: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -220,18 +228,36 @@ def make_removal(arms: Sequence[str], seeds: Sequence[int], lr: float, passages:
             print(arm, seed, lr, found["loss"], shares, flush=True)
 
 
+def make_single(judged: int, stories: int = 24) -> None:
+    """Train an adapter for each of some levels and keep its C on unseen stories in a table."""
+    runs = Runs(f"{RUNS}/levels.jsonl")
+    batch = draw(_texts(judged, stories, "test"), judged, stories, PER_DOCUMENT)
+    for level in SINGLE_LEVELS:
+
+        def train(level: int = level) -> dict[str, Any]:
+            reader, found = train_single(level)
+            with torch.no_grad():
+                h_BSD = torch.cat([states_of(reader.subject, ids)[level, at][:, None] for ids, at in batch])
+                C = float(_mean_loss(reader.model, reader.model.embed(h_BSD), batch))
+            return {"C": round(C, 4), "loss": round(found.last(), 4), "seconds": round(found.seconds, 1)}
+
+        print(runs.do({"level": level, "steps": SINGLE_FIT.steps, "judged": judged}, train), flush=True)
+
+
 def main() -> None:
     """Train what is asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("reader", "own_word", "removal"))
+    parser.add_argument("what", choices=("reader", "own_word", "single", "removal"))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--lr", type=float, default=REMOVAL_FIT.lr)
-    parser.add_argument("--passages", type=int, default=120)
+    parser.add_argument("--passages", type=int, default=100)
     parser.add_argument("--judged", type=int, default=2000)
     asked = parser.parse_args()
     if asked.what == "removal":
         make_removal(asked.arms, asked.seeds, asked.lr, asked.passages, asked.judged)
+    elif asked.what == "single":
+        make_single(asked.judged)
     else:
         make_reader(asked.what)
 

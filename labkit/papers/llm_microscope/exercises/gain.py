@@ -15,8 +15,8 @@ GAIN = Exercise(
     difficulty="easy",
     task=(
         "Four words stand before a comma. A decoder that is given *nothing* pays 2.4, 1.2, 0.3 and 0.3 nats for them, "
-        "one after the other. A decoder that is given the comma's states pays 0.6, 0.9, 0.3 and 0.6. How much information "
-        "does the comma give about its past, in nats a word? Work it out by hand."
+        "one after the other. A decoder that is given the comma's states pays 0.6, 0.9, 0.3 and 0.6. How much "
+        "information does the comma give about its past, in nats a word? Work it out by hand."
     ),
     expects="a number, in nats a word",
     check=number(

@@ -167,9 +167,9 @@ HUNT = Exercise(
     objective="find out by an invariant whether a logit lens reads each level as the model itself would",
     difficulty="hard",
     task=(
-        "`lens(model, ids)` is said to return what each level would say next: logits [levels, tokens, words], level 0 the "
-        "embedding. Released lenses left the final norm out below the last level, or applied it twice. You cannot read "
-        "the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You may run the "
+        "`lens(model, ids)` is said to return what each level would say next: logits [levels, tokens, words], the "
+        "embedding first. Released lenses left the final norm out below the last level, or applied it twice. You cannot "
+        "read the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You may run the "
         "model, whole (`model(ids[None]).logits[0]`) or with blocks dropped."
     ),
     expects="a function of a lens, a model and token ids that returns True or False",
