@@ -1,4 +1,4 @@
-"""The experiments of lesson 10 on shipped models: what adds up, what a shuffled reader must lose, what bad input says."""
+"""Lesson 10 on shipped models: what adds up, what a shuffled reader must lose, what bad input says."""
 
 from __future__ import annotations
 
