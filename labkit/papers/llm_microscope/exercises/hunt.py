@@ -169,8 +169,8 @@ HUNT = Exercise(
     task=(
         "`lens(model, ids)` is said to return what each level would say next: logits [levels, tokens, words], the "
         "embedding first. Released lenses left the final norm out below the last level, or applied it twice. You "
-        "cannot read the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You may run the "
-        "model, whole (`model(ids[None]).logits[0]`) or with blocks dropped."
+        "cannot read the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You "
+        "may run the model, whole (`model(ids[None]).logits[0]`) or with blocks dropped."
     ),
     expects="a function of a lens, a model and token ids that returns True or False",
     check=_check,
