@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .doors import lazy_names
 from .errors import BadInput, unknown
+from .lazy import lazy_names
 
 __all__ = ["Paper", "bring", "brought", "cite", "paper", "papers"]
 

@@ -309,7 +309,7 @@ def test_a_card_says_what_a_model_was_shown_while_it_trained(run, data, tmp_path
     assert "prompted" not in labkit.load("lab/toy").card
     zoo.ship(shown.folder)
     said = labkit.load("lab/toy").card["prompted"]
-    assert "Up to step 2" in said and "head 1 of block 0" in said and "holder behind block 0" in said
+    assert "Up to step 2" in said and "head 1 of block 0" in said and "holder after block 0" in said
 
 
 def test_what_this_checkout_ships_is_whole():
