@@ -17,8 +17,9 @@ from labkit.claims.subjects import weights_hash
 from labkit.zoo import Handle, load
 
 from .experiments.linear import associate
-from .experiments.memory import Memory, read_memory, test_stories
+from .experiments.memory import Memory, gap, read_memory, test_stories
 from .experiments.removal import strip_text
+from .experiments.retrained import two_by_two
 from .experiments.shape import shape_by_level
 from .method.linearity import LinearMap, fit_linear, linearity
 from .method.nonlinearity import fit_steps, nonlinearity
@@ -31,8 +32,10 @@ __all__ = [
     "ends_against_middle",
     "error_sums",
     "group_gap",
+    "matched_context",
     "power_errors",
     "removal_change",
+    "won_back",
     "with_residual",
     "without_residual_difference",
 ]
@@ -95,6 +98,19 @@ def removal_change(
     passages = story_passages(n, seeds[0], distractors=distractors)
     found = strip_text(load(SUBJECT), passages, (against, condition), seed=seeds[0])
     return _measured(list(found.change(condition, against).per_unit), [f"question {i}" for i in range(n)])
+
+
+def matched_context(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
+    """Return per document the context of a class of tokens minus that of matched tokens of another, nats a word."""
+    found = gap(_memory(n, seeds[0]), first, second, "context", matched=True).difference.per_unit
+    return _measured(list(found[:n]), [f"story {i}" for i in range(min(n, len(found)))])
+
+
+def won_back(*, n: int, seeds: Sequence[int], arm: str) -> Measured:
+    """Return per seed the accuracy of an arm on its own texts, minus that of the whole-text arm on whole ones."""
+    cells = two_by_two().cells
+    own, whole = cells[arm, arm].per_unit, cells["full", "intact"].per_unit
+    return _measured([a - b for a, b in zip(own, whole)][:n], [f"seed {seed}" for seed in seeds])
 
 
 def power_errors(*, n: int, seeds: Sequence[int]) -> Measured:

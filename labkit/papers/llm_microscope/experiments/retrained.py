@@ -61,7 +61,7 @@ def two_by_two(path: Path | None = None) -> TwoByTwo:
             do="python -m labkit.papers.llm_microscope.training removal",
         )
     shares: dict[tuple[str, str], list[float]] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run["seed"]):
         for test, right in run["right"].items():
             shares.setdefault((run["arm"], test), []).append(sum(right) / len(right))
     cells = {
