@@ -35,9 +35,9 @@ __all__ = [
     "matched_context",
     "power_errors",
     "removal_change",
-    "won_back",
     "with_residual",
     "without_residual_difference",
+    "won_back",
 ]
 
 SUBJECT, REFERENCE_SEED, REFERENCE = "lab/deep", 76, 40
