@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labkit.anatomy import quietly, site_of
+from labkit.anatomy import in_eval_mode, site_of
 from labkit.base.errors import BadInput
 from labkit.interventions.changes import Hook
 from labkit.measurements import Estimate, mean_over
@@ -116,7 +116,7 @@ def _nats(
         hook = Hook.at(site_of(model, site), swap)
         hook.install()
     try:
-        logits = quietly(model, lambda module: module(ids[None]).logits[0, :-1].float())
+        logits = in_eval_mode(model, lambda module: module(ids[None]).logits[0, :-1].float())
     finally:
         if hook is not None:
             hook.undo()

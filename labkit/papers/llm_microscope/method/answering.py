@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 
 from ..task.passages import Passage, body_of
 
@@ -44,4 +44,4 @@ def _logits_at(model: Any, rows: Sequence[Tensor], places: Sequence[Sequence[int
                 found[i] = logits_LV[list(places[i])].clone()
         return [found[i] for i in range(len(rows))]
 
-    return quietly(model, work)
+    return in_eval_mode(model, work)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labkit.anatomy import anatomy_of, module_of, quietly, tokens
+from labkit.anatomy import anatomy_of, in_eval_mode, module_of, tokens
 from labkit.base.errors import BadInput, unknown
 
 from .states import states_of
@@ -69,7 +69,7 @@ def logit_lens(model, ids, *, norm: bool = True) -> Lens:
         levels = [final(h_LD) if norm else h_LD for h_LD in h_SLD[:-1]]
         return [F.log_softmax(head(h_LD).float(), dim=-1) for h_LD in (*levels, final(h_SLD[-1]))]
 
-    logp_SLV = quietly(model, read)
+    logp_SLV = in_eval_mode(model, read)
     true = ids_L[1:, None]
     picked = [logp_LV[:-1].gather(-1, true) for logp_LV in logp_SLV]
     last = logp_SLV[-1][:-1]
