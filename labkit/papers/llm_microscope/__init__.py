@@ -14,6 +14,7 @@ PAPER = Paper(
     code="https://github.com/AIRI-Institute/LLM-Microscope",
     drawings={"figures": ("LinearityProfile", "Stripped", "TokenMap", "TwoByTwo")},
     panels={"panels.microscope": ("MicroscopePanel",), "panels.strip": ("StripPanel",)},
+    loaders={"contextualiser": "method.storage.read_contextualiser"},
     sweeps={"strip": "experiments.removal.store_strip"},
     experiments={
         "task.classes": ("class_of", "classes_of"),

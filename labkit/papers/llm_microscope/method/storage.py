@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from labkit.base import toml
 from labkit.base.errors import BadInput
 from labkit.base.files import write_atomically
 from labkit.models import DecoderConfig
+from labkit.models.storage import read_tensors
 from labkit.zoo import Handle, card_of, entries, folder_of, load, record, verify
 
 from .contextualiser import Contextualiser
 
-__all__ = ["Reader", "load_reader", "ship_reader"]
+__all__ = ["Reader", "load_reader", "read_contextualiser", "ship_reader"]
 
 _WEIGHTS, _CONFIG, _CARD = "model.safetensors", "config.json", "card.toml"
 _SUBJECTS_OWN = ("decoder.embed.weight", "decoder.head.weight")
@@ -55,21 +57,27 @@ def load_reader(name: str = "microscope/reader", subject: Handle | None = None) 
     verify(entries()[name])
     card = card_of(name)
     subject = load(card["subject"]) if subject is None else subject
-    table = json.loads((folder_of(name) / _CONFIG).read_text(encoding="utf-8"))
-    levels, _ = table.pop("levels"), table.pop("kind")
     if subject.name != card["subject"]:
         raise BadInput(
             f"{name} reads the states of {card['subject']}, not of {subject.name}.",
             expected=f"labkit.load({card['subject']!r})",
             do="train a reader for another model with labkit.papers.llm_microscope.training",
         )
+    return Reader(name, read_contextualiser(folder_of(name), subject), subject, card)
+
+
+def read_contextualiser(folder: Path, subject: Handle | None = None) -> Contextualiser:
+    """Return the contextualiser in a folder, with the embedding of its subject, which is loaded unless given."""
+    if subject is None:
+        subject = load(toml.read(folder / _CARD)["subject"])
+    table = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    levels, _ = table.pop("levels"), table.pop("kind")
     model = Contextualiser.empty(DecoderConfig(**table), levels)
-    state = {key: value.float() for key, value in load_file(str(folder_of(name) / _WEIGHTS)).items()}
-    own = subject.model.embed.weight.detach()
-    model.load_state_dict({**state, **dict.fromkeys(_SUBJECTS_OWN, own)})
+    state, _ = read_tensors(folder / _WEIGHTS)
+    model.load_state_dict({**state, **dict.fromkeys(_SUBJECTS_OWN, subject.model.embed.weight.detach())})
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    return Reader(name, model.eval(), subject, card)
+    return model.eval()
 
 
 def _sizes(config: DecoderConfig) -> dict[str, Any]:
