@@ -3,21 +3,26 @@
 #
 # {{badges}}
 #
-# One full stop, one small decoder, and the sentence before it is back: that is the picture below. The paper of this lesson
-# reads tokens in this way and concludes that fillers, punctuation and articles, are where a model keeps its memory of the
-# text. You will look into single tokens, take the commas away, and ask what the model misses.
+# Below, a small decoder writes what stood before a full stop. It has not read the text. It was given the states of that
+# one token. The paper of this lesson reads tokens in this way, and concludes that the fillers, punctuation and articles, are
+# where a model keeps its memory of the text. You will look into single tokens, take the commas away, and find out what the
+# model misses.
 #
-# *Paper: Razzhigaev, Mikhalchuk, Rahmatullaev, Goncharova, Druzhinina, Oseledets and Kuznetsov (2025),
-# [LLM-Microscope](https://arxiv.org/abs/2502.15007), Findings of NAACL 2025; [its code](https://github.com/AIRI-Institute/LLM-Microscope)
-# holds the measures, not the decoder. 60 minutes. You need
-# [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can tell what can be read out of a token
-# from what was predictable anyway, removal from forgetting, and a linear layer from a strong residual.*
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can tell what can
+# be read out of a token from what was predictable anyway, removal from forgetting, and a linear layer from a strong
+# residual.*
+#
+# *The paper:* Razzhigaev, Mikhalchuk, Rahmatullaev, Goncharova, Druzhinina, Oseledets and Kuznetsov (2025), *LLM-Microscope:
+# Uncovering the Hidden Role of Punctuation in Context Memory of Transformers*,
+# [arXiv 2502.15007](https://arxiv.org/abs/2502.15007),
+# [its code](https://github.com/AIRI-Institute/LLM-Microscope) (the measures, not the decoder). *Ours:*
+# [labkit/papers/llm_microscope]({{repository}}/tree/main/labkit/papers/llm_microscope).
 
 # %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import torch
@@ -38,7 +43,8 @@ print(f"read from one {found.token.strip()!r}:  {found.written}")
 print(f"what stood there:   {found.true}")
 
 # %% [markdown]
-# The decoder saw none of these words. It saw the states of one token: thirteen vectors of 96 numbers.
+# The form is right and some of the words; names and islands are mostly invented. All of it was read out of thirteen vectors
+# of 96 numbers, the states of one full stop.
 #
 # ## Before you begin · 2 min
 #
