@@ -151,15 +151,15 @@ def _say_stripped(found: Stripped) -> str:
 
 def _grid_bars(found: TwoByTwo) -> Bars:
     """Return a row for each test and a bar for each arm."""
-    groups = {f"read {named(arm)}": [found.cells[arm, test] for test in found.tested] for arm in found.trained}
+    groups = {f"read: {named(arm)}": [found.cells[arm, test] for test in found.tested] for arm in found.trained}
     return Bars(
-        title="What a model got used to, it answers",
-        labels=[f"asked about {named(test)}" for test in found.tested],
+        title="Read one kind of text, tested on each",
+        labels=[f"test: {named(test)}" for test in found.tested],
         groups={name: [one.value for one in row] for name, row in groups.items()},
         intervals={name: [(one.low, one.high) for one in row] for name, row in groups.items()},
         x_label=f"share of questions answered right (a guess: {found.chance})",
         sentence="; ".join(
-            f"went on reading {named(arm)}, asked about {named(test)}: {one.value:.2f}"
+            f"went on reading {named(arm)}, tested on {named(test)}: {one.value:.2f}"
             for (arm, test), one in found.cells.items()
         )
         + ".",
