@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from families import each_family, ids_of, logits, make
 
 import labkit
 from labkit.base.errors import BadInput
@@ -20,13 +21,20 @@ def deep():
 
 def test_the_last_level_is_what_the_model_says(deep) -> None:
     ids = deep.encode(TEXT)
-    logits = labkit.measurements.logits(deep, [ids])[0]
-    nats = F.cross_entropy(logits[:-1], ids[1:], reduction="none")
+    said = labkit.measurements.logits(deep, [ids])[0]
+    nats = F.cross_entropy(said[:-1], ids[1:], reduction="none")
     for norm in (True, False):
         lens = logit_lens(deep, ids, norm=norm)
         assert torch.allclose(lens.loss[-1], nats, atol=1e-5)
-        assert torch.equal(lens.top[-1], logits.argmax(-1))
+        assert torch.equal(lens.top[-1], said.argmax(-1))
         assert float(lens.kl[-1].abs().max()) < 1e-6
+
+
+@each_family
+def test_the_last_level_is_what_a_model_of_any_family_says(family: str) -> None:
+    model, ids = make(family), ids_of(7)[0]
+    expected = F.cross_entropy(logits(model, ids[None])[0, :-1].float(), ids[1:], reduction="none")
+    assert torch.allclose(logit_lens(model, ids).loss[-1], expected, atol=1e-5)
 
 
 def test_the_lens_finds_a_norm_that_is_applied_twice(deep) -> None:

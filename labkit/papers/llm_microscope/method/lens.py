@@ -65,9 +65,14 @@ def logit_lens(model, ids, *, norm: bool = True) -> Lens:
         raise BadInput("This model has no head, so no lens.", expected="a model that predicts the next token")
     h_SLD, final = states_of(model, ids_L), anatomy_of(model).final_norm
 
+    cap = getattr(
+        getattr(module_of(model), "config", None), "final_logit_softcapping", None
+    )  # Gemma 2 bends its logits
+
     def read(module) -> list[Tensor]:
         levels = [final(h_LD) if norm else h_LD for h_LD in h_SLD[:-1]]
-        return [F.log_softmax(head(h_LD).float(), dim=-1) for h_LD in (*levels, final(h_SLD[-1]))]
+        logits = [head(h_LD).float() for h_LD in (*levels, final(h_SLD[-1]))]
+        return [F.log_softmax(cap * torch.tanh(one / cap) if cap else one, dim=-1) for one in logits]
 
     logp_SLV = in_eval_mode(model, read)
     true = ids_L[1:, None]
