@@ -297,6 +297,15 @@ figures.show(labkit.claims.assess(claims.claim("10.residual_makes_it_so")))
 # The paper's numbers come out: about .95, with dips at both ends, and .35 to .65 without the residual. The first line says
 # that a block adds little to what is there. The second says what the block itself does, and that is not linear.
 #
+# With a network, the same line on Pythia-70M, which the authors' profile shows lowest of 24 models:
+
+# %% tags=["network"]
+guest = labkit.course.load_if_here("EleutherAI/pythia-70m")
+if guest:
+    english = [guest.encode(one.text) for one in labkit.world.documents("stories", 60, seed=91, split="test")]
+    figures.show(microscope.linearity_profile(guest, english))
+
+# %% [markdown]
 # Last, the abstract's “strong correlation”: tokens that hold much of their past (low C) move linearly (low error). A
 # positive correlation of two losses; over thirteen models it runs from .05 to .56.
 
