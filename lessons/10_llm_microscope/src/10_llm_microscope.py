@@ -102,10 +102,10 @@ guess = lesson.predict("p1")
 labkit.MicroscopePanel(deep, gate=guess)
 
 # %% [markdown]
-# Now over forty new stories.
+# Now over sixteen new stories.
 
 # %%
-stories = microscope.test_stories(40, seed=91)
+stories = microscope.test_stories(16, seed=91)
 memory = microscope.read_memory(stories)
 print(memory.table())
 
@@ -217,7 +217,7 @@ report(fitted.loss[0], digits=1, label="loss of the first step", unit="nats a to
 report(fitted.loss[-1], digits=1, label="loss of the last step", unit="nats a token")
 
 # %%
-fresh = microscope.story_passages(60, seed=93, distractors=8)
+fresh = microscope.story_passages(50, seed=93, distractors=8)
 share = {}
 for name, model in (("as trained", deep), ("after 20 steps", used_to_it)):
     for condition in ("intact", "punctuation"):
@@ -310,7 +310,7 @@ if guest:
 # positive correlation of two losses; over thirteen models it runs from .05 to .56.
 
 # %%
-E = microscope.token_nonlinearity(deep, stories, microscope.cloud_of(deep, microscope.test_stories(40, 76, "valid")))
+E = microscope.token_nonlinearity(deep, stories, microscope.cloud_of(deep, microscope.test_stories(20, 76, "valid")))
 found = microscope.associate(memory, E)
 print(found.table())
 figures.show(labkit.claims.assess(claims.claim("10.linear_tokens_hold_context")))
