@@ -150,17 +150,23 @@ def _say_stripped(found: Stripped) -> str:
 
 
 def _grid_bars(found: TwoByTwo) -> Bars:
-    """Return a row for each test and a bar for each arm."""
-    groups = {f"read: {named(arm)}": [found.cells[arm, test] for test in found.tested] for arm in found.trained}
+    """Return a row for each kind of test, with the model that went on reading whole texts and the one used to the kind."""
+    tests = [test for test in found.tested if test != "intact" and (test, test) in found.cells]
+    rows = [("full", "intact", "full"), *(("full", test, test) for test in tests)]
+    groups = {
+        "read whole texts": [found.cells[first, test] for first, test, _ in rows],
+        "read such texts": [found.cells[own, test] for _, test, own in rows],
+    }
     return Bars(
-        title="Read one kind of text, tested on each",
-        labels=[f"test: {named(test)}" for test in found.tested],
+        title="Asked about stripped texts, before and after getting used to them",
+        labels=[named(test) for _, test, _ in rows],
         groups={name: [one.value for one in row] for name, row in groups.items()},
         intervals={name: [(one.low, one.high) for one in row] for name, row in groups.items()},
         x_label=f"share of questions answered right (a guess: {found.chance})",
         sentence="; ".join(
-            f"went on reading {named(arm)}, tested on {named(test)}: {one.value:.2f}"
-            for (arm, test), one in found.cells.items()
+            f"{named(test)}: {found.cells[first, test].value:.2f} after reading whole texts, "
+            f"{found.cells[own, test].value:.2f} after reading such texts"
+            for first, test, own in rows
         )
         + ".",
     )
@@ -190,7 +196,7 @@ DRAWINGS = {
     "TwoByTwo": Drawing(
         lambda found, figure: paint_bars(_grid_bars(found), figure),
         lambda found: _grid_bars(found).sentence,
-        lambda found: (8.6, 1.1 + len(found.tested) * (0.2 * len(found.trained) + 0.08)),
+        lambda found: (8.6, 1.1 + 0.48 * len(_grid_bars(found).labels)),
     ),
     "Stripped": Drawing(paint_stripped, _say_stripped, lambda found: (8.6, 1.1 + 0.32 * len(found.accuracy))),
 }

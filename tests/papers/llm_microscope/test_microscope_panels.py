@@ -66,7 +66,7 @@ def test_stored_answers_come_without_the_model() -> None:
         for distractors in (0, 8):
             panel.set(rule=rule, distractors=distractors)
             assert list(panel.data.accuracy)[:2] == ["intact", rule]
-            assert panel.data.accuracy[rule].n == 100
+            assert panel.data.accuracy[rule].n == 60
     assert panel._model == "lab/deep"  # still a name: nothing was loaded
     figure = figures.new_figure(panel.size)
     panel.draw(panel.data, figure)

@@ -20,7 +20,7 @@ from ..task.passages import Passage, body_of, conditions, story_passages
 __all__ = ["Stripped", "store_strip", "strip_text"]
 
 STORED = ("articles", "punctuation", "stop words", "stop words and punctuation")
-QUESTIONS, SEED = 100, 8000
+QUESTIONS, SEED = 60, 8000
 
 
 @dataclass(frozen=True)

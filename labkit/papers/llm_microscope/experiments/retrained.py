@@ -44,8 +44,9 @@ class TwoByTwo:
         """Return a row for each arm and a column for each test."""
         rows = []
         for arm in self.trained:
-            found = [self.cells[arm, test] for test in self.tested]
-            rows.append([named(arm), *(f"{one.value:.2f} ({one.low:.2f}–{one.high:.2f})" for one in found)])
+            found = [self.cells.get((arm, test)) for test in self.tested]
+            said = [f"{one.value:.2f} ({one.low:.2f}–{one.high:.2f})" if one else "not asked" for one in found]
+            rows.append([named(arm), *said])
         first = next(iter(self.cells.values()))
         title = f"Right answers to {self.questions} questions, mean over {first.n} seeds after {self.steps} steps"
         return text_table(["went on reading", *(f"test: {named(test)}" for test in self.tested)], rows, title=title)
