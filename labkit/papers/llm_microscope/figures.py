@@ -150,7 +150,7 @@ def _say_stripped(found: Stripped) -> str:
 
 
 def _grid_bars(found: TwoByTwo) -> Bars:
-    """Return a row for each kind of test, with the model that went on reading whole texts and the one used to the kind."""
+    """Return a row for each kind of test: the models that went on reading whole texts, and those used to the kind."""
     tests = [test for test in found.tested if test != "intact" and (test, test) in found.cells]
     rows = [("full", "intact", "full"), *(("full", test, test) for test in tests)]
     groups = {

@@ -258,7 +258,7 @@ lesson.result("p3", found=trio)
 # A few seconds of reading, and most of the damage is gone. The full stops held nothing that the model could not have put
 # elsewhere; it had never learned to do without them.
 #
-# Here is the experiment in full: thirty steps on each kind of text, five seeds each, a hundred new documents.
+# Here is the experiment in full: two dozen steps on each kind of text, five seeds each, a hundred new documents.
 
 # %%
 grid = microscope.two_by_two()
