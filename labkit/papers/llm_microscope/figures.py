@@ -110,7 +110,7 @@ def _profile_lines(found: LinearityProfile) -> Lines:
         },
         x_label="step into level",
         y_label="linearity, held out",
-        sentence=f"{found.model}, {found.tokens:,} tokens: with residual the inner steps score {min(inner):.2f} to "
+        sentence=f"Over {found.tokens:,} tokens of {found.model}: with residual the inner steps score {min(inner):.2f} to "
         f"{max(inner):.2f} in sample and {min(found.held_out[1:-1]):.2f} to {max(found.held_out[1:-1]):.2f} held out; "
         f"without it {min(found.no_residual_held_out):.2f} to {max(found.no_residual_held_out):.2f} held out.",
         dots=True,
@@ -146,7 +146,7 @@ def _say_stripped(found: Stripped) -> str:
         for name, one in found.accuracy.items()
     ]
     questions = next(iter(found.accuracy.values())).n
-    return f"{found.model}, {questions} questions: {'; '.join(said)}. A guess is right {found.chance} of the time."
+    return f"Of {questions} questions {found.model} answers: {'; '.join(said)}. A guess is right {found.chance} of the time."
 
 
 def _grid_bars(found: TwoByTwo) -> Bars:
@@ -163,7 +163,8 @@ def _grid_bars(found: TwoByTwo) -> Bars:
         groups={name: [one.value for one in row] for name, row in groups.items()},
         intervals={name: [(one.low, one.high) for one in row] for name, row in groups.items()},
         x_label=f"share of questions answered right (a guess: {found.chance})",
-        sentence="; ".join(
+        sentence="Right answers: "
+        + "; ".join(
             f"{named(test)}: {found.cells[first, test].value:.2f} after reading whole texts, "
             f"{found.cells[own, test].value:.2f} after reading such texts"
             for first, test, own in rows
@@ -183,7 +184,9 @@ def gap_rows(gaps: Sequence) -> Bars:
         groups=values,
         intervals={name: [(one.difference.low, one.difference.high) for one in gaps] for name in values},
         x_label=f"{first} minus {second}, nats a word",
-        sentence="; ".join(f"{label}: {one.difference.value:+.3f}" for label, one in zip(labels, gaps)) + ".",
+        sentence="Differences: "
+        + "; ".join(f"{label}: {one.difference.value:+.3f}" for label, one in zip(labels, gaps))
+        + ".",
         digits=3,
     )
 

@@ -94,7 +94,7 @@ class MicroscopePanel(Panel):
                 f"This text has {len(ids) - 1} tokens.", expected=f"{FIRST} to {LAST}", do="shorten or lengthen it"
             )
         position = min(state.token, len(ids) - 1)
-        found = rebuild(state.text, position, *self._opened())
+        found = rebuild(state.text, position, *self._both_readers())
         rows, values, top = getattr(self, f"_{state.view}")(ids)
         return MicroscopeData(
             tokens=tuple(self.model.pieces(ids[FIRST:])),
@@ -112,7 +112,7 @@ class MicroscopePanel(Panel):
             unknown=tuple(world.unknown_words(state.text)),
         )
 
-    def _opened(self) -> tuple[Reader, Reader]:
+    def _both_readers(self) -> tuple[Reader, Reader]:
         from ..method.storage import load_reader
 
         if self._readers is None:
@@ -122,7 +122,7 @@ class MicroscopePanel(Panel):
     def _memory(self, ids: Any) -> tuple:
         from ..experiments.memory import QUANTITIES, read_memory
 
-        memory = read_memory([ids], *self._opened())
+        memory = read_memory([ids], *self._both_readers())
         return QUANTITIES[1:], tuple(tuple(memory.values(name)) for name in QUANTITIES[1:]), None
 
     def _nonlinearity(self, ids: Any) -> tuple:

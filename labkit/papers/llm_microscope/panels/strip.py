@@ -94,7 +94,7 @@ class StripPanel(Panel):
         intact, rule, random, content = data.accuracy.values()
         names = list(data.accuracy)
         return (
-            f"{data.model} on {intact.n} questions: {intact.value:.2f} intact, {rule.value:.2f} without {names[1]} "
+            f"Of {intact.n} questions {data.model} answers right: {intact.value:.2f} intact, {rule.value:.2f} without {names[1]} "
             f"({data.removed[names[1]]:.0f} tokens), {random.value:.2f} without as many random tokens, "
             f"{content.value:.2f} without as many content words ({data.removed[names[3]]:.0f}). A guess: {data.chance}."
         )
