@@ -99,7 +99,7 @@ def _size_of_map(picture: TokenMap) -> tuple[float, float]:
 
 
 def _profile_lines(found: LinearityProfile) -> Lines:
-    inner = found.residual[1:-1]
+    inner, held = found.residual[1:-1], found.held_out[1:-1]
     return Lines(
         title="How linear is each step?",
         x=range(1, len(found.residual) + 1),
@@ -111,16 +111,22 @@ def _profile_lines(found: LinearityProfile) -> Lines:
         x_label="step into level",
         y_label="linearity, held out",
         sentence=f"Over {found.tokens:,} tokens of {found.model}: with residual the inner steps score {min(inner):.2f} to "
-        f"{max(inner):.2f} in sample and {min(found.held_out[1:-1]):.2f} to {max(found.held_out[1:-1]):.2f} held out; "
-        f"without it {min(found.no_residual_held_out):.2f} to {max(found.no_residual_held_out):.2f} held out.",
+        f"{max(inner):.2f} in sample and {min(held):.2f} to {max(held):.2f} held out; without it "
+        f"{min(found.no_residual_held_out):.2f} to {max(found.no_residual_held_out):.2f} held out.",
         dots=True,
     )
+
+
+LONGEST = "stop words and punctuation"  # what the names of rows take, so that the axis stays where it is
 
 
 def paint_stripped(found: Stripped, figure: FigureBase) -> None:
     """Draw one bar a condition with its interval, and the line of guessing."""
     names = list(found.accuracy)
-    left = 0.25 + max(map(text_width, names))
+    shown = [f"as many {name.split(' as many as ')[0]}" if " as many as " in name else name for name in names]
+    if len(set(shown)) < len(shown):  # controls of several rules
+        shown = names
+    left = 0.25 + max(map(text_width, (*shown, LONGEST)))
     (ax,) = axes(figure, "Questions answered right after tokens are taken out", left=left, right=0.6)
     kinds = {"intact": "intact", "random": "mlp", "content": "attention"}
     for row, name in enumerate(names):
@@ -133,7 +139,7 @@ def paint_stripped(found: Stripped, figure: FigureBase) -> None:
             va="center", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
     ax.axvline(found.chance, color=INK, linestyle=":", linewidth=1.5)
-    row_names(ax, names)
+    row_names(ax, shown)
     ax.set_xlim(0, 1.12)
     ax.set_ylim(len(names) - 0.4, -0.6)
     label_axes(ax, x="share of questions answered right (dotted: a guess)")

@@ -149,14 +149,20 @@ figures.show(
 )
 
 # %% [markdown]
-# For nearly every class the greater part of the gain is the token's own word. The rest is what could be called memory.
+
+# %%
+kinds = [(memory.mean(name, "own word").value, memory.mean(name, "context").value) for name in memory.present]
+holds(all(own > context for own, context in kinds), "In every class the greater part of the gain is the token's own word.")
+
+# %% [markdown]
+# Only the rest could be called memory.
 #
 # **What this does not show.** That the model *uses* any of it. A decoder that was trained for it can read it; whether a
 # later layer ever does is another question. And a better decoder would read more: C belongs to the pair.
 #
 # ## 2 · Is it really the punctuation? · 15 min
 #
-# A full stop stands at the end of a sentence, a noun within one; *the* is forty times as frequent as most nouns. Place and
+# A full stop stands at the end of a sentence, a noun within one; and a full stop is more frequent than any noun. Place and
 # frequency alone could make a difference. So compare each token with a noun of the same story, at most four tokens away and
 # at most four times as frequent or as rare.
 
@@ -176,6 +182,8 @@ print(*(one.table() for one in gaps), sep="\n")
 raw, near = gaps[2].difference, gaps[3].difference
 holds(raw.low > 0, "Over all tokens, punctuation brings more context than nouns.")
 holds(abs(near.value) < 0.5 * raw.value, "Beside a noun of the same place and frequency, most of that is gone.")
+matched = labkit.claims.assess(labkit.claims.ledger().claim("10.punctuation_brings_more_context"))
+report(matched, digits=3, label="matched, on sixty other stories", unit="nats a word")
 
 # %% [markdown]
 # So it is less the comma than where it stands. One sample of stories is an anecdote; the test in the ledger of this course
@@ -197,8 +205,8 @@ for name in ("10.sentence_ends_below_nouns", "10.determiners_below_nouns"):
 
 # %%
 example = microscope.story_passages(1, seed=92, distractors=8)[0]
-print(deep.decode(example.body)[:330], "…\n")
-print(deep.decode(microscope.body_of(example, "punctuation"))[:330], "…")
+print(deep.decode(example.body[:66]), "…\n")
+print(deep.decode(microscope.body_of(example, "punctuation")[:55]), "…")
 
 # %%
 strip = lesson.predict("p2")
@@ -215,10 +223,15 @@ figures.show(labkit.claims.assess(claims.claim("10.punctuation_removed")))
 
 # %% [markdown]
 # The paper's finding holds here: without punctuation, fewer answers are right. So do both controls, and content words cost
-# more. Random tokens cost about as much; the ledger asked 500 other questions, where punctuation cost somewhat more than as
-# many random tokens. A guess: with other people's sentences in between, a full stop keeps two facts apart.
-#
-# Now choose *stop words*.
+# more. Random tokens cost about as much. The ledger asked 500 other questions:
+
+# %%
+control = labkit.claims.assess(claims.claim("10.random_tokens_cost_more"))
+report(control, digits=2, label="without punctuation, minus without as many random tokens", unit="of the answers")
+holds(control.high < 0, "There, punctuation cost somewhat more than as many random tokens.")
+
+# %% [markdown]
+# A guess: with other people's sentences in between, a full stop keeps two facts apart. Now choose *stop words*.
 
 # %%
 panel.set(rule="stop words")
@@ -340,10 +353,12 @@ if guest:
 E = microscope.token_nonlinearity(deep, stories, microscope.cloud_of(deep, microscope.test_stories(20, 76, "valid")))
 found = microscope.associate(memory, E)
 print(found.table())
+holds(found.partial.low > 0, "The correlation is weak, and it stays when place and frequency are taken out (partial r).")
 figures.show(labkit.claims.assess(claims.claim("10.linear_tokens_hold_context")))
 
 # %% [markdown]
-# *partial r* is what is left when a token's place and frequency are taken out of both.
+# In the microscope, the lens *nonlinearity* shows each error over the length of its step: at 1, the common map says nothing
+# about this step of this token.
 #
 # **What this does not show.** That a linear step could be left out, or that one causes the other. And what is a token's
 # nonlinearity? The formula in the paper puts a map of normalised states beside raw ones. Exercise 10.2 repairs it.

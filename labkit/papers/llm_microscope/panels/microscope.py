@@ -21,10 +21,11 @@ __all__ = ["MicroscopeData", "MicroscopePanel", "MicroscopeState"]
 
 VIEWS = {"what a token holds": "memory", "nonlinearity": "nonlinearity", "logit lens": "lens"}
 READY = {
+    "a morning": "It was a clear morning. Nils the fisher was at home on Brack. Hana the captain was visiting Nils. "
+    "The lantern was with Hana.",
     "a handover": "The lantern was with Hana. Hana took the ferry to Wick with the lantern. "
     "Hana gave the lantern to Dalia.",
     "a question": 'The lantern was with Odile. "Who has the lantern?" asked Juno. "I do," said Odile.',
-    "a storm": "The morning was all storm, and the ferry slept. Ilo the grocer was at home on Thrift.",
 }
 FIRST, LAST = 2, 44  # tokens that can be looked at; the begin token is 0
 REFERENCE, REFERENCE_SEED = 12, 76  # stories on which the linear maps are fitted
@@ -34,9 +35,9 @@ REFERENCE, REFERENCE_SEED = 12, 76  # stories on which the linear maps are fitte
 class MicroscopeState:
     """Which text is read, through which lens, and which token is looked at."""
 
-    text: str = READY["a handover"]
+    text: str = READY["a morning"]
     view: str = "memory"
-    token: int = 6
+    token: int = 15
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ class StripPanel(Panel):
         intact, rule, random, content = data.accuracy.values()
         names = list(data.accuracy)
         return (
-            f"Of {intact.n} questions {data.model} answers right: {intact.value:.2f} intact, {rule.value:.2f} without {names[1]} "
-            f"({data.removed[names[1]]:.0f} tokens), {random.value:.2f} without as many random tokens, "
+            f"Of {intact.n} questions {data.model} answers right: {intact.value:.2f} intact, {rule.value:.2f} without "
+            f"{names[1]} ({data.removed[names[1]]:.0f} tokens), {random.value:.2f} without as many random tokens, "
             f"{content.value:.2f} without as many content words ({data.removed[names[3]]:.0f}). A guess: {data.chance}."
         )
 
