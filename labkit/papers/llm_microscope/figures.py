@@ -110,8 +110,8 @@ def _profile_lines(found: LinearityProfile) -> Lines:
         },
         x_label="step into level",
         y_label="linearity, held out",
-        sentence=f"Over {found.tokens:,} tokens of {found.model}: with residual the inner steps score {min(inner):.2f} to "
-        f"{max(inner):.2f} in sample and {min(held):.2f} to {max(held):.2f} held out; without it "
+        sentence=f"Over {found.tokens:,} tokens of {found.model}: with residual the inner steps score "
+        f"{min(inner):.2f} to {max(inner):.2f} in sample and {min(held):.2f} to {max(held):.2f} held out; without it "
         f"{min(found.no_residual_held_out):.2f} to {max(found.no_residual_held_out):.2f} held out.",
         dots=True,
     )
@@ -152,7 +152,8 @@ def _say_stripped(found: Stripped) -> str:
         for name, one in found.accuracy.items()
     ]
     questions = next(iter(found.accuracy.values())).n
-    return f"Of {questions} questions {found.model} answers: {'; '.join(said)}. A guess is right {found.chance} of the time."
+    listed = "; ".join(said)
+    return f"Of {questions} questions {found.model} answers: {listed}. A guess is right {found.chance} of the time."
 
 
 def _grid_bars(found: TwoByTwo) -> Bars:
