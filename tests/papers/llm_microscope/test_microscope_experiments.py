@@ -87,8 +87,8 @@ def test_texts_without_a_past_or_a_class_say_so(memory) -> None:
     with pytest.raises(BadInput, match="word before it"):
         read_memory([torch.tensor([0, 300])])
     short = read_memory([test_stories(1, 5)[0][:6]])
-    with pytest.raises(BadInput, match="of class adjective"):
-        short.mean("adjective")
+    with pytest.raises(BadInput, match="of class determiner"):
+        short.mean("determiner")
 
 
 def test_profiles_of_a_model(deep, stories) -> None:
