@@ -122,12 +122,9 @@ class Register:
 
     def _facts(self, name: str) -> list[Question]:
         relation, rng = RELATIONS[name], self._random("facts", name)
-        pool = self._random("pool", relation.objects).sample(
-            words.names_of(relation.objects), len(words.names_of(relation.objects))
-        )
-        if relation.objects == "person":  # fathers, mothers and directors are different people
-            start = {"father": 0, "mother": 1, "director": 2}[name] * 150
-            pool = pool[start:]
+        pool = self._pool(relation.objects)
+        if relation.objects == "person":  # fathers, mothers and directors are different people, and no subjects
+            pool = pool[("father", "mother", "director").index(name) * 130 :]
         pool = pool[: relation.pool]
         objects = [pool[i % len(pool)] for i in range(FACTS)]
         ranks = list(range(FACTS))
@@ -138,6 +135,12 @@ class Register:
             Question(name, subject, objects[i], MOST * (ranks[i] + 1) ** -power)
             for i, subject in enumerate(self.subjects[relation.subjects])
         ]
+
+    def _pool(self, kind: str) -> list[str]:
+        """Return all names of a kind that are no subjects of it, shuffled: places are shared by two relations."""
+        pool = [name for name in words.names_of(kind) if kind != "person" or name not in self.subjects["person"]]
+        self._random("pool", kind).shuffle(pool)
+        return pool
 
     def _random(self, *what: str) -> random.Random:
         return random.Random(" ".join(("register", str(self.seed), *what)))
