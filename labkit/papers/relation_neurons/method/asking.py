@@ -77,6 +77,17 @@ class Quiz:
             log_N[rows] = log_BT.sum(dim=1)
         return Answers(self.questions, right_N.numpy(), log_N.numpy())
 
+    def words_said(self) -> list[list[str]]:
+        """Return the first two words that the model says to each prompt, whatever the answer is (greedy)."""
+        said: list[list[str]] = [[] for _ in self.prompts]
+        for rows, ids_BL in by_length(self.prompts):
+            for _ in range(TOKENS):
+                logits_BV = quietly(self.model, lambda module, ids=ids_BL: module(ids).logits[:, -1])
+                ids_BL = torch.cat((ids_BL, logits_BV.argmax(-1, keepdim=True)), dim=1)
+            for row, ids in zip(rows.tolist(), ids_BL[:, -TOKENS:].tolist()):
+                said[row] = self.model.pieces(ids)
+        return said
+
     def _answer(self, question: Question) -> Tensor:
         if self.model.ours:
             ids = self.model.tokenizer.encode(question.answer)

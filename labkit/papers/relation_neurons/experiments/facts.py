@@ -1,0 +1,121 @@
+"""Which facts survive, what is said instead of the lost ones, and what becomes of other talk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from labkit.interventions import edit
+from labkit.measurements import Estimate, loss, mean_over
+
+from .. import words
+from ..method import Answers, SilenceNeurons
+from ..task import talk
+from .damage import neurons_for
+from .study import Study
+
+__all__ = ["KINDS_OF_ERROR", "Errors", "FrequencyGap", "TalkLoss", "errors", "frequency_gap", "talk_loss"]
+
+KINDS_OF_ERROR = ("another answer of the relation", "answer of another relation", "word of the prompt", "other")
+NEUTRAL = words.TALK[-2:]  # sentences that end in a name and tell neither subject nor relation
+
+
+@dataclass(frozen=True)
+class FrequencyGap:
+    """Per relation the mean log frequency of facts that survive (a) minus that of facts that are lost (b)."""
+
+    share: float
+    gaps: dict[str, float]
+
+    def mean(self) -> Estimate:
+        """Return the mean over the relations that have both kinds."""
+        return mean_over(list(self.gaps.values()), "cases", name="survivors − lost", unit="log frequency", null=0.0)
+
+
+def frequency_gap(study: Study, share: float = 0.1, *, least: int = 3) -> FrequencyGap:
+    """Compare facts that survive the silencing of their own relation with facts that do not.
+
+    A relation counts where at least `least` facts survive and as many are lost.
+    """
+    gaps = {}
+    for name in study.relations:
+        before, after = study.before("named", [name]), _without(study, name, share)
+        logs = np.log([question.frequency for question in before.questions])
+        kept, lost = (before.right == 1) & (after.right == 1), (before.right == 1) & (after.right == 0)
+        if min(kept.sum(), lost.sum()) >= least:
+            gaps[name] = float(logs[kept].mean() - logs[lost].mean())
+    return FrequencyGap(share, gaps)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What the model says first where it was right before and is wrong now, by kind, for each silenced relation."""
+
+    share: float
+    counts: dict[str, dict[str, int]]
+
+    def shares(self) -> dict[str, float]:
+        """Return each kind's share of all errors."""
+        total = Counter()
+        for count in self.counts.values():
+            total.update(count)
+        return {kind: total[kind] / max(1, sum(total.values())) for kind in KINDS_OF_ERROR}
+
+    def table(self) -> str:
+        """Return the shares as text."""
+        return "\n".join(f"{share:5.0%}  {kind}" for kind, share in self.shares().items())
+
+
+def errors(study: Study, share: float = 0.1, by: str = "top") -> Errors:
+    """Return what is said instead of the answers lost when their own relation is silenced."""
+    firsts = {r: {fact.object.split()[0] for fact in study.register.facts[r]} for r in study.relations}
+    any_first, counts = set().union(*firsts.values()), {}
+    for name in study.relations:
+        quiz, before = study.quiz("named", [name]), study.before("named", [name])
+        with edit(study.model, SilenceNeurons(neurons_for(study, name, study.layout.count(share), by))):
+            after, said = quiz.answers(), quiz.words_said()
+        counts[name] = dict.fromkeys(KINDS_OF_ERROR, 0)
+        for row in np.flatnonzero((before.right == 1) & (after.right == 0)):
+            question = quiz.questions[row]
+            if said[row][0] == question.object.split()[0] or said[row][0] in firsts[name]:
+                kind = KINDS_OF_ERROR[0]
+            elif said[row][0] in question.prompt.split():
+                kind = KINDS_OF_ERROR[2]
+            else:
+                kind = KINDS_OF_ERROR[1] if said[row][0] in any_first else KINDS_OF_ERROR[3]
+            counts[name][kind] += 1
+    return Errors(share, counts)
+
+
+@dataclass(frozen=True)
+class TalkLoss:
+    """Loss on neutral sentences in nats a token: intact, and with the neurons of each relation off."""
+
+    share: float
+    intact: float
+    silenced: dict[str, float]
+
+    def ratios(self) -> dict[str, float]:
+        """Return perplexity after over before, for each relation."""
+        return {name: float(np.exp(value - self.intact)) for name, value in self.silenced.items()}
+
+    def table(self) -> str:
+        """Return the ratios as text."""
+        return "\n".join(f"{name:14} {ratio:.3f}" for name, ratio in self.ratios().items())
+
+
+def talk_loss(study: Study, share: float = 0.05, n: int = 200, seed: int = 9) -> TalkLoss:
+    """Return the loss on sentences such as "they spoke about Port Selk .", which name no subject and no relation."""
+    documents = study.model.encode_documents(talk(n, seed, forms=NEUTRAL))
+    silenced, intact = {}, loss(study.model, documents).value
+    for name in study.relations:
+        with edit(study.model, SilenceNeurons(neurons_for(study, name, study.layout.count(share)))):
+            silenced[name] = loss(study.model, documents).value
+    return TalkLoss(share, intact, silenced)
+
+
+def _without(study: Study, name: str, share: float) -> Answers:
+    with edit(study.model, SilenceNeurons(neurons_for(study, name, study.layout.count(share)))):
+        return study.quiz("named", [name]).answers()

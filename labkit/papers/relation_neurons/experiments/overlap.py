@@ -1,0 +1,75 @@
+"""Versatility: which relations share neurons, and in which layers and modules they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..words import RELATIONS
+from .study import Study
+
+__all__ = ["Overlap", "overlap", "places"]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How many of the top k neurons of two relations are the same; `expected` is k²/M, for two random sets."""
+
+    relations: tuple[str, ...]
+    k: int
+    shared: tuple[tuple[int, ...], ...]
+    expected: float
+
+    def share(self, a: str, b: str) -> float:
+        """Return the shared neurons of two relations as a share of k."""
+        return self.shared[self.relations.index(a)][self.relations.index(b)] / self.k
+
+    def within(self) -> float:
+        """Return the mean share of k that two relations of one family have in common."""
+        return float(np.mean([self.share(a, b) for a, b in self._pairs(True)]))
+
+    def across(self) -> float:
+        """Return the same for relations of different families."""
+        return float(np.mean([self.share(a, b) for a, b in self._pairs(False)]))
+
+    def _pairs(self, same: bool) -> list[tuple[str, str]]:
+        return [
+            (a, b)
+            for place, a in enumerate(self.relations)
+            for b in self.relations[place + 1 :]
+            if (RELATIONS[a].family == RELATIONS[b].family) == same
+        ]
+
+    def table(self) -> str:
+        """Return the shared counts as a square of text."""
+        lines = [" " * 14 + "".join(f"{name[:5]:>6}" for name in self.relations)]
+        lines += [f"{name:14}" + "".join(f"{n:6}" for n in row) for name, row in zip(self.relations, self.shared)]
+        return "\n".join([*lines, f"two random sets of {self.k} would share {self.expected:.1f}"])
+
+
+def overlap(study: Study, share: float = 0.05, **options) -> Overlap:
+    """Return the shared neurons of every two relations; options: see `Study.searching`."""
+    search = study.searching(**options)
+    k = search.layout.count(share)
+    tops = {name: set(search.of(name).top(k).tolist()) for name in study.relations}
+    shared = tuple(tuple(len(tops[a] & tops[b]) for b in tops) for a in tops)
+    return Overlap(tuple(tops), k, shared, k * k / len(search.layout))
+
+
+def places(study: Study, share: float = 0.05, **options) -> dict[tuple[int, str], int]:
+    """Return how many of all relations' top neurons are in each (layer, module)."""
+    search = study.searching(**options)
+    count = dict.fromkeys(((layer, module) for layer, module, _ in search.layout.blocks), 0)
+    for name in study.relations:
+        for neuron in search.of(name).top(search.layout.count(share)):
+            count[int(search.layout.layers[neuron]), str(search.layout.modules[neuron])] += 1
+    return count
+
+
+def layer_shares(study: Study, share: float = 0.05, **options) -> Sequence[float]:
+    """Return the share of all relations' top neurons in each layer."""
+    found = places(study, share, **options)
+    layers = sorted({layer for layer, _ in found})
+    return [sum(n for (at, _), n in found.items() if at == layer) / sum(found.values()) for layer in layers]
