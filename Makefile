@@ -31,7 +31,7 @@ lint: .venv/test  ## ruff, and notebooks that match their sources
 	$(BIN)/labkit build --check
 
 unit: .venv/test  ## the library's tests and the guard over the notebooks
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/labkit tests/lessons tests/hosts -n 2 --dist worksteal --durations=8
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/labkit tests/papers tests/lessons tests/hosts -n 2 --dist worksteal --durations=8
 
 notebooks: .venv/test  ## every notebook executed, tagged outputs compared
 	LABKIT_STATIC=1 LABKIT_MY=$$(mktemp -d) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest lessons -p no:cacheprovider -p tests.nbval_rules \

@@ -1,7 +1,8 @@
 """labkit: cut, compare and restore parts of a transformer.
 
-The names below are the front door. Each is imported when first used, so that `import labkit` costs nothing
-and a stored sweep can be read without torch.
+The names below are the public API. Each is imported when first used, so that `import labkit` costs nothing and a
+stored sweep can be read without torch. What a paper brings, its methods, experiments and panels, is found by name
+through its folder in `labkit.papers`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_FRONT_DOOR = {
+_PUBLIC = {
     "Decoder": "labkit.models",
     "DecoderConfig": "labkit.models",
     "generate": "labkit.models",
@@ -34,7 +35,6 @@ _FRONT_DOOR = {
     "RestoreActivation": "labkit.interventions",
     "ScaleWeight": "labkit.interventions",
     "SetWeight": "labkit.interventions",
-    "SwitchLayerNormScaling": "labkit.interventions",
     "Zero": "labkit.interventions",
     "ZeroWeight": "labkit.interventions",
     "apply": "labkit.interventions",
@@ -45,7 +45,8 @@ _FRONT_DOOR = {
     "vitals": "labkit.measurements",
     "Sweep": "labkit.sweeps",
     "sweep": "labkit.sweeps",
-    "open_lesson": "labkit.lessons",
+    "open_lesson": "labkit.course",
+    "cite": "labkit.base.papers",
 }
 # The layers themselves, left to right: each imports only from those before it.
 _LAYERS = (
@@ -61,15 +62,17 @@ _LAYERS = (
     "claims",
     "figures",
     "panels",
-    "lessons",
+    "course",
     "papers",
     "cli",
 )
 
-__all__ = [*_FRONT_DOOR, *_LAYERS]
+__all__ = [*_PUBLIC, *_LAYERS]
 
 if TYPE_CHECKING:  # what editors and type checkers see
     from labkit.anatomy import Address, anatomy_of, fingerprint, record, view
+    from labkit.base.papers import cite
+    from labkit.course import open_lesson
     from labkit.interventions import (
         DropAttention,
         DropBlock,
@@ -84,7 +87,6 @@ if TYPE_CHECKING:  # what editors and type checkers see
         RestoreActivation,
         ScaleWeight,
         SetWeight,
-        SwitchLayerNormScaling,
         Zero,
         ZeroWeight,
         apply,
@@ -93,7 +95,6 @@ if TYPE_CHECKING:  # what editors and type checkers see
         edit,
         shrink,
     )
-    from labkit.lessons import open_lesson
     from labkit.measurements import vitals
     from labkit.models import Decoder, DecoderConfig, generate
     from labkit.sweeps import Sweep, sweep
@@ -103,11 +104,20 @@ if TYPE_CHECKING:  # what editors and type checkers see
 def __getattr__(name: str) -> Any:
     if name in _LAYERS:
         return import_module(f"labkit.{name}")
-    if name not in _FRONT_DOOR:
+    if name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+    elif name[:1] == "_" or (value := _of_a_paper(name)) is None:
         raise AttributeError(f"module 'labkit' has no attribute {name!r}")
-    value = getattr(import_module(_FRONT_DOOR[name]), name)
     globals()[name] = value
     return value
+
+
+def _of_a_paper(name: str) -> Any:
+    """Return the experiment or panel of that name which a paper brings, or None."""
+    from labkit.base.papers import bring
+
+    value = bring("experiments", name)
+    return bring("panels", name) if value is None else value
 
 
 def __dir__() -> list[str]:

@@ -38,7 +38,7 @@ def tiny_lesson():
 
 @pytest.fixture(scope="session")
 def _built(tmp_path_factory):
-    from labkit.lessons.build import build
+    from labkit.course.build import build
 
     root = tmp_path_factory.mktemp("repository") / "lessons"
     shutil.copytree(HERE / "lessons" / "fixture", root)

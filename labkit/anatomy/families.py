@@ -3,7 +3,7 @@
 A family is data (see `description.py`): GPT-2 stores its matrices transposed, Phi-3 fuses q, k and v, GPT-NeoX does so
 head by head, Gemma stores gain - 1, OLMo has no gains, BERT norms the sum.
 
-To add a family: describe it here, give `tests/labkit/families.py` a tiny config of it, and the laws of
+To add a family: describe it here, give `tests/support/families.py` a tiny config of it, and the laws of
 `tests/labkit/test_anatomy*.py` and `test_interventions*.py` say whether the description is true.
 """
 

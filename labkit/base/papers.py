@@ -7,29 +7,34 @@ edits and models, its drawings, panels, sweeps and tokenizers. The modules thems
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from .doors import lazy_names
 from .errors import BadInput, unknown
 
-__all__ = ["Paper", "bring", "brought", "paper", "papers"]
+__all__ = ["Paper", "bring", "brought", "cite", "paper", "papers"]
 
 _PACKAGE = "labkit.papers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
-    """A paper and what it brings; every mapping is from a public name to a module inside the paper's folder.
+    """A paper and what it brings: public names by the module inside the paper's folder that holds them.
+
+    Each mapping may be written name -> module or, shorter, module -> names; it is kept as name -> module.
 
     number: the lesson's ("08"). slug: the folder under `labkit/papers`. lesson: the folder under `lessons`.
     code: where the authors' own code is. edits: kinds of edits and sources in plan files. configs: kinds of models in
     config.json. drawings: names of result types whose module holds `DRAWINGS`. panels: classes of panels.
-    experiments: public results and functions. sweeps, tokenizers: names to "module.function". measures: earlier
-    dotted paths of measuring functions to "module.function", so that what was registered under them can be run again.
+    experiments: public results and functions. sweeps, tokenizers: names to "module.function". measures: dotted modules
+    under which measuring functions were first registered to the module where they are now.
+    budgets: what is timed, to the "module.function" that yields it.
+    cards: keys of a constructed model's card to the "module.function" that measures its numbers.
     """
 
     number: str
@@ -48,6 +53,19 @@ class Paper:
     sweeps: Mapping[str, str] = field(default_factory=dict)
     tokenizers: Mapping[str, str] = field(default_factory=dict)
     measures: Mapping[str, str] = field(default_factory=dict)
+    cards: Mapping[str, str] = field(default_factory=dict)
+    budgets: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for sort in ("edits", "configs", "drawings", "panels", "experiments"):
+            object.__setattr__(self, sort, _by_name(getattr(self, sort)))
+
+    def lazily(self) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+        """Return `__all__`, `__getattr__` and `__dir__` of the paper's package: its experiments and panels."""
+        modules: dict[str, list[str]] = {}
+        for name, module in {**self.experiments, **self.panels}.items():
+            modules.setdefault(module, []).append(name)
+        return lazy_names(self.package, modules)
 
     @property
     def package(self) -> str:
@@ -72,6 +90,14 @@ class Paper:
         return f"@misc{{{first}{self.year},\n" + ",\n".join(lines) + "\n}"
 
 
+def _by_name(places: Mapping[str, Any]) -> dict[str, str]:
+    """Return name -> module, from that or from module -> names."""
+    found: dict[str, str] = {}
+    for key, value in places.items():
+        found.update({key: value} if isinstance(value, str) else dict.fromkeys(value, key))
+    return found
+
+
 @cache
 def papers() -> dict[str, Paper]:
     """Return every paper by its slug, in the order of their numbers."""
@@ -88,11 +114,16 @@ def papers() -> dict[str, Paper]:
 
 
 def paper(name: str) -> Paper:
-    """Return a paper by its number or slug ("08", "curse_of_depth"); raise `UnknownName` for others."""
+    """Return a paper by its number or its slug, which is its folder's name; raise `UnknownName` for others."""
     for one in papers().values():
         if name in (one.number, one.slug):
             return one
     raise unknown("paper", name, [*papers(), *(one.number for one in papers().values())])
+
+
+def cite(name: str) -> str:
+    """Return a paper as BibTeX, by number or slug: `print(labkit.cite("08"))`."""
+    return paper(name).cite()
 
 
 def brought(what: str) -> dict[str, tuple[Paper, str]]:
@@ -103,16 +134,17 @@ def brought(what: str) -> dict[str, tuple[Paper, str]]:
 def bring(what: str, name: str) -> Any:
     """Return what is registered under `name`, its module imported; None where no paper brings it.
 
-    For "edits" and "configs" that is the module, which has registered itself; for "sweeps", "tokenizers" and
-    "measures" the function at "module.function"; else the object called `name` in the module.
+    For "edits", "configs" and "measures" that is the module; for "sweeps", "tokenizers", "cards" and "budgets" the
+    function at "module.function"; else the object called `name` in the module.
     """
     known = brought(what)
     if name not in known:
         return None
     one, place = known[name]
-    if what in ("edits", "configs"):
+    if what in ("edits", "configs", "measures"):
         return one.module(place)
-    if what in ("sweeps", "tokenizers", "measures"):
+    if what in ("sweeps", "tokenizers", "cards", "budgets"):
         module, _, function = place.rpartition(".")
         return getattr(one.module(module), function)
-    return getattr(one.module(place), name)
+    module = one.module(place)
+    return module.DRAWINGS[name] if what == "drawings" else getattr(module, name)

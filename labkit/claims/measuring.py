@@ -13,6 +13,7 @@ from pathlib import Path
 import labkit
 from labkit.base.errors import BadInput, LabkitError, NotAvailable, OutOfOrder
 from labkit.base.files import write_atomically
+from labkit.base.papers import bring
 
 from .assessment import Assessment, judge, ledger
 from .entry import Claim, read_claims, registration
@@ -104,12 +105,12 @@ def _run(claim: Claim, seeds: tuple[int, ...], n: int, committed: bool) -> Recor
 
 
 def _function(claim: Claim) -> Callable[..., Measured]:
-    """Return the function at the claim's dotted path."""
+    """Return the function at the claim's dotted path, or where its paper has moved it since it was registered."""
     if claim.measure is None:
         raise NotAvailable(f"Claim {claim.id} was never run.", expected=claim.settles, do="see its note in the ledger")
     module, _, name = claim.measure.rpartition(".")
     try:
-        return getattr(import_module(module), name)
+        return getattr(bring("measures", module) or import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInput(
             f"The measuring function {claim.measure} of {claim.id} cannot be found ({error}).",

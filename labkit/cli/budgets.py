@@ -13,10 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from random import Random
 from typing import Any
 
 from labkit.base.data import lessons_dir
+from labkit.base.papers import bring, brought
 
 __all__ = ["measure_all", "render"]
 
@@ -99,7 +99,7 @@ def _replay() -> list[Row]:
     code = (
         "import sys, labkit\n"
         "labkit.open_lesson('00')\n"
-        "panel = labkit.panels.CutPanel('lab/tiny')\n"
+        "panel = labkit.CutPanel('lab/tiny')\n"
         "panel.data, panel.page\n"
         "assert 'torch' not in sys.modules, 'torch was imported: no stored answers are shipped for lab/tiny'"
     )
@@ -122,38 +122,9 @@ def _sizes() -> list[Row]:
 
 
 def _panel() -> list[Row]:
-    import labkit
-    from labkit.measurements.super_weights import find_super_weights
-    from labkit.panels import CutPanel, LayerGridPanel, QuantiserPanel, ScorePanel, WeightPanel
-
-    tiny, base, planted, deep = (labkit.load(f"lab/{name}") for name in ("tiny", "base", "planted", "deep"))
-    text = labkit.world.story(11).text
-    weight = find_super_weights(base, text, prominence=1e-9).addresses[0]
-    cut = CutPanel(tiny)
-    cuts = [{"part": part, "layer": layer} for layer in range(cut.depth) for part in ("attention", "mlp", "block")]
-    factors = [{"factor": step / 4} for step in range(-4, 13)]
-    rounds = [{"bits": bits, "outlier": way} for bits in range(2, 9) for way in ("nothing", "clip", "keep", "both")]
-    rows = _panel_rows("cut panel, lab/tiny", cut, cuts, len(tiny.encode(cut.start.story)))
-    for name, panel, moves, handle in (
-        ("weight panel, lab/base", WeightPanel(base, {"suspect": weight}, {"a story": text}), factors, base),
-        (
-            "quantiser, lab/planted",
-            QuantiserPanel(planted, planted.card["planted"]["address"], [text]),
-            rounds,
-            planted,
-        ),
-        ("grid of layers, lab/deep", LayerGridPanel(deep), _cuts(12), deep),
-        ("score panel, lab/deep", ScorePanel(deep), [{"layer": layer} for layer in range(12)], deep),
-    ):
-        text = getattr(panel.start, "text", text)
-        rows += _panel_rows(name, panel, moves, len(handle.encode(text)))
-    return rows
-
-
-def _cuts(depth: int) -> list[dict[str, Any]]:
-    """Return choices of one to eight parts, drawn once and for all."""
-    drawn, cells = Random(0), [(part, layer) for layer in range(depth) for part in ("attention", "mlp")]
-    return [{"gone": tuple(sorted(drawn.sample(cells, 1 + n % 8), key=lambda cell: cell[::-1]))} for n in range(24)]
+    """Time the panels that papers bring for it: each function yields (name, panel, moves, tokens)."""
+    trials = [trial for name in brought("budgets") for trial in bring("budgets", name)()]
+    return [row for trial in trials for row in _panel_rows(*trial)]
 
 
 def _panel_rows(name: str, panel: Any, moves: list[dict[str, Any]], tokens: int) -> list[Row]:
@@ -218,7 +189,7 @@ def _intact_operations(model: Any, texts: list[list[int]]) -> int:
 
 
 def _notebooks() -> Iterator[Row]:
-    from labkit.lessons.sources import pages
+    from labkit.course.sources import pages
 
     for page in pages():
         yield from _notebook(page)
@@ -228,8 +199,8 @@ def _notebook(page: Any) -> list[Row]:
     """Run one notebook as the reading edition is made; time its cells, and ask its kernel what it took at most."""
     from nbformat.v4 import new_code_cell
 
-    from labkit.lessons.executing import execute
-    from labkit.lessons.sources import convert
+    from labkit.course.executing import execute
+    from labkit.course.sources import convert
 
     notebook = convert(page)
     notebook.cells.append(new_code_cell(_ASK))

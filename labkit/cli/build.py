@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from labkit.lessons.build import build, differences
+    from labkit.course.build import build, differences
 
     if not options.check:
         build(options.lesson)

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from labkit.base.files import write_atomically
-    from labkit.lessons.grading import collect, table
+    from labkit.course.grading import collect, table
 
     rows = table(collect(options.folder, lesson=options.lesson, again=options.again, say=_say))
     if options.out is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import BadInput
+from labkit.base.papers import bring
 
 __all__ = ["add_arguments", "run"]
 
@@ -87,9 +88,9 @@ def _found(options: argparse.Namespace) -> list[Path]:
 
 
 def _measure(options: argparse.Namespace, folders: list[Path]) -> None:
-    from labkit.sweeps import BlockRun, BlockRuns, measure_runs
+    BlockRuns, measure_runs = (bring("experiments", name) for name in ("BlockRuns", "measure_runs"))
 
-    def keep(runs: BlockRuns, run: BlockRun) -> None:
+    def keep(runs: Any, run: Any) -> None:
         runs.save(options.measure)
         print(f"{run.recipe}, lr {run.lr:g}, seed {run.seed}, {run.step}: loss {run.loss:.4f}", flush=True)
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from labkit.base.data import lessons_dir, my_dir
-    from labkit.lessons.editions import lay_out
+    from labkit.course.editions import lay_out
 
     if not 1 <= options.port <= 65535:
         raise BadInput(f"{options.port} is not a port.", expected="a number from 1 to 65535")

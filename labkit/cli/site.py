@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from labkit.lessons.site import write_site
+    from labkit.course.site.writing import write_site
 
     written = write_site(options.out)
     print(f"{len(written)} pages. Open {written[0]}")

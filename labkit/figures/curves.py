@@ -1,4 +1,4 @@
-"""Curves: losses of runs while they train, the difference of two recipes, and what a theory says about depth."""
+"""Curves: losses of runs while they train, and the difference of two recipes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import FigureBase
 
-from labkit.base.numbers import number, signed
+from labkit.base.numbers import signed
 
 from .drawing import Drawing
 from .style import INK, MARKS, RULE, SIZES, axes, label_axes, legend, text_width
 
 if TYPE_CHECKING:
-    from labkit.measurements import CurveDifference, TheoryCurves
+    from labkit.measurements import CurveDifference
     from labkit.training import Curves
 
 __all__ = ["DRAWINGS", "legend_width"]
@@ -92,29 +92,7 @@ def describe_difference(result: CurveDifference) -> str:
     )
 
 
-def paint_theory(result: TheoryCurves, figure: FigureBase) -> None:
-    """Draw the curves, variances on a logarithmic axis."""
-    (ax,) = axes(figure, result.title, left=0.9, right=legend_width(result.lines))
-    depth = len(next(iter(result.lines.values())))
-    for place, ((name, line), mark) in enumerate(zip(result.lines.items(), MARKS.values())):
-        every = [at for at in range(depth) if at % max(1, depth // 6) == place]  # apart, where curves coincide
-        style = {"color": mark.colour, "marker": mark.marker, "markevery": every, "markersize": 6}
-        ax.plot(range(1, len(line) + 1), line, mark.line, label=name, **style)
-    if result.quantity == "variance":
-        ax.set_yscale("log")
-    label_axes(ax, x="block ℓ", y=result.quantity)
-    legend(ax)
-
-
-def describe_theory(result: TheoryCurves) -> str:
-    """Return where every curve ends."""
-    ends = "; ".join(f"{name} {number(line[-1])}" for name, line in result.lines.items())
-    depth = len(next(iter(result.lines.values())))
-    return f"{result.title} {result.quantity[0].upper()}{result.quantity[1:]} at block {depth}: {ends}."
-
-
 DRAWINGS = {
     "Curves": Drawing(paint_curves, describe_curves, lambda result: (8.6, 3.4)),
     "CurveDifference": Drawing(paint_difference, describe_difference, lambda result: (8.6, 3.0)),
-    "TheoryCurves": Drawing(paint_theory, describe_theory, lambda result: (8.6, 3.2)),
 }

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import FigureBase
 
 from labkit.base.errors import BadInput
-from labkit.base.papers import brought
+from labkit.base.papers import bring, brought
 
 from .style import new_figure
 
@@ -33,27 +33,17 @@ class Drawing(NamedTuple):
 _HOMES = {
     ("labkit.measurements", "Estimate"): "estimates",
     ("labkit.measurements", "ResidualStats"): "residuals",
-    ("labkit.measurements", "SpikeProfile"): "super_weights",
-    ("labkit.measurements", "SuperActivation"): "super_weights",
-    ("labkit.measurements", "Ablation"): "ablations",
-    ("labkit.measurements", "DoseCurve"): "ablations",
-    ("labkit.measurements", "RestoreCurve"): "ablations",
-    ("labkit.measurements", "Emergence"): "emergence",
     ("labkit.measurements", "History"): "history",
-    ("labkit.measurements", "LayerProfile"): "depth",
-    ("labkit.measurements", "AngularDistances"): "depth",
-    ("labkit.measurements", "TheoryCurves"): "curves",
     ("labkit.measurements", "CurveDifference"): "curves",
     ("labkit.training", "Curves"): "curves",
+    ("labkit.measurements", "LayerProfile"): "profiles",
     ("labkit.measurements", "Vitals"): "vitals",
     ("labkit.measurements", "VitalsPair"): "vitals",
     ("labkit.sweeps", "Sweep"): "sweeps",
-    ("labkit.sweeps", "Race"): "race",
     ("labkit.measurements", "SpeedTest"): "speed",
-    ("labkit.measurements", "LayerScores"): "redundancy",
-    ("labkit.measurements", "ScoreMap"): "redundancy",
-    ("labkit.measurements", "PositionScores"): "redundancy",
-    ("labkit.measurements", "Agreement"): "redundancy",
+    ("labkit.measurements", "LayerScores"): "layer_scores",
+    ("labkit.measurements", "ScoreMap"): "layer_scores",
+    ("labkit.measurements", "Agreement"): "layer_scores",
     ("labkit.claims", "Assessment"): "claims",
     ("labkit.claims", "Ledger"): "claims",
     ("labkit.figures", "Bars"): "plain",
@@ -73,11 +63,9 @@ def drawing_of(result: Any) -> Drawing:
         if (layer, base.__name__) in _HOMES:
             home = import_module(f"labkit.figures.{_HOMES[layer, base.__name__]}")
             return _registered(base, home.DRAWINGS[base.__name__])
-        if base.__name__ in (known := brought("drawings")) and base.__module__.startswith(
-            known[base.__name__][0].package
-        ):
-            one, place = known[base.__name__]
-            return _registered(base, one.module(place).DRAWINGS[base.__name__])
+        one, _ = brought("drawings").get(base.__name__, (None, ""))
+        if one is not None and base.__module__.startswith(f"{one.package}."):
+            return _registered(base, bring("drawings", base.__name__))
     raise BadInput(
         f"There is no drawing of a {type(result).__name__}.",
         expected="one of: " + ", ".join([*(name for _, name in _HOMES), *brought("drawings")]),

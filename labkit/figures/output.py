@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from labkit.base.errors import BadInput
+from labkit.base.speech import say
 
 from .drawing import describe, draw
 from .style import PAPER
@@ -38,7 +39,7 @@ def png(figure: Figure, dpi: int = SCREEN_DPI, *, slim: bool = False) -> bytes:
 
 
 def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI, about: Mapping[str, Any] | None = None) -> None:
-    """Display a figure with its text alternative, which is also printed beneath it.
+    """Display a figure with its text alternative, which also stands beneath it.
 
     what: a Figure, which needs `alt`, or any result that `draw` knows, which describes itself. `alt` says in at least
     one whole sentence what there is to see; `BadInput` otherwise. `about`: further metadata of the output.
@@ -51,7 +52,7 @@ def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI, about: M
     data = b64encode(png(what, dpi, slim=True)).decode("ascii")
     picture = {"image/png": data, "text/plain": "[figure, described below]"}
     display(picture, raw=True, metadata={"image/png": {"alt": alt}, **(about or {})})
-    print(alt)
+    say(alt, fold="The picture in words")
 
 
 def _slimmed(drawn: BytesIO) -> bytes:

@@ -35,7 +35,6 @@ from .edits import Edit, ScaleWeight, SetWeight, WeightEdit, ZeroWeight
 from .healing import Healed, heal, healing
 from .plan import Plan
 from .quantise import Quantise, QuantiseActivation
-from .scaling import SwitchLayerNormScaling
 from .shrinking import dropped, drops, shrink
 from .sources import FromRun, Mean, Source, Zero
 
@@ -62,7 +61,6 @@ __all__ = [
     "ScaleWeight",
     "SetWeight",
     "Source",
-    "SwitchLayerNormScaling",
     "WeightEdit",
     "Write",
     "Zero",

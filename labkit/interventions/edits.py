@@ -16,7 +16,7 @@ from labkit.base.errors import BadInput
 
 from .changes import Change, Write
 
-__all__ = ["Edit", "Kinds", "ScaleWeight", "SetWeight", "WeightEdit", "ZeroWeight", "number", "whole_numbers"]
+__all__ = ["Edit", "Kinds", "ScaleWeight", "SetWeight", "Source", "WeightEdit", "ZeroWeight", "number", "whole_numbers"]
 
 
 class Kinds:
@@ -58,6 +58,16 @@ class Edit(Kinds):
 
     def prepare(self, model: Any) -> list[Change]:
         """Return the changes for `model` (a module or a handle); raise when it cannot have them; change nothing."""
+        raise NotImplementedError
+
+
+class Source(Kinds):
+    """A rule that gives values for a site. A new kind is a frozen dataclass with `values` and `__str__`."""
+
+    kinds: ClassVar[dict[str, type]] = {}
+
+    def values(self, model: Any, site: str) -> Any:
+        """Return one vector [C] for every position, or one a position [L, C]; `model` is intact."""
         raise NotImplementedError
 
 

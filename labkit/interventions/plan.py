@@ -12,7 +12,7 @@ from labkit.base.errors import BadInput, unknown
 from labkit.base.files import write_atomically
 from labkit.base.papers import bring
 
-from .edits import Edit, Kinds
+from .edits import Edit, Kinds, Source
 
 __all__ = ["Plan", "flat"]
 
@@ -105,8 +105,6 @@ def _from_table(base: type[Kinds], table: Any, where: str) -> Any:
 
 def _value(name: str, item: Any, where: str) -> Any:
     if isinstance(item, Mapping):
-        from .sources import Source  # sources hold plans
-
         return _from_table(Source, item, f"{where}, {name}")
     if name == "plan":
         return Plan.from_tables(item)

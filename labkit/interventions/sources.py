@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,20 +13,10 @@ from labkit.base.errors import BadInput, unknown
 from labkit.models import Decoder
 from labkit.zoo import Handle
 
-from .edits import Kinds, whole_number
+from .edits import Source, whole_number
 from .plan import Plan
 
 __all__ = ["FromRun", "Mean", "Source", "Zero", "encoded"]
-
-
-class Source(Kinds):
-    """A rule that gives values for a site. A new kind is a frozen dataclass with `values` and `__str__`."""
-
-    kinds: ClassVar[dict[str, type]] = {}
-
-    def values(self, model: Any, site: str) -> Tensor:
-        """Return one vector [C] for every position, or one a position [L, C]; `model` is intact."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

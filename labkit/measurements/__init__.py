@@ -8,8 +8,7 @@ from labkit.base.doors import lazy_names
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "redundancy": ("LayerScores", "PositionScores", "ScoreMap"),
-        "super_weights": ("Ablation", "DoseCurve", "Emergence", "RestoreCurve", "SpikeProfile", "SuperActivation"),
+        "layer_scores": ("LayerScores", "ScoreMap"),
         "estimate": ("Estimate", "mean_over", "proportion"),
         "language": ("Loss", "difference", "kl", "logits", "loss", "perplexity_ratio"),
         "choices": ("ChoiceAccuracy", "Question", "as_questions", "choice_accuracy"),
@@ -24,10 +23,6 @@ __all__, __getattr__, __dir__ = lazy_names(
         "ranks": ("Agreement", "agreement", "spearman"),
         "measures": ("ChoiceMeasure", "KLMeasure", "LossMeasure"),
         "profiles": ("LayerProfile", "profile"),
-        "depth": ("AngularDistances", "angular_distance", "angular_distances", "relative_updates"),
-        "gradients": ("gradient_norms", "weight_changes"),
-        "jacobian": ("block_jacobian", "block_jacobians", "diagonal_share", "distance_from_identity"),
-        "depth_theory": ("TheoryCurves", "check_theorems", "theory_curves"),
         "sinks": ("AttentionSinks", "attention_received", "attention_sinks"),
         "turning": ("TurnMeasure",),
         "through_training": ("by_step", "kept_models", "variance_by_step"),

@@ -8,9 +8,9 @@ from typing import Any
 from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput
+from labkit.base.papers import bring, brought
 
 from .estimate import Estimate, proportion
-from .super_weights.planted import planted_numbers
 from .vital_signs import sample_stories, vitals
 
 __all__ = ["card_file", "card_numbers"]
@@ -27,12 +27,13 @@ def card_numbers(handle: Any) -> dict[str, dict[str, Any]]:
     `above_floor` is the loss on whole stories, their end included, minus the world's exact floor on the same stories;
     `facts` are asked in templates that were never trained on; `stories_that_pass` are its own, at temperature 1, and
     `cool_stories_that_pass` others at temperature 0.5.
-    A constructed model is no pupil: its card says what the planted weight does instead.
+    A constructed model is no pupil: the paper it was constructed for measures its card instead.
     """
     if not getattr(handle, "ours", False):
         raise BadInput(f"{handle!r} does not read the world's pieces.", expected="a handle of one of the lab models")
-    if "planted" in handle.card:
-        return planted_numbers(handle)
+    for key in brought("cards"):
+        if key in handle.card:
+            return bring("cards", key)(handle)
     found = vitals(handle, _N, seed=_SEED)
     signs = {_NAMES.get(name, name): _table(sign) for name, sign in found.signs.items()}
     cool = sample_stories(handle, _N, seed=_SEED, temperature=_COOL)

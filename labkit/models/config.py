@@ -6,6 +6,7 @@ and in addresses (`layers.0.attn.q`); where a paper counts ℓ = 1 … N, ℓ is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -23,6 +24,8 @@ from .trunk import Add, Block, Branch, Trunk
 __all__ = ["DecoderConfig"]
 
 _KINDS: dict[str, type[DecoderConfig]] = {}
+# Kinds made from others: what stands before the other's name -> the function that makes, and so registers, the class.
+DERIVED: dict[str, Callable[[type[DecoderConfig]], type[DecoderConfig]]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,11 +179,10 @@ class DecoderConfig:
         fields = dict(table)
         kind = fields.pop("kind", "decoder")
         if kind not in _KINDS:
-            bring("configs", str(kind).removeprefix("shrunk "))
-        if kind not in _KINDS and (whole := _KINDS.get(str(kind).removeprefix("shrunk "))):
-            from .shrinking import shrunk_class  # which needs this module
-
-            shrunk_class(whole)
+            bring("configs", next((str(kind).removeprefix(one) for one in DERIVED if str(kind).startswith(one)), kind))
+        for prefix, derive in DERIVED.items():
+            if kind not in _KINDS and str(kind).startswith(prefix) and (whole := _KINDS.get(kind.removeprefix(prefix))):
+                derive(whole)
         if kind not in _KINDS:
             raise unknown("kind of model", kind, _KINDS, do="import the module that defines it first")
         cls = _KINDS[kind]

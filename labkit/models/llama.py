@@ -43,7 +43,7 @@ def to_llama_state_dict(model: Decoder) -> dict[str, Tensor]:
                     raise BadInput(
                         f"{type(part).__name__} in layer {layer} has no place in a Llama.",
                         expected="the baseline decoder, without a variant's parts",
-                        do="labkit.models.fold(model) takes fixed factors into the weights",
+                        do="labkit.fold(model) takes fixed factors into the weights",
                     )
     return weights
 

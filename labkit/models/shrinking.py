@@ -15,7 +15,7 @@ import torch
 
 from labkit.base.errors import BadInput
 
-from .config import DecoderConfig
+from .config import DERIVED, DecoderConfig
 from .decoder import Decoder
 from .trunk import Block
 
@@ -65,6 +65,9 @@ def shrunk_class(whole: type[DecoderConfig]) -> type[DecoderConfig]:
     name = f"Shrunk{whole.__name__}"
     made = type(name, (ShrunkConfig, whole), {**about, "__qualname__": name, "__doc__": ShrunkConfig.__doc__})
     return dataclass(frozen=True, kw_only=True)(made)
+
+
+DERIVED["shrunk "] = shrunk_class
 
 
 def shrunk(model: Decoder, *, no_attention: Iterable[int] = (), no_mlp: Iterable[int] = ()) -> Decoder:

@@ -9,23 +9,11 @@ from labkit.base.doors import lazy_names
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "address_map": ("AddressMap",),
         "controls": ("Choice", "Grid", "Slider", "Text", "Toggle"),
-        "cost": ("CostPanel",),
-        "cut": ("CutPanel",),
-        "depth": ("BeginningPanel", "PairPanel", "ScalingPanel", "TheoryPanel", "TwinPanel"),
         "gate": ("Gate", "Latch"),
-        "heal": ("HealPanel",),
-        "layers": ("LayerGridPanel",),
         "measured": ("MeasuredPanel",),
         "panel": ("Panel",),
-        "positions": ("ScorePanel",),
-        "quantiser": ("QuantiserPanel",),
-        "race": ("RacePanel",),
         "static": ("is_static",),
         "tables": ("Table",),
-        "through_training": ("ThroughTrainingPanel",),
-        "truth": ("TruthPanel",),
-        "weight": ("WeightPanel",),
     },
 )

@@ -12,16 +12,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from .controls import Choice, Control, Grid, Slider, Text, Toggle
+from .hints import hint
 
-__all__ = ["Field", "field_for", "hint"]
+__all__ = ["Field", "field_for"]
 
 _OWN = "my own text"
-
-
-def hint(text: str) -> dict[str, str]:
-    """Return the keyword that gives a widget its mouse-over help; ipywidgets 8 renamed it."""
-    new = "tooltip" in widgets.IntSlider.class_trait_names()
-    return {("tooltip" if new else "description_tooltip"): text} if text else {}
 
 
 class Field:

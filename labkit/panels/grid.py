@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from .controls import Grid
-from .fields import hint
+from .hints import hint
 
 __all__ = ["GridField"]
 

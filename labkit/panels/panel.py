@@ -31,7 +31,7 @@ __all__ = ["Panel"]
 
 
 class Panel:
-    """Base of all panels; `labkit.panels.cut` is a complete one.
+    """Base of all panels; the cut panel of lesson 00 is a complete one.
 
     `model` is a handle, a module, or a name that `labkit.load` knows (loaded when first needed). `gate` keeps the panel
     shut until a prediction is stored or skipped. `start` is the state shown first.

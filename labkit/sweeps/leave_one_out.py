@@ -8,9 +8,9 @@ from typing import Any
 
 from labkit.anatomy import anatomy_of
 from labkit.interventions import DropAttention, DropBlock, DropMLP, Edit
+from labkit.measurements.layer_scores import LayerScores
 from labkit.measurements.measures import Measure
 from labkit.measurements.ranks import Agreement, agreement
-from labkit.measurements.redundancy import LayerScores
 
 from .result import Sweep
 from .run import sweep
@@ -22,7 +22,7 @@ DROPS: dict[str, type[Edit]] = {"attention": DropAttention, "mlp": DropMLP, "blo
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """The change of a measure when one part is dropped; a metric like those of `labkit.measurements.redundancy`.
+    """The change of a measure when one part is dropped; a metric as those that only look at the stream.
 
     parts: which kinds are dropped in turn; the others get no score.
     """

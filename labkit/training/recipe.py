@@ -16,6 +16,7 @@ from typing import Any
 from labkit import world
 from labkit.base import toml
 from labkit.base.errors import BadInput, unknown
+from labkit.base.papers import papers
 from labkit.models import DecoderConfig
 
 from .prompts import Prompts
@@ -23,7 +24,11 @@ from .prompts import Prompts
 __all__ = ["SIZES", "Hold", "Recipe", "differences", "read_recipe", "recipes"]
 
 SIZES = ("cpu", "gpu")
-_FOLDER = Path(__file__).parent / "recipes"
+
+
+def _folders() -> list[Path]:
+    """Return where recipes lie: the spine's own, and those of each paper."""
+    return [Path(__file__).parent / "recipes", *(paper.folder / "recipes" for paper in papers().values())]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +178,8 @@ class Recipe:
 
 def recipes() -> list[str]:
     """Return the names of the recipes that come with labkit."""
-    return sorted(path.relative_to(_FOLDER).with_suffix("").as_posix() for path in _FOLDER.rglob("*.toml"))
+    found = [(folder, path) for folder in _folders() for path in folder.rglob("*.toml")]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for folder, path in found)
 
 
 def read_recipe(name: str | Path, size: str = "cpu") -> Recipe:
@@ -206,10 +212,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 
 
 def _path(name: str | Path) -> Path:
-    path = Path(name) if str(name).endswith(".toml") else _FOLDER / f"{name}.toml"
-    if not path.is_file() and path.parent != Path(name).parent:
-        raise unknown("recipe", str(name), recipes(), do="give the path of a .toml file")
-    return path
+    if str(name).endswith(".toml"):
+        return Path(name)
+    for folder in _folders():
+        if (path := folder / f"{name}.toml").is_file():
+            return path
+    raise unknown("recipe", str(name), recipes(), do="give the path of a .toml file")
 
 
 def _completed(table: dict[str, Any], path: Path) -> dict[str, Any]:

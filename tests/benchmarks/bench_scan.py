@@ -19,8 +19,8 @@ import torch
 
 import labkit
 from labkit import world
-from labkit.measurements.super_weights import find_super_weights
 from labkit.models import DecoderConfig
+from labkit.papers.super_weight.method.detector import find_super_weights
 
 
 def main() -> None:

@@ -33,7 +33,8 @@ TOY = """
 import labkit
 from toys import toy
 
-from labkit.panels import CutPanel, Latch
+from labkit.panels import Latch
+from labkit.papers.cut_compare_restore import CutPanel
 
 handle = toy()
 """
@@ -76,7 +77,7 @@ def jupyter_lab(folder: Path, home: Path, **environment: str) -> Iterator[str]:
         "HOME": str(home),
         "IPYTHONDIR": str(home / "ipython"),
         "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "labkit"))),  # labkit, and the tests' toy
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "support"))),  # labkit, and the tests' toy
         **environment,
     }
     command = jupyter_command(folder, author=False, browser=False, port=0)

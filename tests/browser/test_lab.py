@@ -38,7 +38,7 @@ print(labkit.audit(handle))
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """A JupyterLab over a reader's folder: the lessons' learner edition, and one notebook of our own."""
-    from labkit.lessons.editions import lay_out
+    from labkit.course.editions import lay_out
 
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
     lay_out(folder, say=lambda text: None)

@@ -9,8 +9,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from labkit.lessons.site import write_site, writing
-from labkit.lessons.sources import pages
+from labkit.course.site import writing
+from labkit.course.site.writing import write_site
+from labkit.course.sources import pages
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed: no browser to test in"

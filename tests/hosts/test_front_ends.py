@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import KernelManager
 
-from labkit.lessons.executing import kernels_of_this_python
+from labkit.course.executing import kernels_of_this_python
 
 BROUGHT = {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
-TOYS = Path(__file__).parent.parent / "labkit"
+TOYS = Path(__file__).parent.parent / "support"
 PANEL = """
 from toys import toy
 

@@ -15,7 +15,7 @@ from labkit.base.errors import BadInput, LabkitError
 from labkit.cli import budgets, health, main
 from labkit.cli.entry import COMMANDS, parser
 from labkit.cli.lab import jupyter_command, jupyter_environment
-from labkit.lessons.progress import ProgressStore
+from labkit.course.progress import ProgressStore
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ class TestBudgets:
         assert budgets.render([budgets._row("x", 2.0, 1.0, "s")]) == "✗ x: 2 s, at most 1 s"
 
     def test_a_notebook_is_timed_cell_by_cell_and_its_memory_asked(self, lessons):
-        from labkit.lessons.sources import pages
+        from labkit.course.sources import pages
 
         page = pages("99", lessons)[1]
         rows = {row["what"].split(", ")[1]: row for row in budgets._notebook(page)}
@@ -254,7 +254,7 @@ class TestBuild:
     @pytest.fixture(autouse=True)
     def _here(self, monkeypatch, lessons):
         for module in ("build", "sources"):
-            monkeypatch.setattr(f"labkit.lessons.{module}.lessons_dir", lambda: lessons)
+            monkeypatch.setattr(f"labkit.course.{module}.lessons_dir", lambda: lessons)
 
     def test_check_passes_and_fails(self, said, lessons):
         assert said("build", "--check")[:2] == (0, "The notebooks are what their sources give.\n")
@@ -326,7 +326,7 @@ class TestGrade:
         here = f"import sys; sys.path.insert(0, {str(page.parent)!r})"
         notebook.cells.insert(1, new_code_cell(here))
         next(cell for cell in notebook.cells if cell.source.startswith("islands")).source = "count.check(6)"
-        from labkit.lessons.codes import encode
+        from labkit.course.codes import encode
 
         claimed = {"predictions": {"p1": {"letter": "A", "confidence": "guess"}}, "exercises": {}}
         claimed["exercises"]["99.1"] = {"status": "right", "attempts": 1}

@@ -21,10 +21,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from toys import toy
 
 import labkit
-from labkit import interventions, measurements, panels, sweeps
+from labkit import interventions, measurements, sweeps
 from labkit.anatomy import attention_weights, sites
 from labkit.base.errors import BadInput
-from labkit.measurements import redundancy, super_weights, vital_signs
+from labkit.measurements import vital_signs
+from labkit.papers import super_weight as super_weights
+from labkit.papers import what_matters as redundancy
 from labkit.zoo import Encoder, Handle
 
 TEXTS = ("a b c d e f g h.", "h a b c d e f g.", "c a f e.")
@@ -174,10 +176,10 @@ MEASURED: dict[str, Job] = {
     "attention": lambda h, d: attention_weights(h, d[0]),
     "sinks": lambda h, d: measurements.attention_sinks(h, d, tokens=4),
     "residuals": lambda h, d: measurements.residual_stats(h, d, skip=1),
-    "turns": lambda h, d: measurements.angular_distances(h, d),
-    "updates": lambda h, d: measurements.relative_updates(h, d),
-    "gradients": lambda h, d: measurements.gradient_norms(h, d),
-    "Jacobians": lambda h, d: measurements.block_jacobians(h, d[-1:]),
+    "turns": lambda h, d: labkit.angular_distances(h, d),
+    "updates": lambda h, d: labkit.relative_updates(h, d),
+    "gradients": lambda h, d: labkit.gradient_norms(h, d),
+    "Jacobians": lambda h, d: labkit.block_jacobians(h, d[-1:]),
     "zeroing": estimated,
     "cosine": lambda h, d: redundancy.Cosine()(h, d),
     "cosine inside": lambda h, d: redundancy.Cosine(residual=False, skip=1)(h, d),
@@ -186,7 +188,7 @@ MEASURED: dict[str, Job] = {
     "positions": lambda h, d: redundancy.position_scores(h, d),
     "sweep": swept(),
     "plain sweep of KL": swept(measure="kl", engine="plain"),
-    "leave one out": lambda h, d: [sweeps.LeaveOneOut()(h, d), sweeps.iterative(h, d, 1)],
+    "leave one out": lambda h, d: [sweeps.LeaveOneOut()(h, d), labkit.iterative(h, d, 1)],
     "hardened rule": detected("hardened"),
     "paper's rule": detected("paper"),
     "ablation": operated,
@@ -224,12 +226,12 @@ EDITED: dict[str, tuple] = {
     "activations rounded by text": (labkit.QuantiseActivation("layers.0.mlp.neurons", 4, per="tensor"),),
 }
 SHOWN: dict[str, Job] = {
-    "cut": on_panel(panels.CutPanel, part="mlp", layer=1),
-    "weight": on_panel(lambda h: panels.WeightPanel(h, {"one": WEIGHT}, {"a text": texts_of(h)[0]}), factor=2.0),
-    "quantiser": on_panel(lambda h: panels.QuantiserPanel(h, WEIGHT, texts_of(h)), bits=3, outlier="both"),
-    "scaling": on_panel(lambda h: panels.ScalingPanel(h, texts_of(h)), switch="on"),
-    "scores": on_panel(lambda h: panels.ScorePanel(h, {"a text": texts_of(h)[0]})),
-    "layers": on_panel(lambda h: panels.LayerGridPanel(h, n_documents=2), gone={"mlp": [1]}),
+    "cut": on_panel(labkit.CutPanel, part="mlp", layer=1),
+    "weight": on_panel(lambda h: labkit.WeightPanel(h, {"one": WEIGHT}, {"a text": texts_of(h)[0]}), factor=2.0),
+    "quantiser": on_panel(lambda h: labkit.QuantiserPanel(h, WEIGHT, texts_of(h)), bits=3, outlier="both"),
+    "scaling": on_panel(lambda h: labkit.ScalingPanel(h, texts_of(h)), switch="on"),
+    "scores": on_panel(lambda h: labkit.ScorePanel(h, {"a text": texts_of(h)[0]})),
+    "layers": on_panel(lambda h: labkit.LayerGridPanel(h, n_documents=2), gone={"mlp": [1]}),
 }
 
 
@@ -266,7 +268,7 @@ def test_an_encoder():
     edits = [labkit.ZeroWeight("layers.1.mlp_norm[3]"), labkit.DropMLP(0)]
     holds(here, there, lambda h, d: h.embed(TEXTS))
     holds(here, there, lambda h, d: sweeps.sweep(h, edits, d, measurements.TurnMeasure()).points)
-    holds(here, there, on_panel(lambda h: panels.WeightPanel(h, {"a gain": "layers.1.mlp_norm[3]"}, {"": TEXTS[0]})))
+    holds(here, there, on_panel(lambda h: labkit.WeightPanel(h, {"a gain": "layers.1.mlp_norm[3]"}, {"": TEXTS[0]})))
 
 
 def test_a_text_behind_the_table_of_positions_never_reaches_the_gpu():

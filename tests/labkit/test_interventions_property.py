@@ -40,7 +40,6 @@ from labkit.interventions import (
     RestoreActivation,
     ScaleWeight,
     SetWeight,
-    SwitchLayerNormScaling,
     WeightEdit,
     Zero,
     ZeroWeight,
@@ -48,6 +47,7 @@ from labkit.interventions import (
     audit,
     edit,
 )
+from labkit.papers.curse_of_depth.method.switching import SwitchLayerNormScaling
 
 EXAMPLES = int(os.environ.get("LABKIT_EXAMPLES", "2000"))
 OURS = tuple(str(Path(labkit.__file__).parent / part) for part in ("interventions", "anatomy", "base/interrupts"))

@@ -14,11 +14,11 @@ from PIL import Image
 
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable, UnknownName
 from labkit.base.files import write_atomically
-from labkit.lessons import build as building
-from labkit.lessons.build import build, differences
-from labkit.lessons.executing import execute, slim
-from labkit.lessons.sources import convert, pages
-from labkit.lessons.stamps import fill, readme_badges, repository, stamp_regions, without_badges
+from labkit.course import build as building
+from labkit.course.build import build, differences
+from labkit.course.executing import execute, slim
+from labkit.course.sources import convert, pages
+from labkit.course.stamps import fill, readme_badges, repository, stamp_regions, without_badges
 
 ADDRESS = "https://github.com/some-one/some.thing"
 
@@ -239,7 +239,7 @@ class TestStamps:
     def test_in_a_wheel_it_comes_from_the_metadata(self, tmp_path, monkeypatch):
         from email.message import Message
 
-        from labkit.lessons import stamps
+        from labkit.course import stamps
 
         table = Message()
         table["Project-URL"] = f"Repository, {ADDRESS}"

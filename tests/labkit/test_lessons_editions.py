@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from labkit.lessons.editions import lay_out, learner_edition
+from labkit.course.editions import lay_out, learner_edition
 
 NAME = "99_lantern/99_lantern.ipynb"
 
@@ -127,7 +127,7 @@ def test_progress_and_other_files_are_not_touched(put, my):
 
 
 def test_the_index_follows_the_route_not_the_numbers(tmp_path):
-    from labkit.lessons.start_here import start_here
+    from labkit.course.start_here import start_here
 
     for name in ("02_b", "08_c", "00_a", "03_d", "10_e"):
         (tmp_path / name).mkdir()
@@ -154,4 +154,4 @@ def test_the_primer_is_laid_out_beside_the_lessons_and_named_on_the_first_page(t
     (lessons / "primer" / "primer.ipynb").unlink()
     lay_out(my, lessons)
     assert "primer" not in (my / "START_HERE.md").read_text()
-    assert labkit.lessons.definition("primer").minutes == 35
+    assert labkit.course.definition("primer").minutes == 35

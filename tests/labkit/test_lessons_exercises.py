@@ -6,11 +6,11 @@ import pytest
 
 import labkit
 from labkit.base.errors import BadInput, LabkitError, UnknownName
-from labkit.lessons import close_to, definition, definitions, holds, number, one_of, report
-from labkit.lessons.catalogue import LessonDefinition
-from labkit.lessons.codes import decode
-from labkit.lessons.exercises import NotAttempted, judge
-from labkit.lessons.progress import ProgressStore
+from labkit.course import close_to, definition, definitions, holds, number, one_of, report
+from labkit.course.codes import decode
+from labkit.course.exercises import NotAttempted, judge
+from labkit.course.lesson_definition import LessonDefinition
+from labkit.course.progress import ProgressStore
 
 DEFINED = [exercise for lesson in definitions().values() for exercise in lesson.exercises]
 
@@ -84,7 +84,7 @@ def test_a_stub_is_not_an_attempt(tiny_lesson, stub):
 
 def test_a_stubbed_function_is_not_an_attempt(tiny_lesson):
     def calls(function):
-        return labkit.lessons.right() if function(2) + 0 == 4 else labkit.lessons.wrong("no.", "the sum")
+        return labkit.course.right() if function(2) + 0 == 4 else labkit.course.wrong("no.", "the sum")
 
     exercise = dataclasses.replace(tiny_lesson.exercises[0], check=calls)
 

@@ -6,8 +6,8 @@ import pytest
 
 import labkit
 from labkit.base.errors import BadInput, BrokenFile, OutOfOrder, UnknownName
-from labkit.lessons.prediction_view import buttons
-from labkit.lessons.progress import ProgressStore
+from labkit.course.prediction_view import buttons
+from labkit.course.progress import ProgressStore
 from labkit.panels.gate import Gate
 
 OPTIONS = ["the left one", "the right one", "neither <b>"]

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from labkit.base.errors import BrokenFile
-from labkit.lessons.progress import ProgressStore
+from labkit.course.progress import ProgressStore
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_threads_lose_nothing(store):
 
 def test_two_notebooks_at_once_lose_nothing(store):
     code = (
-        "import sys; from labkit.lessons.progress import ProgressStore; store = ProgressStore(sys.argv[1])\n"
+        "import sys; from labkit.course.progress import ProgressStore; store = ProgressStore(sys.argv[1])\n"
         "for i in range(60): store.change('00', 'exercises', '00.1', lambda e: {'attempts': e.get('attempts', 0) + 1})"
     )
     kernels = [subprocess.Popen([sys.executable, "-c", code, store.path]) for _ in range(3)]

@@ -13,8 +13,9 @@ from labkit.base.errors import BadInput, NotAvailable
 from labkit.interventions import DropAttention, edit
 from labkit.measurements.residuals import _stats
 from labkit.measurements.sinks import attention_received, attention_sinks
-from labkit.measurements.super_weights import amplifier_directions, amplifier_matrix, amplifier_sizes
-from labkit.models import Cache, DecoderConfig, KeyValueBias, load, save, to_llama
+from labkit.models import Cache, DecoderConfig, load, save, to_llama
+from labkit.papers.super_weight.method.amplifier import amplifier_directions, amplifier_matrix, amplifier_sizes
+from labkit.papers.super_weight.method.kv_bias import KeyValueBias
 
 SIZES = {"vocab": VOCAB, "width": 16, "depth": 3, "heads": 4, "kv_heads": 2, "ffn": 24, "context": 64, "init_std": 0.4}
 

@@ -13,9 +13,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit.base.errors import BadInput, NotAvailable
-from labkit.lessons.site import replays, write_site
-from labkit.lessons.site.rendering import markdown_body, notebook_body
-from labkit.lessons.site.replays import named_panel, replay
+from labkit.course.site import replays
+from labkit.course.site.rendering import markdown_body, notebook_body
+from labkit.course.site.replays import named_panel, replay
+from labkit.course.site.writing import write_site
 from labkit.panels import Panel, Table
 from labkit.panels.controls import Choice, Slider, Toggle
 
@@ -180,7 +181,7 @@ def test_outside_a_repository_it_says_so(tmp_path):
 
 
 def test_the_cut_panel_of_lesson_00_is_named_in_its_notebook():
-    from labkit.lessons.sources import pages
+    from labkit.course.sources import pages
 
     (hour,) = [page for page in pages("00") if page.kind == "hour"]
     outputs = [o for cell in nbformat.read(hour.notebook, as_version=4).cells for o in cell.get("outputs", [])]

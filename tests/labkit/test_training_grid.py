@@ -9,7 +9,8 @@ import pytest
 from labkit.base.errors import BadInput, BrokenFile, UnknownName
 from labkit.cli import main
 from labkit.measurements import compare_curves, residual_stats, variance_by_step
-from labkit.models import LayerNormScaling, PreNorm, load
+from labkit.models import load
+from labkit.papers.curse_of_depth.method.placements import LayerNormScaling, PreNorm
 from labkit.training import Curve, Curves, Recipe, collect, grid, read_recipe, recipes, run_grid
 
 MODEL = {"width": 8, "depth": 2, "heads": 2, "ffn": 8, "context": 256, "tie": False}

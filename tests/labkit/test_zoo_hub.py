@@ -12,9 +12,10 @@ from families import FAMILY_NAMES, make, write_hub
 import labkit
 from labkit.anatomy import fingerprint
 from labkit.base.errors import BrokenFile, NotAvailable
-from labkit.measurements import loss, super_weights
-from labkit.measurements.depth import angular_distances
-from labkit.measurements.redundancy import Cosine
+from labkit.measurements import loss
+from labkit.papers import super_weight as super_weights
+from labkit.papers.curse_of_depth.method.distances import angular_distances
+from labkit.papers.what_matters.method.metrics import Cosine
 from labkit.sweeps import every_sublayer, pruning_curve, sweep
 from labkit.zoo import hub, memory
 

@@ -127,5 +127,5 @@ def test_what_is_said_of_a_gpu_is_true(gpu, monkeypatch):
 
 
 def test_a_lesson_opens_without_torch_all_the_same():
-    code = "import sys; from labkit.lessons import lesson; lesson._machine(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from labkit.course import lesson; lesson._machine(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(labkit.__file__).parents[1]).returncode == 0

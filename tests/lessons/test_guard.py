@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from labkit.lessons.guard import lesson_problems, page_problems, stated_minutes
-from labkit.lessons.sources import pages
+from labkit.course.guard import lesson_problems, page_problems, stated_minutes
+from labkit.course.sources import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = pages()

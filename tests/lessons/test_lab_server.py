@@ -66,7 +66,7 @@ def _serving(command, environment, folder, runtime):
 
 def test_a_learners_save_stays_in_my(lessons, tmp_path, monkeypatch):
     """Even a notebook that asks to be paired writes no script: jupytext is off."""
-    from labkit.lessons.editions import lay_out
+    from labkit.course.editions import lay_out
 
     my, runtime = tmp_path / "my", tmp_path / "runtime"
     runtime.mkdir()

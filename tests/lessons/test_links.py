@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from labkit.lessons.sources import convert, pages
+from labkit.course.sources import convert, pages
 
 PAGES = pages()
 LINK = re.compile(r"\]\(((?:[^()\s]|\([^()\s]*\))+)\)")

@@ -8,8 +8,8 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from labkit.lessons.editions import learner_edition
-from labkit.lessons.executing import kernels_of_this_python
+from labkit.course.editions import learner_edition
+from labkit.course.executing import kernels_of_this_python
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

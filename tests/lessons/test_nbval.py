@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 from nbval.plugin import get_sanitize_patterns
 
-from labkit.lessons.sources import pages
+from labkit.course.sources import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "tests" / "nbval.cfg"
@@ -59,9 +59,7 @@ def test_honest_cells_pass_a_changed_number_fails_and_warnings_are_not_compared(
     page = pages("99", lessons)[0]
     notebook = nbformat.read(page.notebook, as_version=4)
     notebook.cells[4].source = "import sys\nprint('careful', file=sys.stderr)\n" + notebook.cells[4].source
-    changed = new_code_cell(
-        "labkit.lessons.report(2.004)", execution_count=9, metadata={"tags": ["nbval-check-output"]}
-    )
+    changed = new_code_cell("labkit.course.report(2.004)", execution_count=9, metadata={"tags": ["nbval-check-output"]})
     changed.outputs = [new_output("stream", name="stdout", text="2.01\n")]
     notebook.cells.append(changed)
     nbformat.write(notebook, page.notebook)

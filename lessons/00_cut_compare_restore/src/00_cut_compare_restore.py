@@ -51,8 +51,8 @@ known = labkit.measurements.choice_accuracy(tiny, questions)
 print(f"{known.value:.3f} of {known.n}, interval {known.low:.2f} to {known.high:.2f}; guessing {known.null}")
 
 # %% tags=["nbval-check-output"]
-labkit.lessons.report(known.value, digits=2, label="right")
-labkit.lessons.holds(known.low > known.null, "The whole interval lies above guessing.")
+labkit.course.report(known.value, digits=2, label="right")
+labkit.course.holds(known.low > known.null, "The whole interval lies above guessing.")
 
 # %% [markdown]
 # ## 2 · Cut · 8 min
@@ -88,7 +88,7 @@ guess = lesson.predict(
 # it, even intact. (All can be done in code as well: `guess.set("A")` predicts, `panel.set(part="mlp", layer=0)` cuts.)
 
 # %%
-panel = labkit.panels.CutPanel(tiny, gate=guess)
+panel = labkit.CutPanel(tiny, gate=guess)
 panel
 
 # %% [markdown]
@@ -124,11 +124,11 @@ figures.show(removed)
 
 # %%
 costs = [point.change.value for point in removed.points]  # attention, MLP, attention, ... from the first block up
-labkit.lessons.holds(
+labkit.course.holds(
     min(costs[:2]) > 10 * max(costs[2:]),
     "Each part of the first block costs more than ten times what any part of a later block costs.",
 )
-labkit.lessons.holds(costs[1] > costs[0], "By the loss, the dearer of the two is the MLP.")
+labkit.course.holds(costs[1] > costs[0], "By the loss, the dearer of the two is the MLP.")
 
 # %% [markdown]
 # On the picture each line is ten times the one below it. The first block stands alone; and within it the loss blames the
@@ -143,7 +143,7 @@ labkit.lessons.holds(costs[1] > costs[0], "By the loss, the dearer of the two is
 # there, a row and a column. A row is one output, a column one input. Look around; nothing is run.
 
 # %%
-labkit.panels.AddressMap(tiny)
+labkit.AddressMap(tiny)
 
 # %% [markdown]
 # Now for the control.
@@ -168,7 +168,7 @@ print(f"typical change {changes[20]:.6f} nats, largest of 40 {changes[-1]:.6f} n
 # %%
 answer = sum(changes[20] >= edge for edge in (0.0003, 0.005, 0.05))
 lesson.result("p2", answer=answer, because="Most single weights are one voice among many.")
-labkit.lessons.holds(changes[-1] < 0.02, "None of the forty random weights moves the loss by 0.02 nats.")
+labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves the loss by 0.02 nats.")
 
 # %% [markdown]
 # So 0.02 nats from one weight would be a finding; from a whole part it is the least of eight. The number means something
@@ -196,7 +196,7 @@ figures.show(well.beside(unwell))
 times = unwell.contradictions.value / well.contradictions.value
 answer = 3 if times < 0.95 else sum(times > edge for edge in (1.05, 1.5))
 lesson.result("p3", answer=answer, because=f"{times:.1f} times as often as intact.")
-labkit.lessons.holds(unwell.contradictions.low > well.contradictions.high, "The two intervals do not even touch.")
+labkit.course.holds(unwell.contradictions.low > well.contradictions.high, "The two intervals do not even touch.")
 
 # %% [markdown]
 # These *vital signs* are the chart used all course long. To the right is well: what is counted in nats or slips is turned
@@ -228,7 +228,7 @@ except RuntimeError as error:
     print("then:   ", error)
 
 # %% tags=["nbval-check-output"]
-labkit.lessons.holds(labkit.fingerprint(tiny) == before, "After it: bit for bit the same.")
+labkit.course.holds(labkit.fingerprint(tiny) == before, "After it: bit for bit the same.")
 print(labkit.audit(tiny))
 
 # %% [markdown]

@@ -21,7 +21,7 @@ from tempfile import mkdtemp
 import torch
 import transformers
 
-figures, holds = labkit.figures, labkit.lessons.holds
+figures, holds = labkit.figures, labkit.course.holds
 lesson = labkit.open_lesson("00")
 tiny = labkit.load("lab/tiny")
 days = [document.text for document in labkit.world.documents("stories", 24, seed=4, split="test")]
@@ -151,7 +151,7 @@ fused_row.check(...)
 # after it does nothing.
 
 # %% tags=["network"]
-guest = labkit.lessons.load_if_here("HuggingFaceTB/SmolLM2-135M")
+guest = labkit.course.load_if_here("HuggingFaceTB/SmolLM2-135M")
 
 # %%
 if guest:

@@ -20,7 +20,7 @@ except ImportError:  # on Colab
 
 import torch
 
-from labkit.measurements import super_weights
+from labkit.papers import super_weight as super_weights
 
 lesson = labkit.open_lesson("01")
 figures = labkit.figures
@@ -85,7 +85,7 @@ def found(encoder):
 
 # %% tags=["nbval-check-output"]
 intact = found(encoder)
-labkit.lessons.holds(intact.low > 0.9, "Intact, it finds more than nine of ten.")
+labkit.course.holds(intact.low > 0.9, "Intact, it finds more than nine of ten.")
 
 # %% [markdown]
 # Now choose one number to destroy. Most of the 22 million are weights of matrices. Some thousands are *gains*: a norm
@@ -126,8 +126,8 @@ print(f"{intact.value:.2f} [{intact.low:.2f}, {intact.high:.2f}]  intact")
 worst = min(after, key=lambda name: after[name].value)
 lesson.result("p1", answer=worst, because="The other four cost next to nothing.")
 others = [share for name, share in after.items() if name != worst]
-labkit.lessons.holds(after[worst].high < 0.6, "Without it the encoder finds six of ten at the most.")
-labkit.lessons.holds(
+labkit.course.holds(after[worst].high < 0.6, "Without it the encoder finds six of ten at the most.")
+labkit.course.holds(
     min(share.low for share in others) > 0.8, "Without any other it still finds more than eight of ten."
 )
 
@@ -136,7 +136,7 @@ labkit.lessons.holds(
 # other sentences too, and then measure it on all pairs.
 
 # %%
-labkit.panels.WeightPanel(
+labkit.WeightPanel(
     encoder,
     weights=candidates,
     texts={"a letter": "Letters for Hana go to Lull.", "the weather": "A storm is coming over the sea."},
@@ -148,8 +148,8 @@ whole = encoder.embed(asked) @ encoder.embed(kept).T
 with labkit.edit(encoder, labkit.ZeroWeight(candidates[worst])):
     broken = encoder.embed(asked) @ encoder.embed(kept).T
 strangers = ~torch.eye(len(asked), dtype=torch.bool)
-labkit.lessons.holds(broken[strangers].mean() > whole[strangers].mean(), "Without it strangers are more alike.")
-labkit.lessons.holds(broken.trace() < whole.trace(), "The two halves of a pair are less alike.")
+labkit.course.holds(broken[strangers].mean() > whole[strangers].mean(), "Without it strangers are more alike.")
+labkit.course.holds(broken.trace() < whole.trace(), "The two halves of a pair are less alike.")
 
 # %% [markdown]
 # So the right one is lost in the crowd. Was it luck to be told where to look? Somebody has to try them all. Each of
@@ -160,7 +160,7 @@ labkit.lessons.holds(broken.trace() < whole.trace(), "The two halves of a pair a
 # in common.
 
 # %%
-scan = labkit.Sweep.load(labkit.sweeps.gains_path())
+scan = labkit.Sweep.load(labkit.gains_path())
 turns = sorted(((point.change.value, point.label.removeprefix("zero ")) for point in scan.points), reverse=True)
 figures.show(
     figures.Bars(
@@ -176,7 +176,7 @@ figures.show(
 
 # %% tags=["nbval-check-output"]
 worst_seven = {label.split("[")[1] for _, label in turns[:7]}
-labkit.lessons.holds(worst_seven == {"99]"}, "The seven worst all sit on channel 99.")
+labkit.course.holds(worst_seven == {"99]"}, "The seven worst all sit on channel 99.")
 
 # %% [markdown]
 # Could their size have told you? Look where channel 99 stands among the 384 gains of its norm, from the largest (rank 1).
@@ -191,8 +191,8 @@ for _, address in turns[:7]:
 # %% tags=["nbval-check-output"]
 behind_attention = [rank for address, rank in ranks.items() if "attn_norm" in address]
 behind_mlp = [rank for address, rank in ranks.items() if "mlp_norm" in address]
-labkit.lessons.holds(set(behind_attention) == {1}, "Behind the attention it is each time the largest gain,")
-labkit.lessons.holds(min(behind_mlp) > 350, "behind the MLP each time one of the smallest.")
+labkit.course.holds(set(behind_attention) == {1}, "Behind the attention it is each time the largest gain,")
+labkit.course.holds(min(behind_mlp) > 350, "behind the MLP each time one of the smallest.")
 
 # %% [markdown]
 # So size does tell something, in half of the norms, and you would have to know which. In the other half a search for the
@@ -240,11 +240,11 @@ print("\nplanted at:", planted.card["planted"]["address"])
 
 # %% tags=["nbval-check-output"]
 right = seen.addresses == (planted.card["planted"]["address"],)
-labkit.lessons.holds(right, "It finds the planted weight and no other.")
+labkit.course.holds(right, "It finds the planted weight and no other.")
 ids = planted.encode(stories[0])
 untrained = [planted.model.config.build(seed).eval() for seed in range(5)]
 none = all(not super_weights.find_super_weights(model, ids).candidates for model in untrained)
-labkit.lessons.holds(none, "In five random models it finds nothing.")
+labkit.course.holds(none, "In five random models it finds nothing.")
 
 # %% [markdown]
 # Such a value is called a *spike*. It is a reason to suspect; only an operation convicts. Zero the suspect alone, and
@@ -257,7 +257,7 @@ trial = super_weights.ablate(planted, seen.addresses, stories[:12], nulls=3)
 figures.show(trial)
 
 # %% tags=["nbval-check-output"]
-labkit.lessons.holds(trial.stands_out(trial.tried[0]), "The suspect's whole interval lies above every null.")
+labkit.course.holds(trial.stands_out(trial.tried[0]), "The suspect's whole interval lies above every null.")
 
 # %% [markdown]
 # What does the weight do? It writes one value at one token, and every later part reads it. So put only that value back
@@ -268,7 +268,7 @@ curve = super_weights.restore_curve(planted, seen.addresses[0], stories[:12], to
 print(curve.table())
 
 # %% tags=["nbval-check-output"]
-labkit.lessons.holds(curve.recovered[1].low > 0.7, "One token is nearly enough: it was made to act at one.")
+labkit.course.holds(curve.recovered[1].low > 0.7, "One token is nearly enough: it was made to act at one.")
 
 # %% [markdown]
 # In Llama-7B one value brings back 42 percent: the rest of the damage goes another way, and the paper leaves open which.
@@ -310,7 +310,7 @@ figures.show(tried)
 times = tried.tried[0].ratio
 answer = sum(times.value >= edge for edge in (1.05, 3, 100))
 lesson.result("p3", answer=answer, because=f"{times.value:.4f} times; a spike was all there was.")
-labkit.lessons.holds(times.high < 1.5, "Whatever it does, it is far from the 214 times of Llama-7B.")
+labkit.course.holds(times.high < 1.5, "Whatever it does, it is far from the 214 times of Llama-7B.")
 
 # %% [markdown]
 # Loud is not the same as needed: every norm divides loudness away. This weight serves one channel, its neuron writes to
@@ -325,9 +325,7 @@ claim = labkit.claims.ledger().claim("01.base_has_one")
 print(claim.sentence)
 one_weight = labkit.claims.assess(claim)
 figures.show(one_weight)
-labkit.lessons.holds(
-    one_weight.high < claim.delta, "To whichever side of 0 it leans: all of it lies within the margin."
-)
+labkit.course.holds(one_weight.high < claim.delta, "To whichever side of 0 it leans: all of it lies within the margin.")
 
 # %% [markdown]
 # No model smaller than about a billion weights is known to have a super weight. Whether size, length of training or the
@@ -351,7 +349,7 @@ rounding = lesson.predict(
 )
 
 # %%
-labkit.panels.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
+labkit.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
 
 # %%
 ways = dict(zip(rounding.options, [(None, ()), (4.0, ()), (None, seen.addresses), (4.0, seen.addresses)]))
@@ -367,10 +365,10 @@ lesson.result("p4", answer=best, because=f"The least of the four{', though the n
 
 # %% tags=["nbval-check-output"]
 everything, clipped, kept, both = rounded.values()
-labkit.lessons.holds(
+labkit.course.holds(
     difference(clipped, both).low > 0, "Story by story: where all is clipped, keeping the one weight pays."
 )
-labkit.lessons.holds(abs(kept.value - everything.value) < 0.01, "Without clipping it makes hardly a difference.")
+labkit.course.holds(abs(kept.value - everything.value) < 0.01, "Without clipping it makes hardly a difference.")
 
 # %% [markdown]
 # The planted weight is not even among the ten largest, so plain rounding hardly hurts it; clipping does. And clipping costs

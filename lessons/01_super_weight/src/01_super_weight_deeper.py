@@ -16,10 +16,10 @@ except ImportError:  # on Colab
 
 import torch
 
-from labkit.measurements import super_weights
+from labkit.papers import super_weight as super_weights
 
 lesson = labkit.open_lesson("01")
-figures, holds = labkit.figures, labkit.lessons.holds
+figures, holds = labkit.figures, labkit.course.holds
 planted, base = labkit.load("lab/planted"), labkit.load("lab/base")
 stories = [story.text for story in labkit.world.documents("stories", 12, seed=12, split="test")]
 weight = super_weights.find_super_weights(planted, stories[0]).addresses[0]
@@ -69,7 +69,7 @@ print(super_weights.published_table())
 # With a network and some memory you can try one yourself. OLMo-1B has the cleanest one known.
 
 # %% tags=["network"]
-hub = labkit.lessons.load_if_here("allenai/OLMo-1B-0724-hf")
+hub = labkit.course.load_if_here("allenai/OLMo-1B-0724-hf")
 if hub is not None:
     texts = ["The islands lie off the coast, and the ferry calls at each of them once a day."]
     entry = super_weights.published("OLMo-1B-0724-hf")[0]
@@ -305,7 +305,7 @@ holds(bool(abs(strengths[1]) > 20 * abs(strengths[2])), "Two directions do nearl
 
 # %%
 sizes_of_it = {"vocab": 64, "width": 32, "depth": 2, "heads": 4, "ffn": 48, "context": 32}
-with_slot = labkit.models.KeyValueBias(**sizes_of_it).build(seed=1).eval()
+with_slot = labkit.KeyValueBias(**sizes_of_it).build(seed=1).eval()
 ids = torch.arange(20)[None]
 shares = labkit.anatomy.attention_weights(with_slot, ids)[0]
 print(f"tokens keep {shares.sum(-1).min():.2f} to {shares.sum(-1).max():.2f} of the attention; the slot has the rest")

@@ -20,11 +20,12 @@ except ImportError:  # on Colab
 
 import torch
 
-from labkit.measurements.redundancy import Cosine
-from labkit.sweeps import LeaveOneOut, every_sublayer, one_shot, score_agreement
+from labkit.papers.what_matters import Cosine
+from labkit.sweeps import LeaveOneOut, every_sublayer, score_agreement
+from labkit.papers.what_matters import one_shot
 
 lesson = labkit.open_lesson("02")
-figures, holds = labkit.figures, labkit.lessons.holds
+figures, holds = labkit.figures, labkit.course.holds
 
 # %% [markdown]
 # ## Before you begin · 2 min
@@ -119,7 +120,7 @@ figures.show(
 # attentions?
 
 # %%
-labkit.panels.LayerGridPanel("lab/deep", gate=guess)
+labkit.LayerGridPanel("lab/deep", gate=guess)
 
 # %% [markdown]
 # With a few parts gone the paper's sentence fails here. With all ten it turns round; section 3 finds where. Our ledger
@@ -290,7 +291,7 @@ first = lesson.predict(
 
 # %%
 # Go to eight parts gone; then change what is asked of the model.
-panel = labkit.panels.RacePanel("lab/deep", gate=first)
+panel = labkit.RacePanel("lab/deep", gate=first)
 panel
 
 # %%

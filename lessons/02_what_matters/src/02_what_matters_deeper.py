@@ -17,11 +17,12 @@ except ImportError:  # on Colab
 from random import Random
 
 from labkit import DropAttention, Plan
-from labkit.measurements import redundancy
-from labkit.sweeps import iterative, one_shot, race, score_agreement
+from labkit.papers import what_matters as redundancy
+from labkit.sweeps import score_agreement
+from labkit.papers.what_matters import iterative, one_shot, race
 
 lesson = labkit.open_lesson("02")
-figures, holds = labkit.figures, labkit.lessons.holds
+figures, holds = labkit.figures, labkit.course.holds
 deep = labkit.load("lab/deep")
 
 # %%
@@ -48,7 +49,7 @@ scored, tried = texts("stories", 4, 31), texts("stories", 8, 32)
 # begins each text, is no word; in large models it carries huge values, and any cosine there is nearly 1.
 
 # %%
-labkit.panels.ScorePanel("lab/deep")
+labkit.ScorePanel("lab/deep")
 
 # %% [markdown]
 # Does the mean depend on it here? And on the *kind* of text that is scored? The paper scores 256 samples of web text,
@@ -109,7 +110,7 @@ best = lesson.predict(
 )
 
 # %%
-panel = labkit.panels.TruthPanel("lab/deep", gate=best)
+panel = labkit.TruthPanel("lab/deep", gate=best)
 panel
 
 # %%
@@ -269,7 +270,7 @@ half = lesson.predict(
 )
 
 # %%
-labkit.panels.CostPanel("lab/deep", gate=half)
+labkit.CostPanel("lab/deep", gate=half)
 
 # %%
 sizes = labkit.measurements.sizes_of(deep)
@@ -307,7 +308,7 @@ mends = lesson.predict(
 )
 
 # %%
-labkit.panels.HealPanel("lab/deep", gate=mends)
+labkit.HealPanel("lab/deep", gate=mends)
 
 # %%
 healed = labkit.claims.assess("02.healed")
@@ -371,7 +372,7 @@ rise = lesson.predict(
 )
 
 # %%
-panel = labkit.panels.ThroughTrainingPanel("lab/deep", gate=rise)
+panel = labkit.ThroughTrainingPanel("lab/deep", gate=rise)
 panel
 
 # %%
@@ -429,7 +430,7 @@ holds(cost["mlp"][1] < 0.2 * cost["attention"][1], "At the end it costs less tha
 # training some of its heads were shown where to look.
 
 # %%
-other = labkit.panels.ThroughTrainingPanel("lab/base").kept
+other = labkit.ThroughTrainingPanel("lab/base").kept
 for part in ("attention", "mlp"):
     score, price = (
         [sum(one.of(part)[layer].value for layer in range(1, 5)) / 4 for one in (found[1], found[-1])]
@@ -471,7 +472,7 @@ print(labkit.measurements.lookups(1, seed=4, lines=5)[0].prompt)
 # attentions that turn its stream least, and ask before and after.
 
 # %% tags=["network"]
-hub = labkit.lessons.load_if_here("HuggingFaceTB/SmolLM2-135M")
+hub = labkit.course.load_if_here("HuggingFaceTB/SmolLM2-135M")
 if hub is not None:
     english = ["The islands lie off the coast, and the ferry calls at each of them once a day, but not in a storm."]
     plan = one_shot(hub, english, 8)

@@ -7,7 +7,7 @@
 import random
 
 import labkit
-from labkit.measurements.redundancy import Cosine
+from labkit.papers.what_matters import Cosine
 
 lesson = labkit.open_lesson("02")
 

@@ -22,7 +22,7 @@ except ImportError:  # on Colab
 from labkit import measurements, sweeps
 
 lesson = labkit.open_lesson("08")
-figures, holds = labkit.figures, labkit.lessons.holds
+figures, holds = labkit.figures, labkit.course.holds
 
 # %% [markdown]
 # ## Before you begin · 2 min
@@ -86,8 +86,8 @@ figures.show(
 # %%
 import inspect
 
-print(inspect.getsource(labkit.models.LayerNormScaling.norm))
-print(inspect.getsource(labkit.models.LayerNormScaling.factor))
+print(inspect.getsource(labkit.LayerNormScaling.norm))
+print(inspect.getsource(labkit.LayerNormScaling.factor))
 
 # %% [markdown]
 # The paper *trains* with the factor, and reports a lower loss. But a factor is quickly switched on. `lab/deep` was trained
@@ -106,7 +106,7 @@ guess = lesson.predict(
 # To answer at once, the panel reads two short stories; the cell after it reads 24, so its numbers are others.
 
 # %%
-labkit.panels.ScalingPanel(deep, gate=guess)
+labkit.ScalingPanel(deep, gate=guess)
 
 # %%
 states = {
@@ -172,10 +172,10 @@ fresh = lesson.predict(
 )
 
 # %%
-labkit.panels.BeginningPanel(gate=fresh)
+labkit.BeginningPanel(gate=fresh)
 
 # %%
-untrained = labkit.panels.BeginningPanel()
+untrained = labkit.BeginningPanel()
 untrained.set(placement="LayerNorm Scaling", depth=24, first_values="plain")
 nearer = untrained.data.chosen.turns[-1] / untrained.data.baseline.turns[-1]
 answer = 0 if nearer > 1.05 else 1 if nearer < 0.95 else 2
@@ -191,7 +191,7 @@ holds(answer == 1, "Before training the scaled model's last block is the one tha
 
 # %%
 pair = {"Pre-LN": labkit.load("depth/pre"), "LayerNorm Scaling": labkit.load("depth/lns")}
-trained = {name: measurements.angular_distances(model, stories) for name, model in pair.items()}
+trained = {name: labkit.angular_distances(model, stories) for name, model in pair.items()}
 shown = {name: [one.value for one in found.adjacent] for name, found in trained.items()}
 late = {name: sum(line[8:]) / 8 for name, line in shown.items()}
 figures.show(
@@ -237,7 +237,7 @@ for name, size in sizes.items():
 # The two were trained at different rates. Here are models of both kinds at each rate we tried.
 
 # %%
-runs = sweeps.BlockRuns.load()
+runs = labkit.BlockRuns.load()
 kinds = {"depth/pre": "Pre-LN", "depth/lns": "LayerNorm Scaling"}
 seed_0 = {name: {run.lr: run for run in runs.of(recipe, seeds=[0])} for recipe, name in kinds.items()}
 tried = sorted(seed_0["Pre-LN"])
@@ -306,7 +306,7 @@ better = lesson.predict(
 )
 
 # %%
-curves = labkit.training.Curves.load(sweeps.curves_path())
+curves = labkit.training.Curves.load(labkit.curves_path())
 gap = measurements.compare_curves(curves, *rates, lrs=tuple(rates.values()), seeds=[1, 2, 3, 4, 5])
 figures.show(gap)
 
@@ -361,7 +361,7 @@ idle = lesson.predict(
 # Each dot is one trained model.
 
 # %%
-panel = labkit.panels.PairPanel(gate=idle, lrs=rates, seeds=gap.seeds)
+panel = labkit.PairPanel(gate=idle, lrs=rates, seeds=gap.seeds)
 panel
 
 

@@ -22,7 +22,7 @@ import torch
 from labkit import measurements, sweeps
 
 lesson = labkit.open_lesson("08")
-figures, holds = labkit.figures, labkit.lessons.holds
+figures, holds = labkit.figures, labkit.course.holds
 stories = [story.text for story in labkit.world.documents("stories", 12, seed=82, split="test")]
 
 # %% [markdown]
@@ -63,7 +63,7 @@ holds(moved["before-norm"] < 0.01 * moved["after-norm"], "In front of the norm t
 # place, and the others, in a model that has learned nothing.
 
 # %%
-labkit.panels.BeginningPanel(start=labkit.panels.depth.BeginningState("factor after the sum", 12, "plain"))
+labkit.BeginningPanel(start=labkit.papers.curse_of_depth.panels.BeginningState("factor after the sum", 12, "plain"))
 
 # %% [markdown]
 # **What this does not show.** Which place trains best. Table 8 has one seed; ours of section 4 has one as well, and ends
@@ -80,7 +80,7 @@ law = lesson.exercise("08.6")
 law.check(...)
 
 # %%
-for statement in measurements.check_theorems():
+for statement in labkit.check_theorems():
     print("holds   " if statement.holds else "does not", statement)
 
 # %% [markdown]
@@ -91,10 +91,10 @@ for statement in measurements.check_theorems():
 # What happens in a model?
 
 # %%
-labkit.panels.TheoryPanel()
+labkit.TheoryPanel()
 
 # %%
-panel = labkit.panels.TheoryPanel()
+panel = labkit.TheoryPanel()
 data = panel.data
 measured, lemma = (data.end("Pre-LN", line) for line in ("measured", "the lemma"))
 holds(measured < 0.5 * lemma, "Untrained Pre-LN stays far below the lemma's recursion.")
@@ -123,7 +123,7 @@ figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.trained_growt
 # texts, and stretches every row of the map from its least to its largest value to 0 … 1. (Our map counts blocks from 0.)
 
 # %%
-angles = measurements.angular_distances(deep, stories)
+angles = labkit.angular_distances(deep, stories)
 figures.show(angles)
 
 # %%
@@ -157,7 +157,7 @@ gradient = lesson.predict(
 smaller = "outputs smaller (GPT-2)"
 kinds = {"Pre-LN": ("Pre-LN", "plain"), "smaller outputs": ("Pre-LN", smaller)}
 kinds |= {"scaling": ("LayerNorm Scaling", "plain"), "both": ("LayerNorm Scaling", smaller)}
-untrained, looks = labkit.panels.BeginningPanel(), {}
+untrained, looks = labkit.BeginningPanel(), {}
 for name, (placement, first_values) in kinds.items():
     untrained.set(placement=placement, depth=24, first_values=first_values)
     looks[name] = untrained.data.chosen
@@ -172,8 +172,8 @@ lesson.result("d2", answer=list(looks).index(nearest), because="The nearest to 1
 # Most of the gap is closed by first values alone. Both together damp twice, which the paper advises against.
 
 # %%
-labkit.panels.BeginningPanel(
-    start=labkit.panels.depth.BeginningState("LayerNorm Scaling", 24, "outputs smaller (GPT-2)")
+labkit.BeginningPanel(
+    start=labkit.papers.curse_of_depth.panels.BeginningState("LayerNorm Scaling", 24, "outputs smaller (GPT-2)")
 )
 
 # %% [markdown]
@@ -184,7 +184,7 @@ labkit.panels.BeginningPanel(
 # All of these come as recipes of sixteen blocks. Here is a first look: one seed, 400 steps, two learning rates.
 
 # %%
-first_look = labkit.training.Curves.load(sweeps.placements_path())
+first_look = labkit.training.Curves.load(labkit.placements_path())
 look_rates = sorted({run.lr for run in first_look})
 last = {name: {run.lr: run.last_loss for run in first_look.of(name)} for name in first_look.recipes}
 kept = [name for name, losses in last.items() if not any(math.isnan(loss) for loss in losses.values())]
@@ -192,16 +192,16 @@ kept.sort(key=lambda name: min(last[name].values()))
 figures.show(
     figures.Bars(
         title="Training loss after 400 steps, one seed",
-        labels=[sweeps.DEPTH_KINDS[name] for name in kept],
+        labels=[labkit.DEPTH_KINDS[name] for name in kept],
         groups={f"at {lr:g}": [last[name][lr] for name in kept] for lr in look_rates},
         x_label="nats a token, mean of the last 40 steps",
         sentence="Training loss after 400 steps, the better of two rates: "
-        + ", ".join(f"{sweeps.DEPTH_KINDS[name]} {min(last[name].values()):.2f}" for name in kept)
+        + ", ".join(f"{labkit.DEPTH_KINDS[name]} {min(last[name].values()):.2f}" for name in kept)
         + ".",
     )
 )
 for run in first_look.diverged:
-    print(f"{sweeps.DEPTH_KINDS[run.recipe]} at {run.lr:g} diverged: {run.said}")
+    print(f"{labkit.DEPTH_KINDS[run.recipe]} at {run.lr:g} diverged: {run.said}")
 
 # %%
 low, high = look_rates
@@ -231,7 +231,7 @@ tuning = lesson.predict(
 )
 
 # %%
-tuned, fresh_seeds = sweeps.Transfers.load(), [1, 2, 3, 4, 5]
+tuned, fresh_seeds = labkit.Transfers.load(), [1, 2, 3, 4, 5]
 names = {"depth/pre": "Pre-LN", "depth/lns": "LayerNorm Scaling"}
 found = {name: tuned.of(recipe, tuning_lr=tuned.best_lr(recipe), seeds=fresh_seeds) for recipe, name in names.items()}
 shares = {
@@ -288,11 +288,11 @@ young = lesson.predict(
 )
 
 # %%
-twins = labkit.panels.TwinPanel(gate=young)
+twins = labkit.TwinPanel(gate=young)
 twins
 
 # %%
-stored = labkit.panels.TwinPanel().data
+stored = labkit.TwinPanel().data
 gap = stored.losses["LayerNorm Scaling"][-1] - stored.losses["Pre-LN"][-1]
 lesson.result(
     "d3", answer=0 if gap < -0.05 else 1 if gap <= 0.05 else 2, because=f"{gap:+.3f} nats, for this one seed."
@@ -341,11 +341,11 @@ except labkit.base.errors.BadInput as refused:
 # With a network, ask a Pre-LN model of the hub. It has thirty blocks; a pruning curve on a few sentences takes a minute.
 
 # %% tags=["network"]
-hub = labkit.lessons.load_if_here("HuggingFaceTB/SmolLM2-135M")
+hub = labkit.course.load_if_here("HuggingFaceTB/SmolLM2-135M")
 if hub is not None:
     texts = ["The islands lie off the coast, and the ferry calls at each of them once a day, weather permitting."]
     figures.show(sweeps.pruning_curve(hub, texts))
-    print(measurements.angular_distances(hub, texts).table())
+    print(labkit.angular_distances(hub, texts).table())
 
 # %% [markdown]
 # ## 8 · Bug hunt: a switch that was never thrown · 14 min

@@ -28,7 +28,7 @@ from itertools import pairwise
 
 import torch
 
-figures, holds = labkit.figures, labkit.lessons.holds
+figures, holds = labkit.figures, labkit.course.holds
 lesson = labkit.open_lesson("primer")
 
 # %% [markdown]

@@ -1,0 +1,31 @@
+"""Words for a reader: HTML that wraps where a notebook listens, plain text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from html import escape
+
+__all__ = ["in_notebook", "say"]
+
+LONG = 240  # letters, from which a picture's words are folded
+
+
+def in_notebook() -> bool:
+    """Return whether a Jupyter kernel is listening."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def say(text: str, fold: str = "") -> None:
+    """Show sentences as a paragraph that wraps between words; `fold` is the title under which a long one is folded."""
+    if not in_notebook():
+        print(text)
+        return
+    from IPython.display import display
+
+    body = escape(text, quote=False).replace("\n", "<br>")
+    html = f"<p>{body}</p>"
+    if fold and len(text) > LONG:
+        html = f"<details><summary>{escape(fold)}</summary>{html}</details>"
+    display({"text/html": html, "text/plain": text}, raw=True)

@@ -1,0 +1,30 @@
+"""How lessons speak: Markdown and widgets where a notebook listens, plain text elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.base.speech import in_notebook, say
+from labkit.panels.static import is_static
+
+__all__ = ["is_static", "say", "show_markdown", "show_widget"]
+
+
+def show_markdown(text: str) -> None:
+    """Display Markdown in a notebook; print it elsewhere."""
+    if in_notebook():
+        from IPython.display import Markdown, display
+
+        display(Markdown(text))
+    else:
+        print(text)
+
+
+def show_widget(widget: Any, text: str) -> None:
+    """Display a widget in a notebook; print its `text` elsewhere."""
+    if in_notebook():
+        from IPython.display import display
+
+        display(widget)
+    else:
+        print(text)

@@ -1,0 +1,19 @@
+"""Lesson 08: the curse of depth."""
+
+from __future__ import annotations
+
+from labkit.course.lesson_definition import LessonDefinition
+
+from . import deeper, hour
+
+__all__ = ["LESSON"]
+
+LESSON = LessonDefinition(
+    id="08",
+    name="08_curse_of_depth",
+    title="The curse of depth",
+    question="Why were deep layers cheap to lose?",
+    minutes=60,
+    objectives=(*hour.OBJECTIVES, *deeper.OBJECTIVES),
+    exercises=(*hour.EXERCISES, *deeper.EXERCISES),
+)

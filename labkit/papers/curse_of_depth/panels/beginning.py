@@ -1,0 +1,199 @@
+"""Depth, placement of the norm, and first values: what a model is before it has learned anything. Lesson: 08."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from labkit.panels.controls import Choice, Control, Slider
+from labkit.panels.panel import Panel
+from labkit.panels.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import FigureBase
+
+__all__ = ["BeginningData", "BeginningLook", "BeginningPanel", "BeginningState"]
+
+# Fields of a model's config by the words shown.
+PLACEMENTS = {
+    "Pre-LN": {"kind": "pre-norm"},
+    "LayerNorm Scaling": {"kind": "lns"},
+    "LayerNorm Scaling, p = 1": {"kind": "lns", "exponent": 1.0},
+    "Post-LN": {"kind": "post-norm"},
+    "Sandwich": {"kind": "sandwich"},
+    "Mix-LN": {"kind": "mix-norm"},
+    "DeepNorm": {"kind": "deep-norm"},
+    "factor before the norm": {"kind": "scaling-at", "position": "before-norm"},
+    "factor after the branch": {"kind": "scaling-at", "position": "after-branch"},
+    "factor after the sum": {"kind": "scaling-at", "position": "after-residual"},
+    "factor on attention alone": {"kind": "scaling-at", "position": "attention"},
+    "factor on the MLP alone": {"kind": "scaling-at", "position": "mlp"},
+    "SkipInit": {"kind": "skip-init"},
+    "LayerScale": {"kind": "layer-scale"},
+    "ReZero": {"kind": "re-zero"},
+}
+FIRST_VALUES = {
+    "plain": {"init": "plain"},
+    "outputs smaller (GPT-2)": {"init": "gpt2"},
+    "all smaller with depth": {"init": "depth"},
+    "OLMo's": {"init": "olmo"},
+    "outputs at zero": {"init": "zero"},
+    "DeepNorm's": {"init": "deepnorm"},
+    "plain, embedding large": {"init": "plain", "embed_std": 0.632},  # as released with the paper until January 2026
+}
+BASELINE = ("Pre-LN", "plain")
+# 0.02 at a width of 768, brought to this width, as in the recipes depth/*.
+SIZES = {"vocab": 256, "width": 64, "heads": 2, "ffn": 176, "context": 64, "init_std": 0.07}
+DOCUMENTS, LENGTH = 2, 48
+
+
+@dataclass(frozen=True)
+class BeginningState:
+    """Which model is made: where its norms stand, how deep it is, what its matrices start from."""
+
+    placement: str = "LayerNorm Scaling"
+    depth: int = 24
+    first_values: str = "plain"
+
+
+@dataclass(frozen=True)
+class BeginningLook:
+    """An untrained model, block by block: variance behind it, turn by it, gradient over that behind the last."""
+
+    variance: tuple[float, ...]
+    turns: tuple[float, ...]
+    gradients: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BeginningData:
+    """The chosen model beside plain Pre-LN of the same depth."""
+
+    placement: str
+    depth: int
+    first_values: str
+    chosen: BeginningLook
+    baseline: BeginningLook
+
+
+class BeginningPanel(Panel):
+    """Build a model of 1 to 64 blocks and look at it before any training; two texts of random tokens go through it."""
+
+    question = "What is a block before it has learned anything?"
+    State = BeginningState
+    size = (8.6, 3.6)
+
+    def make_controls(self) -> Sequence[Control]:
+        return (
+            Choice("placement", tuple(PLACEMENTS), label="Norm", help="where the norm or the factor stands"),
+            Slider("depth", 1, 64, 1, label="Blocks", help="of 64 channels each"),
+            Choice("first_values", tuple(FIRST_VALUES), label="First values", help="what the matrices start from"),
+        )
+
+    def compute(self, state: BeginningState) -> BeginningData:
+        chosen = look_at(state.placement, state.depth, state.first_values)
+        baseline = look_at(BASELINE[0], state.depth, BASELINE[1])
+        return BeginningData(state.placement, state.depth, state.first_values, chosen, baseline)
+
+    def presets(self) -> Sequence[BeginningState]:
+        if self.start != BeginningState():  # a lesson asks for one picture
+            return [self.start]
+        return [
+            BeginningState("LayerNorm Scaling", 24, "plain"),
+            BeginningState("Post-LN", 24, "plain"),
+            BeginningState("Pre-LN", 24, "outputs smaller (GPT-2)"),
+        ]
+
+    def restored(self, state: BeginningState) -> BeginningState:
+        return BeginningState(BASELINE[0], state.depth, BASELINE[1])
+
+    def draw(self, data: BeginningData, figure: FigureBase) -> None:
+        from .lines import Plot, paint_plots
+
+        name = data.placement if data.first_values == "plain" else f"{data.placement}, {data.first_values}"
+        sides = {"Pre-LN, plain": data.baseline}
+        sides = sides if name == "Pre-LN" else sides | {name: data.chosen}
+        paint_plots(
+            [
+                Plot("Stream", {n: look.variance for n, look in sides.items()}, (1e-4, 1e2), "variance", True),
+                Plot("Turn", {n: look.turns for n, look in sides.items()}, (0.0, 0.5), "angle / π"),
+                Plot("Gradient", {n: look.gradients for n, look in sides.items()}, (1e-2, 1e2), "over the last", True),
+            ],
+            figure,
+        )
+
+    def sentence(self, data: BeginningData) -> str:
+        chosen, plain = data.chosen, data.baseline
+        blocks = f"{data.depth} untrained block{'s' * (data.depth != 1)}"
+        says = (
+            f"{blocks}, {data.placement}, first values {data.first_values}: behind the last the stream's variance is "
+            f"{chosen.variance[-1]:.3g}, and the last turns it by {chosen.turns[-1]:.3f} of a half turn. The gradient "
+            f"behind the first block is {chosen.gradients[0]:.2g} times that behind the last."
+        )
+        if (data.placement, data.first_values) == BASELINE:
+            return says
+        return (
+            f"{says} In plain Pre-LN: variance {plain.variance[-1]:.3g}, turn {plain.turns[-1]:.3f}, gradient "
+            f"{plain.gradients[0]:.2g} times. {_verdict(chosen.turns[-1], plain.turns[-1])}"
+        )
+
+    def table(self, data: BeginningData) -> Table:
+        parts = {"variance behind block": "variance", "turn by block": "turns", "gradient behind block": "gradients"}
+        rows = [
+            (f"{name} {number}", *values)
+            for name, part in parts.items()
+            for number, values in enumerate(zip(getattr(data.chosen, part), getattr(data.baseline, part)), start=1)
+        ]
+        caption = "Before training; turns are angles over π, gradients relative to that behind the last block"
+        return Table(caption, ("", f"{data.placement}, {data.first_values}", "Pre-LN, plain"), rows)
+
+    def code(self, state: BeginningState) -> str:
+        lines = [
+            "import torch",
+            "",
+            "from labkit import measurements",
+            "from labkit.models import DecoderConfig",
+            "",
+            f"config = DecoderConfig.from_dict({_fields(state.placement, state.depth, state.first_values)!r})",
+            "model = config.build(0).eval()",
+            "chance = torch.Generator().manual_seed(0)",
+            f"documents = list(torch.randint(config.vocab, ({DOCUMENTS}, {LENGTH}), generator=chance))",
+            "variance = [one.value for one in measurements.residual_stats(model, documents).variance[1:]]",
+            "turns = [one.value for one in labkit.angular_distances(model, documents).adjacent]",
+            'norms = labkit.gradient_norms(model, documents).values("stream")',
+            "gradients = [norm / norms[-1] for norm in norms]",
+            "print(variance, turns, gradients)",
+        ]
+        return "\n".join(lines)
+
+
+@lru_cache(maxsize=64)
+def look_at(placement: str, depth: int, first_values: str) -> BeginningLook:
+    """Return the look at a fresh model; the same whenever it is asked."""
+    import torch
+
+    from labkit.models import DecoderConfig
+
+    from ..method.gradients import gradient_norms
+    from .reading import read_stream
+
+    config = DecoderConfig.from_dict(_fields(placement, depth, first_values))
+    model = config.build(0).eval()
+    generator = torch.Generator().manual_seed(0)
+    documents = list(torch.randint(config.vocab, (DOCUMENTS, LENGTH), generator=generator))
+    variance, turns = read_stream(model, documents)
+    norms = gradient_norms(model, documents).values("stream")
+    return BeginningLook(variance[1:], turns, tuple(norm / norms[-1] for norm in norms))
+
+
+def _fields(placement: str, depth: int, first_values: str) -> dict[str, Any]:
+    return {**SIZES, "depth": depth, **PLACEMENTS[placement], **FIRST_VALUES[first_values]}
+
+
+def _verdict(turn: float, plain: float) -> str:
+    if abs(turn - plain) <= 0.05 * plain:
+        return "So the last block does as much as in plain Pre-LN."
+    nearer = turn < plain
+    return f"So the last block is {'nearer to' if nearer else 'further from'} doing nothing than in plain Pre-LN."

@@ -1,0 +1,108 @@
+"""The weight panel: one number of a model multiplied by a factor, beside others of its tensor. Lesson: 01."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from labkit.base.errors import BadInput
+from labkit.panels.controls import Control, Slider, Text
+from labkit.panels.intact import Intact
+from labkit.panels.panel import Panel
+
+from .data import Null, WeightData, WeightState
+from .words import code_of
+
+__all__ = ["WeightPanel"]
+
+OF_A_KIND = 2  # nulls beside the chosen weight
+LOW, HIGH, STEP = -1.0, 3.0, 0.25
+
+
+class WeightPanel(Panel):
+    """Multiply one weight by a factor from -1 to 3 and see what the model makes of a text.
+
+    `weights` names addresses worth trying; any other address of a single number may be typed. `texts` are ready texts
+    by title. Other weights of the same tensor are put through the same operation: two of the largest, two of those
+    nearest in size and two drawn at random, always the same ones.
+    """
+
+    question = "What does one number carry?"
+    State = WeightState
+    size = (8.6, 3.9)
+    home = __package__
+
+    def __init__(self, model: Any, weights: Mapping[str, str], texts: Mapping[str, str], **options: Any):
+        if not weights or not texts:
+            raise BadInput("This panel was given no weight or no text.", expected="at least one of each, by title")
+        self.weights, self.texts = dict(weights), dict(texts)
+        self._intact = Intact()
+        first = WeightState(next(iter(self.texts.values())), next(iter(self.weights.values())))
+        options["start"] = options.get("start") or first
+        super().__init__(model, **options)
+
+    def make_controls(self) -> Sequence[Control]:
+        return (
+            Text(
+                "weight",
+                ready=self.weights,
+                label="Weight",
+                help="such as layers.1.mlp.down[12, 7]",
+                rows=1,
+                wanted="an address such as layers.1.mlp.down[12, 7]",
+            ),
+            Slider("factor", LOW, HIGH, STEP, label="times", help="0 removes it, 1 leaves it as it is"),
+            Text("text", ready=self.texts, label="Text", help="leave the box to have it read", limit=4000, rows=4),
+        )
+
+    def compute(self, state: WeightState) -> WeightData:
+        from labkit.interventions import Plan, ScaleWeight, edit
+
+        from .patients import patient_for
+
+        value = self._value(state.weight)
+        patient = self._intact.of(self.model, lambda known: patient_for(self.model, state.text, known), state.text)
+        with edit(self.model, ScaleWeight(state.weight, state.factor)):
+            change, cut = patient.look()
+        nulls = [
+            Null(kind, address, self._value(address), patient.moved(Plan([ScaleWeight(address, state.factor)])))
+            for kind, address in self._nulls(state.weight)
+        ]
+        return WeightData(
+            state.weight, value, state.factor, change, patient.unit, tuple(nulls),
+            patient.reads, patient.labels, patient.intact, cut, patient.unseen,
+        )  # fmt: skip
+
+    def _value(self, address: str) -> float:
+        """Return the number at an address; raise where no single number is named."""
+        from labkit.anatomy import view
+
+        values = view(self.model, address).read()
+        if values.numel() != 1:
+            raise BadInput(
+                f"{address} names {values.numel():,} numbers.",
+                expected="one number, such as layers.1.mlp.down[12, 7]",
+                do="write its place in brackets, row first",
+            )
+        return float(values)
+
+    def _nulls(self, address: str) -> list[tuple[str, str]]:
+        """Return some others of the same tensor, two of each kind, none twice."""
+        from ...method.ablation import NULLS, matched_nulls
+
+        chosen: dict[str, str] = {}
+        for kind in NULLS:
+            found = matched_nulls(self.model, address, OF_A_KIND * len(NULLS), kind)
+            free = [other for other in found if other not in chosen]
+            chosen.update(dict.fromkeys(free[:OF_A_KIND], kind))
+        return [(kind, other) for other, kind in chosen.items()]
+
+    def presets(self) -> Sequence[WeightState]:
+        some = list(self.weights.values())[:3]
+        return [WeightState(self.start.text, weight, 0.0) for weight in some]
+
+    def restored(self, state: WeightState) -> WeightState:
+        return WeightState(state.text, state.weight, 1.0)
+
+    def code(self, state: WeightState) -> str:
+        return code_of(self.model_name, state, hasattr(self.model, "embed"))

@@ -1,0 +1,49 @@
+"""What Matters in Transformers? Not All Attention is Needed: attention, MLPs and blocks dropped by similarity.
+
+scores = Cosine()(model, documents)        # 1 - cosine of the stream before and after each part
+plan = one_shot(model, documents, 4, "attention")
+found = race(model, ...)                   # every strategy, part by part
+"""
+
+from labkit.base.papers import Paper
+
+PAPER = Paper(
+    number="02",
+    slug="what_matters",
+    lesson="02_what_matters",
+    title="What Matters in Transformers? Not All Attention is Needed",
+    authors="Shwai He, Guoheng Sun, Zheyu Shen, Ang Li",
+    year=2024,
+    arxiv="2406.15786",
+    code="https://github.com/CASE-Lab-UMD/LLM-Drop",
+    drawings={"figures.race": ("Race",), "figures.positions": ("PositionScores",)},
+    panels={
+        "panels.cost": ("CostPanel",),
+        "panels.heal": ("HealPanel",),
+        "panels.layers": ("LayerGridPanel",),
+        "panels.positions": ("ScorePanel",),
+        "panels.race": ("RacePanel",),
+        "panels.through_training": ("ThroughTrainingPanel",),
+        "panels.truth": ("TruthPanel",),
+    },
+    experiments={
+        "method.calibration": ("calibration",),
+        "method.metrics": ("Cosine", "Metric", "RandomOrder", "RelativeMagnitude", "ReverseOrder"),
+        "method.positions": ("PositionScores", "position_scores"),
+        "method.windows": ("WindowScores", "window_scores"),
+        "method.dropping": ("consecutive", "iterative", "one_shot"),
+        "experiments.race": ("Race", "race"),
+    },
+    sweeps={
+        "truth": "panels.truth.TruthPanel",
+        "layer-grid": "panels.layers.LayerGridPanel",
+        "race": "panels.race.RacePanel",
+        "positions": "panels.positions.ScorePanel",
+        "cost": "panels.cost.CostPanel",
+        "heal": "panels.heal.HealPanel",
+        "training": "panels.through_training.ThroughTrainingPanel",
+    },
+    budgets={"what_matters": "panels.timed.trials"},
+    measures={"labkit.claims.lesson02": "claims.trained", "labkit.claims.lesson02_exact": "claims.exact"},
+)
+__all__, __getattr__, __dir__ = PAPER.lazily()

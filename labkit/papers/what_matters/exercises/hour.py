@@ -1,0 +1,238 @@
+"""Lesson 02: which layers matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+from labkit.course.lesson_definition import LessonDefinition
+from labkit.course.numbers import number
+
+from .deeper import EXERCISES, OBJECTIVES
+
+__all__ = ["LESSON"]
+
+_SCORE = "compute how much a part turns the residual stream, and say what that score cannot see"
+_CHOOSE = "choose parts to drop by a score, and compare strategies at equal counts"
+_DOUBT = "test a cut by what the model can still do, not by the loss alone"
+
+# x = (12, 16) and a part that adds (4, -3), at right angles: r = 5 / 20.
+_TURN = 1 - 1 / (1 + (5 / 20) ** 2) ** 0.5
+_SHORT = 1 - 1 / 2**0.5  # the same part on a stream of length 5
+
+BY_HAND = Exercise(
+    id="02.1",
+    title="One score by hand",
+    minutes=4,
+    objective=_SCORE,
+    difficulty="easy",
+    task=(
+        "At one token the stream is **x = (12, 16)**, 20 long. A part adds **(4, -3)**, so that the stream goes on as "
+        "y = (16, 13). What is the part's score, **S = 1 - cos(x, y)**? Work it out by hand, to three decimals. (The "
+        "product x · y is 400; y is 20.616 long.)"
+    ),
+    expects="a number between 0 and 2",
+    check=number(
+        _TURN,
+        "And had the stream been a quarter as long, (3, 4), the same addition would have scored 0.293. The part does "
+        "the same; the stream it adds to is longer. Streams grow from block to block, and scores shrink with it.",
+        tol=0.001,
+        mistakes=[
+            (1 - _TURN, "this is the cosine: 1 would say that nothing was turned.", "the 1 in front of it"),
+            (
+                1.0,
+                "you compared the stream with what is added: these two are at right angles.",
+                "the two vectors between which the angle is taken; the residual belongs to y",
+            ),
+            (
+                _SHORT,
+                "this is the score on a stream that is a quarter as long.",
+                "the length of x: the square root of 12² + 16²",
+            ),
+            (5 / 20, "this is how long the addition is beside the stream.", "the angle between x and y"),
+        ],
+        otherwise=("this is not the score.", "x · y divided by both lengths, and what is left to 1"),
+    ),
+    hints=(
+        "The cosine is x · y divided by the length of x and by the length of y.",
+        "That is 400 / (20 · 20.616).",
+        "Take it from 1.",
+    ),
+    solution=(
+        "`1 - 400 / (20 * 20.616)` is about 0.030. At right angles S is `1 - 1 / (1 + r²) ** 0.5` with r = 5 / 20, and "
+        "nearly half of r²."
+    ),
+    answer=_TURN,
+    typical_wrong=((1 - _TURN, "this is the cosine"), (1.0, "at right angles")),
+)
+
+_CASES = (
+    ([0.19, 0.06, 0.04, 0.02], [0.81, 0.03, 0.02, 0.05], 3),
+    ([0.5, 0.4, 0.3, 0.1], [0.05, 0.2, 0.06, 0.07], 4),
+    ([0.01, 0.02, 0.03], [0.9, 0.8, 0.7], 2),
+)
+
+
+def _joint(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
+    scored = [(score, "attention", layer) for layer, score in enumerate(attention)]
+    scored += [(score, "mlp", layer) for layer, score in enumerate(mlp)]
+    return [(kind, layer) for _, kind, layer in sorted(scored)[:n]]
+
+
+def _joint_highest(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
+    return _joint([-score for score in attention], [-score for score in mlp], n)
+
+
+def _joint_each(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
+    by_kind = (("attention", attention), ("mlp", mlp))
+    return [
+        (kind, layer) for kind, scores in by_kind for layer in sorted(range(len(scores)), key=scores.__getitem__)[:n]
+    ]
+
+
+def _check_joint(joint: Callable[..., Any]) -> Outcome:
+    for attention, mlp, n in _CASES:
+        given = joint(list(attention), list(mlp), n)
+        if is_blank(given):
+            raise NotAttempted
+        try:
+            found = {(str(kind), int(layer)) for kind, layer in given}
+        except (TypeError, ValueError):
+            return wrong('these are not pairs such as ("mlp", 3).', "what each entry of the list holds, and its order")
+        if found == set(_joint(attention, mlp, n)) and len(given) == n:
+            continue
+        if found == set(_joint_highest(attention, mlp, n)):
+            return wrong("you dropped what turns the stream most.", "whether a low score or a high one says redundant")
+        if found == set(_joint_each(attention, mlp, n)):
+            return wrong(f"you dropped {n} of each kind.", "how many parts are to go in all")
+        if len(given) != n:
+            return wrong(f"this drops {len(given)} parts; {n} are to go.", "the n in the call")
+        return wrong("these are not the lowest scores of one list.", "a list that holds both kinds, sorted once")
+    return right("One list, one sort. The first drops are whatever scores low, of either kind.")
+
+
+JOINT = Exercise(
+    id="02.2",
+    title="Joint dropping, two lines missing",
+    minutes=5,
+    objective=_CHOOSE,
+    task=(
+        "`attention` and `mlp` hold one score per layer. *Joint Layer Drop* puts them into one list and drops the `n` "
+        'lowest. Return them as pairs such as `("mlp", 3)`. Two lines are missing.'
+    ),
+    expects="a function of (attention, mlp, n) that returns n pairs (kind, layer)",
+    check=_check_joint,
+    hints=(
+        "Sort one list whose entries begin with the score.",
+        "Add the MLPs to the list as the attentions were added, then sort and keep the first n.",
+        'scored += [(score, "mlp", layer) for layer, score in enumerate(mlp)]; then sorted(scored)[:n]',
+    ),
+    solution=(
+        "```python\n"
+        "def joint(attention, mlp, n):\n"
+        '    scored = [(score, "attention", layer) for layer, score in enumerate(attention)]\n'
+        '    scored += [(score, "mlp", layer) for layer, score in enumerate(mlp)]\n'
+        "    return [(kind, layer) for _, kind, layer in sorted(scored)[:n]]\n"
+        "```\n"
+        '`labkit.one_shot(model, texts, n, "joint")` does the same and returns a plan.'
+    ),
+    answer=_joint,
+    typical_wrong=((_joint_highest, "turns the stream most"), (_joint_each, "of each kind")),
+)
+
+QUESTIONS, TEXTS, SEED = 24, 8, 77
+MOST_RISE, MOST_SHARE = 0.2, 0.6
+
+
+def damage(edits: Any) -> tuple[float, float, float]:
+    """Return what a cut of lab/deep costs: rise of the loss in nats, and the share of days whose lantern holder it
+    still names, intact and cut."""
+    from labkit import load, world
+    from labkit.interventions import edit
+    from labkit.measurements import choice_accuracy, loss
+
+    deep = load("lab/deep")
+    texts = [story.text for story in world.documents("stories", TEXTS, SEED, split="valid")]
+    asked = world.questions(QUESTIONS, SEED, "valid")
+
+    def both() -> tuple[float, float]:
+        return loss(deep, texts).value, choice_accuracy(deep, asked).value
+
+    before, knew = both()
+    with edit(deep, edits):
+        after, knows = both()
+    return after - before, knew, knows
+
+
+def _check_quiet(given: Any) -> Outcome:
+    from labkit.interventions import Plan
+
+    plan = Plan(given() if callable(given) else given)
+    if [edit.kind in ("drop_attention", "drop_mlp") for edit in plan] != [True]:
+        given = ", ".join(map(str, plan)) or "nothing"
+        return wrong(f"one part is to be left out, and this is {given}.", "DropAttention and DropMLP")
+    rise, knew, knows = damage(plan)
+    if rise > MOST_RISE:
+        return wrong(
+            f"that is loud: the loss rises by {rise:.2f} nats a token, and anybody would notice.",
+            "the picture of section 1: which bars stay below 0.2",
+        )
+    if knows > MOST_SHARE:
+        return wrong(
+            f"the loss rises by {rise:.3f}, and it still knows who has the lantern in {knows:.0%} of the days.",
+            "what was dropped in the race just when the lantern was lost",
+        )
+    return right(
+        f"The loss rises by {rise:.3f} nats a token, and the share of days whose lantern holder it names falls from "
+        f"{knew:.0%} to {knows:.0%}. Other attentions cost as much loss, and the lantern stays."
+    )
+
+
+def _part(kind: str, layer: int) -> Callable[[], Any]:
+    """Return a function that makes the edit: torch is imported when an answer is judged, not before."""
+
+    def make() -> Any:
+        from labkit import interventions
+
+        return getattr(interventions, kind)(layer)
+
+    return make
+
+
+QUIET = Exercise(
+    id="02.3",
+    title="Break it quietly",
+    minutes=6,
+    objective=_DOUBT,
+    difficulty="hard",
+    task=(
+        "“The loss has hardly risen, so the model can do what it could.” Break that claim with **one** part of "
+        "lab/deep: leave it out, the loss rises by **less than 0.2** nats a token, and the model no longer knows who "
+        "has the lantern (it is right in at most six of ten days; guessing finds a quarter). Give the edit, such as "
+        "`labkit.DropMLP(3)`. You may try it in a panel first."
+    ),
+    expects="one edit: labkit.DropAttention(layer) or labkit.DropMLP(layer)",
+    check=_check_quiet,
+    hints=(
+        "Who has the lantern stands in the text, some sentences back. Which kind of part fetches from there?",
+        'In the race panel choose the skill "who has the lantern": at which drop does the line of the attentions fall?',
+        'race.orders["attention"], behind the race, names them in the order they go.',
+    ),
+    solution=(
+        "`labkit.DropAttention(5)`. In the race it is the ninth attention to go, and there the lantern is lost. Other "
+        "attentions cost as much loss, and the lantern stays."
+    ),
+    answer=_part("DropAttention", 5),
+    typical_wrong=((_part("DropAttention", 0), "that is loud"), (_part("DropAttention", 7), "still knows")),
+)
+
+LESSON = LessonDefinition(
+    id="02",
+    name="02_what_matters",
+    title="What matters in transformers?",
+    question="No number rules ours; does a layer?",
+    minutes=60,
+    objectives=(_SCORE, _CHOOSE, _DOUBT, *OBJECTIVES),
+    exercises=(BY_HAND, JOINT, QUIET, *EXERCISES),
+)

@@ -1,0 +1,101 @@
+"""The quantiser panel on a small random model: what is shown is what the edit does, and nothing is left behind."""
+
+from typing import Any
+
+import pytest
+import torch
+
+import labkit
+from labkit import world, zoo
+from labkit.base.errors import BadInput, LabkitError
+from labkit.figures import new_figure, png
+from labkit.models import DecoderConfig
+from labkit.papers.super_weight.panels.quantiser.panel import QuantiserPanel
+
+OUTLIER = "layers.1.mlp.down[3, 5]"
+TEXTS = ["Hana met Nils. The lantern was with Hana.", "Hana gave the lantern to Nils."]
+
+
+@pytest.fixture(scope="module")
+def handle():
+    vocab = world.tokenizer().vocab_size
+    config = DecoderConfig(vocab=vocab, width=64, depth=2, heads=2, ffn=96, context=128, init_std=0.1)
+    model = config.build(seed=2).eval()
+    with torch.no_grad():
+        model.trunk.blocks[1].mlp.mixer.down.weight[3, 5] = 4.0
+    return zoo.Handle("lab/toy", model, world.tokenizer(), {})
+
+
+@pytest.fixture
+def panel(handle):
+    before = labkit.fingerprint(handle)
+    panel = QuantiserPanel(handle, OUTLIER, TEXTS)
+    yield panel
+    panel.close()
+    assert labkit.fingerprint(handle) == before
+
+
+@pytest.mark.parametrize(("outlier", "clip", "keep"), [("nothing", None, ()), ("both", 4.0, (OUTLIER,))])
+@pytest.mark.parametrize("block", [0, 512])
+def test_losses_and_levels_are_those_of_a_quantised_copy(handle, panel, outlier, clip, keep, block):
+    panel.set(bits=3, block=block, outlier=outlier)
+    data = panel.data
+    edit = labkit.Quantise("mlp.down", 3, block=block or None, clip=clip, keep=keep)
+    twin = labkit.apply(handle, edit)
+    documents = [handle.encode(text) for text in TEXTS]
+    assert data.losses[outlier] == pytest.approx(labkit.measurements.loss(twin, documents).value, abs=2e-6)
+    assert data.intact == pytest.approx(labkit.measurements.loss(handle, documents).value, abs=2e-6)
+    weight = twin.model.trunk.blocks[1].mlp.mixer.down.weight
+    start = (3 * 96 + 5) // (block or 64 * 96) * (block or 64 * 96)
+    assert set(data.levels) == set(weight.flatten()[start : start + (block or 64 * 96)].tolist())
+    assert data.value_after == pytest.approx(weight[3, 5].item()) and data.value == 4.0
+    before = handle.model.trunk.blocks[1].mlp.mixer.down.weight
+    assert data.error == pytest.approx((weight - before).square().mean().sqrt().item(), rel=1e-4)
+
+
+def test_an_outlier_takes_the_levels_from_the_others_and_clipping_gives_them_back(panel):
+    panel.set(bits=4, block=0, outlier="nothing")
+    alone = panel.data
+    assert alone.ordinary <= 4 and alone.value_after == pytest.approx(4.0)
+    panel.set(outlier="clip")
+    assert panel.data.ordinary > 2 * alone.ordinary and panel.data.value_after < 1.0
+    panel.set(outlier="both")
+    assert panel.data.value_after == 4.0 and panel.data.error < 0.5 * alone.error
+
+
+def test_code_runs_and_gives_what_is_shown(handle, panel, monkeypatch):
+    monkeypatch.setattr(labkit, "load", {"lab/toy": handle}.__getitem__)
+    panel.set(bits=2, block=64, outlier="keep")
+    names: dict[str, Any] = {}
+    exec(panel.code(panel.state), names)
+    assert names["loss"] == pytest.approx(panel.data.losses["keep"], abs=1e-6)
+
+
+def test_a_block_larger_than_the_matrix_is_said_in_the_panel(handle):
+    config = DecoderConfig(vocab=handle.model.config.vocab, width=8, depth=1, heads=2, ffn=12, context=64)
+    small = zoo.Handle("lab/toy", config.build(seed=0).eval(), world.tokenizer(), {})
+    panel = QuantiserPanel(small, "layers.0.mlp.down[3, 5]", TEXTS)
+    shown = panel.shown
+    panel.page.fields["block"].widget.value = 512
+    assert "512" in panel.page.notice.value and panel.shown is shown
+    with pytest.raises(LabkitError, match="larger"):
+        panel.set(block=512)
+
+
+@pytest.mark.parametrize("changes", [{"bits": 1}, {"bits": 9}, {"bits": 2.5}, {"block": 7}, {"outlier": "cut"}])
+def test_values_no_mouse_could_reach_are_refused(panel, changes):
+    with pytest.raises(BadInput):
+        panel.set(**changes)
+
+
+def test_it_wants_one_number_and_a_text(handle):
+    for outlier, texts in (("layers.1.mlp.down", TEXTS), (OUTLIER, [])):
+        with pytest.raises(BadInput, match="nothing to quantise"):
+            QuantiserPanel(handle, outlier, texts)
+
+
+def test_it_can_be_drawn_read_and_printed(panel):
+    for state in panel.presets():
+        data, figure = panel.compute(state), new_figure(panel.size)
+        panel.draw(data, figure)
+        assert len(png(figure)) > 5000 and "bits" in panel.sentence(data) and "chosen weight" in str(panel.table(data))
