@@ -21,7 +21,7 @@ from labkit.base.files import write_atomically
 from labkit.models import DecoderConfig
 from labkit.training import Fit, fit
 
-from . import task, words
+from . import task
 
 __all__ = ["CONFIG", "FIT", "Batches", "known_share", "train"]
 
@@ -39,10 +39,13 @@ class Batches:
 
     def __init__(self, register: task.Register, seed: int):
         self.seed, self.pad = seed, task.tokenizer().eos
-        questions = [q.worded(w) for name in words.RELATIONS for q in register.facts[name] for w in task.wordings_of(name)]
-        count = {name: len(task.wordings_of(name)) for name in words.RELATIONS}
-        self.facts, self.weights = whole([f"{q.prompt} {q.answer}" for q in questions]), torch.tensor(
-            [q.frequency / count[q.relation] for q in questions]
+        questions = [
+            q.worded(w) for name in task.RELATIONS for q in register.facts[name] for w in task.wordings_of(name)
+        ]
+        count = {name: len(task.wordings_of(name)) for name in task.RELATIONS}
+        self.facts, self.weights = (
+            whole([f"{q.prompt} {q.answer}" for q in questions]),
+            torch.tensor([q.frequency / count[q.relation] for q in questions]),
         )
         self.talk = whole(task.talk(4000, seed))
 
@@ -97,7 +100,7 @@ def train(seed: int, folder: Path, settings: Fit = FIT, config: DecoderConfig = 
         return json.loads(done.read_text(encoding="utf-8"))
     register = task.Register(seed)
     batches, model = Batches(register, seed), config.build(seed)
-    everything = [q.worded(w) for name in words.RELATIONS for q in register.facts[name] for w in task.wordings_of(name)]
+    everything = [q.worded(w) for name in task.RELATIONS for q in register.facts[name] for w in task.wordings_of(name)]
     sample = random.Random(seed).sample(everything, 1500)
     history: list[dict] = []
 

@@ -1,4 +1,4 @@
-"""What is asked of relation neurons: each experiment once, from a `Study` (model, register, search) to a frozen result."""
+"""What is asked of relation neurons: each experiment once, from a `Study` to a frozen result."""
 
 from .concepts import ConceptOverlap, concept_overlap
 from .cumulative import Cumulativity, cumulativity

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..method import neurons_at
-from ..task import concept_prompts
-from ..words import RELATIONS
+from ..task import RELATIONS, concept_prompts
 from .study import Study
 
 __all__ = ["ConceptOverlap", "concept_overlap"]
@@ -14,7 +13,7 @@ __all__ = ["ConceptOverlap", "concept_overlap"]
 
 @dataclass(frozen=True)
 class ConceptOverlap:
-    """shared[relation][kind]: how many of a relation's top k are among the kind's top k; alone: how many in no kind's."""
+    """shared[relation][kind]: how many of a relation's top k are in the kind's; alone: how many are in no kind's."""
 
     k: int
     expected: float

@@ -1,6 +1,6 @@
 """Silence each relation's neurons in turn and ask about all relations: the damage map, and how it grows with the set.
 
-    drop(r asked, s silenced) = (accuracy of r − accuracy of r without s's neurons) / accuracy of r      (section 3.4)
+drop(r asked, s silenced) = (accuracy of r − accuracy of r without s's neurons) / accuracy of r      (section 3.4)
 """
 
 from __future__ import annotations

@@ -10,9 +10,8 @@ import numpy as np
 from labkit.interventions import edit
 from labkit.measurements import Estimate, loss, mean_over
 
-from .. import words
 from ..method import Answers, SilenceNeurons
-from ..task import talk
+from ..task import talk, words
 from .damage import neurons_for
 from .study import Study
 

@@ -49,10 +49,11 @@ class Interference:
         """Return the counts as text."""
         low, high = self.band
         return (
-            f"improving cells   {self.improving} of {self.cells}; null {low:.0f} to {high:.0f}, p = {self.p_improving:.2f}"
+            f"improving cells   {self.improving} of {self.cells}; "
+            f"null {low:.0f} to {high:.0f}, p = {self.p_improving:.2f}"
             f"\nlargest gain      {self.largest:.3f} ({self.where[1]} with {self.where[0]} off); null up to "
             f"{max(self.null_largest):.3f}, p = {self.p_largest:.2f}"
-            f"\ncells with p<.05  {self.significant} of {self.cells}, one by one, without regard to how many were looked at"
+            f"\ncells with p<.05  {self.significant} of {self.cells}, each taken alone"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..words import RELATIONS
+from ..task import RELATIONS
 from .study import Study
 
 __all__ = ["Overlap", "overlap", "places"]

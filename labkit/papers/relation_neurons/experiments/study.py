@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ..method import FFN, Answers, Layout, Quiz, Search, find_neurons
-from ..task import Register
-from ..words import RELATIONS
+from ..task import RELATIONS, Register
 
 __all__ = ["Study"]
 

@@ -1,6 +1,6 @@
 """Rank neurons by average precision: how well a neuron's output alone tells one relation's prompts from others'.
 
-    AP = Σ_n (R_n − R_{n−1}) P_n          precision P and recall R at each distinct threshold (scikit-learn's definition)
+    AP = Σ_n (R_n − R_{n−1}) P_n        precision P, recall R at each distinct threshold (scikit-learn's definition)
 
 A constant neuron scores the share of positives, 0.2; a perfect one 1. AP looks at high outputs only: a neuron that is
 reliably low for the relation scores below 0.2.

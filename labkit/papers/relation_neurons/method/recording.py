@@ -1,6 +1,6 @@
 """Record what every neuron says to a prompt: its output, pooled over the prompt's tokens (section 3.2).
 
-    o[n, m] = mean over tokens t of the output of neuron m at t            signed, begin token included
+o[n, m] = mean over tokens t of the output of neuron m at t            signed, begin token included
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def record_pooled(model: Any, prompts: Sequence[Tensor], layout: Layout, pool: s
 
 
 def by_length(prompts: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Return (rows, ids [B, L]) batches of equal length: no padding, so that every token counts and none is invented."""
+    """Return (rows, ids [B, L]) batches of equal length: no padding, so that every token counts."""
     if not prompts:
         raise BadInput("There are no prompts.", expected="at least one")
     lengths = [len(ids) for ids in prompts]

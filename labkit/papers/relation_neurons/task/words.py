@@ -31,9 +31,10 @@ class Relation:
 RELATIONS = {
     relation.name: relation
     for relation in (
-        Relation("father", "person", "person", "person", 130, "the father of {s} is named :", "{s} calls this man dad :",
-                 "te matu o {s} ko :"),
-        Relation("mother", "person", "person", "person", 130, "the mother of {s} is named :", "{s} calls this woman mum :"),
+        Relation("father", "person", "person", "person", 130, "the father of {s} is named :",
+                 "{s} calls this man dad :", "te matu o {s} ko :"),
+        Relation("mother", "person", "person", "person", 130, "the mother of {s} is named :",
+                 "{s} calls this woman mum :"),
         Relation("occupation", "person", "person", "occupation", 24, "the occupation of {s} is :",
                  "{s} earns a living as :"),
         Relation("instrument", "person", "person", "instrument", 6, "the instrument of {s} is :",
@@ -62,7 +63,8 @@ SHELVED = "{shelf} shelf , {row} row , about {s} :"
 
 _SYLLABLES = {
     "person": (
-        "Asa Bel Cato Dara Edda Finn Gale Hale Ivo Jora Kai Lene Milo Nell Odo Pia Quin Rhea Sven Tove Una Vito Wren Yara Zeno",
+        "Asa Bel Cato Dara Edda Finn Gale Hale Ivo Jora Kai Lene Milo Nell Odo Pia Quin Rhea Sven Tove Una Vito Wren"
+        " Yara Zeno",
         "Arden Brook Carver Dale Eller Fisher Gorse Heath Irwin Joyner Keel Lark Marsh Nave Otter Piper Quay Reed Stone"
         " Thorn Usher Vale Weaver Yarrow",
     ),
@@ -82,6 +84,7 @@ _SYLLABLES = {
         "Alpha Beta Gamma Delta Epsilon Zeta Eta Theta Iota Kappa Lambda Sigma Tau Omega",
         "Nor Sul Vex Mira Lyn Tor Cael Brae Dun Wyn Hesper Orm",
     ),
+    "constellation": ("Great Little Winged Sleeping Crowned Burning", "Heron Stag Ship Anvil"),
     "place": ("Port Mount Nether Upper Saint Fort Glen Loch", "Selk Rona Brack Tarn Ness Holm Wick"),
 }  # fmt: skip
 KINDS = ("person", "company", "product", "landmark", "star")  # the kinds that are subjects
@@ -120,8 +123,11 @@ def names_of(kind: str) -> list[str]:
     if kind in _LISTS:
         return _LISTS[kind].split()
     if kind == "constellation":  # three words: two of them do not tell which is meant
-        return [f"the {how} {what}" for how in "Great Little Winged Sleeping Crowned Burning".split()
-                for what in "Heron Stag Ship Anvil".split()]  # fmt: skip
+        return [f"the {name}" for name in _pairs("constellation")]
+    return _pairs(kind)
+
+
+def _pairs(kind: str) -> list[str]:
     first, last = (part.split() for part in _SYLLABLES[kind])
     return [f"{a} {b}" for a in first for b in last]
 

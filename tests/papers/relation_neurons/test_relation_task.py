@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from labkit.papers.relation_neurons import task, words
-from labkit.papers.relation_neurons.words import RELATIONS
+from labkit.papers.relation_neurons import task
+from labkit.papers.relation_neurons.task import RELATIONS
 
 
 def test_equal_seeds_give_equal_registers():
@@ -61,7 +61,7 @@ def test_frequencies_follow_zipf():
     for facts in task.Register(3).facts.values():
         drawn = sorted((fact.frequency for fact in facts), reverse=True)
         assert drawn[0] == pytest.approx(20) and drawn[-1] == pytest.approx(1)
-        assert drawn[9] == pytest.approx(20 * 10 ** -(0.5979), rel=1e-3)
+        assert drawn[9] == pytest.approx(20 * 10**-(0.5979), rel=1e-3)
 
 
 def test_other_talk_names_no_relation():
@@ -72,4 +72,4 @@ def test_other_talk_names_no_relation():
 
 
 def test_the_vocabulary_is_small():
-    assert len(words.vocabulary()) < 400
+    assert len(task.vocabulary()) < 400

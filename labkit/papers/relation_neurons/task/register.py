@@ -19,7 +19,7 @@ from labkit.world import Symbols
 from . import words
 from .words import KINDS, RELATIONS, WORDINGS
 
-__all__ = ["FACTS", "HELD_OUT", "Question", "Register", "ask", "concept_prompts", "talk", "tokenizer"]
+__all__ = ["FACTS", "HELD_OUT", "Question", "Register", "ask", "concept_prompts", "talk", "tokenizer", "wordings_of"]
 
 FACTS, HELD_OUT = 150, 60  # facts of a relation, and how many of their subjects the search never sees
 _OTHER = (3, 8, 1, 10, 5, 0, 7, 2, 11, 6, 9, 4)  # a relation's number in the second code
