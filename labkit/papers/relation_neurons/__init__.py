@@ -14,6 +14,7 @@ PAPER = Paper(
     code="https://github.com/cisnlp/relation-specific-neurons",
     edits={"method": ("silence_neurons",)},
     tokenizers={"facts": "task.tokenizer"},
+    sweeps={"portraits": "experiments.measuring.sweep_portraits"},
     experiments={
         "task": ("Question", "Register", "ask"),
         "method": ("SilenceNeurons", "answers", "average_precision", "find_neurons", "layout_of", "record_pooled"),
