@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labkit.base.errors import BadInput, BrokenFile, unknown
 from labkit.measurements import Estimate, mean_over, proportion
 
+from .digest import digest
 from .entry import Claim, read_claims
 from .records import Record, claims_dir, read_record
 from .rule import Verdict, exactness, verdict
@@ -81,13 +82,14 @@ class Assessment:
     over: str
     verdict: str
     reason: str
+    stale: bool = False  # measured by code that has changed since
 
     def __str__(self) -> str:
         return f"{self.claim.id}: {self.verdict} ({self.reason})"
 
 
-def assess(claim: Claim | str, folder: Path | None = None) -> Assessment:
-    """Return the verdict on a claim, recomputed from its record.
+def assess(claim: Claim | str, folder: Path | None = None, *, aged: bool = False) -> Assessment:
+    """Return the verdict on a claim, recomputed from its record; `aged`: also whether older code measured it.
 
     Raises `BrokenFile` when the record does not belong to the claim as it stands.
     """
@@ -99,7 +101,7 @@ def assess(claim: Claim | str, folder: Path | None = None) -> Assessment:
         if claim.kind == "hub":
             ruling = Verdict("not run", f"it needs {claim.settles}")
         return _assessment(claim, None, None, None, 0, ruling)
-    return judge(claim, record)
+    return replace(judge(claim, record), stale=is_stale(claim, record)) if aged else judge(claim, record)
 
 
 def judge(claim: Claim, record: Record) -> Assessment:
@@ -142,9 +144,15 @@ def linearised(pairs: Sequence[tuple[float, float]]) -> list[float]:
     return [ratio + (a - ratio * b) / mean for a, b in pairs]
 
 
+def is_stale(claim: Claim, record: Record) -> bool:
+    """Return whether the code that measured a record has changed since; False where the record does not say."""
+    return bool(record.code) and claim.measure is not None and record.code != digest(claim.measure)
+
+
 def _assessment(
     claim: Claim, value: float | None, low: float | None, high: float | None, n: int, ruling: Verdict
 ) -> Assessment:
+    ruling = _as_it_stands(claim, ruling)
     return Assessment(
         claim=claim,
         value=value,
@@ -155,3 +163,12 @@ def _assessment(
         verdict=ruling.word,
         reason=ruling.reason,
     )
+
+
+def _as_it_stands(claim: Claim, ruling: Verdict) -> Verdict:
+    """Return the ruling as far as the claim's standing lets it count."""
+    if claim.standing == "observation" and ruling.word not in ("unresolved", "not run"):
+        return Verdict("observation", f"no paper says this; by the rule it would be {ruling.word}")
+    if claim.standing == "constructed" and ruling.word in ("reproduced", "direction"):
+        return Verdict("works as constructed", "the model was made to show it, so nothing is reproduced")
+    return ruling

@@ -25,6 +25,7 @@ __all__ = ["KINDS", "OVER", "Claim", "Paper", "read_claims", "registration"]
 KINDS = ("model", "method", "identity", "accounting", "hub")
 OVER = ("seeds", "documents", "questions", "sentences", "cases")
 ESTIMATORS = ("mean", "ratio", "share")
+STANDINGS = ("paper", "constructed", "observation")
 EXACT_KINDS = ("identity", "accounting")
 
 
@@ -48,6 +49,8 @@ class Claim:
     `null`, `delta` and `number_on_scale` are in the unit named by `scale`. For an identity or an accounting claim
     `null` is the exact value and `delta` the tolerance. `estimator` says what a unit's record is: "mean" one number,
     "share" a 0 or a 1, "ratio" a pair, the claim's value being the sum of the first over the sum of the second.
+    `standing`: "paper" for what a paper says; "constructed" when our model was made to show it, which reproduces
+    nothing; "observation" for what no paper says, which counts neither for nor against one.
     """
 
     id: str
@@ -72,9 +75,10 @@ class Claim:
     place: str | None = None
     note: str | None = None
     registered: str | None = None
+    standing: str = "paper"
 
     def __post_init__(self) -> None:
-        for name, known in (("kind", KINDS), ("over", OVER), ("estimator", ESTIMATORS)):
+        for name, known in (("kind", KINDS), ("over", OVER), ("estimator", ESTIMATORS), ("standing", STANDINGS)):
             if getattr(self, name) not in known:
                 raise unknown(f"{name} of a claim", getattr(self, name), known)
         self._check_numbers()

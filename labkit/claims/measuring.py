@@ -16,6 +16,7 @@ from labkit.base.files import write_atomically
 from labkit.base.papers import bring
 
 from .assessment import Assessment, judge, ledger
+from .digest import digest
 from .entry import Claim, read_claims, registration
 from .records import (
     Measured,
@@ -101,6 +102,7 @@ def _run(claim: Claim, seeds: tuple[int, ...], n: int, committed: bool) -> Recor
         models=dict(measured.models),
         units=tuple(measured.units),
         values=tuple(measured.values),
+        code=digest(claim.measure),
     )
 
 

@@ -50,7 +50,8 @@ class Measured:
 class Record:
     """The committed evidence for one claim, as stored in `records/<id>.json`.
 
-    `committed` tells whether the registered entry was in the last commit when the measuring began.
+    `committed` tells whether the registered entry was in the last commit when the measuring began. `code` is the digest
+    of the code that measured it ("" for records older than that).
     """
 
     claim: str
@@ -61,6 +62,7 @@ class Record:
     models: Mapping[str, str]
     units: tuple[str, ...]
     values: tuple
+    code: str = ""
 
 
 def check_measured(claim: Claim, measured: Measured, n: int) -> None:

@@ -24,13 +24,15 @@ SYMBOLS = {
     "exact": "●",
     "not exact": "✕",
     "not run": "–",
+    "works as constructed": "■",
+    "observation": "▫",
 }
 
 
 def as_json(claims: Ledger | None = None) -> list[dict[str, Any]]:
     """Return one plain dictionary per claim: id, lesson, kind, paper, ours, null, delta, verdict."""
     claims = claims or ledger()
-    return [_plain(assess(claim, claims.folder)) for claim in claims]
+    return [_plain(assess(claim, claims.folder, aged=True)) for claim in claims]
 
 
 def render_terminal(claims: Ledger | None = None) -> str:
@@ -41,12 +43,21 @@ def render_terminal(claims: Ledger | None = None) -> str:
     return "\n\n".join(_paragraph(assess(claim, claims.folder)) for claim in claims)
 
 
-def render_markdown(lesson: str | None = None, folder: Path | None = None) -> str:
-    """Return the claims of a lesson (of all, without one) as a Markdown table."""
+def render_markdown(lesson: str | None = None, folder: Path | None = None, *, aged: bool = False) -> str:
+    """Return the claims of a lesson (of all, without one) as Markdown tables: the papers' sentences, then ours.
+
+    `aged`: say also which records older code measured.
+    """
     claims = ledger(folder)
     claims = claims.lesson(lesson) if lesson else claims
-    head = ["| claim | the paper | ours | null | ±δ | verdict |", "| --- | --- | --- | --- | --- | --- |"]
-    return "\n".join([*head, *(_row(assess(claim, claims.folder)) for claim in claims)])
+    tables = []
+    for title, ours in (("", False), ("Observations of ours, which no paper states:", True)):
+        rows = [claim for claim in claims if (claim.standing == "observation") == ours]
+        if rows:
+            head = ["| claim | the paper | ours | null | ±δ | verdict |", "| --- | --- | --- | --- | --- | --- |"]
+            table = "\n".join([*head, *(_row(assess(claim, claims.folder, aged=aged)) for claim in rows)])
+            tables.append(f"{title}\n\n{table}" if title else table)
+    return "\n\n".join(tables)
 
 
 def render_counts(folder: Path | None = None) -> str:
@@ -71,7 +82,7 @@ def render_page(folder: Path | None = None) -> str:
         "measurement. `labkit claims --run ID` measures one again.",
     ]
     for lesson in dict.fromkeys(claim.lesson for claim in ledger(folder)):
-        blocks += [f"## Lesson {lesson}", render_markdown(lesson, folder)]
+        blocks += [f"## Lesson {lesson}", render_markdown(lesson, folder, aged=True)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -87,16 +98,22 @@ def ours_in_words(assessment: Assessment) -> str:
 
 def verdict_in_words(assessment: Assessment) -> str:
     """Return the verdict, with its reason where the word alone leaves the reader wondering."""
+    aged = " (measured by older code)" if assessment.stale else ""
     if assessment.verdict in ("direction", "unresolved", "not run"):
-        return f"{assessment.verdict}: {assessment.reason}"
-    return assessment.verdict
+        return f"{assessment.verdict}: {assessment.reason}{aged}"
+    return assessment.verdict + aged
 
 
-def paper_in_words(claim: Claim) -> str:
+def paper_in_words(claim: Claim, *, linked: bool = False) -> str:
     """Return what the paper states and where, or that no paper does."""
     if claim.number is None:
         return "–"
-    return f"{claim.number} ({claim.setting}; arXiv {claim.paper.arxiv}, {claim.place})"
+    link = (
+        f"[arXiv {claim.paper.arxiv}](https://arxiv.org/abs/{claim.paper.arxiv})"
+        if linked
+        else f"arXiv {claim.paper.arxiv}"
+    )
+    return f"{claim.number} ({claim.setting}; {link}, {claim.place})"
 
 
 def _plain(assessment: Assessment) -> dict[str, Any]:
@@ -123,6 +140,8 @@ def _plain(assessment: Assessment) -> dict[str, Any]:
         "null": claim.null,
         "delta": claim.delta,
         "verdict": assessment.verdict,
+        "standing": claim.standing,
+        "stale": assessment.stale,
     }
 
 
@@ -158,7 +177,7 @@ def _row(assessment: Assessment) -> str:
     claim = assessment.claim
     cells = (
         f"{claim.sentence} ({claim.scale})",
-        paper_in_words(claim),
+        paper_in_words(claim, linked=True),
         ours_in_words(assessment),
         known(claim.null),
         known(claim.delta),

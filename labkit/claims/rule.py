@@ -21,6 +21,8 @@ VERDICTS = (
     "exact",
     "not exact",
     "not run",
+    "works as constructed",
+    "observation",
 )
 
 
@@ -51,9 +53,9 @@ def verdict(
     All numbers are on the claim's own scale. `paper` is the paper's number there, if it gives one.
 
     =============  =====================================================================================
+    absent here    the whole interval lies within ±delta of the null: whatever its sign, it is nothing
     reproduced     same direction, interval excludes the null, at least half the paper's effect
     direction      same direction, interval excludes the null, smaller (or the paper gives no number)
-    absent here    the whole interval lies within ±delta of the null
     contradicted   interval excludes the null on the other side
     unresolved     everything else, and whenever there are fewer units than `needed`
     =============  =====================================================================================
@@ -66,11 +68,10 @@ def verdict(
         return Verdict("unresolved", f"{n} units are too few, {max(needed, MINIMUM_N)} were promised")
     sign = 1.0 if direction == "above" else -1.0
     nearest, farthest = sorted((sign * (low - null), sign * (high - null)))
-    within = -delta <= nearest and farthest <= delta
-    if nearest > 0:
-        return _same_direction(sign * (value - null), None if paper is None else sign * (paper - null), within)
-    if within:
+    if -delta <= nearest and farthest <= delta:
         return Verdict("absent here", "the whole interval lies within the margin around the null")
+    if nearest > 0:
+        return _same_direction(sign * (value - null), None if paper is None else sign * (paper - null))
     if farthest < 0:
         return Verdict("contradicted", "the interval excludes the null on the other side")
     return Verdict("unresolved", "the interval holds the null and is wider than the margin")
@@ -92,7 +93,7 @@ def exactness(values: Sequence[float], *, target: float, tolerance: float) -> Ve
     return Verdict("exact", f"all {len(values)} cases agree within {tolerance:g}")
 
 
-def _same_direction(effect: float, paper: float | None, within: bool) -> Verdict:
+def _same_direction(effect: float, paper: float | None) -> Verdict:
     if paper is not None and effect >= 0.5 * paper:
         return Verdict("reproduced", "same direction, and at least half the paper's effect")
     if paper is None:
@@ -100,7 +101,7 @@ def _same_direction(effect: float, paper: float | None, within: bool) -> Verdict
     else:
         share = f"{effect / paper:.0%}" if effect >= 0.01 * paper else "under 1%"
         reason = f"on the claimed side of the null, {share} of the paper's effect"
-    return Verdict("direction", reason + ("; the whole interval is also within the margin" if within else ""))
+    return Verdict("direction", reason)
 
 
 def _check(
