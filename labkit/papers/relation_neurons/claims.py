@@ -34,9 +34,7 @@ __all__ = [
 ]
 
 
-def own_against_random(
-    *, n: int, seeds: Sequence[int], share: float = PAPER, asked: str = "named"
-) -> Measured:
+def own_against_random(*, n: int, seeds: Sequence[int], share: float = PAPER, asked: str = "named") -> Measured:
     """Return per seed the drop of a relation's own accuracy minus that under random sets; asked: which questions."""
 
     def value(found: dict[str, Any]) -> float:
