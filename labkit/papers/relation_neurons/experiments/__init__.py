@@ -6,6 +6,7 @@ from .damage import DamageMap, ShareCurve, by_share, damage_map, neurons_for
 from .facts import Errors, FrequencyGap, TalkLoss, errors, frequency_gap, talk_loss
 from .interference import Interference, interference
 from .overlap import Overlap, overlap, places
+from .strips import Strips, strips
 from .study import Study
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Interference",
     "Overlap",
     "ShareCurve",
+    "Strips",
     "Study",
     "TalkLoss",
     "by_share",
@@ -29,5 +31,6 @@ __all__ = [
     "neurons_for",
     "overlap",
     "places",
+    "strips",
     "talk_loss",
 ]

@@ -19,6 +19,7 @@ class Study:
     the others.
 
     split: seed of the division of subjects. pool: how a neuron's outputs over a prompt become one number.
+    most: ask at most so many held-out questions of each relation (None: all).
     """
 
     model: Any
@@ -27,6 +28,7 @@ class Study:
     searched: str = "named"
     pool: str = "mean"
     relations: tuple[str, ...] = tuple(RELATIONS)
+    most: int | None = None
     _quizzes: dict[Any, Quiz] = field(default_factory=dict, repr=False)
     _before: dict[Any, Answers] = field(default_factory=dict, repr=False)
     _searches: dict[Any, Search] = field(default_factory=dict, repr=False)
@@ -66,7 +68,12 @@ class Study:
         key = (wording, asked, seen)
         if key not in self._quizzes:
             subjects = self.register.split(self.split)[0 if seen else 1]
-            self._quizzes[key] = Quiz(self.model, self.register.questions(asked, wording, subjects=subjects))
+            questions = [
+                question
+                for name in asked
+                for question in self.register.questions(name, wording, subjects=subjects)[: self.most]
+            ]
+            self._quizzes[key] = Quiz(self.model, questions)
         return self._quizzes[key]
 
     def before(self, wording: str = "named", relations: Sequence[str] | None = None, seen: bool = False) -> Answers:
