@@ -12,7 +12,7 @@ from matplotlib.figure import FigureBase
 from labkit.figures.drawing import Drawing
 from labkit.figures.style import BAND, INK, MARKS, RULE, SIZES, axes, inches, label_axes, legend, text_width
 
-from .experiments import DamageMap, Interference, Overlap, ShareCurve, Strips
+from .experiments import DamageMap, Interference, NeuronOverlap, NeuronStrips, ShareCurve
 
 __all__ = ["DRAWINGS", "paint_map"]
 
@@ -73,7 +73,7 @@ def _bar(figure: FigureBase, image: Any, ax: Axes, label: str) -> None:
     bar.set_label(label, fontsize=SIZES["note"])
 
 
-def _paint_strips(found: Strips, figure: FigureBase) -> None:
+def _paint_strips(found: NeuronStrips, figure: FigureBase) -> None:
     """Draw for each neuron two rows of marks: its outputs on the relation's prompts, and on others'."""
     (ax,) = axes(
         figure, f"What {len(found.names)} neurons say to prompts about {found.relation}, and to others",
@@ -92,7 +92,7 @@ def _paint_strips(found: Strips, figure: FigureBase) -> None:
     legend(ax)
 
 
-def _describe_strips(found: Strips) -> str:
+def _describe_strips(found: NeuronStrips) -> str:
     said = (f"{name}: average precision {ap:.2f}" for name, ap in zip(found.names, found.ap))
     return f"Outputs of single neurons on prompts about {found.relation} and on others. " + "; ".join(said) + "."
 
@@ -133,7 +133,7 @@ def _describe_interference(found: Interference) -> str:
     )
 
 
-def _paint_overlap(found: Overlap, figure: FigureBase) -> None:
+def _paint_overlap(found: NeuronOverlap, figure: FigureBase) -> None:
     (ax,) = axes(figure, f"Neurons in common, of {found.k}", left=1.5, right=0.75, bottom=1.2)
     shared = np.array(found.shared, dtype=float)
     np.fill_diagonal(shared, np.nan)
@@ -146,7 +146,7 @@ def _paint_overlap(found: Overlap, figure: FigureBase) -> None:
     _bar(figure, image, ax, "neurons in common")
 
 
-def _describe_overlap(found: Overlap) -> str:
+def _describe_overlap(found: NeuronOverlap) -> str:
     pairs = [(found.share(a, b), a, b) for i, a in enumerate(found.relations) for b in found.relations[i + 1 :]]
     most, a, b = max(pairs)
     return (
@@ -184,7 +184,7 @@ def _describe_curve(curve: ShareCurve) -> str:
 DRAWINGS = {
     "DamageMap": Drawing(paint_map, _describe_map, lambda found: (8.6, 1.9 + 0.29 * len(found.silenced))),
     "Interference": Drawing(_paint_interference, _describe_interference, lambda found: (8.6, 3.0)),
-    "Overlap": Drawing(_paint_overlap, _describe_overlap, lambda found: (8.6, 5.2)),
+    "NeuronOverlap": Drawing(_paint_overlap, _describe_overlap, lambda found: (8.6, 5.2)),
     "ShareCurve": Drawing(_paint_curve, _describe_curve, lambda found: (8.6, 3.3)),
-    "Strips": Drawing(_paint_strips, _describe_strips, lambda found: (8.6, 1.3 + 0.45 * len(found.names))),
+    "NeuronStrips": Drawing(_paint_strips, _describe_strips, lambda found: (8.6, 1.3 + 0.45 * len(found.names))),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..method import neurons_at
 from ..task import RELATIONS, concept_prompts
-from .study import Study
+from .study import RelationStudy
 
 __all__ = ["ConceptOverlap", "concept_overlap"]
 
@@ -33,7 +33,7 @@ class ConceptOverlap:
         return "\n".join(lines)
 
 
-def concept_overlap(study: Study, share: float = 0.05) -> ConceptOverlap:
+def concept_overlap(study: RelationStudy, share: float = 0.05) -> ConceptOverlap:
     """Return the overlap of relation neurons with the neurons of kinds of subjects ("… can", "… has a")."""
     subjects, _ = study.register.split(study.split)
     labelled = concept_prompts(study.register, subjects)

@@ -16,7 +16,7 @@ from labkit.base.errors import BadInput
 from labkit.interventions import edit
 
 from ..method import SilenceNeurons
-from .study import Study
+from .study import RelationStudy
 
 __all__ = ["LADDER", "Cumulativity", "cumulativity"]
 
@@ -57,7 +57,7 @@ class Cumulativity:
 
 
 def cumulativity(
-    study: Study, ladder: Sequence[float] = LADDER, *, matched: int | None = None, wording: str = "named"
+    study: RelationStudy, ladder: Sequence[float] = LADDER, *, matched: int | None = None, wording: str = "named"
 ) -> Cumulativity:
     """Return the counts for each relation and each range between shares of `ladder`.
 
@@ -80,6 +80,6 @@ def cumulativity(
     return Cumulativity(tuple(quizzes), tuple(ks), tuple(total), tuple(affected))
 
 
-def _right(study: Study, quiz, neurons: np.ndarray) -> np.ndarray:
+def _right(study: RelationStudy, quiz, neurons: np.ndarray) -> np.ndarray:
     with edit(study.model, SilenceNeurons(study.layout.names(neurons))):
         return quiz.answers().right

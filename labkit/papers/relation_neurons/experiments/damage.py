@@ -17,7 +17,7 @@ from labkit.interventions import edit
 from labkit.measurements import Estimate, mean_over
 
 from ..method import FFN, SilenceNeurons
-from .study import Study
+from .study import RelationStudy
 
 __all__ = ["SOURCES", "DamageMap", "ShareCurve", "by_share", "damage_map", "neurons_for", "sign_test"]
 
@@ -120,12 +120,19 @@ def sign_test(gained: int, lost: int) -> float:
 
 
 def neurons_for(
-    study: Study, relation: str, k: int, by: str = "top", *, seed: int = 0, modules: Sequence[str] = FFN, **options: Any
+    study: RelationStudy,
+    relation: str,
+    k: int,
+    by: str = "top",
+    *,
+    seed: int = 0,
+    modules: Sequence[str] = FFN,
+    **options: Any,
 ) -> tuple[str, ...]:
     """Return the addresses of k neurons: the `top` of a relation, its `bottom`, as many at `random`, from the same
     layers and modules (`matched`), or the top of a search whose labels were `permuted`.
 
-    options: pool, searched (see `Study`).
+    options: pool, searched (see `RelationStudy`).
     """
     if by not in SOURCES:
         raise unknown("way to choose neurons", by, SOURCES)
@@ -140,7 +147,7 @@ def neurons_for(
 
 
 def damage_map(
-    study: Study,
+    study: RelationStudy,
     share: float = 0.05,
     by: str = "top",
     *,
@@ -197,7 +204,7 @@ class ShareCurve:
         return "\n".join(lines)
 
 
-def by_share(study: Study, shares: Sequence[float] = SHARES, **options: Any) -> ShareCurve:
+def by_share(study: RelationStudy, shares: Sequence[float] = SHARES, **options: Any) -> ShareCurve:
     """Return how own, others' and matched damage grow with the set."""
     tops = [damage_map(study, share, **options) for share in shares]
     matched = [damage_map(study, share, "matched", **options) for share in shares]

@@ -13,9 +13,9 @@ from labkit.measurements import Estimate, loss, mean_over
 from ..method import Answers, SilenceNeurons
 from ..task import talk, words
 from .damage import neurons_for
-from .study import Study
+from .study import RelationStudy
 
-__all__ = ["KINDS_OF_ERROR", "Errors", "FrequencyGap", "TalkLoss", "errors", "frequency_gap", "talk_loss"]
+__all__ = ["KINDS_OF_ERROR", "FrequencyGap", "LostAnswers", "TalkLoss", "frequency_gap", "lost_answers", "talk_loss"]
 
 KINDS_OF_ERROR = ("another answer of the relation", "answer of another relation", "word of the prompt", "other")
 NEUTRAL = words.TALK[-2:]  # sentences that end in a name and tell neither subject nor relation
@@ -33,7 +33,7 @@ class FrequencyGap:
         return mean_over(list(self.gaps.values()), "cases", name="survivors − lost", unit="log frequency", null=0.0)
 
 
-def frequency_gap(study: Study, share: float = 0.1, *, least: int = 3) -> FrequencyGap:
+def frequency_gap(study: RelationStudy, share: float = 0.1, *, least: int = 3) -> FrequencyGap:
     """Compare facts that survive the silencing of their own relation with facts that do not.
 
     A relation counts where at least `least` facts survive and as many are lost.
@@ -49,7 +49,7 @@ def frequency_gap(study: Study, share: float = 0.1, *, least: int = 3) -> Freque
 
 
 @dataclass(frozen=True)
-class Errors:
+class LostAnswers:
     """What the model says first where it was right before and is wrong now, by kind, for each silenced relation."""
 
     share: float
@@ -67,7 +67,7 @@ class Errors:
         return "\n".join(f"{share:5.0%}  {kind}" for kind, share in self.shares().items())
 
 
-def errors(study: Study, share: float = 0.1, by: str = "top") -> Errors:
+def lost_answers(study: RelationStudy, share: float = 0.1, by: str = "top") -> LostAnswers:
     """Return what is said instead of the answers lost when their own relation is silenced."""
     firsts = {r: {fact.object.split()[0] for fact in study.register.facts[r]} for r in study.relations}
     any_first, counts = set().union(*firsts.values()), {}
@@ -85,7 +85,7 @@ def errors(study: Study, share: float = 0.1, by: str = "top") -> Errors:
             else:
                 kind = KINDS_OF_ERROR[1] if said[row][0] in any_first else KINDS_OF_ERROR[3]
             counts[name][kind] += 1
-    return Errors(share, counts)
+    return LostAnswers(share, counts)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class TalkLoss:
         return "\n".join(f"{name:14} {ratio:.3f}" for name, ratio in self.ratios().items())
 
 
-def talk_loss(study: Study, share: float = 0.05, n: int = 200, seed: int = 9) -> TalkLoss:
+def talk_loss(study: RelationStudy, share: float = 0.05, n: int = 200, seed: int = 9) -> TalkLoss:
     """Return the loss on sentences such as "they spoke about Port Selk .", which name no subject and no relation."""
     documents = study.model.encode_documents(talk(n, seed, forms=NEUTRAL))
     silenced, intact = {}, loss(study.model, documents).value
@@ -115,6 +115,6 @@ def talk_loss(study: Study, share: float = 0.05, n: int = 200, seed: int = 9) ->
     return TalkLoss(share, intact, silenced)
 
 
-def _without(study: Study, name: str, share: float) -> Answers:
+def _without(study: RelationStudy, name: str, share: float) -> Answers:
     with edit(study.model, SilenceNeurons(neurons_for(study, name, study.layout.count(share)))):
         return study.quiz("named", [name]).answers()

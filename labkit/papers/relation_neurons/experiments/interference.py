@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .damage import DamageMap, damage_map
-from .study import Study
+from .study import RelationStudy
 
 __all__ = ["Interference", "improving", "interference", "largest_gain"]
 
@@ -75,7 +75,7 @@ def largest_gain(found: DamageMap) -> tuple[float, tuple[str, str]]:
 
 
 def interference(
-    study: Study, share: float = 0.012, draws: int = 20, *, null: str = "matched", wording: str = "named"
+    study: RelationStudy, share: float = 0.012, draws: int = 20, *, null: str = "matched", wording: str = "named"
 ) -> Interference:
     """Return the improving cells of the damage map beside `draws` draws of the null (`matched` or `permuted`)."""
     found = damage_map(study, share, wording=wording)

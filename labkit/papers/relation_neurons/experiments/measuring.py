@@ -19,7 +19,7 @@ from labkit.zoo import Handle
 from .. import training
 from ..task import Register, tokenizer
 from .portrait import Portraits, portrait, portraits_path
-from .study import Study
+from .study import RelationStudy
 
 __all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_portraits"]
 
@@ -27,12 +27,12 @@ SEEDS = (1, 2, 3, 4, 5)
 RUNS = Path("runs/11")
 
 
-def studies_of(seed: int, runs: Path = RUNS) -> tuple[Study, Study]:
+def studies_of(seed: int, runs: Path = RUNS) -> tuple[RelationStudy, RelationStudy]:
     """Return the studies of a seed's final and early model, training them if they are not there."""
     folder = runs / f"seed{seed}"
     training.train(seed, folder)
     return tuple(
-        Study(Handle(f"seed {seed}, {which}", models.load(folder / which), tokenizer()), Register(seed))
+        RelationStudy(Handle(f"seed {seed}, {which}", models.load(folder / which), tokenizer()), Register(seed))
         for which in ("final", "early")
     )  # type: ignore[return-value]
 

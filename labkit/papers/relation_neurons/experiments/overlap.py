@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..task import RELATIONS
-from .study import Study
+from .study import RelationStudy
 
-__all__ = ["Overlap", "overlap", "places"]
+__all__ = ["NeuronOverlap", "neuron_overlap", "places"]
 
 
 @dataclass(frozen=True)
-class Overlap:
+class NeuronOverlap:
     """How many of the top k neurons of two relations are the same; `expected` is k²/M, for two random sets."""
 
     relations: tuple[str, ...]
@@ -49,16 +49,16 @@ class Overlap:
         return "\n".join([*lines, f"two random sets of {self.k} would share {self.expected:.1f}"])
 
 
-def overlap(study: Study, share: float = 0.05, **options) -> Overlap:
-    """Return the shared neurons of every two relations; options: see `Study.searching`."""
+def neuron_overlap(study: RelationStudy, share: float = 0.05, **options) -> NeuronOverlap:
+    """Return the shared neurons of every two relations; options: see `RelationStudy.searching`."""
     search = study.searching(**options)
     k = search.layout.count(share)
     tops = {name: set(search.of(name).top(k).tolist()) for name in study.relations}
     shared = tuple(tuple(len(tops[a] & tops[b]) for b in tops) for a in tops)
-    return Overlap(tuple(tops), k, shared, k * k / len(search.layout))
+    return NeuronOverlap(tuple(tops), k, shared, k * k / len(search.layout))
 
 
-def places(study: Study, share: float = 0.05, **options) -> dict[tuple[int, str], int]:
+def places(study: RelationStudy, share: float = 0.05, **options) -> dict[tuple[int, str], int]:
     """Return how many of all relations' top neurons are in each (layer, module)."""
     search = study.searching(**options)
     count = dict.fromkeys(((layer, module) for layer, module, _ in search.layout.blocks), 0)
@@ -68,7 +68,7 @@ def places(study: Study, share: float = 0.05, **options) -> dict[tuple[int, str]
     return count
 
 
-def layer_shares(study: Study, share: float = 0.05, **options) -> Sequence[float]:
+def layer_shares(study: RelationStudy, share: float = 0.05, **options) -> Sequence[float]:
     """Return the share of all relations' top neurons in each layer."""
     found = places(study, share, **options)
     layers = sorted({layer for layer, _ in found})

@@ -15,7 +15,7 @@ from labkit.base.data import data_dir
 from labkit.base.errors import BrokenFile, NotAvailable
 
 if TYPE_CHECKING:
-    from .study import Study
+    from .study import RelationStudy
 
 __all__ = ["Portraits", "portrait", "portraits_path"]
 
@@ -55,7 +55,7 @@ class Portraits:
         return self.of[seed]
 
 
-def portrait(final: Study, early: Study) -> dict[str, Any]:
+def portrait(final: RelationStudy, early: RelationStudy) -> dict[str, Any]:
     """Return the numbers of one seed as plain values."""
     found = {"known": {"final": _mean(final.before().right), "early": _mean(early.before().right)}}
     found["by_share"] = [_one_share(final, share) for share in SHARES]
@@ -74,7 +74,7 @@ def portrait(final: Study, early: Study) -> dict[str, Any]:
     return {**found, **_without_asking(final), **_of_facts(final), "interference": _improving(early)}
 
 
-def _one_share(study: Study, share: float) -> dict[str, Any]:
+def _one_share(study: RelationStudy, share: float) -> dict[str, Any]:
     from .damage import damage_map
 
     top, matched = damage_map(study, share), damage_map(study, share, "matched")
@@ -90,7 +90,7 @@ def _one_share(study: Study, share: float) -> dict[str, Any]:
     }
 
 
-def _own_and_random(study: Study, share: float, **options: Any) -> dict[str, list[float]]:
+def _own_and_random(study: RelationStudy, share: float, **options: Any) -> dict[str, list[float]]:
     from .damage import damage_map
 
     names = options.get("silenced", study.relations)
@@ -102,7 +102,7 @@ def _own_and_random(study: Study, share: float, **options: Any) -> dict[str, lis
     }
 
 
-def _random(study: Study, share: float, **options: Any) -> list[float]:
+def _random(study: RelationStudy, share: float, **options: Any) -> list[float]:
     """Return each relation's drop under sets drawn from the whole model, a mean over `DRAWS` (as in the paper)."""
     from .damage import damage_map
 
@@ -111,14 +111,14 @@ def _random(study: Study, share: float, **options: Any) -> list[float]:
     return [sum(found.drop(name, one[0]) for found in maps) / DRAWS for name in maps[0].relations]
 
 
-def _own_and_others(study: Study, share: float, **options: Any) -> dict[str, list[float]]:
+def _own_and_others(study: RelationStudy, share: float, **options: Any) -> dict[str, list[float]]:
     from .damage import damage_map
 
     found = damage_map(study, share, **options)
     return {"own": _drops(found), "others": _list(found.others().per_unit)}
 
 
-def _modules(study: Study) -> dict[str, list[float]]:
+def _modules(study: RelationStudy) -> dict[str, list[float]]:
     from ..method import ATTENTION
     from .damage import damage_map
 
@@ -127,7 +127,7 @@ def _modules(study: Study) -> dict[str, list[float]]:
     return {name: _drops(damage_map(study, k=k, modules=modules)) for name, modules in kinds.items()}
 
 
-def _father_off(study: Study) -> dict[str, float]:
+def _father_off(study: RelationStudy) -> dict[str, float]:
     from .damage import damage_map
 
     one = {"silenced": ["father"], "asked": ["father", "mother"]}
@@ -138,11 +138,11 @@ def _father_off(study: Study) -> dict[str, float]:
     }
 
 
-def _without_asking(study: Study) -> dict[str, Any]:
+def _without_asking(study: RelationStudy) -> dict[str, Any]:
     from .concepts import concept_overlap
-    from .overlap import layer_shares, overlap
+    from .overlap import layer_shares, neuron_overlap
 
-    shared, concepts, nothing = overlap(study, 0.05), concept_overlap(study), study.searching(permuted=True)
+    shared, concepts, nothing = neuron_overlap(study, 0.05), concept_overlap(study), study.searching(permuted=True)
     return {
         "best_ap": _list(float(study.search.of(name).ap.max()) for name in study.relations),
         "best_ap_permuted": _list(float(nothing.of(name).ap.max()) for name in study.relations),
@@ -154,10 +154,10 @@ def _without_asking(study: Study) -> dict[str, Any]:
     }
 
 
-def _of_facts(study: Study) -> dict[str, Any]:
+def _of_facts(study: RelationStudy) -> dict[str, Any]:
     from .cumulative import cumulativity
     from .damage import damage_map
-    from .facts import errors, frequency_gap, talk_loss
+    from .facts import frequency_gap, lost_answers, talk_loss
 
     crowd, drawn = cumulativity(study), cumulativity(study, matched=1)
     nothing = damage_map(study, 0.05, "permuted")
@@ -165,13 +165,13 @@ def _of_facts(study: Study) -> dict[str, Any]:
         "cumulativity": {"ladder": list(crowd.ladder), "total": _sums(crowd.total), "affected": _sums(crowd.affected)},
         "cumulativity_matched": {"total": _sums(drawn.total), "affected": _sums(drawn.affected)},
         "frequency_gaps": {name: round(gap, 4) for name, gap in frequency_gap(study, LARGE).gaps.items()},
-        "errors": {kind: round(share, 4) for kind, share in errors(study, LARGE).shares().items()},
+        "errors": {kind: round(share, 4) for kind, share in lost_answers(study, LARGE).shares().items()},
         "talk": {name: round(ratio, 4) for name, ratio in talk_loss(study).ratios().items()},
         "permuted": {"own": _drops(nothing), "others": _list(nothing.others().per_unit)},
     }
 
 
-def _improving(study: Study) -> dict[str, Any]:
+def _improving(study: RelationStudy) -> dict[str, Any]:
     from .interference import interference
 
     found = interference(study, 0.012, DRAWS)

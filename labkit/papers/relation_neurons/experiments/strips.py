@@ -1,4 +1,4 @@
-"""Strips: what single neurons say to one relation's prompts, and what they say to those of the others."""
+"""NeuronStrips: what single neurons say to one relation's prompts, and what they say to those of the others."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 from labkit.base.errors import BadInput
 
-from .study import Study
+from .study import RelationStudy
 
-__all__ = ["Strips", "strips"]
+__all__ = ["NeuronStrips", "neuron_strips"]
 
 MOST = 8  # neurons in one picture
 
 
 @dataclass(frozen=True, eq=False)
-class Strips:
+class NeuronStrips:
     """For each neuron its outputs on prompts of `relation` and on as many of the others', and its average precision.
 
     The average precision is that of the search, over four times as many prompts of others.
@@ -37,15 +37,17 @@ class Strips:
         return "\n".join(lines)
 
 
-def strips(study: Study, relation: str, neurons: Sequence[int], *, most: int = 90, **options) -> Strips:
-    """Return the outputs of up to eight neurons; options: see `Study.searching`."""
+def neuron_strips(
+    study: RelationStudy, relation: str, neurons: Sequence[int], *, most: int = 90, **options
+) -> NeuronStrips:
+    """Return the outputs of up to eight neurons; options: see `RelationStudy.searching`."""
     if not 1 <= len(neurons) <= MOST:
         raise BadInput(f"{len(neurons)} neurons make no picture.", expected=f"1 to {MOST}")
     search = study.searching(**options)
     found, mine = search.of(relation), np.array(search.classes) == relation
     outputs = search.outputs[:, list(map(int, neurons))].numpy()
     others = np.random.default_rng(0).permutation(np.flatnonzero(~mine))[:most]
-    return Strips(
+    return NeuronStrips(
         relation,
         search.layout.names(neurons),
         tuple(outputs[mine, column][:most] for column in range(len(neurons))),

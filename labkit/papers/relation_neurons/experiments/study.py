@@ -1,4 +1,4 @@
-"""Study: a model, the register it knows, which subjects the search may see, and what the search found."""
+"""RelationStudy: a model, the register it knows, which subjects the search may see, and what the search found."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from ..method import FFN, Answers, Layout, Quiz, Search, find_neurons
 from ..task import RELATIONS, Register
 
-__all__ = ["Study"]
+__all__ = ["RelationStudy"]
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class RelationStudy:
     """One model under study. The search sees `searched` prompts about one part of the subjects; questions are about
     the others.
 
@@ -34,7 +34,7 @@ class Study:
     _searches: dict[Any, Search] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, model: Any, **options: Any) -> Study:
+    def of(cls, model: Any, **options: Any) -> RelationStudy:
         """Return the study of a shipped model, whose card says which register it knows."""
         return cls(model, Register(model.card["seed"]), **options)
 

@@ -14,7 +14,7 @@ from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
 if TYPE_CHECKING:
-    from ..experiments import Study
+    from ..experiments import RelationStudy
 
 __all__ = ["ConfoundData", "ConfoundPanel", "ConfoundState"]
 
@@ -61,17 +61,17 @@ class ConfoundPanel(Panel):
     size = (8.6, 3.2)
 
     def __init__(self, model: Any = "lab/facts", **options: Any):
-        self._study: Study | None = None
+        self._study: RelationStudy | None = None
         self._usual: dict[str, tuple[float, float, float]] = {}
         super().__init__(model, **options)
 
     @property
-    def study(self) -> Study:
+    def study(self) -> RelationStudy:
         """The model with its register, made when first needed."""
         if self._study is None:
-            from ..experiments import Study
+            from ..experiments import RelationStudy
 
-            self._study = Study.of(self.model, most=ASKED)
+            self._study = RelationStudy.of(self.model, most=ASKED)
         return self._study
 
     def make_controls(self) -> Sequence[Control]:
@@ -150,7 +150,7 @@ class ConfoundPanel(Panel):
                 "import labkit",
                 "from labkit.papers import relation_neurons as rn",
                 "",
-                f"study = rn.Study.of(labkit.load({name!r}), most={ASKED})",
+                f"study = rn.RelationStudy.of(labkit.load({name!r}), most={ASKED})",
                 f"found = rn.damage_map(study, {SHARE}, wording={state.asked!r}, silenced={SILENCED!r},",
                 f"                      searched={state.searched!r}, pool={state.pool!r})",
                 "print(found.own(), found.others(), sep='\\n')",

@@ -16,7 +16,7 @@ from labkit.panels.tables import Table
 from ..task.words import RELATIONS
 
 if TYPE_CHECKING:
-    from ..experiments import Study
+    from ..experiments import RelationStudy
 
 __all__ = ["SilenceData", "SilencePanel", "SilenceState"]
 
@@ -71,16 +71,16 @@ class SilencePanel(Panel):
     size = (8.6, 4.4)
 
     def __init__(self, model: Any = "lab/facts", **options: Any):
-        self._study: Study | None = None
+        self._study: RelationStudy | None = None
         super().__init__(model, **options)
 
     @property
-    def study(self) -> Study:
+    def study(self) -> RelationStudy:
         """The model with its register and its search, made when first needed."""
         if self._study is None:
-            from ..experiments import Study
+            from ..experiments import RelationStudy
 
-            self._study = Study.of(self.model, most=ASKED)
+            self._study = RelationStudy.of(self.model, most=ASKED)
         return self._study
 
     def make_controls(self) -> Sequence[Control]:
@@ -159,7 +159,7 @@ class SilencePanel(Panel):
                 "import labkit",
                 "from labkit.papers import relation_neurons as rn",
                 "",
-                f"study = rn.Study.of(labkit.load({name!r}), most={ASKED})",
+                f"study = rn.RelationStudy.of(labkit.load({name!r}), most={ASKED})",
                 f"k = study.layout.count({state.share!r})",
                 f"found = rn.damage_map(study, k=k, silenced=[{state.relation!r}], modules={state.modules!r})",
                 "print(found.table())",
