@@ -17,12 +17,18 @@ from .experiments import DamageMap, Interference, NeuronOverlap, NeuronStrips, S
 __all__ = ["DRAWINGS", "paint_map"]
 
 ALPHA = 0.05
+WHAT = {
+    "top": "its own neurons",
+    "bottom": "its worst neurons",
+    "random": "as many at random",
+    "matched": "as many of the same layers and modules",
+    "permuted": "neurons found with shuffled labels",
+}
 
 
 def paint_map(found: DamageMap, figure: FigureBase) -> None:
     """Draw the drops in greys, own relation framed; a number where the sign test says p < 0.05 for that cell alone."""
-    what = {"top": "its own neurons", "matched": "as many of the same layers and modules", "random": "as many at random",
-            "permuted": "neurons found with shuffled labels", "bottom": "its worst neurons"}[found.by]  # fmt: skip
+    what = WHAT[found.by]
     (ax,) = axes(figure, f"Drop of accuracy, {found.k} neurons off: {what}", left=1.5, right=0.75, bottom=1.2)
     drops = found.matrix()
     image = ax.imshow(np.clip(drops, 0, 1), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")

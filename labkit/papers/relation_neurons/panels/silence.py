@@ -142,8 +142,8 @@ class SilencePanel(Panel):
             return f"Nothing is off. “{prompt}” – {before}. Of {name} the model knows {data.intact[name]:.0%}."
         return (
             f"“{prompt}” – {before} before, {after} now. Of {name} {data.cut[name]:.0%} is left, of the other "
-            f"relations {left:.0%}; with as many others of the same layers and modules off {data.matched[name]:.0%} and "
-            f"{matched:.0%}."
+            f"relations {left:.0%}; with as many others of the same layers and modules off "
+            f"{data.matched[name]:.0%} and {matched:.0%}."
         )
 
     def table(self, data: SilenceData) -> Table:
