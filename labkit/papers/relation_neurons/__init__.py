@@ -41,6 +41,7 @@ PAPER = Paper(
             "interference",
             "neuron_overlap",
             "neuron_strips",
+            "neurons_for",
             "talk_loss",
         ),
     },
