@@ -30,6 +30,7 @@ PAPER = Paper(
             "NeuronOverlap",
             "ShareCurve",
             "NeuronStrips",
+            "Portraits",
             "RelationStudy",
             "TalkLoss",
             "by_share",

@@ -6,6 +6,7 @@ from .damage import DamageMap, ShareCurve, by_share, damage_map, neurons_for
 from .facts import FrequencyGap, LostAnswers, TalkLoss, frequency_gap, lost_answers, talk_loss
 from .interference import Interference, interference
 from .overlap import NeuronOverlap, neuron_overlap, places
+from .portrait import Portraits
 from .strips import NeuronStrips, neuron_strips
 from .study import RelationStudy
 
@@ -18,6 +19,7 @@ __all__ = [
     "LostAnswers",
     "NeuronOverlap",
     "NeuronStrips",
+    "Portraits",
     "RelationStudy",
     "ShareCurve",
     "TalkLoss",

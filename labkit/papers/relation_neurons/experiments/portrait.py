@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BrokenFile, NotAvailable
+
+from .interference import Interference
 
 if TYPE_CHECKING:
     from .study import RelationStudy
@@ -53,6 +56,31 @@ class Portraits:
         if seed not in self.of:
             raise NotAvailable(f"Seed {seed} has no portrait.", expected=f"one of {sorted(self.of)}")
         return self.of[seed]
+
+    def interference(self, seed: int) -> Interference:
+        """Return what `interference` found in the early model of a seed."""
+        one = self.seed(seed)["interference"]
+        return Interference(
+            share=one["share"],
+            cells=one["cells"],
+            improving=one["improving"],
+            largest=one["largest"],
+            where=tuple(one["where"]),
+            null_improving=tuple(one["matched"]),
+            null_largest=tuple(one["matched_largest"]),
+            significant=one["significant"],
+        )
+
+    def growth(self) -> dict[str, dict[float, list[float]]]:
+        """Return mean drops by kind (own, others, random, matched) and share, one value for each seed."""
+        kinds = ("own", "others", "random", "matched")
+        return {
+            kind: {
+                share: [fmean(one["by_share"][place][kind]) for one in self.of.values()]
+                for place, share in enumerate(SHARES)
+            }
+            for kind in kinds
+        }
 
 
 def portrait(final: RelationStudy, early: RelationStudy) -> dict[str, Any]:
@@ -176,7 +204,9 @@ def _improving(study: RelationStudy) -> dict[str, Any]:
 
     found = interference(study, 0.012, DRAWS)
     return {
+        "share": found.share,
         "cells": found.cells,
+        "where": list(found.where),
         "improving": found.improving,
         "matched": list(found.null_improving),
         "largest": round(found.largest, 4),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import INK, MARKS, SIZES, axes, bars, label_axes
+from labkit.figures.style import INK, MARKS, SIZES, axes, bars, label_axes, legend
 from labkit.panels.controls import Choice, Control
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
@@ -106,23 +106,27 @@ class ConfoundPanel(Panel):
 
     def draw(self, data: ConfoundData, figure: FigureBase) -> None:
         left, right = axes(
-            figure, "How well they classify", "What goes when they are off", left=0.9, right=0.2, between=1.0
+            figure, "How well they classify", "What goes when they are off", left=0.6, right=1.7, between=0.9
         )
         pairs = ((left, ("average precision",), (0,)), (right, ("own relation", "other relations"), (1, 2)))
         values = (data.ap, data.own, data.others)
         for ax, names, places in pairs:
-            for shift, source, look in ((-0.2, data.usual, "intact"), (0.2, values, "cut")):
+            for shift, source, look, name in (
+                (-0.2, data.usual, "intact", "paper's settings"),
+                (0.2, values, "cut", "yours"),
+            ):
                 heights = [source[place] for place in places]
                 at = [row + shift for row in range(len(names))]
-                bars(ax, at, heights, MARKS[look], 0.36)
+                bars(ax, at, heights, MARKS[look], 0.36, label=name)
                 for x, height in zip(at, heights):
                     ax.annotate(f"{height:.2f}", (x, max(height, 0)), xytext=(0, 3), textcoords="offset points",
                                 ha="center", fontsize=SIZES["note"], color=INK)  # fmt: skip
             ax.set_xticks(range(len(names)), names)
             ax.set_xlim(-0.7, len(names) - 0.3)
             ax.set_ylim(0, 1.1)
-        label_axes(left, x="left bar: the paper's settings; right bar: yours")
+        label_axes(left, y="mean of the chosen")
         label_axes(right, y="relative drop")
+        legend(right)
 
     def sentence(self, data: ConfoundData) -> str:
         if data.state == ConfoundState(asked=data.state.asked):
