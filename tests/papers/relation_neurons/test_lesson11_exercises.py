@@ -38,7 +38,7 @@ def test_unusual_right_answers_are_right(exercise, answer):
     assert judge(exercise, answer).right
 
 
-@pytest.mark.parametrize("exercise", [BY_HAND, IN_CODE])
+@pytest.mark.parametrize("exercise", LESSON.exercises)
 def test_the_answer_is_right_and_typical_wrongs_are_told(exercise):
     assert judge(exercise, exercise.answer).right
     assert len(exercise.typical_wrong) >= 6

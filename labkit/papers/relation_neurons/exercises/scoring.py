@@ -17,19 +17,15 @@ def kindly_right(said: str, answer: str) -> bool:
 
 
 @cache
-def _constellations() -> dict[str, int]:
-    """Return how constellations are answered with a tenth of their neurons off, by several ways of counting."""
-    from labkit.interventions import edit
+def _counts() -> dict[str, int]:
+    """Return how the early model's constellations are answered, by several ways of counting."""
     from labkit.zoo import load
 
-    from ..experiments import RelationStudy, neurons_for
-    from ..method import SilenceNeurons
+    from ..experiments import RelationStudy
 
-    study = RelationStudy.of(load("lab/facts"))
+    study = RelationStudy.of(load("lab/facts_early"))
     questions = study.quiz("named", ["constellation"]).questions
-    off = SilenceNeurons(neurons_for(study, "constellation", study.layout.count(0.1)))
-    with edit(study.model, off):
-        said = [study.model.generate(q.prompt, 3).removeprefix(q.prompt).strip() for q in questions]
+    said = [study.model.generate(q.prompt, 3).removeprefix(q.prompt).strip() for q in questions]
     kind = [kindly_right(one, q.object) for one, q in zip(said, questions)]
     whole = [one == q.object for one, q in zip(said, questions)]
     return {"kind": sum(kind), "whole": sum(whole), "all": len(questions), "between": sum(kind) - sum(whole)}
@@ -38,57 +34,59 @@ def _constellations() -> dict[str, int]:
 TOO_KIND = Exercise(
     id="11.3",
     title="The scorer that counts wrong answers",
-    minutes=7,
+    minutes=6,
     objective=SCORE,
     difficulty="hard",
     task=(
         "The paper calls an answer right if the first **two** generated tokens begin it; so has this lesson. Names of "
-        "constellations have three words: *the Crowned Ship*. Switch off a tenth of the neurons of `constellation`, as "
-        "in section 3, let the model say three words to each of the 60 held-out questions, and read them. How many "
-        "answers does `kindly_right` count that are **wrong** as a whole?"
+        "constellations have three words: *the Crowned Ship*. Let `lab/facts_early` (`early`), with nothing cut, say "
+        "three words to each of the 60 held-out questions about constellations, and read them. How many answers does "
+        "`kindly_right` count that are **wrong** as a whole?"
     ),
     expects="a whole number from 0 to 60",
     check=number(
-        lambda: _constellations()["between"],
-        "The rule measures the first two words, and says so nowhere in a table. Names that share them are free points.",
-        tol=1.01,
+        lambda: _counts()["between"],
+        "The rule measures the first two words, and no table says so. Four constellations share them: free points, and "
+        "more of them the less a model knows.",
+        tol=0.4,
         mistakes=[
-            (lambda: _constellations()["kind"], "you counted all that the rule calls right.", "the third word of each"),
-            (lambda: _constellations()["whole"], "you counted the answers that are right as a whole.", "the others"),
+            (lambda: _counts()["kind"], "you counted all that the rule calls right.", "the third word of each"),
+            (lambda: _counts()["whole"], "you counted the answers that are right as a whole.", "the others"),
             (
-                lambda: _constellations()["all"] - _constellations()["whole"],
+                lambda: _counts()["all"] - _counts()["whole"],
                 "you counted all wrong answers, also those that the rule calls wrong.",
                 "which of them kindly_right lets pass",
             ),
+            (lambda: _counts()["all"] - _counts()["kind"], "these are the rule's own wrongs.", "what it calls right"),
             (
-                lambda: _constellations()["all"] - _constellations()["kind"],
-                "these are the rule's own wrongs.",
-                "rights",
-            ),
-            (
-                lambda: _constellations()["between"] / _constellations()["all"],
+                lambda: _counts()["between"] / _counts()["all"],
                 "you gave a share.",
                 "a number of questions is asked for",
             ),
-            (0, "you asked the intact model, or compared two words again.", "edit(...), and the third word"),
+            (0, "you asked lab/facts, or compared two words again.", "early, and the third word"),
         ],
-        otherwise=("this is another number.", "the neurons: study.layout.count(0.1) of them; 60 held-out questions"),
+        otherwise=("this is another number.", 'the 60 questions of half_way.quiz("named", ["constellation"])'),
     ),
     hints=(
-        "Generate three words inside the edit, and compare with the whole name.",
+        "Generate three words for each question and compare with the whole name.",
         "Two counts are needed: right by the rule, and right as a whole.",
-        "Loop over quiz.questions; model.generate(question.prompt, 3) returns prompt and answer together.",
+        "Loop over the questions; early.generate(question.prompt, 3) returns prompt and answer together.",
     ),
     solution=(
         "```python\n"
-        'quiz = study.quiz("named", ["constellation"])\n'
-        'off = rn.SilenceNeurons(neurons_for(study, "constellation", study.layout.count(0.1)))\n'
-        "with labkit.edit(facts, off):\n"
-        "    said = [facts.generate(q.prompt, 3).removeprefix(q.prompt).strip() for q in quiz.questions]\n"
-        "sum(kindly_right(s, q.object) and s != q.object for s, q in zip(said, quiz.questions))\n"
+        'questions = half_way.quiz("named", ["constellation"]).questions\n'
+        "said = [early.generate(q.prompt, 3).removeprefix(q.prompt).strip() for q in questions]\n"
+        "sum(kindly_right(s, q.object) and s != q.object for s, q in zip(said, questions))\n"
         "```\n"
-        "Six first words are shared by four constellations each."
+        "Six pairs of first words (*the Crowned*) are shared by four constellations each."
     ),
-    answer=5,
-    typical_wrong=((0, "intact"), (60, "another number"), ("the Crowned Ship", "could not be used")),
+    answer=14,
+    typical_wrong=(
+        (45, "rule calls right"),
+        (31, "right as a whole"),
+        (29, "all wrong answers"),
+        (15, "rule's own wrongs"),
+        (14 / 60, "a share"),
+        (0, "compared two words"),
+    ),
 )

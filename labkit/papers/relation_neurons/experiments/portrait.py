@@ -1,7 +1,7 @@
 """Portraits: everything the ledger asks of one trained model, measured once and stored.
 
 `portrait(final, early)` takes the models of one seed: trained to the end, and as they were when they knew four facts of
-five. Stored portraits (data/sweeps/11_portraits.json) replay without torch and without the models.
+five. Stored portraits (data/sweeps/11_portraits.json) replay without the models.
 """
 
 from __future__ import annotations
