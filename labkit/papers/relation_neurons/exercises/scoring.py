@@ -48,7 +48,7 @@ TOO_KIND = Exercise(
         lambda: _counts()["between"],
         "The rule measures the first two words, and no table says so. Four constellations share them: free points, and "
         "more of them the less a model knows.",
-        tol=0.4,
+        tol=0.1,
         mistakes=[
             (lambda: _counts()["kind"], "you counted all that the rule calls right.", "the third word of each"),
             (lambda: _counts()["whole"], "you counted the answers that are right as a whole.", "the others"),
@@ -63,7 +63,8 @@ TOO_KIND = Exercise(
                 "you gave a share.",
                 "a number of questions is asked for",
             ),
-            (0, "you asked lab/facts, or compared two words again.", "early, and the third word"),
+            (0.0, "you asked lab/facts, or compared two words again.", "early, and the third word"),
+            (lambda: _counts()["between"] / _counts()["all"], "you gave a share.", "a number of questions is asked for"),
         ],
         otherwise=("this is another number.", 'the 60 questions of half_way.quiz("named", ["constellation"])'),
     ),
