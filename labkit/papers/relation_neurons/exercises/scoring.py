@@ -64,7 +64,7 @@ TOO_KIND = Exercise(
                 "a number of questions is asked for",
             ),
             (0.0, "you asked lab/facts, or compared two words again.", "early, and the third word"),
-            (lambda: _counts()["between"] / _counts()["all"], "you gave a share.", "a number of questions is asked for"),
+            (lambda: _counts()["between"] / _counts()["all"], "you gave a share.", "a number of questions"),
         ],
         otherwise=("this is another number.", 'the 60 questions of half_way.quiz("named", ["constellation"])'),
     ),
