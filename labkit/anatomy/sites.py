@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from labkit.base.errors import BadInput, NotAvailable, unknown
-from labkit.base.interrupts import unbroken
+from labkit.base.interrupts import uninterruptible
 from labkit.models import State
 
-from .locks import quietly
+from .locks import in_eval_mode
 from .parts import SublayerParts, anatomy_of
 from .skips import cache_in
 
@@ -161,7 +161,7 @@ def observe(model: Any, ids: Any, watchers: Sequence[tuple[Site, Callable[[Tenso
         finally:
             _detach(handles)
 
-    quietly(model, run)
+    in_eval_mode(model, run)
     if missing := [site.name for site, _ in watchers if site.name not in shown]:
         raise NotAvailable(
             f"Nothing passed {', '.join(missing)} in this run.",
@@ -191,13 +191,13 @@ class Shown:
         self.watcher(value.detach())
 
 
-@unbroken
+@uninterruptible
 def _attach(watchers: Sequence[tuple[Site, Callable[[Tensor], None]]], shown: set[str], handles: list[Any]) -> None:
     for site, watcher in watchers:
         handles.append(site.hook(Shown(site.name, watcher, shown)))
 
 
-@unbroken
+@uninterruptible
 def _detach(handles: list[Any]) -> None:
     for handle in reversed(handles):
         handle.remove()

@@ -11,7 +11,7 @@ from functools import wraps
 from types import CodeType, FrameType
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["InterruptGuard", "deferred_interrupts", "unbroken"]
+__all__ = ["InterruptGuard", "deferred_interrupts", "uninterruptible"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def deferred_interrupts() -> Iterator[None]:
 
 
 class InterruptGuard:
-    """From `install()` to `remove()`, a Ctrl-C inside an `unbroken` function is kept until that function has ended.
+    """From `install()` to `remove()`, a Ctrl-C inside an `uninterruptible` function waits until it has ended.
 
     `deferred_interrupts` cannot cover the instant between the end of a `with` body and the first line of
     `__exit__`. A handler that was there before can: it looks whose frame was interrupted. Off the main thread, or
@@ -89,7 +89,7 @@ def _inside_unbroken(frame: FrameType | None) -> bool:
     return frame is not None
 
 
-def unbroken(function: Callable[P, T]) -> Callable[P, T]:
+def uninterruptible(function: Callable[P, T]) -> Callable[P, T]:
     """Let `function` run to its end before a Ctrl-C arrives (from its very first instruction inside a guard)."""
 
     @wraps(function)

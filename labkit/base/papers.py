@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .doors import lazy_names
 from .errors import BadInput, unknown
+from .lazy import lazy_names
 
 __all__ = ["Paper", "bring", "brought", "cite", "paper", "papers"]
 
@@ -33,6 +33,7 @@ class Paper:
     config.json. drawings: names of result types whose module holds `DRAWINGS`. panels: classes of panels.
     experiments: public results and functions. sweeps, tokenizers: names to "module.function". measures: dotted modules
     under which measuring functions were first registered to the module where they are now.
+    loaders: kinds of shipped models that are no decoders, to the "module.function" that reads one from its folder.
     budgets: what is timed, to the "module.function" that yields it.
     cards: keys of a constructed model's card to the "module.function" that measures its numbers.
     """
@@ -55,6 +56,7 @@ class Paper:
     measures: Mapping[str, str] = field(default_factory=dict)
     cards: Mapping[str, str] = field(default_factory=dict)
     budgets: Mapping[str, str] = field(default_factory=dict)
+    loaders: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for sort in ("edits", "configs", "drawings", "panels", "experiments"):
@@ -134,8 +136,8 @@ def brought(what: str) -> dict[str, tuple[Paper, str]]:
 def bring(what: str, name: str) -> Any:
     """Return what is registered under `name`, its module imported; None where no paper brings it.
 
-    For "edits", "configs" and "measures" that is the module; for "sweeps", "tokenizers", "cards" and "budgets" the
-    function at "module.function"; else the object called `name` in the module.
+    For "edits", "configs" and "measures" that is the module; for "sweeps", "tokenizers", "cards", "budgets" and
+    "loaders" the function at "module.function"; else the object called `name` in the module.
     """
     known = brought(what)
     if name not in known:
@@ -143,7 +145,7 @@ def bring(what: str, name: str) -> Any:
     one, place = known[name]
     if what in ("edits", "configs", "measures"):
         return one.module(place)
-    if what in ("sweeps", "tokenizers", "cards", "budgets"):
+    if what in ("sweeps", "tokenizers", "cards", "budgets", "loaders"):
         module, _, function = place.rpartition(".")
         return getattr(one.module(module), function)
     module = one.module(place)

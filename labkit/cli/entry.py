@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import labkit
 from labkit.base.errors import LabkitError, unknown
 
-from . import build, claims, doctor, grade, grid, lab, models, site, sweep, train
+from . import build, claims, doctor, grade, grid, lab, models, new_paper, site, sweep, train
 
 __all__ = ["main", "parser"]
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "train": train,
     "grid": grid,
     "build": build,
+    "new-paper": new_paper,
     "site": site,
     "grade": grade,
 }

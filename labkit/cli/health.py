@@ -91,7 +91,7 @@ def _versions(problems: list[dict[str, str]]) -> dict[str, str | None]:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
-            whole = f'{pip} "labkit[lab]"' if extra == "lab" else f"{pip} {asked}"
+            whole = f'{pip} "transformer-surgery[lab]"' if extra == "lab" else f"{pip} {asked}"
             _add(problems, f"{package} is not installed.", whole)
             continue
         have = _numbers(found[package])

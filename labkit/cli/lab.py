@@ -16,7 +16,7 @@ from labkit.base.errors import BadInput, NotAvailable
 
 __all__ = ["add_arguments", "jupyter_command", "jupyter_environment", "run"]
 
-_CONFIG = Path(__file__).resolve().parent.parent / "lessons" / "jupyter"
+_CONFIG = Path(__file__).resolve().parent.parent / "course" / "jupyter"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,5 +97,5 @@ def _need_jupyterlab() -> None:
         raise NotAvailable(
             "JupyterLab is not installed in this Python.",
             expected="the extra `lab`",
-            do=f'{Path(sys.executable).name} -m pip install "labkit[lab]"',
+            do=f'{Path(sys.executable).name} -m pip install "transformer-surgery[lab]"',
         )

@@ -5,10 +5,10 @@ In a notebook: `lesson = labkit.open_lesson("00")`. Building and editions live i
 
 from .catalogue import definition, definitions
 from .exercises import Exercise, one_of, right, wrong
-from .guests import load_if_here
 from .lesson import Lesson, open_lesson
 from .lesson_definition import LessonDefinition
 from .numbers import close_to, holds, number, report
+from .optional_models import load_if_here
 from .questions import Prediction
 
 __all__ = [

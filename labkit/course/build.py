@@ -89,7 +89,7 @@ def _page_differences(page: Page) -> list[str]:
         else:
             if have.metadata != want.metadata:
                 tags = want.metadata.get("tags", [])
-                found.append(f"{page.address}: cell {number}: its metadata is not that of the source, tags {tags}")
+                found.append(f"{page.address}: cell {number}: its metadata is not the tags {tags} of the source")
     if committed.metadata != expected.metadata:
         found.append(f"{page.address}: its metadata is not kernelspec and language alone")
     return found

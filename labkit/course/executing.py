@@ -43,7 +43,7 @@ def execute(
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     except ImportError as error:
-        raise NotAvailable("Running notebooks needs nbclient.", do='pip install "labkit[lab]"') from error
+        raise NotAvailable("Running notebooks needs nbclient.", do='pip install "transformer-surgery[lab]"') from error
     with tempfile.TemporaryDirectory() as fresh:
         client = NotebookClient(
             notebook,

@@ -55,12 +55,14 @@ class Lesson:
             lines.append(self._summary())
         return "\n".join(lines)
 
-    def predict(self, prediction_id: str, question: str = "", *, options: Sequence[str] = ()) -> OpenPrediction:
+    def predict(
+        self, prediction_id: str, question: str = "", *, options: Sequence[str] | None = None
+    ) -> OpenPrediction:
         """Show a question and its options, and return the prediction: also a gate for panels.
 
         Both stand with the lesson's exercises; a notebook of your own may give them here.
         """
-        if not options:
+        if options is None:
             facts = self.facts.prediction(prediction_id)
             question, options = facts.question, facts.options
         prediction = self._predictions.get(prediction_id)

@@ -15,14 +15,14 @@ __all__ = ["Prediction"]
 class Prediction:
     """A question that a reader can answer wrongly before anything runs.
 
-    answer: the right option's place, or a function of what the notebook found that returns it, or the places of all
-    that tie. because: one or two sentences, said with the result.
+    answer: the right option's place; or a function of what the notebook found that returns it, or the places of all
+    that tie; or None, when the notebook measures it. because: one or two sentences, said with the result.
     """
 
     id: str
     question: str
     options: tuple[str, ...]
-    answer: int | Callable[[Any], int | tuple[int, ...]]
+    answer: int | Callable[[Any], int | tuple[int, ...]] | None = None
     because: str = ""
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Prediction:
         """
         if isinstance(self.answer, int):
             return (self.answer,)
-        if found is None:
+        if found is None or self.answer is None:
             raise BadInput(
                 f"What decides prediction {self.id} was not given.",
                 expected=f'lesson.result("{self.id}", found=…) with what the cells above measured',

@@ -76,7 +76,7 @@ def convert(page: Page, address: str | None = None) -> Any:
         import jupytext
     except ImportError as error:
         raise NotAvailable(
-            "Building notebooks needs jupytext, which is not installed.", do='pip install "labkit[lab]"'
+            "Building notebooks needs jupytext, which is not installed.", do='pip install "transformer-surgery[lab]"'
         ) from error
     address = address or repository()
     read = jupytext.reads(page.source.read_text(encoding="utf-8"), fmt="py:percent")

@@ -30,7 +30,7 @@ def repository(pyproject: Path = _PYPROJECT) -> str:
         urls = toml.read(pyproject).get("project", {}).get("urls", {})
     else:
         try:
-            pairs = (line.split(",", 1) for line in metadata("labkit").get_all("Project-URL") or [])
+            pairs = (line.split(",", 1) for line in metadata("transformer-surgery").get_all("Project-URL") or [])
         except PackageNotFoundError:
             pairs = iter(())
         urls = {name.strip(): address.strip() for name, address in pairs}

@@ -8,11 +8,11 @@ here needs torch.
 from .comparison import Comparison
 from .drawing import Drawing, describe, draw, drawing_of
 from .islands import Islands
+from .next_words import NextWords
 from .output import png, show
 from .plain import Bars, Lines
 from .stream import StreamMap
 from .style import new_figure
-from .words import NextWords
 
 __all__ = [
     "Bars",

@@ -13,6 +13,7 @@ from labkit.base.numbers import known, number
 from labkit.measurements import Estimate
 
 from .drawing import Drawing
+from .intervals import interval
 from .style import (
     INK,
     MARKS,
@@ -29,7 +30,6 @@ from .style import (
     whiskers,
     wrapped,
 )
-from .words_for import interval
 
 __all__ = ["DRAWINGS", "Comparison"]
 

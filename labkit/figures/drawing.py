@@ -50,7 +50,7 @@ _HOMES = {
     ("labkit.figures", "Comparison"): "comparison",
     ("labkit.figures", "Islands"): "islands",
     ("labkit.figures", "Lines"): "plain",
-    ("labkit.figures", "NextWords"): "words",
+    ("labkit.figures", "NextWords"): "next_words",
     ("labkit.figures", "StreamMap"): "stream",
 }
 

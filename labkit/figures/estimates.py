@@ -11,8 +11,8 @@ from labkit.base.numbers import known, number
 from labkit.measurements import Estimate
 
 from .drawing import Drawing
+from .intervals import interval
 from .style import INK, MARKS, SIZES, SOFT, axes, bars, label_axes, whiskers
-from .words_for import interval
 
 __all__ = ["DRAWINGS"]
 

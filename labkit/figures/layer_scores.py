@@ -13,8 +13,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from labkit.base.numbers import number
 
 from .drawing import Drawing
+from .intervals import interval
 from .style import BAND, INK, MARKS, RULE, SIZES, SOFT, axes, inches, label_axes, legend, text_width
-from .words_for import interval
 
 if TYPE_CHECKING:
     from labkit.measurements.layer_scores import LayerScores, ScoreMap

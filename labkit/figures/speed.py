@@ -9,8 +9,8 @@ from matplotlib.figure import FigureBase
 from labkit.base.numbers import number
 
 from .drawing import Drawing
+from .intervals import interval
 from .style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, legend, text_width, whiskers
-from .words_for import interval
 
 if TYPE_CHECKING:
     from labkit.measurements.speed import SpeedTest

@@ -26,7 +26,7 @@ PARTS = {"attn": ("q", "k", "v", "o"), "mlp": ("gate", "up", "down")}
 UNSEEN = {"attn": ("q_norm", "k_norm"), "mlp": ("neurons",)}  # too small to draw: the whole box is marked
 SPOKEN = {"attn": "attention", "mlp": "MLP"}
 MOST_LAYERS = 4  # drawn in full; of deeper models the first, the last and those that are spoken of
-CHOSEN = "#ffd75e"  # behind ink only
+CHOSEN = "#ffd75e"  # after ink only
 
 ROW, GAP, END = 0.52, 0.36, 0.75  # inches: a sub-layer, a run of layers left out, an end of the model
 WIDTH = 8.6

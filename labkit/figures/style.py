@@ -35,10 +35,10 @@ __all__ = [
     "wrapped",
 ]
 
-PAPER = "#ffffff"  # behind every figure
+PAPER = "#ffffff"  # after every figure
 INK, SOFT = "#1a1a1a", "#595959"  # text; soft for what is read second
 RULE, FAINT = "#767676", "#d0d0d0"  # axes and null lines; lines that only guide the eye
-BAND = "#e4e7eb"  # behind marks: margins, highlighted places
+BAND = "#e4e7eb"  # after marks: margins, highlighted places
 SIZES = {"title": 13.0, "label": 11.0, "tick": 10.5, "note": 9.5}  # points
 
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from labkit.base.numbers import number, signed
 
 from .drawing import Drawing
+from .intervals import interval
 from .style import (
     FAINT,
     INK,
@@ -29,7 +30,6 @@ from .style import (
     whiskers,
     wrapped,
 )
-from .words_for import interval
 
 if TYPE_CHECKING:
     from labkit.sweeps import Sweep

@@ -12,15 +12,15 @@ from matplotlib.lines import Line2D
 from labkit.base.numbers import known, number
 
 from .drawing import Drawing
+from .intervals import interval
 from .style import BAND, INK, MARKS, SIZES, axes, inches, label_axes, row_names, text_width, whiskers
-from .words_for import interval
 
 if TYPE_CHECKING:
     from labkit.measurements import Estimate, Vitals, VitalsPair
 
 __all__ = ["DRAWINGS"]
 
-# Sign: how its row is called, and the unit behind its number.
+# Sign: how its row is called, and the unit after its number.
 LABELS = {
     "tracking": ("tracks the lantern", ""),
     "places": ("knows where people are", ""),

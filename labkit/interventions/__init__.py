@@ -28,7 +28,7 @@ from labkit.anatomy import model_lock
 
 from .activations import ReplaceActivation, RestoreActivation
 from .audit import Audit, audit
-from .changes import Change, Foreign, Forward, Hook, Write
+from .changes import Change, ConflictingWrite, Forward, Hook, Write
 from .drops import DropAttention, DropBlock, DropMLP, MaskNeurons
 from .editing import Editing, apply, edit, undo_all
 from .edits import Edit, ScaleWeight, SetWeight, WeightEdit, ZeroWeight
@@ -41,12 +41,12 @@ from .sources import FromRun, Mean, Source, Zero
 __all__ = [
     "Audit",
     "Change",
+    "ConflictingWrite",
     "DropAttention",
     "DropBlock",
     "DropMLP",
     "Edit",
     "Editing",
-    "Foreign",
     "Forward",
     "FromRun",
     "Healed",

@@ -1,8 +1,8 @@
 """The three ways to change a model, each of which can take itself back: write numbers, replace a forward, add a hook.
 
 A change is made when an edit is entered. `install()` either does all of its work or raises having done none.
-`undo()` puts back, bit for bit, what was there, whoever wrote to the place meanwhile, and returns a `Foreign` when
-somebody did. Both may be called again in turn: edits are lifted for a moment while an intact model is measured.
+`undo()` puts back, bit for bit, what was there, whoever wrote to the place meanwhile, and returns a `ConflictingWrite`
+when somebody did. Both may be called again in turn: edits are lifted for a moment while an intact model is measured.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from labkit.anatomy import Site, View
 from labkit.base.errors import BadInput
 
-__all__ = ["Change", "Foreign", "Forward", "Hook", "Write"]
+__all__ = ["Change", "ConflictingWrite", "Forward", "Hook", "Write"]
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ConflictingWrite:
     """What an edit found in its place that it had not put there."""
 
     where: str
@@ -37,7 +37,7 @@ class Change(Protocol):
     def install(self) -> None:
         """Change the model, wholly or not at all."""
 
-    def undo(self) -> Foreign | None:
+    def undo(self) -> ConflictingWrite | None:
         """Put back what was there; report what somebody else did to the place."""
 
 
@@ -68,7 +68,7 @@ class Write:
         self.view.write(new)
         self._before, self._written = before, self.view.read_stored()
 
-    def undo(self) -> Foreign | None:
+    def undo(self) -> ConflictingWrite | None:
         found = self.view.read_stored()
         self.view.write_stored(self._before)
         # Moving the whole model to another device or number format meanwhile is nobody's writing.
@@ -77,7 +77,9 @@ class Write:
             return None
         count, first = int(alien.sum()), found[alien][0].item()
         place = str(self.view.address)
-        return Foreign(place, f"{place} ({count} of {alien.numel()} numbers, the first is now {first:g})", found)
+        return ConflictingWrite(
+            place, f"{place} ({count} of {alien.numel()} numbers, the first is now {first:g})", found
+        )
 
 
 class Forward:
@@ -92,13 +94,13 @@ class Forward:
         self._before = (own["forward"],) if "forward" in own else ()
         own["forward"] = self.forward
 
-    def undo(self) -> Foreign | None:
+    def undo(self) -> ConflictingWrite | None:
         found = vars(self.module).pop("forward", None)
         if self._before:
             vars(self.module)["forward"] = self._before[0]
         if found is self.forward:
             return None
-        return Foreign(self.where, f"the forward of {self.where} (now {found!r})", found)
+        return ConflictingWrite(self.where, f"the forward of {self.where} (now {found!r})", found)
 
 
 class Hook:
@@ -116,11 +118,11 @@ class Hook:
     def install(self) -> None:
         self._handle = self.attach()
 
-    def undo(self) -> Foreign | None:
+    def undo(self) -> ConflictingWrite | None:
         hooks = self._handle.hooks_dict_ref()
         there = hooks is not None and self._handle.id in hooks
         self._handle.remove()
-        return None if there else Foreign(self.where, f"the hook at {self.where} (already removed)")
+        return None if there else ConflictingWrite(self.where, f"the hook at {self.where} (already removed)")
 
 
 def _bits(values: Tensor) -> Tensor:

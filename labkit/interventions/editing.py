@@ -15,9 +15,9 @@ from torch import nn
 
 from labkit.anatomy import model_lock, module_of
 from labkit.base.errors import Busy, ModelChanged, OutOfOrder
-from labkit.base.interrupts import InterruptGuard, unbroken
+from labkit.base.interrupts import InterruptGuard, uninterruptible
 
-from .changes import Change, Foreign
+from .changes import Change, ConflictingWrite
 from .plan import Plan
 
 __all__ = ["Editing", "active_on", "applied_to", "apply", "edit", "undo_all"]
@@ -105,7 +105,7 @@ class Editing:
             self._end()
             raise
 
-    @unbroken
+    @uninterruptible
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -122,7 +122,7 @@ class Editing:
                     do="wait for the other cell or panel to finish, or stop it",
                 )
 
-    @unbroken
+    @uninterruptible
     def _take_lock(self, seconds: float) -> bool:
         if self._lock.acquire(timeout=seconds):
             self._thread = threading.get_ident()
@@ -134,12 +134,12 @@ class Editing:
 
         return _on_intact(self._module, changes) if any(edit.measures for edit in self.plan) else changes()
 
-    @unbroken
+    @uninterruptible
     def _begin(self) -> None:
         _ACTIVE.setdefault(self._module, []).append(self)
         self.lay()
 
-    @unbroken
+    @uninterruptible
     def _end(self) -> None:
         """Take everything back, give up the place, the lock and SIGINT; then tell what was found."""
         foreign = self.lift()
@@ -161,7 +161,7 @@ class Editing:
             change.install()
             self._laid += 1
 
-    def lift(self) -> list[Foreign]:
+    def lift(self) -> list[ConflictingWrite]:
         """Take back the changes that are in the model, the last first, and return what did not belong there."""
         foreign = []
         while self._laid:
@@ -169,7 +169,7 @@ class Editing:
             try:
                 found = self._changes[self._laid].undo()
             except Exception as error:  # the others must still be taken back
-                found = Foreign("", f"a place that could not be restored ({error})")
+                found = ConflictingWrite("", f"a place that could not be restored ({error})")
             if found is not None:
                 foreign.append(found)
         return foreign
@@ -204,19 +204,19 @@ def _on_intact(module: nn.Module, work: Callable[[], T]) -> T:
         _lay_all(active, guard)
 
 
-@unbroken
+@uninterruptible
 def _lift_all(active: list[Editing]) -> None:
     _report([foreign for editing in reversed(active) for foreign in editing.lift()])
 
 
-@unbroken
+@uninterruptible
 def _lay_all(active: list[Editing], guard: InterruptGuard) -> None:
     for editing in active:
         editing.lay()
     guard.remove()
 
 
-def _report(foreign: list[Foreign]) -> None:
+def _report(foreign: list[ConflictingWrite]) -> None:
     if not foreign:
         return
     error = ModelChanged(

@@ -3,7 +3,7 @@
 Names are imported when first used: intervals alone (`Estimate`, `mean_over`, `proportion`) need no torch.
 """
 
-from labkit.base.doors import lazy_names
+from labkit.base.lazy import lazy_names
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,

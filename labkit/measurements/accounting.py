@@ -88,7 +88,7 @@ class ModelSizes:
         return batch * (2 * tokens * self._multiplied + self._per_pair * tokens * (tokens + 1) // 2)
 
     def decode_flops(self, past: int, batch: int = 1) -> int:
-        """Return the FLOPs of one more token behind `past` tokens in the cache."""
+        """Return the FLOPs of one more token after `past` tokens in the cache."""
         return batch * (2 * self._multiplied + self._per_pair * (past + 1))
 
     def generation_flops(self, prompt: int, new: int, batch: int = 1) -> int:

@@ -38,7 +38,7 @@ class Question:
 
 
 def as_questions(model: Any, questions: Sequence) -> list[Question]:
-    """Return questions in token ids; text ones (`world.questions`) are encoded by the handle, options behind prompts.
+    """Return questions in token ids; text ones (`world.questions`) are encoded by the handle, options after prompts.
 
     Encoded alone, an option could fall into other pieces than it does where it is asked.
     """
@@ -56,7 +56,7 @@ def _encoded(model: Any, question: Any) -> Question:
     if any(ids[: len(prompt)] != prompt for ids in whole):
         raise BadInput(
             f"An option changes how the end of its prompt is cut into pieces: …{question.prompt[-30:]!r}.",
-            expected="options that begin with a space, behind a prompt that ends without one",
+            expected="options that begin with a space, after a prompt that ends without one",
         )
     return Question(prompt, [ids[len(prompt) :] for ids in whole], question.answer)
 

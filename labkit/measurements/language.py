@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.base.errors import BadInput
 
 from .estimate import Estimate, mean_over
@@ -98,7 +98,7 @@ def logits(model: Any, documents: Sequence) -> list[Tensor]:
             for place, logits_LV in zip(batch.index, forward(module, batch.ids_BL).cpu()):
                 found[place] = logits_LV
 
-    quietly(model, work)
+    in_eval_mode(model, work)
     return found
 
 

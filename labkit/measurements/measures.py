@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.base.errors import BadInput
 
 from .runs import Batch, batches, forward
@@ -186,5 +186,5 @@ def scores(model: Any, documents: Sequence[Tensor], measure: Measure) -> list[An
             for place, score in zip(batch.index, measure.score(forward(module, batch.ids_BL), batch, None)):
                 found[place] = score
 
-    quietly(model, work)
+    in_eval_mode(model, work)
     return found

@@ -81,7 +81,7 @@ def read(handle: Any, ids_L: Tensor, first: Sequence[int], go_on: int = GO_ON, g
     import torch
     from torch.nn import functional
 
-    from labkit.anatomy import quietly
+    from labkit.anatomy import in_eval_mode
 
     def work(module: nn.Module) -> Reading:
         drafted = list(guess)[: max(0, go_on - 1)]
@@ -93,13 +93,13 @@ def read(handle: Any, ids_L: Tensor, first: Sequence[int], go_on: int = GO_ON, g
         said = handle.decode(_go_on(module, output, drafted, length, handle.end, go_on)).strip()
         return Reading(tuple(probabilities.tolist()), loss.item(), said)
 
-    return quietly(handle, work)
+    return in_eval_mode(handle, work)
 
 
 def _go_on(module: nn.Module, output: Any, drafted: list[int], length: int, end: int | None, most: int) -> list[int]:
     """Return the likeliest next tokens, going on from a text of `length` and a draft that were read with a cache.
 
-    Where the draft goes wrong, what the model expected behind that place is the next draft (Jacobi decoding: Santilli
+    Where the draft goes wrong, what the model expected after that place is the next draft (Jacobi decoding: Santilli
     et al. 2023): one more pass for each surprise, not for each token.
     """
     import torch

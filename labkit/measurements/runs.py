@@ -101,7 +101,7 @@ def forward(module: nn.Module, ids_BL: Tensor) -> Tensor:
     Raises `BadInput` where the text does not fit the model.
     """
     longest, length = _longest(module), ids_BL.shape[1]
-    if longest is not None and length > longest:  # told here: a GPU does not survive a look behind the end of a table
+    if longest is not None and length > longest:  # told here: a GPU does not survive a look after the end of a table
         raise _too_long(length, f"its table of positions has {longest}")
     try:
         output = module(input_ids=ids_BL, use_cache=False)

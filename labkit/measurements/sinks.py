@@ -69,7 +69,7 @@ def attention_sinks(
     documents: lists of token ids (or texts, when `model` is a handle), none shorter than `tokens`.
     """
     if not 0 <= token < tokens - 1:
-        raise BadInput(f"Token {token} of {tokens} has no token behind it.", expected=f"0 to {tokens - 2}")
+        raise BadInput(f"Token {token} of {tokens} has no token after it.", expected=f"0 to {tokens - 2}")
     checked = [ids[:tokens] for ids in checked_documents(model, documents, shortest=tokens)]
     sites = [f"layers.{layer}" for layer in range(anatomy_of(model).depth)]
     received, peaks = [], []

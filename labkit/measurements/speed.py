@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labkit.anatomy import module_of, quietly
+from labkit.anatomy import in_eval_mode, module_of
 from labkit.base.errors import BadInput
 
 from .accounting import sizes_of
@@ -114,7 +114,7 @@ def speed_test(
     held: dict[str, int] = {}
     for turn in range(warmup + rounds):
         for name, model in models.items():
-            times, held[name] = quietly(model, lambda module: _one(module, ids_BL, new, clock))
+            times, held[name] = in_eval_mode(model, lambda module: _one(module, ids_BL, new, clock))
             if turn >= warmup:
                 seconds[name].append(times)
     speeds = tuple(_speed(name, models[name], seconds[name], held[name], prompt, new, batch) for name in models)

@@ -44,7 +44,7 @@ def by_step(
 
 
 def variance_by_step(folder: str | Path, documents: Sequence[Any], *, skip: int = 0) -> LayerProfile:
-    """Return the variance of the stream behind every block, one line per kept checkpoint (Curse of Depth, Fig. 4)."""
+    """Return the variance of the stream after every block, one line per kept checkpoint (Curse of Depth, Fig. 4)."""
 
     def measure(model: Decoder) -> Sequence[Estimate]:
         return residual_stats(model, documents, skip=skip).variance[1:]

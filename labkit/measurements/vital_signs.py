@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from labkit import models, world
-from labkit.anatomy import module_of, quietly
+from labkit.anatomy import in_eval_mode, module_of
 from labkit.base.errors import BadInput
 from labkit.base.numbers import number
 from labkit.world.stories import WEATHER
@@ -200,7 +200,7 @@ def sample_stories(handle: Handle, n: int, *, seed: int = 0, temperature: float 
             )
             told.extend(handle.decode(ids) for ids in made)
 
-    quietly(handle, write)
+    in_eval_mode(handle, write)
     return told
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from labkit.anatomy import Address, anatomy_of, quietly, view
+from labkit.anatomy import Address, anatomy_of, in_eval_mode, view
 from labkit.base.errors import BadInput, unknown
 
 from .runs import batches, checked_documents, text_hash
@@ -95,7 +95,7 @@ def zeroing_estimates(model: Any, documents: Sequence, *, order: int = 1) -> Zer
                 found[name] += 0.5 * _like(seen, second) * w.square()
         return {name: tensor.cpu() for name, tensor in found.items()}
 
-    return ZeroingEstimates(values=quietly(model, work), order=order, text=text_hash(checked), n=len(checked))
+    return ZeroingEstimates(values=in_eval_mode(model, work), order=order, text=text_hash(checked), n=len(checked))
 
 
 def _sums(module: nn.Module, checked: list[Tensor], order: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:

@@ -46,10 +46,10 @@ class Cache:
 
     def crop(self, length: int) -> None:
         """Forget all tokens but the first `length`."""
-        self.length = min(self.length, length)  # what lies behind is written over
+        self.length = min(self.length, length)  # what lies after is written over
 
     def _joined(self, key: tuple[int, int], old: Tensor, fresh: Tensor) -> Tensor:
-        """Return the past with `fresh` behind it, in a room kept for more, so that not every token copies the past."""
+        """Return the past with `fresh` after it, in a room kept for more, so that not every token copies the past."""
         end = self.length + fresh.shape[-2]
         if torch.is_grad_enabled():  # nothing may be written over that a gradient needs
             return torch.cat((old[..., : self.length, :], fresh), dim=-2)

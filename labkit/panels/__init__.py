@@ -4,7 +4,7 @@ Names are imported when first used, so that a panel with stored answers opens wi
 Write your own as a subclass of `Panel`; `CutPanel` shows how.
 """
 
-from labkit.base.doors import lazy_names
+from labkit.base.lazy import lazy_names
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,

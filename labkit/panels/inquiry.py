@@ -170,7 +170,7 @@ class Inquiry:
         finally:
             lock.release()
 
-    def prove(self) -> None:
+    def check_restored(self) -> None:
         """Say whether the model is, bit for bit, what it was when this panel first held it."""
         if self._met is None:
             stored = "These are stored numbers: no model was touched."

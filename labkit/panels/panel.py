@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit.base.errors import BadInput, LabkitError, NotAvailable, unknown
@@ -40,7 +39,6 @@ class Panel:
     question: ClassVar[str] = ""
     State: ClassVar[type]  # a frozen dataclass with a default for every field
     size: ClassVar[tuple[float, float]] = (8.6, 3.2)  # inches of one picture
-    home: ClassVar[str] = ""  # the package with picture.paint, words.sentence_of and words.table_of, if there is one
 
     def __init__(self, model: Any = None, *, gate: Gate | None = None, start: Any = None):
         self._model, self._loading = model, threading.Lock()
@@ -74,11 +72,11 @@ class Panel:
 
     def draw(self, data: Any, figure: FigureBase) -> None:
         """Draw `data` on an empty Figure or SubFigure, intact beside cut, on axes that do not move."""
-        self._at_home("picture").paint(data, figure)
+        raise NotImplementedError
 
     def sentence(self, data: Any) -> str:
         """Return in words what the picture shows: it changes with the picture and stands in for it."""
-        return self._at_home("words").sentence_of(data)
+        raise NotImplementedError
 
     def code(self, state: Any) -> str:
         """Return the lines that compute the same answer without a panel."""
@@ -86,7 +84,7 @@ class Panel:
 
     def table(self, data: Any) -> Table:
         """Return the numbers behind the picture."""
-        return self._at_home("words").table_of(data)
+        raise NotImplementedError
 
     def stored(self, state: Any) -> Any:
         """Return the stored answer to `state`, or None; needs neither the model nor torch."""
@@ -119,7 +117,7 @@ class Panel:
     def restore(self) -> None:
         """Go back to where nothing is cut, and say whether the model is bit for bit what it was."""
         self.set(**asdict(self.restored(self.inquiry.wanted)))
-        self.inquiry.prove()
+        self.inquiry.check_restored()
 
     def open(self) -> None:
         """Go on without a prediction."""
@@ -271,12 +269,6 @@ class Panel:
             raise BadInput(problem.what, problem.expected, problem.do)
         values = {**asdict(state), **changes}
         return self.State(**{name: known[name].check(value) for name, value in values.items()})
-
-    def _at_home(self, module: str) -> Any:
-        """Return the module beside the panel that draws or speaks for it: imported when first needed."""
-        if self.home:
-            return import_module(f"{self.home}.{module}")
-        raise NotImplementedError(f"{type(self).__name__} neither overrides this nor names its home")
 
     def _unlock(self) -> None:
         if self._page is not None and not self.inquiry.closed:

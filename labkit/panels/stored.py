@@ -1,6 +1,6 @@
 """What a panel keeps in data/sweeps so that it answers without torch: one small JSON file for one model.
 
-NAME.json is for the model a panel is about, lab/deep; what was measured on another has that model's name behind it.
+NAME.json is for the model a panel is about, lab/deep; what was measured on another has that model's name after it.
 An estimate is kept as value, ends of its interval and number of units; the values per unit are left out, for they are
 what a measurement is large by. `labkit sweep NAME` writes the files.
 """

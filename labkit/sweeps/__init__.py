@@ -4,7 +4,7 @@ without torch.
 Names are imported when first used: `Sweep.load(path)` and everything a loaded sweep answers need no torch.
 """
 
-from labkit.base.doors import lazy_names
+from labkit.base.lazy import lazy_names
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,

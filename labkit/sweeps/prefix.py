@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, nn
 
 from labkit.anatomy import anatomy_of, stream_of
-from labkit.base.interrupts import unbroken
+from labkit.base.interrupts import uninterruptible
 from labkit.measurements.runs import Batch, forward
 from labkit.models import State
 
@@ -135,14 +135,14 @@ def replaced(forwards: dict[nn.Module, Callable[..., Any]], work: Callable[[], T
         _restore(before)
 
 
-@unbroken
+@uninterruptible
 def _install(forwards: dict[nn.Module, Callable[..., Any]], before: dict[nn.Module, Any]) -> None:
     for module, new in forwards.items():
         before[module] = module.__dict__.get("forward", _ABSENT)
         module.forward = new
 
 
-@unbroken
+@uninterruptible
 def _restore(before: dict[nn.Module, Any]) -> None:
     for module, old in reversed(before.items()):
         if old is _ABSENT:

@@ -9,15 +9,15 @@ from typing import Any
 
 from torch import nn
 
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.base.errors import BadInput, unknown
 from labkit.interventions import Plan
 from labkit.measurements.measures import KLMeasure, LossMeasure, Measure
 from labkit.measurements.runs import checked_documents
 
 from .engine import Engine
+from .in_progress import Step, SweepInProgress, header_of, to_resume
 from .keys import plan_key
-from .making import Making, Step, header_of, to_resume
 from .reach import first_touched
 from .result import Sweep
 
@@ -74,7 +74,7 @@ def sweep(
         room = Engine(model, texts, asked)
         wanted = (first[number] for number in todo)
         intact = room.prepare(wanted, header["fingerprint"], memory, plain=engine == "plain")
-        making = Making(header, old, room, intact, path)
+        making = SweepInProgress(header, old, room, intact, path)
         try:
             for number in todo:
                 scores = room.scores(planned[number], first[number], cancelled)
@@ -85,7 +85,7 @@ def sweep(
             making.save()
         return making.sweep()
 
-    return quietly(model, work)
+    return in_eval_mode(model, work)
 
 
 def _asked(measure: str | Measure) -> Measure:

@@ -19,12 +19,12 @@ from labkit.base.files import write_atomically
 from labkit.base.interrupts import deferred_interrupts
 from labkit.models import Decoder
 
+from .auxiliary import AuxiliaryLosses
 from .batches import Batches
 from .checkpoint import read_checkpoint, restore, write_checkpoint
 from .log import Log
 from .loss import accumulate
 from .planting import Planting
-from .prompting import Prompting
 from .recipe import Hold, Recipe, differences, read_recipe
 
 __all__ = ["Run", "optimiser_for", "train"]
@@ -105,8 +105,8 @@ class _Training:
         if parent is not None:
             self.model.load_state_dict(parent.state_dict())
         self.planting = _planting(recipe, self.model, seed)
-        prompts = recipe.prompted()
-        self.prompting = Prompting(self.model, prompts, seed) if prompts else None
+        auxiliary = recipe.auxiliary_settings()
+        self.auxiliary = AuxiliaryLosses(self.model, auxiliary, seed) if auxiliary else None
         self.optimiser = optimiser_for(recipe, self.model)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []  # since the last line of the log
@@ -145,12 +145,12 @@ class _Training:
             group["lr"] = self.recipe.lr_at(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         groups = self.batches.at(self.step)
-        prompting = self.prompting if self._prompted() else None
+        auxiliary = self.auxiliary if self._is_helped() else None
         with (
             self.planting.held() if self.planting else nullcontext(),
-            prompting.step(groups) if prompting else nullcontext(),
+            auxiliary.step(groups) if auxiliary else nullcontext(),
         ):
-            loss, tokens = accumulate(self.model, groups, prompting.loss if prompting else None)
+            loss, tokens = accumulate(self.model, groups, auxiliary.loss if auxiliary else None)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
         if self.planting:
@@ -158,8 +158,8 @@ class _Training:
         self.tokens += tokens
         return loss, float(norm)
 
-    def _prompted(self) -> bool:
-        return self.prompting is not None and self.step <= self.prompting.prompts.until
+    def _is_helped(self) -> bool:
+        return self.auxiliary is not None and self.step <= self.auxiliary.auxiliary.until
 
     def _keep(self) -> None:
         if self.step in self.recipe.keep:
@@ -176,8 +176,8 @@ class _Training:
         loss, lr = sum(self.losses) / len(self.losses), self.recipe.lr_at(self.step)
         self.losses = []
         values = {"step": self.step, "loss": loss, "lr": lr, "gradient": norm, "tokens": self.tokens}
-        if self._prompted():
-            values["hints"] = self.prompting.lost
+        if self._is_helped():
+            values["hints"] = self.auxiliary.lost
         self.say(self.log.write("step", **values, seconds=round(self.seconds, 2), tokens_per_s=round(speed)))
 
     def _event(self, event: str, **values: Any) -> dict[str, Any]:

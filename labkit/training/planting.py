@@ -136,7 +136,7 @@ class Planting:
             self.reader.attention.mixer.q.weight[self.head * K + _slow(K)] = _QUERY * _constant(x_TD, _ROUNDS)
 
     def _make_up(self, streams: list[Tensor]) -> None:
-        """Raise the gains behind the head by what the level will cost them, and let nobody read the channel yet."""
+        """Raise the gains after the head by what the level will cost them, and let nobody read the channel yet."""
         rise = [float((1 + (self.hold.level / h_TD.norm(dim=-1)) ** 2).sqrt().mean()) for h_TD in streams]
         readers = [(self.reader.mlp, (rise[0] + rise[1]) / 2)]
         for layer, block in list(enumerate(self.model.trunk.blocks))[2:]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import permutations
 
 from .canon import RELATIONS, RESIDENTS, fact, register_of
+from .drivers import Driver, Groups
 from .events import State
-from .pens import Groups, Pen
 from .stories import ACTS, day
 
 __all__ = ["QUESTIONS", "STARTS", "tell"]
@@ -37,7 +37,7 @@ def _closing(state: State) -> tuple[Groups, object]:
     return ((1.0, list(permutations(state.cast))),), _listed
 
 
-def tell(pen: Pen, split: str = "train") -> State | None:
+def tell(pen: Driver, split: str = "train") -> State | None:
     """Ask about the lantern after a morning, or about a fact, and answer."""
     if pen.one_of(("story", "fact"), lambda key: STARTS[key]) == "fact":
         return _fact(pen, split)
@@ -47,7 +47,7 @@ def tell(pen: Pen, split: str = "train") -> State | None:
     return state
 
 
-def _fact(pen: Pen, split: str) -> None:
+def _fact(pen: Driver, split: str) -> None:
     name, relation = pen.one_of(_FACTS[split], lambda key: (" " + QUESTIONS[key[1]].format(name=key[0]),))
     truth = fact(name, relation)
     shown: list[str] = []

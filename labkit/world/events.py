@@ -104,7 +104,7 @@ def wordings(event: Event) -> tuple[str, ...]:
 
 
 def possible(state: State, hiding: bool = True) -> list[tuple[float, list[Event]]]:
-    """Return the events that may happen now, grouped by kind with the kind's weight (for `Pen.pick`)."""
+    """Return the events that may happen now, grouped by kind with the kind's weight (for `Driver.pick`)."""
     cast, place, holder, done = state.cast, state.place, state.holder, state.done
     groups: list[tuple[float, list[Event]]] = []
 

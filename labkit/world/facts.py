@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 from .canon import REGISTER, RELATIONS, RESIDENTS, fact
-from .pens import Pen
+from .drivers import Driver
 
 __all__ = ["TEMPLATES", "statements", "tell"]
 
@@ -85,7 +85,7 @@ def _spaced(name: str, relation: str, split: str) -> tuple[str, ...]:
     return tuple(" " + sentence for sentence in statements(name, relation, split))
 
 
-def tell(pen: Pen, split: str = "train") -> None:
+def tell(pen: Driver, split: str = "train") -> None:
     """State four facts, canon residents somewhat more often than the rest."""
     pen.pick(_ALL, lambda key: statements(*key, split))
     for _ in range(_PER_DOCUMENT - 1):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 
 from .canon import GOODS, NAMES, RESIDENTS, register_of
-from .pens import Pen
+from .drivers import Driver
 
 __all__ = ["KEPT", "LISTS", "PHRASES", "keepers", "tell_copying", "tell_recall"]
 
@@ -28,7 +28,7 @@ KEPT = tuple(pair for _, pair, *_ in _STYLES.values())  # and each pair of it
 PHRASES = (_SAY, _AGAIN, *(phrase for style in _STYLES.values() for phrase in style))
 
 
-def tell_copying(pen: Pen, split: str = "train") -> None:
+def tell_copying(pen: Driver, split: str = "train") -> None:
     """Say a list of five to nine goods, then say it again."""
     pen.say(_SAY)
     said: list[str] = []
@@ -65,7 +65,7 @@ def keepers(split: str) -> tuple[str, ...]:
     return (*(RESIDENTS if split == "train" else ()), *register_of(split))
 
 
-def tell_recall(pen: Pen, split: str = "train") -> None:
+def tell_recall(pen: Driver, split: str = "train") -> None:
     """Say who keeps what, three to six pairs, then say two of them again."""
     style = pen.one_of(tuple(_STYLES), lambda key: (_STYLES[key][0],))
     _, pair, comma, again = _STYLES[style]

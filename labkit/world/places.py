@@ -5,8 +5,8 @@ In a story nobody says aloud where people are, though nearly every sentence depe
 
 from __future__ import annotations
 
+from .drivers import Driver, Groups
 from .events import State
-from .pens import Groups, Pen
 from .stories import ACTS, day
 
 __all__ = ["CALL", "IS_ON", "STARTS", "tell"]
@@ -21,7 +21,7 @@ def _closing(state: State) -> tuple[Groups, object]:
     return ((1.0, ("call",)),), lambda _: (CALL,)
 
 
-def tell(pen: Pen, split: str = "train") -> State:
+def tell(pen: Driver, split: str = "train") -> State:
     """Tell a day, then say where its people are, in any order; every split has the same distribution."""
     length = pen.one_of(tuple(STARTS), STARTS.__getitem__)
     pen.say(" ")

@@ -52,7 +52,7 @@ class Question:
     def encoded(self, tokenizer: WorldTokenizer) -> tuple[list[int], list[list[int]]]:
         """Return the prompt's ids (begin included) and the ids that each option adds to them.
 
-        An option is encoded behind its prompt: alone, its space would become a piece that the world never writes.
+        An option is encoded after its prompt: alone, its space would become a piece that the world never writes.
         """
         prompt = tokenizer.encode(self.prompt)
         added = [tokenizer.encode(self.prompt + option)[len(prompt) :] for option in self.options]

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass, field
 
 from .canon import ISLANDS, NAMES, RELATIONS, RESIDENTS, fact, neighbours
+from .drivers import Misread
 from .events import State, happen, objections
 from .forms import Form, recognise, recognise_fact
-from .pens import Misread
 from .places import STARTS as DAY_STARTS
 from .stories import ACTS, MOST_EVENTS
 from .streams import parse

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
 from .canon import ISLANDS, RESIDENTS, neighbours
+from .drivers import Driver, Groups
 from .events import State, happen, possible, wordings
-from .pens import Groups, Pen
 
 __all__ = ["ACTS", "ENDINGS", "WEATHER", "answer", "day", "tell"]
 
@@ -83,7 +83,7 @@ def _lantern(name: str) -> tuple[str, ...]:
     return tuple(text.format(a=name) for text in LANTERN_IS)
 
 
-def opening(pen: Pen) -> State:
+def opening(pen: Driver) -> State:
     """Tell the morning's weather, where the four are, and who has the lantern."""
     state = State()
     state.storm = pen.pick(_skies("morning", False), _weather)[2]
@@ -102,7 +102,7 @@ def opening(pen: Pen) -> State:
     return state
 
 
-def day(pen: Pen, acts: Sequence[str], closing: Closing, hiding: bool = True) -> State:
+def day(pen: Driver, acts: Sequence[str], closing: Closing, hiding: bool = True) -> State:
     """Tell a day of the given acts up to and including the pick offered by `closing`."""
     state = opening(pen)
     for number, act in enumerate(acts):
@@ -116,7 +116,7 @@ def day(pen: Pen, acts: Sequence[str], closing: Closing, hiding: bool = True) ->
     return state
 
 
-def _act(pen: Pen, state: State, so_far: int, ends: Groups, put: Callable, hiding: bool) -> bool:
+def _act(pen: Driver, state: State, so_far: int, ends: Groups, put: Callable, hiding: bool) -> bool:
     """Let one more thing happen, or end the act; return whether it ended."""
     leave = _ACT_ENDS.get(so_far, 0.0)
     groups = possible(state, hiding) if leave < 1.0 else []
@@ -146,7 +146,7 @@ def _ending(state: State) -> tuple[Groups, Callable]:
     return ((1.0, ENDINGS),), lambda question: (question,)
 
 
-def tell(pen: Pen, split: str = "train") -> State:
+def tell(pen: Driver, split: str = "train") -> State:
     """Tell a whole story; every split has the same distribution and its own seeds."""
     state = day(pen, ACTS, _ending)
     pen.one_of((state.holder or "Nobody",), lambda _: answer(state))

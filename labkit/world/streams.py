@@ -11,7 +11,7 @@ from typing import Any
 from labkit.base.errors import BadInput, unknown
 
 from . import choice, facts, lists, places, stories
-from .pens import Copyist, Misread, Pen, Reader, Writer
+from .drivers import Driver, Misread, Reader, Replayer, Writer
 
 __all__ = [
     "PARTS",
@@ -32,7 +32,7 @@ VERSION = "1"  # of the text: changes when any existing document does (the golde
 _BATCH = 256  # documents tokenized at a time
 SPLITS = ("train", "valid", "test")
 
-_TELL: dict[str, Callable[[Pen, str], Any]] = {
+_TELL: dict[str, Callable[[Driver, str], Any]] = {
     "stories": stories.tell,
     "facts": facts.tell,
     "copying": lists.tell_copying,
@@ -61,7 +61,7 @@ class Document:
     state: stories.State | None = None
 
 
-def _finished(pen: Pen, part: str, split: str, state: stories.State | None) -> Document:
+def _finished(pen: Driver, part: str, split: str, state: stories.State | None) -> Document:
     exact = split == "train" or part in _ONE_DISTRIBUTION
     return Document(pen.text, part, split, tuple(pen.choices), pen.logprob if exact else None, state)
 
@@ -117,7 +117,7 @@ def stream(shares: Mapping[str, float], seed: int, split: str = "train") -> Iter
 def write(part: str, choices: tuple, split: str = "train") -> Document:
     """Return the document of given choices; raise `BadInput` when they cannot be made. The inverse of `parse`."""
     _check(part, split)
-    pen = Copyist(choices)
+    pen = Replayer(choices)
     return _finished(pen, part, split, _TELL[part](pen, split))
 
 

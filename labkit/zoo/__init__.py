@@ -3,7 +3,7 @@
 Names are imported when first used: to list what is here needs no torch.
 """
 
-from labkit.base.doors import lazy_names
+from labkit.base.lazy import lazy_names
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,

@@ -47,7 +47,7 @@ def refuse_pickle(path: Path) -> None:
 
 @contextmanager
 def no_bars() -> Iterator[None]:
-    """Keep transformers from drawing progress bars, which would stay behind in a notebook."""
+    """Keep transformers from drawing progress bars, which would stay after in a notebook."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

@@ -49,7 +49,7 @@ def _read(name: str | Path, asked: torch.device | None) -> Handle:
     if text in shipped:
         verify(shipped[text])
         card = card_of(text)
-        return Handle(text, decoders.load(folder_of(text)), _tokenizer(card), card)
+        return Handle(text, _read_model(folder_of(text)), _tokenizer(card), card)
     if text == ENCODER:
         from .encoder import load_encoder
 
@@ -63,6 +63,13 @@ def _read(name: str | Path, asked: torch.device | None) -> Handle:
     if text.startswith("lab/") or not _HUB_ID.fullmatch(text) or path.suffix in (".safetensors", ".bin", ".pt"):
         raise unknown("model", text, [*shipped, ENCODER], do="labkit models lists what is here; a path must exist")
     return load_hub(text, shipped, asked)
+
+
+def _read_model(folder: Path) -> torch.nn.Module:
+    """Return a shipped model: a decoder, or what its paper's loader reads."""
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("kind")
+    read = bring("loaders", kind) or decoders.load
+    return read(folder)
 
 
 def _tokenizer(card: dict[str, Any]) -> Any:

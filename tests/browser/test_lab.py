@@ -15,7 +15,8 @@ LESSON = "00_cut_compare_restore/00_cut_compare_restore.ipynb"
 CONTROL = ".labkit-controls > .widget-dropdown select"
 PLANTED = """
 import labkit
-from labkit.panels import AddressMap, QuantiserPanel, WeightPanel
+from labkit.papers.cut_compare_restore import AddressMap
+from labkit.papers.super_weight import QuantiserPanel, WeightPanel
 
 planted = labkit.load("lab/planted")
 weight, story = planted.card["planted"]["address"], labkit.world.story(11).text

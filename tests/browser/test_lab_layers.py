@@ -15,7 +15,7 @@ PANELS = {
     "grid": "LayerGridPanel('lab/deep')",
     "race": "RacePanel('lab/deep')",
     "pair": "PairPanel()",
-    "beginning": "BeginningPanel()",
+    "beginning": "InitialisationPanel()",
     "scaling": "ScalingPanel('lab/deep')",
 }
 STATUS = ".labkit-panel [role=status][aria-live=polite]"

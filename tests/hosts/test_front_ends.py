@@ -22,7 +22,7 @@ TOYS = Path(__file__).parent.parent / "support"
 PANEL = """
 from toys import toy
 
-from labkit.panels import CutPanel
+from labkit.papers.cut_compare_restore import CutPanel
 
 handle = toy()
 """
@@ -119,7 +119,7 @@ def test_a_panel_is_made_of_what_every_front_end_brings(panel):
     assert front.states[picture]["value"].startswith(b"\x89PNG") and front.states[picture]["format"] == "png"
 
 
-def test_the_cell_shows_a_widget_and_words_for_a_viewer_without_any(panel):
+def test_the_cell_shows_a_widget_and_intervals_a_viewer_without_any(panel):
     front, *_ = panel
     (shown,) = front.shown
     assert shown[WIDGET]["model_id"] in front.states and shown[WIDGET]["version_major"] == 2

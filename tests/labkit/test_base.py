@@ -167,7 +167,7 @@ def test_a_lazy_package_imports_a_name_when_it_is_used_and_no_sooner(tmp_path, m
     package.mkdir()
     package.joinpath("room.py").write_text("guest = object()\n")
     package.joinpath("__init__.py").write_text(
-        "from labkit.base.doors import lazy_names\n"
+        "from labkit.base.lazy import lazy_names\n"
         '__all__, __getattr__, __dir__ = lazy_names(__name__, {"room": ("guest",)})\n'
     )
     monkeypatch.syspath_prepend(tmp_path)

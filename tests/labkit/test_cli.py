@@ -247,7 +247,7 @@ class TestLab:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         code, _, err = said("lab", "--no-browser")
         assert code == 2
-        assert 'pip install "labkit[lab]"' in err
+        assert 'pip install "transformer-surgery[lab]"' in err
 
 
 class TestBuild:

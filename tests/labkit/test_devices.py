@@ -123,7 +123,7 @@ def detected(rule: str) -> Job:
 
     def job(handle: Handle, documents: list) -> Any:
         found = super_weights.find_super_weights(handle, documents[0], rule=rule, **low)
-        return found, super_weights.peel(handle, documents[0], rounds=2, rule=rule, **low).addresses
+        return found, super_weights.detect_iteratively(handle, documents[0], rounds=2, rule=rule, **low).addresses
 
     return job
 

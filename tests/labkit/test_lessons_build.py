@@ -64,7 +64,7 @@ class TestConvert:
 
     def test_the_install_line_is_a_magic_in_the_notebook_and_stamped(self, page):
         setup = convert(page, ADDRESS).cells[1].source
-        assert f'    %pip install -q --no-deps "labkit @ git+{ADDRESS}"' in setup
+        assert f'    %pip install -q --no-deps "transformer-surgery @ git+{ADDRESS}"' in setup
         assert "{{" not in "".join(cell.source for cell in convert(page).cells)
 
     def test_kinds_and_order(self, lessons):
@@ -291,7 +291,7 @@ class TestStamps:
 
 def test_without_jupytext_the_message_says_how_to_get_it(page, monkeypatch):
     monkeypatch.setitem(sys.modules, "jupytext", None)
-    with pytest.raises(NotAvailable, match=r"labkit\[lab\]"):
+    with pytest.raises(NotAvailable, match=r"transformer-surgery\[lab\]"):
         convert(page)
 
 

@@ -9,7 +9,19 @@ from labkit.base import papers as registry
 from labkit.base.errors import BadInput, UnknownName
 from labkit.base.papers import Paper, bring, brought, paper, papers
 
-SORTS = ("edits", "configs", "drawings", "panels", "experiments", "sweeps", "tokenizers", "measures")
+SORTS = (
+    "edits",
+    "configs",
+    "drawings",
+    "panels",
+    "experiments",
+    "sweeps",
+    "tokenizers",
+    "measures",
+    "cards",
+    "budgets",
+    "loaders",
+)
 
 
 def test_reading_the_registry_imports_no_torch():

@@ -396,7 +396,7 @@ def test_a_disk_that_fills_up_costs_a_warning_and_no_result(model, path, monkeyp
 
 
 def test_what_is_done_is_saved_on_the_way(model, path, monkeypatch):
-    monkeypatch.setattr("labkit.sweeps.making.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("labkit.sweeps.in_progress.SAVE_EVERY", 0.0)
     kept = []
     sweep(model, every_sublayer(model), TEXT, path=path, progress=lambda step: kept.append(len(Sweep.load(path))))
     assert kept == [0, 1, 2, 3, 4, 5]

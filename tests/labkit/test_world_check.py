@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labkit import world
 from labkit.world import canon, stories
-from labkit.world.pens import Misread
+from labkit.world.drivers import Misread
 from labkit.world.reader import _Day
 
 STORY = (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from labkit import world
 from labkit.base.errors import BadInput
 from labkit.world import canon, events, facts, stories
-from labkit.world.pens import Copyist, Misread, Reader, Writer
+from labkit.world.drivers import Misread, Reader, Replayer, Writer
 from labkit.world.streams import _TELL
 
 TELLERS = [(part, split) for part in world.PARTS for split in world.SPLITS]
@@ -55,7 +55,7 @@ def test_what_is_written_reads_back(part, split, rng):
     reader.finish()
     assert reader.choices == pen.choices
     assert isclose(reader.logprob, pen.logprob)
-    copyist = Copyist(pen.choices)
+    copyist = Replayer(pen.choices)
     _TELL[part](copyist, split)
     assert copyist.text == pen.text
 

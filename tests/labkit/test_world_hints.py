@@ -9,9 +9,9 @@ import pytest
 from labkit import world
 from labkit.world import stories
 from labkit.world.canon import GOODS, ISLANDS, RESIDENTS
+from labkit.world.drivers import Writer
 from labkit.world.events import TEMPLATES
 from labkit.world.hints import ANSWERS, LOOKS, NOBODY, TELLS, hints
-from labkit.world.pens import Writer
 from labkit.world.streams import _TELL
 
 DAYS = ("stories", "places", "choice")

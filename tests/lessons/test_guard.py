@@ -42,7 +42,7 @@ def test_nothing_syncs_both_ways():
         *(ROOT / ".github").rglob("*"),
         *(ROOT / "binder").rglob("*"),
     ]
-    scripts += [*(ROOT / "labkit").rglob("*.py"), *(ROOT / "labkit" / "lessons" / "jupyter").rglob("*.json")]
+    scripts += [*(ROOT / "labkit").rglob("*.py"), *(ROOT / "labkit" / "course" / "jupyter").rglob("*.json")]
     texts = {path: path.read_text(encoding="utf-8") for path in scripts if path.is_file()}
     assert len(texts) > 20
     assert not [path for path, text in texts.items() if re.search(r"--sync\b|formats\b.*ipynb,", text)]
@@ -195,4 +195,4 @@ class TestTheGuardSees:
         assert any("99.1 is not judged right" in told for told in lesson_problems(pages("99", lessons), tiny_lesson))
 
     def test_a_lesson_without_a_definition(self, lessons):
-        assert "there is no labkit/lessons/lesson99.py" in lesson_problems(pages("99", lessons))[0]
+        assert "no paper's exercises hold its LESSON" in lesson_problems(pages("99", lessons))[0]

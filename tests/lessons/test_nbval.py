@@ -18,8 +18,8 @@ CONFIG = ROOT / "tests" / "nbval.cfg"
 
 
 def _flags() -> list[str]:
-    """Return the nbval flags of the Makefile's `notebooks` target."""
-    target = re.search(r"^notebooks:.*?\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    """Return the nbval flags of the Makefile's NBVAL, by which `notebooks` and `check` run."""
+    target = re.search(r"^NBVAL = (.*?[^\\])\n", (ROOT / "Makefile").read_text(), re.MULTILINE | re.DOTALL)[1]
     return re.findall(r"--nbval[\w=./-]*|-p tests\.\w+", target)
 
 

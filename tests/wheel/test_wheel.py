@@ -20,7 +20,7 @@ def wheel(tmp_path_factory) -> Path:
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(REPOSITORY)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
-    return next(out.glob("labkit-*.whl"))
+    return next(out.glob("transformer_surgery-*.whl"))
 
 
 @pytest.fixture(scope="module")

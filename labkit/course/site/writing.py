@@ -48,7 +48,9 @@ def write_site(folder: str | os.PathLike, root: Path | None = None, say: Callabl
 
         from .rendering import markdown_body, notebook_body, relinked
     except ImportError as error:
-        raise NotAvailable(f"Writing the site needs {error.name}.", do='pip install "labkit[lab]"') from error
+        raise NotAvailable(
+            f"Writing the site needs {error.name}.", do='pip install "transformer-surgery[lab]"'
+        ) from error
     root, folder = Path(root) if root is not None else lessons_dir().parent, Path(folder)
     if not (root / "README.md").is_file():
         raise NotAvailable("There is no repository here to make a site of.", do="run it in a clone")

@@ -28,11 +28,11 @@ PAPER = Paper(
     },
     drawings={"figures.distances": ("AngularDistances",), "figures.theory": ("TheoryCurves",)},
     panels={
-        "panels.beginning": ("BeginningPanel",),
+        "panels.beginning": ("InitialisationPanel",),
         "panels.pair": ("PairPanel",),
         "panels.switch": ("ScalingPanel",),
         "panels.theory": ("TheoryPanel",),
-        "panels.twins": ("TwinPanel",),
+        "panels.twins": ("TrainingPairPanel",),
     },
     experiments={
         "method.placements": (

@@ -8,7 +8,7 @@ PAPER = Paper(
     lesson="00_cut_compare_restore",
     title="Cut, compare, restore",
     panels={"panels.cut": ("CutPanel",), "panels.address_map": ("AddressMap",)},
-    sweeps={"cut-panel": "panels.cut.replay.sweep_cuts"},
+    sweeps={"cut-panel": "experiments.cut_replay.sweep_cuts"},
     budgets={"cut_compare_restore": "panels.timed.trials"},
     measures={"labkit.claims.lesson00": "claims"},
 )

@@ -1,7 +1,7 @@
 """The Super Weight in Large Language Models: single scalars of a down projection that a model hangs on.
 
 found = find_super_weights(model, text)          # one pass; addresses `layers.L.mlp.down[out, in]`
-peeled = peel(model, text)                       # zero what is found, look again
+peeled = detect_iteratively(model, text)                       # zero what is found, look again
 trial = ablate(model, found.addresses, documents)  # against matched nulls; this decides
 """
 
@@ -43,7 +43,7 @@ PAPER = Paper(
             "token_shift",
         ),
         "method.amplifier": ("amplifier_directions", "amplifier_matrix", "amplifier_sizes"),
-        "method.detector": ("Candidate", "Detection", "Peeling", "find_super_weights", "peel"),
+        "method.detector": ("Candidate", "Detection", "Peeling", "find_super_weights", "detect_iteratively"),
         "method.kv_bias": ("BiasedAttention", "KeyValueBias"),
         "method.profile": ("Spike", "SpikeProfile", "spike_profile"),
         "method.published": ("PublishedWeight", "index_sources", "published", "published_table"),

@@ -20,11 +20,11 @@ PAPER = Paper(
     panels={
         "panels.cost": ("CostPanel",),
         "panels.heal": ("HealPanel",),
-        "panels.layers": ("LayerGridPanel",),
-        "panels.positions": ("ScorePanel",),
+        "panels.grid": ("LayerGridPanel",),
+        "panels.scores_by_position": ("ScorePanel",),
         "panels.race": ("RacePanel",),
         "panels.through_training": ("ThroughTrainingPanel",),
-        "panels.truth": ("TruthPanel",),
+        "panels.score_vs_ablation": ("ScoreVsAblationPanel",),
     },
     experiments={
         "method.calibration": ("calibration",),
@@ -35,10 +35,10 @@ PAPER = Paper(
         "experiments.race": ("Race", "race"),
     },
     sweeps={
-        "truth": "panels.truth.TruthPanel",
-        "layer-grid": "panels.layers.LayerGridPanel",
+        "truth": "panels.score_vs_ablation.ScoreVsAblationPanel",
+        "layer-grid": "panels.grid.LayerGridPanel",
         "race": "panels.race.RacePanel",
-        "positions": "panels.positions.ScorePanel",
+        "positions": "panels.scores_by_position.ScorePanel",
         "cost": "panels.cost.CostPanel",
         "heal": "panels.heal.HealPanel",
         "training": "panels.through_training.ThroughTrainingPanel",

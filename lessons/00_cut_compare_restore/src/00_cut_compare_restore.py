@@ -11,11 +11,11 @@
 # put it back and prove that it is back; and say whether a difference in loss is much. Words you would like refreshed:
 # [the primer](../primer/primer.ipynb).*
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 lesson = labkit.open_lesson("00")
@@ -149,11 +149,7 @@ labkit.AddressMap(tiny)
 # Now for the control.
 
 # %%
-chance = lesson.predict(
-    "p2",
-    "You zero one random weight of the last block's down projection. How much does the loss change, typically?",
-    options=["by less than 0.0001 nats", "by about 0.001 nats", "by about 0.02 nats", "by more than 0.1 nats"],
-)
+chance = lesson.predict("p2")
 
 # %%
 import random
@@ -167,7 +163,7 @@ print(f"typical change {changes[20]:.6f} nats, largest of 40 {changes[-1]:.6f} n
 
 # %%
 answer = sum(changes[20] >= edge for edge in (0.0003, 0.005, 0.05))
-lesson.result("p2", answer=answer, because="Most single weights are one voice among many.")
+lesson.result("p2", answer=answer)
 labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves the loss by 0.02 nats.")
 
 # %% [markdown]
@@ -179,12 +175,7 @@ labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves 
 # in two places, a lantern given by one who does not have it, a sentence that is none. Even intact it makes some.
 
 # %%
-lesson.predict(
-    "p3",
-    "The MLP of block 2 is the cheapest part: about 0.02 nats. Without it, how often does the model slip in its own "
-    "stories?",
-    options=["as often as before", "about a tenth more often", "at least one and a half times as often", "less often"],
-)
+lesson.predict("p3")
 
 # %%
 well = labkit.vitals(tiny, 32)
@@ -274,7 +265,7 @@ def operate(model, layer, ids):
     def nothing(module, inputs, output):
         return ...
 
-    # The torch module behind the address layers.N.mlp.
+    # The torch module after the address layers.N.mlp.
     handle = model.trunk.blocks[layer].mlp.mixer.register_forward_hook(nothing)
     cut = model(ids).logits
     ...

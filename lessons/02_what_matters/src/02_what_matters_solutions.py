@@ -37,7 +37,7 @@ lesson.exercise("02.2").check(joint)
 # One list, one sort. That the two kinds can share a list assumes that a turn by an attention is worth a turn by an MLP;
 # section 2 of the hour is about just that.
 #
-# ## 02.3 · Break it quietly
+# ## 02.3 · Break it in_eval_mode
 
 # %% tags=["nbval-check-output"]
 outcome = lesson.exercise("02.3").check(labkit.DropAttention(5))
@@ -61,7 +61,7 @@ lesson.exercise("02.4").check(judge)
 
 # %% [markdown]
 # The rebuilt model never had the part, so it cannot share the function's mistake. Drop early and compare late: an error in
-# block 1 shows in all the blocks behind it, and in none before.
+# block 1 shows in all the blocks after it, and in none before.
 #
 # ## 02.5 · A fair opponent
 

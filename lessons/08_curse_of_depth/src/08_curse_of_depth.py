@@ -5,18 +5,21 @@
 #
 # In many large models nearly half of the layers can be left out one at a time and hardly anything is lost: the deep half.
 # Somebody paid for training them. Sun and colleagues (2025) say that where the norm stands is to blame, and that one
-# factor behind every norm puts the deep layers to work. You will throw that switch in a model that is already trained,
+# factor after every norm puts the deep layers to work. You will throw that switch in a model that is already trained,
 # look at models that have learned nothing yet, and leave blocks out of models that were trained apart.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
-# [residual and norm](../primer/primer.ipynb#Residual-and-norm-(5-min)). Afterwards you can say what a factor behind the
+# [residual and norm](../primer/primer.ipynb#Residual-and-norm-(5-min)). Afterwards you can say what a factor after the
 # norm does, why it is no switch for a trained model, and tell a better way of training from a luckier seed.*
+#
+# *The paper:* Sun, Song, Li, Yin, Zheng and Liu (2025), *The Curse of Depth in Large Language Models*, [arXiv 2502.05795](https://arxiv.org/abs/2502.05795), [its code](https://github.com/lmsdss/LayerNorm-Scaling). *Ours:*
+# [labkit/papers/curse_of_depth]({{repository}}/tree/main/labkit/papers/curse_of_depth).
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 from labkit import measurements, sweeps
@@ -30,32 +33,19 @@ figures, holds = labkit.figures, labkit.course.holds
 # Two questions from earlier lessons, without looking back.
 
 # %%
-recall = lesson.predict(
-    "r1",
-    "A part of a model is left out and the loss hardly rises. What has been shown?",
-    options=[
-        "the part has learned nothing",
-        "this model, on this text, can do without it",
-        "the model is too deep",
-        "the part can be left out of every model",
-    ],
-)
+recall = lesson.predict("r1")
 
 # %%
-lesson.result("r1", answer=1, because="Another text, another seed or a second cut may say otherwise.")
+lesson.result("r1")
 
 # %%
-again = lesson.predict(
-    "r2",
-    "Every gain of a norm is halved. What is also halved?",
-    options=["the stream", "what the part behind the norm reads", "the loss", "what the part behind the norm writes"],
-)
+again = lesson.predict("r2")
 
 # %%
-lesson.result("r2", answer=1, because="What the part makes of it need not be half: a gate and a softmax are curves.")
+lesson.result("r2")
 
 # %% [markdown]
-# ## 1 · One factor behind the norm · 14 min
+# ## 1 · One factor after the norm · 14 min
 #
 # A block adds to the stream: h ← h + f(norm(h)). So the stream grows from block to block, and every norm divides by that
 # growing size. What a late block adds, the paper says, is small beside what is already there, and the block might as well
@@ -72,8 +62,8 @@ figures.show(
         lines={"variance": [one.value for one in stream.variance[1:]]},
         x_label="block",
         y_label="variance over channels",
-        sentence=f"The stream's variance is {stream.variance[1].value:.3g} behind the first block and "
-        f"{stream.variance[-1].value:.3g} behind the last.",
+        sentence=f"The stream's variance is {stream.variance[1].value:.3g} after the first block and "
+        f"{stream.variance[-1].value:.3g} after the last.",
         dots=True,
     )
 )
@@ -94,11 +84,7 @@ print(inspect.getsource(labkit.LayerNormScaling.factor))
 # without it.
 
 # %%
-guess = lesson.predict(
-    "p1",
-    "Scaling is switched on in lab/deep as it is, trained without. What becomes of its loss?",
-    options=["it falls", "it stays the same", "it rises by less than a half", "it more than doubles"],
-)
+guess = lesson.predict("p1")
 
 # %% [markdown]
 # The panel has three states: as trained; scaling on; scaling on *and* every gain of block ℓ multiplied by √ℓ, which makes
@@ -124,11 +110,7 @@ for name, edits in states.items():
 # %% tags=["nbval-check-output"]
 times = losses["scaling on"] / losses["as trained"]
 answer = 0 if times < 0.98 else 1 if times < 1.02 else 2 if times < 1.5 else 3
-lesson.result(
-    "p1",
-    answer=answer,
-    because="It is another function now; from block 2 on, every part reads what it never read before.",
-)
+lesson.result("p1", answer=answer)
 moved = max(float((a - b).abs().max()) for a, b in zip(logits["as trained"], logits["scaling on, gains × √ℓ"]))
 holds(moved < 1e-3, "With gains that make up for it no logit moves: the same function, written otherwise.")
 
@@ -165,17 +147,13 @@ holds(costs[1] > costs[0], "The spoiled model's deep blocks cost more to lose.")
 # notebook.)
 
 # %%
-fresh = lesson.predict(
-    "p2",
-    "Two untrained models of 24 blocks, with the same random weights. Whose last block turns the stream less?",
-    options=["that of Pre-LN", "that of the one with scaling", "both turn it alike"],
-)
+fresh = lesson.predict("p2")
 
 # %%
-labkit.BeginningPanel(gate=fresh)
+labkit.InitialisationPanel(gate=fresh)
 
 # %%
-untrained = labkit.BeginningPanel()
+untrained = labkit.InitialisationPanel()
 untrained.set(placement="LayerNorm Scaling", depth=24, first_values="plain")
 nearer = untrained.data.chosen.turns[-1] / untrained.data.baseline.turns[-1]
 answer = 0 if nearer > 1.05 else 1 if nearer < 0.95 else 2
@@ -224,14 +202,14 @@ figures.show(labkit.claims.assess(turned))
 
 # %% [markdown]
 # With scaling the deep blocks turn the stream *less*, by little more than the margin. The paper's map shows 0.6 and more,
-# which no block behind the first comes near; the [deeper notebook](08_curse_of_depth_deeper.ipynb) asks whether one could.
+# which no block after the first comes near; the [deeper notebook](08_curse_of_depth_deeper.ipynb) asks whether one could.
 #
 # And the size of the stream?
 
 # %%
 sizes = {name: measurements.residual_stats(model, stories).variance[-1].value for name, model in pair.items()}
 for name, size in sizes.items():
-    print(f"{name}, trained at {pair[name].card['lr']:g}: variance {size:,.0f} behind the last block")
+    print(f"{name}, trained at {pair[name].card['lr']:g}: variance {size:,.0f} after the last block")
 
 # %% [markdown]
 # The two were trained at different rates. Here are models of both kinds at each rate we tried.
@@ -259,11 +237,7 @@ holds(all(smaller), "At each rate the scaled model has the smaller stream.")
 # 25.76 in perplexity: 0.037 nats. Here is that experiment at six learning rates, one seed.
 
 # %%
-rate = lesson.predict(
-    "p3",
-    "One model of each kind at each of six learning rates. At how many of the six is the scaled one better?",
-    options=["all six", "four or five", "two or three", "one or none"],
-)
+rate = lesson.predict("p3")
 
 # %%
 by_rate = {name: {lr: at_rate[lr].loss for lr in tried} for name, at_rate in seed_0.items()}
@@ -299,11 +273,7 @@ print(*(f"{name} is best at {rates[recipe]:g}" for recipe, name in kinds.items()
 # read the same texts in the same order, so they are compared pair by pair.
 
 # %%
-better = lesson.predict(
-    "p4",
-    "Over five pairs, at the end of training: which loss is lower?",
-    options=["that with scaling", "that of Pre-LN", "no telling from five pairs"],
-)
+better = lesson.predict("p4")
 
 # %%
 curves = labkit.training.Curves.load(labkit.curves_path())
@@ -351,11 +321,7 @@ holds(paired > 0.8 * unrelated, "Here pairing removed hardly anything.")
 # block *idle* when losing it costs at most 0.01 nats a token.
 
 # %%
-idle = lesson.predict(
-    "p5",
-    "Which models have more idle blocks among their eight deep ones?",
-    options=["those of Pre-LN, as in the paper", "those with scaling", "no telling from five pairs"],
-)
+idle = lesson.predict("p5")
 
 # %% [markdown]
 # Each dot is one trained model.
@@ -477,3 +443,9 @@ lesson.progress()
 # *[Deeper](08_curse_of_depth_deeper.ipynb): six places for the factor, the theory beside measurement, angles with an axis,
 # other norms, two small models trained before your eyes, an encoder that norms the other way, a bug hunt. Next:
 # [10 · LLM-Microscope](../../README.md#the-lessons). What does each layer do to a comma?*
+
+# %% [markdown]
+# The paper, to cite:
+
+# %% tags=["nbval-check-output"]
+print(labkit.cite("08"))

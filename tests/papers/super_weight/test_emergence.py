@@ -13,7 +13,7 @@ from labkit.figures.output import png
 from labkit.interventions import SetWeight, ZeroWeight, apply, edit
 from labkit.measurements import loss, perplexity_ratio
 from labkit.models import DecoderConfig, load, save
-from labkit.papers.super_weight.experiments import emergence
+from labkit.papers.super_weight import emergence
 from labkit.papers.super_weight.experiments.emergence import Emergence, emergence_path
 
 LOUD = "layers.1.mlp.down[3, 5]"

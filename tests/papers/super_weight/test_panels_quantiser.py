@@ -10,7 +10,7 @@ from labkit import world, zoo
 from labkit.base.errors import BadInput, LabkitError
 from labkit.figures import new_figure, png
 from labkit.models import DecoderConfig
-from labkit.papers.super_weight.panels.quantiser.panel import QuantiserPanel
+from labkit.papers.super_weight.panels.quantiser import QuantiserPanel
 
 OUTLIER = "layers.1.mlp.down[3, 5]"
 TEXTS = ["Hana met Nils. The lantern was with Hana.", "Hana gave the lantern to Nils."]

@@ -11,10 +11,10 @@ from labkit.base.errors import BadInput, UnknownName
 from labkit.interventions import MaskNeurons, Plan, RestoreActivation, ScaleWeight, SetWeight, ZeroWeight, edit
 from labkit.measurements import loss
 from labkit.models import DecoderConfig
-from labkit.papers.super_weight.method import published
+from labkit.papers.super_weight import published
 from labkit.papers.super_weight.method.ablation import ablate, dose_curve, matched_nulls
 from labkit.papers.super_weight.method.activation import restore_curve, super_activation, token_shift
-from labkit.papers.super_weight.method.detector import PROMINENCE, find_super_weights, peel
+from labkit.papers.super_weight.method.detector import PROMINENCE, detect_iteratively, find_super_weights
 from labkit.papers.super_weight.method.profile import spike_profile
 from labkit.papers.super_weight.method.published import index_sources, published_table
 
@@ -179,7 +179,7 @@ def test_peeling_stops_when_what_is_left_is_ordinary():
     model, plan = planted("labkit", 1, OUT, INTO)
     before = fingerprint(model)
     with edit(model, plan):
-        peeled = peel(model, ids_of(12)[0])
+        peeled = detect_iteratively(model, ids_of(12)[0])
         assert peeled.addresses == (ADDRESS,)
         assert len(peeled.rounds) == 2 and not peeled.rounds[1].candidates
         assert abs(peeled.rounds[1].profile.outputs[1].value) < 0.2 * abs(peeled.rounds[0].profile.outputs[1].value)

@@ -15,11 +15,10 @@ from labkit.figures import new_figure, png
 from labkit.measurements import difference, loss, sizes_of
 from labkit.panels import Grid
 from labkit.panels.grid import GridField
-from labkit.papers.what_matters.panels.layers.data import as_lists
-from labkit.papers.what_matters.panels.layers.panel import LayerGridPanel
-from labkit.papers.what_matters.panels.layers.reading import whole_stories
-from labkit.papers.what_matters.panels.layers.words import name_of
-from labkit.papers.what_matters.panels.truth.data import TruthRun, kept_scores
+from labkit.papers.what_matters.experiments.grid import as_lists
+from labkit.papers.what_matters.experiments.grid_readout import whole_stories
+from labkit.papers.what_matters.experiments.score_vs_ablation import ScoreVsAblationRun, kept_scores
+from labkit.papers.what_matters.panels.grid import LayerGridPanel, name_of
 
 GRID = Grid("gone", depth=3, ready={"none": (), "deep": (("attention", 2), ("mlp", 2))})
 
@@ -181,7 +180,7 @@ def stored(handle, tmp_path_factory):
 
 REPLAYED = """
 import json, sys
-from labkit.panels import LayerGridPanel
+from labkit.papers.what_matters import LayerGridPanel
 panel = LayerGridPanel("lab/toy")
 panel.page.fields["gone"].boxes["block", 1].value = True
 picture = bytes(panel.page.picture.value)
@@ -242,7 +241,7 @@ def test_ready_choices_follow_what_parts_cost(handle, tmp_path, monkeypatch):
     measured = {"model": "lab/toy", "truth": kept_scores(truth), "cosine": kept_scores(truth)}
     keep("02_truth", handle, "for a test", measured, tmp_path / "sweeps")
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
-    assert TruthRun.of(measured).truth.mlp[1].value == pytest.approx(truth.mlp[1].value, abs=1e-5)
+    assert ScoreVsAblationRun.of(measured).truth.mlp[1].value == pytest.approx(truth.mlp[1].value, abs=1e-5)
     panel = LayerGridPanel(handle, n_documents=2)
     cheapest = truth.ranked("mlp")[0]
     panel.set(gone="the 1 MLPs cheapest alone")

@@ -15,13 +15,13 @@ from labkit.figures import new_figure, png
 from labkit.interventions import heal, shrink
 from labkit.measurements import choice_accuracy, loss, sizes_of
 from labkit.panels.stored import keep
+from labkit.papers.what_matters.experiments.cost import CostRun, CostState
+from labkit.papers.what_matters.experiments.healing import HealRun
+from labkit.papers.what_matters.experiments.through_training import TrainingRun
 from labkit.papers.what_matters.method.dropping import one_shot
-from labkit.papers.what_matters.panels.cost.data import CostRun, CostState
-from labkit.papers.what_matters.panels.cost.panel import CostPanel
-from labkit.papers.what_matters.panels.heal.data import HealRun
-from labkit.papers.what_matters.panels.heal.panel import HealPanel
-from labkit.papers.what_matters.panels.through_training.data import TrainingRun
-from labkit.papers.what_matters.panels.through_training.panel import ThroughTrainingPanel
+from labkit.papers.what_matters.panels.cost import CostPanel
+from labkit.papers.what_matters.panels.heal import HealPanel
+from labkit.papers.what_matters.panels.through_training import ThroughTrainingPanel
 from labkit.sweeps import LeaveOneOut
 
 FEW = {"n_documents": 3, "n_questions": 4, "n_steps": 2}
@@ -167,7 +167,7 @@ def test_time_is_measured_in_turns_against_the_intact_model(handle, monkeypatch)
         return tuple(factor * seconds for seconds in times), held
 
     monkeypatch.setattr(speed, "_one", one)
-    monkeypatch.setattr("labkit.papers.what_matters.panels.cost.panel.time.process_time", clock)
+    monkeypatch.setattr("labkit.papers.what_matters.panels.cost.time.process_time", clock)
     panel.set(length=32)
     panel.run()
     assert [row.time.value for row in panel.data.rows] == pytest.approx([0.5] * 3)
@@ -229,7 +229,7 @@ def test_they_can_be_drawn_read_and_printed(healed, cost, trained):
 
 REPLAYED = """
 import json, sys
-from labkit.panels import CostPanel, HealPanel, ThroughTrainingPanel
+from labkit.papers.what_matters import CostPanel, HealPanel, ThroughTrainingPanel
 heal, cost, trained = HealPanel("lab/toy"), CostPanel("lab/toy"), ThroughTrainingPanel("lab/toy")
 heal.set(cut="4 MLPs", steps=10)
 cost.page.fields["batch"].widget.value = 8

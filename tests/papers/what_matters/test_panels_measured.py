@@ -15,12 +15,11 @@ from labkit.figures import new_figure, png
 from labkit.measurements import choice_accuracy, difference, loss
 from labkit.panels.measured import in_slices
 from labkit.panels.stored import kept_for
+from labkit.papers.what_matters.experiments.race_steps import PROBES, RaceData, RaceRun
+from labkit.papers.what_matters.experiments.score_vs_ablation import METRICS, ScoreVsAblationRun
 from labkit.papers.what_matters.method.dropping import one_shot
-from labkit.papers.what_matters.panels.race.data import PROBES, RaceData, RaceRun
-from labkit.papers.what_matters.panels.race.panel import RacePanel
-from labkit.papers.what_matters.panels.race.words import sentence_of
-from labkit.papers.what_matters.panels.truth.data import METRICS, TruthRun
-from labkit.papers.what_matters.panels.truth.panel import TruthPanel
+from labkit.papers.what_matters.panels.race import RacePanel, sentence_of
+from labkit.papers.what_matters.panels.score_vs_ablation import ScoreVsAblationPanel
 from labkit.sweeps import LeaveOneOut, every_sublayer, score_agreement, sweep
 
 FEW = {"n_documents": 4, "n_questions": 6, "n_orders": 2}
@@ -41,7 +40,7 @@ def race(handle):
 
 @pytest.fixture(scope="module")
 def truth(handle):
-    panel = TruthPanel(handle, n_documents=4)
+    panel = ScoreVsAblationPanel(handle, n_documents=4)
     panel.set(metric="cosine")
     panel.run()
     return panel
@@ -53,10 +52,10 @@ def stored(handle, tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RacePanel, "thorough", FEW)
-        patch.setattr(TruthPanel, "thorough", {"n_documents": 4})
+        patch.setattr(ScoreVsAblationPanel, "thorough", {"n_documents": 4})
         said = []
         RacePanel.store(handle, data / "sweeps", said.append)
-        TruthPanel.store(handle, data / "sweeps")
+        ScoreVsAblationPanel.store(handle, data / "sweeps")
     assert said[-1] == "02_race: 100%"
     return data
 
@@ -200,15 +199,15 @@ def test_what_is_kept_is_what_was_measured(handle, race, truth, stored):
     assert kept.probes["facts"]["random"][2].over == "orders" and kept.counts == (0, 1, 2, 3)
     assert set(kept.probes) == set(PROBES.values())
     table = json.loads((stored / "sweeps" / "02_truth_lab_toy.json").read_text())
-    again = TruthRun.of(table["measured"])
+    again = ScoreVsAblationRun.of(table["measured"])
     assert again.as_dict() == json.loads(json.dumps(truth.made.as_dict()))
     assert again.scores["without residual"].block == (None,) * 3
 
 
 REPLAYED = """
 import json, sys
-from labkit.panels import RacePanel, TruthPanel
-race, truth = RacePanel("lab/toy"), TruthPanel("lab/toy")
+from labkit.papers.what_matters import RacePanel, ScoreVsAblationPanel
+race, truth = RacePanel("lab/toy"), ScoreVsAblationPanel("lab/toy")
 race.page.fields["gone"].widget.value = 2
 race.set(probe="recall")
 truth.page.fields["metric"].widget.value = "relative magnitude"
@@ -257,7 +256,7 @@ def test_they_can_be_drawn_and_are_refused_what_no_mouse_could_say(race, truth):
         truth.set(metric="cosin")
 
 
-@pytest.mark.parametrize("kind", [RacePanel, TruthPanel])
+@pytest.mark.parametrize("kind", [RacePanel, ScoreVsAblationPanel])
 def test_the_shipped_numbers_are_of_the_shipped_model(kind):
     by_name = kind("lab/deep")
     if by_name.kept is None:

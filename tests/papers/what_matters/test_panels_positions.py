@@ -12,7 +12,7 @@ import labkit
 from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
 from labkit.papers.what_matters.method.metrics import Cosine
-from labkit.papers.what_matters.panels.positions.panel import ScorePanel
+from labkit.papers.what_matters.panels.scores_by_position import ScorePanel
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_it_can_be_drawn_read_and_printed(panel):
 
 REPLAYED = """
 import sys
-from labkit.panels import ScorePanel
+from labkit.papers.what_matters import ScorePanel
 panel = ScorePanel("lab/toy")
 panel.page.fields["layer"].widget.value = 2
 panel.set(part="mlp", text=list(panel.texts)[1])

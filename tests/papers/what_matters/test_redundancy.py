@@ -12,7 +12,7 @@ from labkit.base.errors import BadInput, UnknownName
 from labkit.figures import describe, draw
 from labkit.interventions import DropMLP, ZeroWeight, edit, shrink
 from labkit.measurements.layer_scores import LayerScores, ScoreMap
-from labkit.papers.what_matters.method import calibration
+from labkit.papers.what_matters import calibration
 from labkit.papers.what_matters.method.metrics import Cosine, RandomOrder, RelativeMagnitude, ReverseOrder, turn
 from labkit.papers.what_matters.method.positions import position_scores
 from labkit.papers.what_matters.method.stream import Change

@@ -79,7 +79,7 @@ def late_turns_against_early(*, n: int, seeds: Sequence[int], model: str = DEEP)
 
 
 def growth_late_against_early(*, n: int, seeds: Sequence[int], model: str = DEEP) -> Measured:
-    """Return per story (growth of log variance per block behind the middle, the same in front of it)."""
+    """Return per story (growth of log variance per block after the middle, the same in front of it)."""
     handle, pairs = load(model), []
     for ids in stories(handle, n, seeds[0]):
         logs = _stream(handle, ids)[1:].var(dim=-1, unbiased=False).mean(dim=1).log().tolist()
@@ -88,7 +88,7 @@ def growth_late_against_early(*, n: int, seeds: Sequence[int], model: str = DEEP
 
 
 def growths(logs: Sequence[float]) -> tuple[float, float]:
-    """Return the mean step of a line of logs behind its middle, and in front of it."""
+    """Return the mean step of a line of logs after its middle, and in front of it."""
     middle = len(logs) // 2  # blocks are numbered 1 … N: this one is number `middle`
     return (logs[-1] - logs[middle - 1]) / (len(logs) - middle), (logs[middle - 1] - logs[0]) / (middle - 1)
 
@@ -117,7 +117,7 @@ def untrained_turns(*, n: int, seeds: Sequence[int], depth: int = 24) -> Measure
 
 
 def untrained_growth(*, n: int, seeds: Sequence[int], depth: int = 64, kind: str = "pre-norm") -> Measured:
-    """Return per seed the variance behind the last block over that behind the middle one, untrained."""
+    """Return per seed the variance after the last block over that after the middle one, untrained."""
     values = []
     for seed in seeds:
         variance_N = _fresh_stream(kind, depth, seed)[1:].var(dim=-1, unbiased=False).mean(dim=1)
@@ -168,7 +168,7 @@ def _total_costs(handle: Handle, drops: Sequence[Edit], documents: Sequence[Tens
 
 
 def _stream(model: object, ids: Tensor) -> Tensor:
-    """Return the stream [N + 1, L, D] at the embedding and behind every block."""
+    """Return the stream [N + 1, L, D] at the embedding and after every block."""
     sites = ["embed", *(f"layers.{layer}" for layer in range(anatomy_of(model).depth))]
     streams = record(model, ids, sites)
     return torch.stack([streams[site][0] for site in sites]).double()

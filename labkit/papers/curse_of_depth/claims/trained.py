@@ -52,7 +52,7 @@ def loss_difference(*, n: int, seeds: Sequence[int], second: str = SECOND) -> Me
 
 
 def variance_ratio(*, n: int, seeds: Sequence[int], second: str = SECOND) -> Measured:
-    """Return per seed the variance behind the last block of the scaled model over that of Pre-LN."""
+    """Return per seed the variance after the last block of the scaled model over that of Pre-LN."""
     return _paired(seeds, lambda pre, lns: lns.variance[-1] / pre.variance[-1], second)
 
 
@@ -81,7 +81,7 @@ def idle_share(*, n: int, seeds: Sequence[int], recipe: str = FIRST) -> Measured
 
 
 def runs_growth(*, n: int, seeds: Sequence[int], recipe: str = FIRST) -> Measured:
-    """Return per seed how fast log variance grows behind the middle, over how fast it grows in front of it."""
+    """Return per seed how fast log variance grows after the middle, over how fast it grows in front of it."""
 
     def ratio(run: BlockRun) -> float:
         late, early = growths(np.log(run.variance[1:]).tolist())

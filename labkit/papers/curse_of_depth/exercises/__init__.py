@@ -5,6 +5,7 @@ from __future__ import annotations
 from labkit.course.lesson_definition import LessonDefinition
 
 from . import deeper, hour
+from .predictions import PREDICTIONS
 
 __all__ = ["LESSON"]
 
@@ -16,4 +17,5 @@ LESSON = LessonDefinition(
     minutes=60,
     objectives=(*hour.OBJECTIVES, *deeper.OBJECTIVES),
     exercises=(*hour.EXERCISES, *deeper.EXERCISES),
+    predictions=PREDICTIONS,
 )

@@ -118,7 +118,7 @@ HUNT = Exercise(
     deeper=True,
     task=(
         "`make(norm_type, depth)` builds a model: `'pre'` is said to give Pre-LN and `'LNS'` the same weights with "
-        "LayerNorm Scaling (1/√ℓ behind both norms of block ℓ). Write `judge(make)`: True if it does, False if not. "
+        "LayerNorm Scaling (1/√ℓ after both norms of block ℓ). Write `judge(make)`: True if it does, False if not. "
         "You cannot read its code; you can build models, change their gains (`branch.norm.weight` for every `branch` "
         "in `block.branches` of every `block` in `model.trunk.blocks`), and run them on `ids`. The code released with "
         "the paper read the name, lower-cased it, and compared it with capitals."
@@ -127,7 +127,7 @@ HUNT = Exercise(
     check=_check_judge,
     hints=(
         "What must two models have in common, and where must they differ? Run both on the same ids.",
-        "A factor behind a norm is a smaller gain: multiply the gains of block ℓ of the 'pre' model by 1/√ℓ.",
+        "A factor after a norm is a smaller gain: multiply the gains of block ℓ of the 'pre' model by 1/√ℓ.",
         "Do that for one block and for four, and compare the logits with torch.allclose(..., atol=1e-4).",
     ),
     solution=(
@@ -165,7 +165,7 @@ ANGLE = Exercise(
     expects="a number",
     check=number(
         1.0,
-        "The update must first undo the whole stream; behind the first block of a trained model it is far shorter. "
+        "The update must first undo the whole stream; after the first block of a trained model it is far shorter. "
         "The released code stretches every row of that map from its least to its largest value to 0 … 1.",
         tol=1e-3,
         mistakes=[

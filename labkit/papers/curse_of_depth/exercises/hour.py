@@ -1,4 +1,4 @@
-"""The hour of lesson 08: what a factor behind the norm does, the switch by hand, and a difference against its seeds."""
+"""The hour of lesson 08: what a factor after the norm does, the switch by hand, and a difference against its seeds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labkit.course.numbers import number
 
 __all__ = ["EXERCISES", "OBJECTIVES"]
 
-_ALGEBRA = "say what a factor behind the norm does to attention scores, to values and to an MLP"
+_ALGEBRA = "say what a factor after the norm does to attention scores, to values and to an MLP"
 _SWITCH = "switch LayerNorm Scaling on and off, and say what that does to a model trained without it"
 _SEEDS = "tell a difference between two ways of training from a difference between seeds"
 OBJECTIVES = (_ALGEBRA, _SWITCH, _SEEDS)

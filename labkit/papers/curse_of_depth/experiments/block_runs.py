@@ -52,7 +52,7 @@ START, END = "0", "end"
 
 @dataclass(frozen=True, kw_only=True)
 class BlockRun:
-    """One checkpoint of one run, by block: stream behind it, turn by it, and the cost of losing it or a part of it.
+    """One checkpoint of one run, by block: stream after it, turn by it, and the cost of losing it or a part of it.
 
     step: the number of the training step, "0" before the first, or "end". loss and costs are nats a token, means over
     the same stories.

@@ -1,6 +1,6 @@
 """Fixed and learned factors taken into the weights beside them: the same function as a plain pre-norm decoder.
 
-A factor behind a norm is a smaller gain, one behind a branch is a smaller output projection. What is left has the
+A factor after a norm is a smaller gain, one after a branch is a smaller output projection. What is left has the
 shape of the baseline, so that `to_llama(fold(model))` is an ordinary Llama with the same logits.
 """
 
@@ -67,7 +67,7 @@ def unfold(model: Decoder, exponent: float = 0.5) -> Decoder:
 def _check(where: str, branch: Branch) -> None:
     norm, scale, write = branch.norm, branch.scale, branch.write
     if not isinstance(norm, RMSNorm | nn.LayerNorm):
-        problem = f"has {type(norm).__name__} in front of it and {type(write).__name__} behind"
+        problem = f"has {type(norm).__name__} in front of it and {type(write).__name__} after"
     elif isinstance(norm, Scaled) and norm.before != 1.0:
         problem = "has a factor in front of its norm, which the norm takes out again up to its eps"
     elif not isinstance(scale, nn.Identity | Times | LearnedScale):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from labkit.anatomy import anatomy_of, module_of, quietly, site_of
+from labkit.anatomy import anatomy_of, in_eval_mode, module_of, site_of
 from labkit.base.errors import BadInput
 from labkit.measurements.measures import token_losses
 from labkit.measurements.profiles import LayerProfile, profile
@@ -27,7 +27,7 @@ def gradient_norms(model: Any, documents: Sequence, *, seed: int = 0) -> LayerPr
     """Return norms of the gradient of each document's mean loss, by layer.
 
     Lines: attention and mlp, over the weights of that sub-layer and its norms; stream, with respect to the stream
-    behind the block, all tokens together.
+    after the block, all tokens together.
     """
     anatomy, checked = anatomy_of(model), checked_documents(model, documents)
     names = _names(model)
@@ -42,7 +42,7 @@ def gradient_norms(model: Any, documents: Sequence, *, seed: int = 0) -> LayerPr
                     found[which][layer].append(_norm([gradients[name] for name in names[layer]]))
                 found["stream"][layer].append(_norm([streams[layer]]))
 
-    quietly(model, work)
+    in_eval_mode(model, work)
     title = "How much gradient reaches each layer?"
     return profile(title, "norm of the gradient", found, seed=seed)
 
@@ -83,7 +83,7 @@ def _weights(model: Any, names: dict[int, str], layer: int, which: str) -> list[
 
 @torch.enable_grad()
 def _gradients(model: Any, module: nn.Module, ids_BL: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
-    """Return the gradients of the mean loss by parameter, and by the stream behind each block."""
+    """Return the gradients of the mean loss by parameter, and by the stream after each block."""
     shadows = {name: p.detach().requires_grad_() for name, p in module.named_parameters()}
     streams: list[Tensor] = []
     sites = [site_of(model, f"layers.{layer}") for layer in range(anatomy_of(model).depth)]

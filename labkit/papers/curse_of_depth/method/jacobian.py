@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.anatomy import anatomy_of, quietly, site_of, tokens
+from labkit.anatomy import anatomy_of, in_eval_mode, site_of, tokens
 from labkit.anatomy.sites import Site
 from labkit.base.errors import BadInput
 from labkit.measurements.profiles import LayerProfile, profile
@@ -55,7 +55,7 @@ def block_jacobian(model: Any, ids: Any, layer: int, position: int = -1) -> Tens
         rows = torch.arange(anatomy.width).split(ROWS)
         return torch.cat([_rows(module, ids_BL, ends, position, chosen) for chosen in rows])
 
-    return quietly(model, work)
+    return in_eval_mode(model, work)
 
 
 def block_jacobians(

@@ -116,7 +116,7 @@ class PostNorm(PreNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class Sandwich(PreNorm):
-    """h + norm(f(norm(h))): a norm before the branch and one behind it."""
+    """h + norm(f(norm(h))): a norm before the branch and one after it."""
 
     kind: ClassVar[str] = "sandwich"
 

@@ -22,7 +22,7 @@ from .slots import AddAndScale, Scaled, Times
 
 __all__ = ["SwitchLayerNormScaling"]
 
-# A plain norm behind the residual sum cannot be told from the model: there the position "after-residual" has no switch.
+# A plain norm after the residual sum cannot be told from the model: there the position "after-residual" has no switch.
 POSITIONS = ("before-norm", "after-norm", "after-branch", "attention", "mlp")
 
 
@@ -30,7 +30,7 @@ POSITIONS = ("before-norm", "after-norm", "after-branch", "attention", "mlp")
 class SwitchLayerNormScaling(Edit):
     """Multiply by ℓ^-p, ℓ = layer + 1, in every block (on), or take the model's own such factors out (off).
 
-    position: before-norm, after-norm (the paper's), after-branch, attention or mlp (behind that branch's norm alone).
+    position: before-norm, after-norm (the paper's), after-branch, attention or mlp (after that branch's norm alone).
     compensate: multiply the gains (and LayerNorm's biases) by ℓ^p, so that the function stays.
     A model with LayerNorm Scaling of its own is brought to what the switch says, never scaled twice. A block keeps its
     ℓ whatever other blocks are dropped. Two switches at once multiply.
@@ -129,7 +129,7 @@ def _with_norms(model: Any) -> Anatomy:
         anatomy = anatomy_of(model)
     except BadInput as error:
         raise _without_norm(module, "no norm in front of its sub-layers that labkit knows") from error
-    behind = anatomy.description.attn.norms_sum  # then what the anatomy calls the norm stands behind the sum
+    behind = anatomy.description.attn.norms_sum  # then what the anatomy calls the norm stands after the sum
     for layer, block in enumerate(anatomy.blocks):
         for name, part in (("attention", block.attention), ("MLP", block.mlp)):
             if part is not None and (behind or part.norm is None or isinstance(part.norm, nn.Identity)):
@@ -153,5 +153,5 @@ def _without_norm(module: nn.Module, what: str) -> BadInput:
     return BadInput(
         f"{type(module).__name__} has {what}. Its norms: {found}.",
         expected="a pre-norm decoder: h + f(norm(h))",
-        do="LayerNorm Scaling belongs behind such a norm; a model that norms after the sum has no place for it",
+        do="LayerNorm Scaling belongs after such a norm; a model that norms after the sum has no place for it",
     )

@@ -1,14 +1,14 @@
 """Panels about depth (lesson 08): the switch, first values, the theory, two trainings, and what a lost block costs."""
 
-from labkit.base.doors import lazy_names
+from labkit.base.lazy import lazy_names
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "beginning": ("BeginningData", "BeginningLook", "BeginningPanel", "BeginningState"),
+        "beginning": ("InitialisationData", "InitialisationLook", "InitialisationPanel", "InitialisationState"),
         "pair": ("PairData", "PairPanel", "PairState"),
         "switch": ("ScalingPanel", "SwitchData", "SwitchLook", "SwitchState"),
         "theory": ("TheoryData", "TheoryPanel", "TheoryState"),
-        "twins": ("TwinData", "TwinPanel", "TwinState"),
+        "twins": ("TrainingPairData", "TrainingPairPanel", "TrainingPairState"),
     },
 )

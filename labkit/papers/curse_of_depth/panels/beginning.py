@@ -14,7 +14,7 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
-__all__ = ["BeginningData", "BeginningLook", "BeginningPanel", "BeginningState"]
+__all__ = ["InitialisationData", "InitialisationLook", "InitialisationPanel", "InitialisationState"]
 
 # Fields of a model's config by the words shown.
 PLACEMENTS = {
@@ -50,7 +50,7 @@ DOCUMENTS, LENGTH = 2, 48
 
 
 @dataclass(frozen=True)
-class BeginningState:
+class InitialisationState:
     """Which model is made: where its norms stand, how deep it is, what its matrices start from."""
 
     placement: str = "LayerNorm Scaling"
@@ -59,8 +59,8 @@ class BeginningState:
 
 
 @dataclass(frozen=True)
-class BeginningLook:
-    """An untrained model, block by block: variance behind it, turn by it, gradient over that behind the last."""
+class InitialisationLook:
+    """An untrained model, block by block: variance after it, turn by it, gradient over that after the last."""
 
     variance: tuple[float, ...]
     turns: tuple[float, ...]
@@ -68,21 +68,21 @@ class BeginningLook:
 
 
 @dataclass(frozen=True)
-class BeginningData:
+class InitialisationData:
     """The chosen model beside plain Pre-LN of the same depth."""
 
     placement: str
     depth: int
     first_values: str
-    chosen: BeginningLook
-    baseline: BeginningLook
+    chosen: InitialisationLook
+    baseline: InitialisationLook
 
 
-class BeginningPanel(Panel):
+class InitialisationPanel(Panel):
     """Build a model of 1 to 64 blocks and look at it before any training; two texts of random tokens go through it."""
 
     question = "What is a block before it has learned anything?"
-    State = BeginningState
+    State = InitialisationState
     size = (8.6, 3.6)
 
     def make_controls(self) -> Sequence[Control]:
@@ -92,24 +92,24 @@ class BeginningPanel(Panel):
             Choice("first_values", tuple(FIRST_VALUES), label="First values", help="what the matrices start from"),
         )
 
-    def compute(self, state: BeginningState) -> BeginningData:
+    def compute(self, state: InitialisationState) -> InitialisationData:
         chosen = look_at(state.placement, state.depth, state.first_values)
         baseline = look_at(BASELINE[0], state.depth, BASELINE[1])
-        return BeginningData(state.placement, state.depth, state.first_values, chosen, baseline)
+        return InitialisationData(state.placement, state.depth, state.first_values, chosen, baseline)
 
-    def presets(self) -> Sequence[BeginningState]:
-        if self.start != BeginningState():  # a lesson asks for one picture
+    def presets(self) -> Sequence[InitialisationState]:
+        if self.start != InitialisationState():  # a lesson asks for one picture
             return [self.start]
         return [
-            BeginningState("LayerNorm Scaling", 24, "plain"),
-            BeginningState("Post-LN", 24, "plain"),
-            BeginningState("Pre-LN", 24, "outputs smaller (GPT-2)"),
+            InitialisationState("LayerNorm Scaling", 24, "plain"),
+            InitialisationState("Post-LN", 24, "plain"),
+            InitialisationState("Pre-LN", 24, "outputs smaller (GPT-2)"),
         ]
 
-    def restored(self, state: BeginningState) -> BeginningState:
-        return BeginningState(BASELINE[0], state.depth, BASELINE[1])
+    def restored(self, state: InitialisationState) -> InitialisationState:
+        return InitialisationState(BASELINE[0], state.depth, BASELINE[1])
 
-    def draw(self, data: BeginningData, figure: FigureBase) -> None:
+    def draw(self, data: InitialisationData, figure: FigureBase) -> None:
         from .lines import Plot, paint_plots
 
         name = data.placement if data.first_values == "plain" else f"{data.placement}, {data.first_values}"
@@ -124,13 +124,13 @@ class BeginningPanel(Panel):
             figure,
         )
 
-    def sentence(self, data: BeginningData) -> str:
+    def sentence(self, data: InitialisationData) -> str:
         chosen, plain = data.chosen, data.baseline
         blocks = f"{data.depth} untrained block{'s' * (data.depth != 1)}"
         says = (
-            f"{blocks}, {data.placement}, first values {data.first_values}: behind the last the stream's variance is "
+            f"{blocks}, {data.placement}, first values {data.first_values}: after the last the stream's variance is "
             f"{chosen.variance[-1]:.3g}, and the last turns it by {chosen.turns[-1]:.3f} of a half turn. The gradient "
-            f"behind the first block is {chosen.gradients[0]:.2g} times that behind the last."
+            f"after the first block is {chosen.gradients[0]:.2g} times that after the last."
         )
         if (data.placement, data.first_values) == BASELINE:
             return says
@@ -139,22 +139,22 @@ class BeginningPanel(Panel):
             f"{plain.gradients[0]:.2g} times. {_verdict(chosen.turns[-1], plain.turns[-1])}"
         )
 
-    def table(self, data: BeginningData) -> Table:
-        parts = {"variance behind block": "variance", "turn by block": "turns", "gradient behind block": "gradients"}
+    def table(self, data: InitialisationData) -> Table:
+        parts = {"variance after block": "variance", "turn by block": "turns", "gradient after block": "gradients"}
         rows = [
             (f"{name} {number}", *values)
             for name, part in parts.items()
             for number, values in enumerate(zip(getattr(data.chosen, part), getattr(data.baseline, part)), start=1)
         ]
-        caption = "Before training; turns are angles over π, gradients relative to that behind the last block"
+        caption = "Before training; turns are angles over π, gradients relative to that after the last block"
         return Table(caption, ("", f"{data.placement}, {data.first_values}", "Pre-LN, plain"), rows)
 
-    def code(self, state: BeginningState) -> str:
+    def code(self, state: InitialisationState) -> str:
         lines = [
             "import torch",
             "",
-            "from labkit import measurements",
-            "from labkit.models import DecoderConfig",
+            "import labkit",
+            "from labkit import DecoderConfig, measurements",
             "",
             f"config = DecoderConfig.from_dict({_fields(state.placement, state.depth, state.first_values)!r})",
             "model = config.build(0).eval()",
@@ -170,7 +170,7 @@ class BeginningPanel(Panel):
 
 
 @lru_cache(maxsize=64)
-def look_at(placement: str, depth: int, first_values: str) -> BeginningLook:
+def look_at(placement: str, depth: int, first_values: str) -> InitialisationLook:
     """Return the look at a fresh model; the same whenever it is asked."""
     import torch
 
@@ -185,7 +185,7 @@ def look_at(placement: str, depth: int, first_values: str) -> BeginningLook:
     documents = list(torch.randint(config.vocab, (DOCUMENTS, LENGTH), generator=generator))
     variance, turns = read_stream(model, documents)
     norms = gradient_norms(model, documents).values("stream")
-    return BeginningLook(variance[1:], turns, tuple(norm / norms[-1] for norm in norms))
+    return InitialisationLook(variance[1:], turns, tuple(norm / norms[-1] for norm in norms))
 
 
 def _fields(placement: str, depth: int, first_values: str) -> dict[str, Any]:

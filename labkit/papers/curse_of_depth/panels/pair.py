@@ -163,7 +163,7 @@ class PairPanel(Panel):
 
     def code(self, state: PairState) -> str:
         lines = [
-            "from labkit.sweeps import BlockRuns",
+            "from labkit.papers.curse_of_depth import BlockRuns",
             "",
             "runs = BlockRuns.load()  # as measured by: labkit grid --found --measure",
             "costs = {}",

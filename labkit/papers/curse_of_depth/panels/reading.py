@@ -15,7 +15,7 @@ __all__ = ["read_stream"]
 
 
 def read_stream(model: Any, documents: Sequence) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the stream's variance at the embedding and behind each block [N + 1], and each block's turn [N].
+    """Return the stream's variance at the embedding and after each block [N + 1], and each block's turn [N].
 
     Means over tokens, then over documents: what `residual_stats` and `angular_distances` give, without intervals.
     """

@@ -93,7 +93,7 @@ class ScalingPanel(Panel):
 
     def make_controls(self) -> Sequence[Control]:
         return (
-            Choice("switch", SWITCH, label="Norms", help="what is done behind every norm, on the model as trained"),
+            Choice("switch", SWITCH, label="Norms", help="what is done after every norm, on the model as trained"),
             Slider("p", 0.0, 1.0, 0.25, label="p", help="the factor of block ℓ is ℓ^-p; the paper's p is 0.5"),
             Choice("position", POSITIONS, label="Factor", help="where the factor stands; the paper's is after-norm"),
         )
@@ -144,7 +144,7 @@ class ScalingPanel(Panel):
     def table(self, data: SwitchData) -> Table:
         rows = [("surprise, nats a token", data.trained.loss, data.now.loss)]
         for name, part in (
-            ("variance behind block", "variance"),
+            ("variance after block", "variance"),
             ("turn by block", "turns"),
             ("cost of block", "costs"),
         ):
@@ -189,12 +189,12 @@ def _said(data: SwitchData) -> str:
     if data.moved <= SAME:
         same = "" if data.switch == "trained" else f"No logit moves by more than {SAME:g}: the same function. "
         return (
-            f"{same}Surprise {trained.loss:.3f} nats a token; variance {trained.variance[-1]:.3g} behind the last of "
+            f"{same}Surprise {trained.loss:.3f} nats a token; variance {trained.variance[-1]:.3g} after the last of "
             f"{len(trained.costs)} blocks, of which {len(trained.idle)} cost at most {IDLE:g} nats to lose."
         )
     return (
         f"Surprise {trained.loss:.3f} → {now.loss:.3f} nats a token (a blind guess: {data.blind:.2f}); "
-        f"variance behind the last block {trained.variance[-1]:.3g} → {now.variance[-1]:.3g}; blocks that cost at most "
+        f"variance after the last block {trained.variance[-1]:.3g} → {now.variance[-1]:.3g}; blocks that cost at most "
         f"{IDLE:g} nats to lose: {len(trained.idle)} → {len(now.idle)} of {len(now.costs)}."
     )
 

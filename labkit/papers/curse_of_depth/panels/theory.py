@@ -37,7 +37,7 @@ class TheoryState:
 
 @dataclass(frozen=True)
 class TheoryData:
-    """By family ("Pre-LN", "LayerNorm Scaling"), by line ("measured", …): one value behind each block.
+    """By family ("Pre-LN", "LayerNorm Scaling"), by line ("measured", …): one value after each block.
 
     Variances are in units of the embedding's, gradients are logarithms of the growth from the last block back.
     """
@@ -94,15 +94,15 @@ class TheoryPanel(Panel):
         values = [line for lines in data.families.values() for line in lines.values()]
         rows = [(f"block {number}", *row) for number, row in enumerate(zip(*values), start=1)]
         what = "Variance over the embedding's" if data.quantity == "variance" else "Log growth of the gradient"
-        return Table(f"{what}, behind each block; means of {SEEDS} untrained models", ("", *columns), rows)
+        return Table(f"{what}, after each block; means of {SEEDS} untrained models", ("", *columns), rows)
 
     def code(self, state: TheoryState) -> str:
         fields = {**SIZES, "depth": state.depth, "kind": "pre-norm", "mlp_type": state.mlp}
         if state.quantity == "variance":
             measure = ["    found.append([v / variance[0] for v in variance[1:]])"]
             theory = [
-                f"lemma = depth_theory.variance_recursion({state.depth + 1}, p=0.0)[1:]",
-                f"independent = depth_theory.independent_variance({state.depth + 1}, p=0.0)[1:]",
+                f"lemma = theory.variance_recursion({state.depth + 1}, p=0.0)[1:]",
+                f"independent = theory.independent_variance({state.depth + 1}, p=0.0)[1:]",
                 "print(measured, lemma, independent)",
             ]
         else:
@@ -112,7 +112,7 @@ class TheoryPanel(Panel):
                 "    sizes.append([v / variance[0] for v in variance])",
             ]
             theory = [
-                "bound = depth_theory.gradient_bound(np.mean(sizes, axis=0)[:-1], q=0.0)",
+                "bound = theory.gradient_bound(np.mean(sizes, axis=0)[:-1], q=0.0)",
                 "print(measured, bound - bound[0])",
             ]
         lines = [
@@ -121,9 +121,9 @@ class TheoryPanel(Panel):
             "import numpy as np",
             "import torch",
             "",
-            "from labkit import measurements",
-            "from labkit.measurements import depth_theory",
-            "from labkit.models import DecoderConfig",
+            "import labkit",
+            "from labkit import DecoderConfig, measurements",
+            "from labkit.papers.curse_of_depth.method import theory",
             "",
             "found, sizes = [], []",
             f"for seed in range({SEEDS}):",
@@ -153,7 +153,7 @@ def _variances(kind: str, p: float, state: TheoryState) -> dict[str, tuple[float
 
 
 def _gradients(kind: str, p: float, state: TheoryState) -> dict[str, tuple[float, ...]]:
-    """Return logs of the growth from behind block ℓ back to behind block 1, and of the bounds for the same blocks."""
+    """Return logs of the growth from after block ℓ back to after block 1, and of the bounds for the same blocks."""
     import numpy as np
 
     from ..method.theory import gradient_bound
@@ -169,7 +169,7 @@ def _gradients(kind: str, p: float, state: TheoryState) -> dict[str, tuple[float
 
 @lru_cache(maxsize=32)
 def measured_variance(kind: str, mlp: str, depth: int) -> tuple[float, ...]:
-    """Return the stream's variance over the embedding's, at the embedding and behind each block [N + 1]."""
+    """Return the stream's variance over the embedding's, at the embedding and after each block [N + 1]."""
     import numpy as np
 
     found = [_variance(*_fresh(kind, mlp, depth, seed)) for seed in range(SEEDS)]
@@ -178,7 +178,7 @@ def measured_variance(kind: str, mlp: str, depth: int) -> tuple[float, ...]:
 
 @lru_cache(maxsize=32)
 def _measured_growth(kind: str, mlp: str, depth: int) -> tuple[float, ...]:
-    """Return log(gradient behind block 1 / gradient behind block ℓ) [N]."""
+    """Return log(gradient after block 1 / gradient after block ℓ) [N]."""
     import numpy as np
 
     from ..method.gradients import gradient_norms
@@ -198,7 +198,7 @@ def _fresh(kind: str, mlp: str, depth: int, seed: int) -> tuple[Any, Any]:
     model = config.build(seed).eval()
     document = torch.randint(config.vocab, (LENGTH,), generator=torch.Generator().manual_seed(seed))
     before, after, *_ = _variance(model, document)
-    with torch.no_grad():  # behind the norm, block 1 is the same for every size of the embedding
+    with torch.no_grad():  # after the norm, block 1 is the same for every size of the embedding
         model.embed.weight.mul_(((after - before) / before) ** 0.5)
     return model, document
 
@@ -219,7 +219,7 @@ def _variance_words(data: TheoryData) -> str:
         ours, lemma, alone = (data.end(family, line) for line in ("measured", "the lemma", "independent blocks"))
         nearer = "the lemma" if abs(ours - lemma) < abs(ours - alone) else "independent blocks"
         said.append(
-            f"{family}: measured {ours:.3g} times the embedding's variance behind block {data.depth}; the lemma's own "
+            f"{family}: measured {ours:.3g} times the embedding's variance after block {data.depth}; the lemma's own "
             f"recursion says {lemma:.3g}, blocks that write independently of the stream {alone:.3g}. "
             f"{nearer.capitalize()} {'are' if nearer.endswith('s') else 'is'} nearer."
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from labkit.training import LiveStep, Recipe
 
-__all__ = ["TwinData", "TwinPanel", "TwinState", "store"]
+__all__ = ["TrainingPairData", "TrainingPairPanel", "TrainingPairState", "store"]
 
 FIRST = "Pre-LN"
 LRS = {"0.002": 2e-3, "0.004": 4e-3, "0.008": 8e-3}
@@ -38,7 +38,7 @@ SEED, STORIES = 0, 2
 
 
 @dataclass(frozen=True)
-class TwinState:
+class TrainingPairState:
     """Which model is trained beside Pre-LN, how deep both are, and at which learning rate."""
 
     other: str = "LayerNorm Scaling"
@@ -47,7 +47,7 @@ class TwinState:
 
 
 @dataclass(frozen=True)
-class TwinData:
+class TrainingPairData:
     """Both models after `step` of `steps`: by name the loss over the steps so far, and by block what each is and costs.
 
     losses[name][i] is the mean over `EVERY` steps, up to tokens[i]. diverged: whose loss is no number any more.
@@ -66,11 +66,11 @@ class TwinData:
     diverged: tuple[str, ...] = ()
 
 
-class TwinPanel(Panel):
+class TrainingPairPanel(Panel):
     """Train two models of 4 to 24 blocks for a minute on one thread; Cancel stops it and keeps the picture."""
 
     question = "Which of two young models learns faster, and which uses its blocks?"
-    State = TwinState
+    State = TrainingPairState
     size = (8.6, 3.6)
 
     def __init__(self, *, steps: int = STEPS, **options: Any):
@@ -85,7 +85,7 @@ class TwinPanel(Panel):
             Choice("lr", LRS, label="Learning rate", help="the highest; the same for both, which is a choice too"),
         )
 
-    def steps(self, state: TwinState) -> Generator[float, None, TwinData]:
+    def steps(self, state: TrainingPairState) -> Generator[float, None, TrainingPairData]:
         """Yield after every step of both, now and then with a picture, and return the last look."""
         from labkit.training import train_live
 
@@ -109,8 +109,8 @@ class TwinPanel(Panel):
         return self._look(state, both, tokens, losses)
 
     def _look(
-        self, state: TwinState, both: Sequence[LiveStep], tokens: list[int], losses: Mapping[str, list[float]]
-    ) -> TwinData:
+        self, state: TrainingPairState, both: Sequence[LiveStep], tokens: list[int], losses: Mapping[str, list[float]]
+    ) -> TrainingPairData:
         from labkit import world
         from labkit.sweeps import pruning_curve
 
@@ -124,21 +124,21 @@ class TwinPanel(Panel):
             costs[name] = tuple(point.change.value for point in pruning_curve(one.model, documents).points)
         curves = {name: tuple(line) for name, line in losses.items()}
         diverged = tuple(name for name, one in zip((FIRST, state.other), both) if one.diverged)
-        return TwinData(
+        return TrainingPairData(
             state.other, state.depth, state.lr, both[0].step, self.n_steps, tuple(tokens), curves, variance, turns,
             costs, diverged,
         )  # fmt: skip
 
-    def stored(self, state: TwinState) -> TwinData | None:
+    def stored(self, state: TrainingPairState) -> TrainingPairData | None:
         return kept().get((state.other, state.depth, state.lr)) if self.n_steps == STEPS else None
 
-    def presets(self) -> Sequence[TwinState]:
-        return [TwinState(), TwinState(other="Post-LN")]
+    def presets(self) -> Sequence[TrainingPairState]:
+        return [TrainingPairState(), TrainingPairState(other="Post-LN")]
 
-    def restored(self, state: TwinState) -> TwinState:
+    def restored(self, state: TrainingPairState) -> TrainingPairState:
         return self.start
 
-    def draw(self, data: TwinData, figure: FigureBase) -> None:
+    def draw(self, data: TrainingPairData, figure: FigureBase) -> None:
         from .lines import Plot, paint_plots
 
         thousands = [tokens / 1000 for tokens in data.tokens]
@@ -154,19 +154,19 @@ class TwinPanel(Panel):
             figure,
         )
 
-    def sentence(self, data: TwinData) -> str:
+    def sentence(self, data: TrainingPairData) -> str:
         first, other = (data.losses[name][-1] for name in (FIRST, data.other))
         behind = [data.variance[name][-1] for name in (FIRST, data.other)]
         last = [data.costs[name][-1] for name in (FIRST, data.other)]
         broken = "".join(f" {name} has diverged." for name in data.diverged)
         return (
             f"After {data.step} of {data.steps} steps ({data.tokens[-1]:,} tokens) the loss is {first:.3f} in {FIRST} "
-            f"and {other:.3f} with {data.other}; variance behind the last of {data.depth} blocks {behind[0]:.3g} and "
+            f"and {other:.3f} with {data.other}; variance after the last of {data.depth} blocks {behind[0]:.3g} and "
             f"{behind[1]:.3g}; losing that block costs {last[0]:+.4f} and {last[1]:+.4f} nats.{broken} One seed and a "
             f"minute: enough to see the stream, too little for a verdict on the loss."
         )
 
-    def table(self, data: TwinData) -> Table:
+    def table(self, data: TrainingPairData) -> Table:
         names = (FIRST, data.other)
         rows = [
             (f"{words} {number}", *values)
@@ -176,9 +176,9 @@ class TwinPanel(Panel):
         rows += [
             (f"loss after {tokens:,} tokens", *both) for tokens, *both in zip(data.tokens, *map(data.losses.get, names))
         ]
-        return Table("By block: variance behind it, turn by it, cost of losing it (nats a token)", ("", *names), rows)
+        return Table("By block: variance after it, turn by it, cost of losing it (nats a token)", ("", *names), rows)
 
-    def code(self, state: TwinState) -> str:
+    def code(self, state: TrainingPairState) -> str:
         recipes = [recipe_of(name, state, self.n_steps).as_dict() for name in (FIRST, state.other)]
         lines = [
             "from labkit.training import Recipe, train_live",
@@ -191,7 +191,7 @@ class TwinPanel(Panel):
         return "\n".join(lines)
 
 
-def recipe_of(name: str, state: TwinState, steps: int) -> Recipe:
+def recipe_of(name: str, state: TrainingPairState, steps: int) -> Recipe:
     """Return the recipe of one of the two models."""
     from labkit.training import Recipe
 
@@ -206,14 +206,14 @@ def twins_path() -> Path:
     return data_dir() / "sweeps" / "08_twins.json"
 
 
-def kept() -> dict[tuple[str, int, float], TwinData]:
+def kept() -> dict[tuple[str, int, float], TrainingPairData]:
     """Return the stored answers by the state they answer."""
     path = twins_path()
     if not path.is_file():
         return {}
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["twins"]
-        found = [TwinData(**{name: _frozen(value) for name, value in row.items()}) for row in rows]
+        found = [TrainingPairData(**{name: _frozen(value) for name, value in row.items()}) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenFile(
             f"{path} is damaged ({error}).", expected="what labkit sweep twins wrote", do="git restore it"
@@ -223,7 +223,7 @@ def kept() -> dict[tuple[str, int, float], TwinData]:
 
 def store(out: Path | None = None, say: Callable[[str], None] = lambda words: None) -> Path:
     """Train the panel's presets (a minute or two each) and keep the answers."""
-    panel = TwinPanel(steps=STEPS)
+    panel = TrainingPairPanel(steps=STEPS)
     rows = []
     for state in panel.presets():
         data = panel.compute(state)

@@ -249,7 +249,7 @@ def _check_surgeons(answer: Any) -> Outcome:
 
 SURGEONS = Exercise(
     id="00.8",
-    title="Who left something behind?",
+    title="Who left something after?",
     minutes=10,
     objective=_TRUST,
     difficulty="hard",

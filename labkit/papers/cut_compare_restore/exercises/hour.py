@@ -11,6 +11,7 @@ from labkit.course.lesson_definition import LessonDefinition
 from labkit.course.numbers import number
 
 from .deeper import EXERCISES, OBJECTIVES
+from .predictions import PREDICTIONS
 
 __all__ = ["LESSON"]
 
@@ -295,4 +296,5 @@ LESSON = LessonDefinition(
     minutes=45,
     objectives=(_OPERATE, _COMPARE, *OBJECTIVES),
     exercises=(PERPLEXITY, OPERATION, CONTROL, *EXERCISES),
+    predictions=PREDICTIONS,
 )

@@ -12,7 +12,7 @@ def trials() -> Iterator[tuple[str, Any, list[dict[str, Any]], int]]:
     """Yield the cut panel on the smallest model, every part of every layer."""
     import labkit
 
-    from .cut.panel import CutPanel
+    from .cut import CutPanel
 
     tiny = labkit.load("lab/tiny")
     cut = CutPanel(tiny)

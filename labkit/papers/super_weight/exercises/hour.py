@@ -11,6 +11,7 @@ from labkit.course.numbers import number
 
 from .deeper import EXERCISES, OBJECTIVES
 from .disguise import DISGUISE, JUDGE
+from .predictions import PREDICTIONS
 
 __all__ = ["LESSON"]
 
@@ -189,4 +190,5 @@ LESSON = LessonDefinition(
     minutes=60,
     objectives=(_FIND, JUDGE, _KEEP, *OBJECTIVES),
     exercises=(SHARE, DETECTOR, DISGUISE, *EXERCISES),
+    predictions=PREDICTIONS,
 )

@@ -22,7 +22,7 @@ SENTENCES = (
 
 
 def every_gain(encoder: Any) -> list:
-    """Return one edit for each gain of the norms behind attention and MLP, layer by layer."""
+    """Return one edit for each gain of the norms after attention and MLP, layer by layer."""
     from labkit.anatomy import anatomy_of, view
     from labkit.interventions import ZeroWeight
 

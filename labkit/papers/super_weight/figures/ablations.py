@@ -9,8 +9,8 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import known, number
 from labkit.figures.drawing import Drawing
+from labkit.figures.intervals import interval
 from labkit.figures.style import MARKS, RULE, axes, label_axes, row_names, text_width, whiskers
-from labkit.figures.words_for import interval
 
 if TYPE_CHECKING:
     from ..method.ablation import Ablation, Cut, DoseCurve

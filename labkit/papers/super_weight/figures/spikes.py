@@ -21,7 +21,7 @@ _LINES = (("inputs", "attention", "into it"), ("outputs", "mlp", "out of it"))
 
 
 def paint_profile(profile: SpikeProfile, figure: FigureBase) -> None:
-    """Draw the largest entry into and out of each down projection, and in the stream behind each block."""
+    """Draw the largest entry into and out of each down projection, and in the stream after each block."""
     titles = ("Largest entries at the down projections", "Largest entry of the stream")
     left, right = axes(figure, *titles, left=0.95, right=0.75, between=1.55)
     ends = [getattr(profile, name)[-1].value for name, *_ in _LINES]

@@ -8,7 +8,7 @@ Hardened, three conditions on what a weight contributes, X[i, in] · W[out, in],
 
 prominent    at least `prominence` times the median size of what the layer's down projection writes
 carrying     at least `share` of the output entry it is part of
-persistent   the stream's entry at that token and channel stays at least `persistence` of what it was behind the
+persistent   the stream's entry at that token and channel stays at least `persistence` of what it was after the
              block, up to the last block but one: what the last blocks write for the output is no super activation
 
 It looks at several weights of a layer, since two may share a row or a column. What it returns are candidates: only
@@ -28,7 +28,7 @@ from labkit.measurements.tables import text_table
 
 from .profile import Passage, SpikeProfile, as_array
 
-__all__ = ["RULES", "Candidate", "Detection", "Peeling", "find_super_weights", "peel"]
+__all__ = ["RULES", "Candidate", "Detection", "Peeling", "detect_iteratively", "find_super_weights"]
 
 RULES = ("hardened", "paper")
 PAPER_SPIKE = 50.0  # the authors' code
@@ -145,7 +145,7 @@ def find_super_weights(
     return Detection(rule=rule, candidates=tuple(found), profile=seen.profile)
 
 
-def peel(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **options: Any) -> Peeling:
+def detect_iteratively(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **options: Any) -> Peeling:
     """Return what is found, found again with that at zero, and so on until nothing is, or `rounds` are over.
 
     A later candidate counts when it contributes at least `floor` of the first one's: what a zeroed weight read is
@@ -168,7 +168,7 @@ class Suspects(Passage):
 
     def __init__(self, model: Any, prompt: Any):
         self.found: list[dict[str, Any]] = []  # a Candidate's fields but for its persistence
-        self.after: list[list[float]] = []  # of each, the size of its stream entry behind its own and every later block
+        self.after: list[list[float]] = []  # of each, the size of its stream entry after its own and every later block
         super().__init__(model, prompt)
 
     def suspicious(self, layer: int, x_LF: np.ndarray, y_LD: np.ndarray, w_DF: np.ndarray) -> list[list[int]]:
@@ -208,7 +208,7 @@ class Suspects(Passage):
     def candidates(self) -> list[Candidate]:
         """Return the suspects.
 
-        Their persistence: the least size up to the last block but one, over that behind the block; 0 where there is
+        Their persistence: the least size up to the last block but one, over that after the block; 0 where there is
         none between.
         """
         made = []

@@ -1,4 +1,4 @@
-"""Spikes through the layers: the largest entry into and out of every down projection, and in the stream behind it.
+"""Spikes through the layers: the largest entry into and out of every down projection, and in the stream after it.
 
 One forward pass (Yu et al. 2024, Figs. 3 and 4). Shapes: L tokens, D width, F feed-forward.
 """
@@ -90,7 +90,7 @@ class Passage:
         self.output_medians.append(_median(y_LD))
 
     def stream(self, layer: int, h_LD: np.ndarray) -> None:
-        """See the stream behind a block."""
+        """See the stream after a block."""
         self.streams.append(_largest(layer, h_LD))
         self.stream_medians.append(_median(h_LD))
 

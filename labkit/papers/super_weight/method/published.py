@@ -37,7 +37,7 @@ class PublishedWeight:
 
 
 def published(model: str | None = None) -> tuple[PublishedWeight, ...]:
-    """Return the entries of the index, or those of one hub model (its id, or the part behind the slash).
+    """Return the entries of the index, or those of one hub model (its id, or the part after the slash).
 
     Raises `UnknownName` for a model that is not in it, `BrokenFile` for a damaged file.
     """

@@ -13,8 +13,8 @@ def trials() -> Iterator[tuple[str, Any, list[dict[str, Any]], int]]:
     import labkit
 
     from ..method.detector import find_super_weights
-    from .quantiser.panel import QuantiserPanel
-    from .weight.panel import WeightPanel
+    from .quantiser import QuantiserPanel
+    from .weight import WeightPanel
 
     base, planted = labkit.load("lab/base"), labkit.load("lab/planted")
     text = labkit.world.story(11).text

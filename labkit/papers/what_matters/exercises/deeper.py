@@ -28,7 +28,7 @@ def rescored(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float
 
 def rescored_as_released(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
     """Do it as the authors' released iterative mode does: a block with a dropped attention is passed over as a whole,
-    its MLP too, before the parts behind it are scored."""
+    its MLP too, before the parts after it are scored."""
     from labkit.interventions import DropBlock, edit
 
     from ..method.metrics import Cosine
@@ -65,7 +65,7 @@ def _check_judge(judge: Callable[..., Any]) -> Outcome:
         return wrong("a function that scores the intact model every time passes.", "a layer that was dropped early")
     if judge(rescored_as_released, model, texts):
         return wrong(
-            "the released function passes. Its error shows only behind the block that was dropped.",
+            "the released function passes. Its error shows only after the block that was dropped.",
             "the scores of later layers after a drop in an early one",
         )
     return right(
@@ -124,7 +124,7 @@ BUG_HUNT = Exercise(
         "    found = rescore(model, texts, [1])\n"
         "    return all(abs(found[i] - one.value) < 1e-6 for i, one in enumerate(wanted) if one is not None)\n"
         "```\n"
-        "The released function passes over the whole block of a dropped attention, its MLP too. So what stands behind "
+        "The released function passes over the whole block of a dropped attention, its MLP too. So what stands after "
         "reads a stream that the cut model never has."
     ),
     answer=_answer,
@@ -150,7 +150,7 @@ def _check_control(draw: Callable[..., Any]) -> Outcome:
             "what a stupid rule without any score would already spare",
         )
     if layers != set(range(1, 12)):
-        return wrong("some layers behind the first are never drawn.", "every layer from 1 to 11")
+        return wrong("some layers after the first are never drawn.", "every layer from 1 to 11")
     return right(
         "Now a score must know more than “not the first”. Beating chance is easy when chance may cut off the head."
     )

@@ -10,6 +10,7 @@ from labkit.course.lesson_definition import LessonDefinition
 from labkit.course.numbers import number
 
 from .deeper import EXERCISES, OBJECTIVES
+from .predictions import PREDICTIONS
 
 __all__ = ["LESSON"]
 
@@ -202,7 +203,7 @@ def _part(kind: str, layer: int) -> Callable[[], Any]:
 
 QUIET = Exercise(
     id="02.3",
-    title="Break it quietly",
+    title="Break it in_eval_mode",
     minutes=6,
     objective=_DOUBT,
     difficulty="hard",
@@ -217,7 +218,7 @@ QUIET = Exercise(
     hints=(
         "Who has the lantern stands in the text, some sentences back. Which kind of part fetches from there?",
         'In the race panel choose the skill "who has the lantern": at which drop does the line of the attentions fall?',
-        'race.orders["attention"], behind the race, names them in the order they go.',
+        'race.orders["attention"], after the race, names them in the order they go.',
     ),
     solution=(
         "`labkit.DropAttention(5)`. In the race it is the ninth attention to go, and there the lantern is lost. Other "
@@ -235,4 +236,5 @@ LESSON = LessonDefinition(
     minutes=60,
     objectives=(_SCORE, _CHOOSE, _DOUBT, *OBJECTIVES),
     exercises=(BY_HAND, JOINT, QUIET, *EXERCISES),
+    predictions=PREDICTIONS,
 )

@@ -9,8 +9,8 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import signed
 from labkit.figures.drawing import Drawing
+from labkit.figures.intervals import interval
 from labkit.figures.style import INK, RULE, SOFT, Mark, axes, label_axes, legend, looks, text_width
-from labkit.figures.words_for import interval
 
 if TYPE_CHECKING:
     from ..experiments.race import Race

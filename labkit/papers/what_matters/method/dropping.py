@@ -46,7 +46,7 @@ def iterative(
     metric, plan = metric or Cosine(), Plan()
     for _ in range(n):
         gone = {(item.kind, item.layer) for item in plan}
-        with edit(model, plan):  # the whole cut model runs: parts behind a dropped one read what they would read
+        with edit(model, plan):  # the whole cut model runs: parts after a dropped one read what they would read
             ranked = metric(model, documents).ranked(part)
         kind, layer = next(key for key in ranked if (DROPS[key[0]].kind, key[1]) not in gone)
         plan = Plan((plan, DROPS[kind](layer)))

@@ -1,7 +1,7 @@
 """Metrics of redundancy: from a model and documents to one score per part, low where a part seems not to be needed.
 
 Cosine              1 - cos(x, y) of the stream before and after, averaged over tokens (eqs. 3 to 6): S in [0, 2]
-  residual=False    of what the sub-layer reads (behind its norm) and what it returns: the version that fails
+  residual=False    of what the sub-layer reads (after its norm) and what it returns: the version that fails
   skip=1            without the first token of each text, where one huge channel can make any cosine 1
 RelativeMagnitude   |f(x)| / |x + f(x)| (Samragh et al. 2023; Table 7 of the paper)
 ReverseOrder        the deepest first: what a score must beat
@@ -63,7 +63,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class RelativeMagnitude:
-    """The length of what a part adds, over the length of the stream behind it."""
+    """The length of what a part adds, over the length of the stream after it."""
 
     skip: int = 0
     name = "relative magnitude"

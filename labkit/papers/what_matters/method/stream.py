@@ -6,7 +6,7 @@ block       x = h_l                        y = h_{l+1}
 attention   x = h_l                        y = h_l + what the attention writes
 MLP         x = h_l + attention's write    y = x + what the MLP writes; x = h_l where the two run in parallel
 
-What is written is taken behind a norm that stands after the sub-layer (Gemma 2 and 3, OLMo 2). In our decoders x and
+What is written is taken after a norm that stands after the sub-layer (Gemma 2 and 3, OLMo 2). In our decoders x and
 y are the stream itself, however a variant's write slot makes one from the other.
 """
 

@@ -13,8 +13,8 @@ def trials() -> Iterator[tuple[str, Any, list[dict[str, Any]], int]]:
     """Yield the grid of layers with one to eight parts gone, and the scores by position of every layer."""
     import labkit
 
-    from .layers.panel import LayerGridPanel
-    from .positions.panel import ScorePanel
+    from .grid import LayerGridPanel
+    from .scores_by_position import ScorePanel
 
     deep = labkit.load("lab/deep")
     drawn, cells = Random(0), [(part, layer) for layer in range(12) for part in ("attention", "mlp")]

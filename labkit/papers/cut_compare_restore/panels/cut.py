@@ -1,0 +1,220 @@
+"""Which part can go and it still knows who has the lantern? The panel, what it computes, and its stored answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from labkit.measurements.readings import GO_ON, MOST_PROBABLE, Day, Reading, candidates, some_days
+from labkit.panels.controls import Choice, Control, Slider, Text
+from labkit.panels.panel import Panel
+from labkit.panels.reader import depth_of_reader
+from labkit.panels.tables import Table
+
+from ..experiments.cut import EDITS, CutData, CutState, name_of
+from ..experiments.cut_replay import Replay
+
+__all__ = ["CutPanel"]
+
+
+class CutPanel(Panel):
+    """Leave out the attention, the MLP or both of one layer, and see what the model still knows.
+
+    `model` is a handle, or a name: then stored answers come first, and torch only when something else is asked.
+    """
+
+    question = "Which part can go and it still knows who has the lantern?"
+    State = CutState
+    size = (8.6, 3.6)
+
+    def __init__(self, model: Any = "lab/tiny", **options: Any):
+        self.replay = Replay.of(model) if isinstance(model, str) else None
+        self.days: tuple[Day, ...] = some_days() if self.replay is None else self.replay.days
+        self._intact: tuple[tuple[str, str] | None, Reading | None] = (None, None)  # the last one, and of what
+        options["start"] = options.get("start") or CutState(self.days[0].text)
+        super().__init__(model, **options)
+
+    def make_controls(self) -> Sequence[Control]:
+        self.depth = depth_of_reader(self.model) if self.replay is None else self.replay.depth
+        ready = {day.title: day.text for day in self.days}
+        parts = {"nothing": "nothing", "attention": "attention", "MLP": "mlp", "the whole block": "block"}
+        return (
+            Text("story", label="Text", ready=ready, help="leave the box to have it read", limit=4000, rows=5),
+            Choice("part", parts, label="Cut", help="what is left out while the model reads"),
+            Slider("layer", 0, self.depth - 1, 1, label="of layer", help="0 is the layer next to the text"),
+        )
+
+    def compute(self, state: CutState) -> CutData:
+        from ..experiments.cut_readings import read_both
+
+        day, known = self._day(state.story), self._key(state.story)
+        intact = self._intact[1] if known is not None and self._intact[0] == known else None
+        right = None if day is None else day.right
+        data = read_both(self.model, state, self._words(state.story), right, intact)
+        self._intact = (known, data.intact)
+        return data
+
+    def _key(self, story: str) -> tuple[str, str] | None:
+        """Return what the intact reading depends on; None where finding out would take longer than reading."""
+        from labkit.anatomy import fingerprint
+
+        return (story, fingerprint(self.model)) if getattr(self.model, "ours", False) else None
+
+    def stored(self, state: CutState) -> CutData | None:
+        return None if self.replay is None else self.replay.find(state)
+
+    def is_stored(self) -> bool:
+        replay = self.replay or Replay.of(self.model_name)
+        return replay is not None and replay.find(self.start) is not None
+
+    def presets(self) -> Sequence[CutState]:
+        last = self.depth - 1
+        shown = (("attention", 0), ("mlp", 0), ("attention", last), ("mlp", last))
+        return [CutState(self.start.story, part, layer) for part, layer in shown]
+
+    def restored(self, state: CutState) -> CutState:
+        return CutState(state.story, "nothing", state.layer)
+
+    def code(self, state: CutState) -> str:
+        return code_of(self.model_name, state, self._words(state.story))
+
+    def _day(self, text: str) -> Day | None:
+        return next((day for day in self.days if day.text == text), None)
+
+    def _words(self, text: str) -> tuple[str, ...]:
+        """Return the candidates for the next word; none when only the model can tell."""
+        day = self._day(text)
+        return candidates(text) if day is None else day.words
+
+    def draw(self, data: Any, figure: Any) -> None:
+        from ..figures.cut import paint
+
+        paint(data, figure)
+
+    def sentence(self, data: Any) -> str:
+        return sentence_of(data)
+
+    def table(self, data: Any) -> Table:
+        return table_of(data)
+
+
+def sentence_of(data: CutData) -> str:
+    """Return what the picture shows, in words."""
+    if data.part == "nothing":
+        says = f"Nothing is cut. The model {_says(data, data.cut)}."
+        surprise = f"The text surprises it by {data.cut.loss:.2f} nats a token."
+    else:
+        says = f"Without {name_of(data.part, data.layer)} the model {_compared(data)}."
+        surprise = f"Surprise at the text, nats a token: {data.intact.loss:.2f} intact, {data.cut.loss:.2f} cut."
+    return " ".join(part for part in (says, _verdict(data), surprise, _unseen(data)) if part)
+
+
+def _says(data: CutData, reading: Reading) -> str:
+    """Return what a reading says, where it says one of the words at all."""
+    best = _best(reading)
+    if best is None:
+        return f"goes on with none of these {_kind(data)}: together they have {percent(sum(reading.probabilities))}"
+    return f"says{data.words[best]} ({percent(reading.probabilities[best])})"
+
+
+def _compared(data: CutData) -> str:
+    before, after = _best(data.intact), _best(data.cut)
+    if before is None:
+        return _says(data, data.cut) + ", and said none of them before" * (after is not None)
+    said, was = data.words[before], percent(data.intact.probabilities[before])
+    if after is None:
+        return f"{_says(data, data.cut)}, where{said} alone had {was}"
+    if after == before:
+        return f"still says{said} ({percent(data.cut.probabilities[after])}, intact {was})"
+    return f"{_says(data, data.cut)} and no longer{said} ({percent(data.cut.probabilities[before])}, intact {was})"
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent; what rounds to none or all of it is only said to be near."""
+    return "under 1 %" if share < 0.005 else "over 99 %" if share > 0.995 else f"{share:.0%}".replace("%", " %")
+
+
+def _kind(data: CutData) -> str:
+    return "names" if set(data.words) == set(candidates("".join(data.words))) else "words"
+
+
+def _best(reading: Reading) -> int | None:
+    """Return which candidate a model says, or None when all other words together are likelier than the best."""
+    best = max(range(len(reading.probabilities)), key=reading.probabilities.__getitem__)
+    return best if reading.probabilities[best] > 1 - sum(reading.probabilities) else None
+
+
+def _knows(data: CutData, reading: Reading) -> bool:
+    """Whether the right word is more probable than all other words together."""
+    return reading.probabilities[data.words.index(data.right)] > 0.5
+
+
+def _verdict(data: CutData) -> str:
+    if data.right is None:
+        return ""
+    before, after = _knows(data, data.intact), _knows(data, data.cut)
+    if data.part == "nothing":
+        return "It knows who has the lantern." if after else "It does not know who has the lantern."
+    return {
+        (True, True): "It still knows who has the lantern.",
+        (True, False): "It no longer knows who has the lantern.",
+        (False, True): "Now it knows who has the lantern; intact it did not.",
+        (False, False): "It did not know who has the lantern, nor does it now.",
+    }[before, after]
+
+
+def _unseen(data: CutData) -> str:
+    if not data.unseen:
+        return ""
+    shown = ", ".join(f"“{word}”" for word in data.unseen[:5]) + (", …" if len(data.unseen) > 5 else "")
+    return f"Words it has never seen: {shown}."
+
+
+def table_of(data: CutData) -> Table:
+    """Return the numbers of both readings."""
+    rows = [
+        (word.strip() + (" (right)" if word == data.right else ""), before, after)
+        for word, before, after in zip(data.words, data.intact.probabilities, data.cut.probabilities)
+    ]
+    rest = [1 - sum(reading.probabilities) for reading in (data.intact, data.cut)]
+    rows += [("any other word", *rest), ("surprise at the text, nats a token", data.intact.loss, data.cut.loss)]
+    rows += [("goes on", data.intact.goes_on, data.cut.goes_on)]
+    caption = f"Probability of the next word after {data.tokens} tokens; cut: {name_of(data.part, data.layer)}"
+    return Table(caption, ("", "intact", "cut"), rows)
+
+
+def code_of(name: str, state: CutState, words: tuple[str, ...]) -> str:
+    """Return the lines that read the text with the part left out."""
+    context = "torch.no_grad()"
+    if state.part != "nothing":
+        context = f"labkit.edit(model, labkit.{EDITS[state.part]}({state.layer})), {context}"
+    if words:
+        chosen = [
+            f"words = {list(words)!r}",
+            "first = [int(model.encode(text + word)[len(ids)]) for word in words]  # the first piece of each",
+        ]
+    else:  # a text without residents: the pieces that the intact model finds most probable
+        chosen = [
+            "with torch.no_grad():",
+            f"    first = model.model(ids[None]).logits[0, -1].topk({MOST_PROBABLE}).indices.tolist()",
+            "words = model.pieces(first)",
+        ]
+    lines = [
+        "import torch",
+        "",
+        "import labkit",
+        "",
+        f"model = labkit.load({name!r})",
+        f"text = {state.story!r}",
+        "ids = model.encode(text)",
+        *chosen,
+        "",
+        f"with {context}:",
+        "    logits = model.model(ids[None]).logits[0]  # [L, V]",
+        f"    said = model.generate(text, max_new_tokens={GO_ON})",
+        "",
+        "probabilities = logits[-1].softmax(-1)[first].tolist()",
+        "loss = torch.nn.functional.cross_entropy(logits[:-1], ids[1:]).item()  # nats per token",
+        "print(dict(zip(words, probabilities)), loss, said[len(text):])",
+    ]
+    return "\n".join(lines)

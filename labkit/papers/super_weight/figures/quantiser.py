@@ -1,0 +1,64 @@
+"""The picture of the quantiser: the numbers and the levels that are left for them, and what the model makes of it."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.figure import FigureBase
+
+from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_axes, row_names
+
+from ..experiments.quantiser import QuantiserData, shown
+
+__all__ = ["paint"]
+
+SIDE = 4.1  # inches for the losses
+LEAST_RISE, MOST_RISE = 1e-3, 10.0  # nats a token, the ends of the axis
+
+
+def paint(data: QuantiserData, figure: FigureBase) -> None:
+    """Draw the histogram with its levels left, the losses right, on axes that do not move with bits or block."""
+    width, _ = inches(figure)
+    left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
+    _numbers(left, data)
+    _losses(right, data)
+
+
+def _numbers(figure: FigureBase, data: QuantiserData) -> None:
+    (ax,) = axes(figure, f"{data.bits} bits: {data.ordinary} levels for most numbers", left=0.3, right=0.2)
+    # One outline: sixty bars would take as long as all the rest.
+    ax.stairs(data.counts, data.edges, fill=True, color=MARKS["intact"].colour, alpha=0.55, linewidth=0)
+    within = [level for level in data.levels if data.edges[0] <= level <= data.edges[-1]]
+    ax.vlines(within, 0, 1.02 * max(data.counts), color=INK, linewidth=1.1 if len(within) < 40 else 0.5)
+    ax.set_xlim(data.edges[0], data.edges[-1])
+    ax.set_ylim(0, 1.25 * max(data.counts))
+    ax.set_yticks([])
+    ax.annotate(
+        f"chosen weight {data.value:.2f} → {data.value_after:.2f}", (0.98, 0.97), xycoords="axes fraction",
+        ha="right", va="top", fontsize=SIZES["note"], color=INK,
+    )  # fmt: skip
+    label_axes(ax, x="value of a weight; lines: the levels left")
+
+
+def _losses(figure: FigureBase, data: QuantiserData) -> None:
+    (ax,) = axes(figure, "Rise in surprise", left=1.85, right=0.6)
+    for place, (way, loss) in enumerate(data.losses.items()):
+        rise = loss - data.intact
+        end = _place(rise)
+        mark = MARKS["cut" if way == data.outlier else "intact"]
+        bars(ax, [place], [end - _place(0)], mark, 0.55, across=True, left=_place(0))
+        ax.annotate(
+            f"{round(rise, 3) + 0.0:.3f}", (end, place), xytext=(4, 0), textcoords="offset points",
+            va="center", fontsize=SIZES["note"], color=INK,
+        )  # fmt: skip
+    names = [shown(way) + (" ◂" if way == data.outlier else "") for way in data.losses]
+    row_names(ax, names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_xlim(_place(0), _place(MOST_RISE))
+    ax.set_xticks([-3, -1, 1], ["0.001", "0.1", "10"])
+    label_axes(ax, x="nats a token")
+
+
+def _place(rise: float) -> float:
+    """Return where a rise stands on the axis: its logarithm, which matplotlib's own log axis draws more slowly."""
+    return math.log10(min(max(rise, LEAST_RISE), MOST_RISE))

@@ -1,0 +1,38 @@
+"""The picture of the cost meter: four shares that are left, for each kind of cut."""
+
+from __future__ import annotations
+
+from matplotlib.figure import FigureBase
+
+from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, legend, row_names, whiskers
+
+from ..experiments.cost import KINDS, CostData
+
+__all__ = ["paint"]
+
+LOOKS = {"weights": "intact", "cache": "attention", "FLOPs": "mlp", "time": "cut"}
+MOST = 1.2
+
+
+def paint(data: CostData, figure: FigureBase) -> None:
+    """Draw four bars per kind of cut, the time with its interval, on an axis that does not move."""
+    (ax,) = axes(figure, f"What is left with {data.gone} gone", left=1.3, right=1.2)
+    for order, (name, look) in enumerate(LOOKS.items()):
+        places = [row + 0.2 * (order - 1.5) for row in range(len(data.rows))]
+        shares = [row.left[name] for row in data.rows]
+        bars(ax, places, [min(share, MOST) for share in shares], MARKS[look], 0.18, across=True, label=name)
+        for place, share, row in zip(places, shares, data.rows):
+            end = max(share, row.time.high) if name == "time" else share
+            text = f"{share:.0%}".replace("%", " %")
+            ax.annotate(text, (min(end, MOST), place), xytext=(5, 0), textcoords="offset points", va="center",
+                        fontsize=SIZES["note"], color=INK)  # fmt: skip
+    times = [row.time for row in data.rows]
+    lows, highs = ([min(end, MOST) for end in ends] for ends in zip(*((one.low, one.high) for one in times)))
+    whiskers(ax, [row + 0.3 for row in range(len(times))], lows, highs, across=True)
+    ax.axvline(1, color=RULE, linewidth=1)
+    row_names(ax, [KINDS[row.kind] for row in data.rows])
+    ax.set_ylim(len(data.rows) - 0.45, -0.55)
+    ax.set_xlim(0, MOST)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "all"])
+    label_axes(ax, x="share of the intact model")
+    legend(ax)

@@ -1,0 +1,68 @@
+"""The picture of the race: loss left, a skill right, both falling; lines are drawn as far as parts are gone."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+
+from labkit.figures.style import INK, MARKS, RULE, SIZES, SOFT, axes, inches, label_axes
+
+from ..experiments.race_steps import NAMES, RaceData
+
+__all__ = ["paint"]
+
+# Colour, line, marker: a strategy that names a kind of part has that kind's look.
+LOOKS = {
+    "attention": (MARKS["attention"].colour, "-", "^"),
+    "mlp": (MARKS["mlp"].colour, "--", "D"),
+    "block": (MARKS["cut"].colour, "--", "s"),
+    "joint": (MARKS["intact"].colour, "-", "o"),
+    "random": (SOFT, ":", "x"),
+}
+
+
+def paint(data: RaceData, figure: FigureBase) -> None:
+    """Draw both on axes that go from intact (top) to knowing nothing (bottom), so that they can be compared."""
+    race, k, whole = data.race, data.gone, data.race.intact[data.probe]
+    words = {"copying": "Copying a list", "lantern": "Lantern", "facts": "Facts", "recall": "Recall"}
+    title = f"{words[data.probe]}, share right"
+    left, right = axes(figure, "Loss, downwards", title, left=0.8, right=0.2, bottom=1.0)
+    for ax in (left, right):
+        ax.set_xlim(-0.3, race.counts[-1] + 0.3)
+        ax.set_xticks(range(0, race.counts[-1] + 1, 2))
+        ax.axvline(k, color=RULE, linewidth=1, linestyle=":")
+        label_axes(ax, x="parts gone")
+    for name in race.loss:
+        losses = [race.base.value + one.value for one in race.loss[name][: k + 1]]
+        ends = [(race.base.value + one.low, race.base.value + one.high) for one in race.loss[name][: k + 1]]
+        _line(left, name, losses, ends)
+        skills = race.probes[data.probe][name][: k + 1]
+        _line(right, name, [one.value for one in skills], [(one.low, one.high) for one in skills])
+    _ends(left, race.base.value, race.guess, "guessing by frequency")
+    _ends(right, 1.0, whole.null, "chance")
+    label_axes(left, y="nats a token")
+    handles, names = left.get_legend_handles_labels()
+    width, _ = inches(figure)
+    figure.legend(handles, names, loc="lower left", bbox_to_anchor=(0.6 / width, 0.0), ncols=5, frameon=False,
+                  fontsize=SIZES["label"], labelcolor=INK)  # fmt: skip
+
+
+def _line(ax: Axes, name: str, values: list[float], ends: list[tuple[float, float]]) -> None:
+    colour, style, marker = LOOKS[name]
+    counts = range(len(values))
+    ax.plot(counts, values, style, marker=marker, color=colour, markersize=5, linewidth=1.6, label=NAMES[name])
+    held = [(k, low, high) for k, (low, high) in enumerate(ends) if not math.isnan(low)]
+    if len(held) > 1 and name != "random":  # over orders it is wider than the picture: it stands in the table
+        ax.fill_between(*zip(*held), color=colour, alpha=0.12, linewidth=0)
+
+
+def _ends(ax: Axes, best: float, nothing: float, name: str) -> None:
+    """Set the axis from the intact value at the top to that of knowing nothing near the bottom."""
+    room = 0.06 * abs(nothing - best)
+    down = 1 if nothing > best else -1
+    ax.set_ylim(nothing + 2.5 * down * room, best - down * room)
+    ax.axhline(nothing, color=RULE, linewidth=1)
+    ax.annotate(name, (0, nothing), xytext=(2, -2), textcoords="offset points", va="top", fontsize=SIZES["note"],
+                color=SOFT)  # fmt: skip
