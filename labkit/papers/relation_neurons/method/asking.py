@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit.anatomy import quietly
+from labkit.anatomy import in_eval_mode
 from labkit.base.errors import BadInput
 from labkit.measurements import Estimate, proportion
 
@@ -70,7 +70,7 @@ class Quiz:
         right_N = torch.zeros(len(self.questions))
         log_N = torch.zeros(len(self.questions), dtype=torch.float64)
         for rows, ids_BL in self.batches:
-            logits_BTV = quietly(self.model, lambda module, ids=ids_BL: module(ids).logits[:, -TOKENS:])
+            logits_BTV = in_eval_mode(self.model, lambda module, ids=ids_BL: module(ids).logits[:, -TOKENS:])
             targets_BT = self.targets[rows]
             right_N[rows] = (logits_BTV.argmax(-1) == targets_BT).all(dim=1).float()
             log_BT = logits_BTV.double().log_softmax(-1).gather(2, targets_BT[..., None])[..., 0]
@@ -82,7 +82,7 @@ class Quiz:
         said: list[list[str]] = [[] for _ in self.prompts]
         for rows, ids_BL in by_length(self.prompts):
             for _ in range(TOKENS):
-                logits_BV = quietly(self.model, lambda module, ids=ids_BL: module(ids).logits[:, -1])
+                logits_BV = in_eval_mode(self.model, lambda module, ids=ids_BL: module(ids).logits[:, -1])
                 ids_BL = torch.cat((ids_BL, logits_BV.argmax(-1, keepdim=True)), dim=1)
             for row, ids in zip(rows.tolist(), ids_BL[:, -TOKENS:].tolist()):
                 said[row] = self.model.pieces(ids)

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.anatomy import Site, anatomy_of
-from labkit.anatomy.sites import observe
+from labkit.anatomy import Site, anatomy_of, observe
 from labkit.base.errors import BadInput, unknown
 
 from .neurons import MODULES, Layout
