@@ -17,7 +17,13 @@ from .study import RelationStudy
 
 __all__ = ["KINDS_OF_ERROR", "FrequencyGap", "LostAnswers", "TalkLoss", "frequency_gap", "lost_answers", "talk_loss"]
 
-KINDS_OF_ERROR = ("another answer of the relation", "answer of another relation", "word of the prompt", "other")
+KINDS_OF_ERROR = (
+    "another answer of the relation",
+    "what another relation says of the subject",
+    "another answer of another relation",
+    "word of the prompt",
+    "other",
+)
 NEUTRAL = words.TALK[-2:]  # sentences that end in a name and tell neither subject nor relation
 
 
@@ -69,22 +75,25 @@ class LostAnswers:
 
 def lost_answers(study: RelationStudy, share: float = 0.1, by: str = "top") -> LostAnswers:
     """Return what is said instead of the answers lost when their own relation is silenced."""
-    firsts = {r: {fact.object.split()[0] for fact in study.register.facts[r]} for r in study.relations}
-    any_first, counts = set().union(*firsts.values()), {}
+    facts = {r: study.register.facts[r] for r in study.relations}
+    firsts = {r: {fact.object.split()[0] for fact in found} for r, found in facts.items()}
+    counts = {}
     for name in study.relations:
         quiz, before = study.quiz("named", [name]), study.before("named", [name])
         with edit(study.model, SilenceNeurons(neurons_for(study, name, study.layout.count(share), by))):
             after, said = quiz.answers(), quiz.words_said()
         counts[name] = dict.fromkeys(KINDS_OF_ERROR, 0)
         for row in np.flatnonzero((before.right == 1) & (after.right == 0)):
-            question = quiz.questions[row]
-            if said[row][0] == question.object.split()[0] or said[row][0] in firsts[name]:
-                kind = KINDS_OF_ERROR[0]
-            elif said[row][0] in question.prompt.split():
-                kind = KINDS_OF_ERROR[2]
-            else:
-                kind = KINDS_OF_ERROR[1] if said[row][0] in any_first else KINDS_OF_ERROR[3]
-            counts[name][kind] += 1
+            question, word = quiz.questions[row], said[row][0]
+            others = [f for r in facts if r != name for f in facts[r] if f.subject == question.subject]
+            kinds = (
+                word in firsts[name],
+                word in {fact.object.split()[0] for fact in others},
+                any(word in found for found in firsts.values()),
+                word in question.prompt.split(),
+                True,
+            )
+            counts[name][KINDS_OF_ERROR[kinds.index(True)]] += 1
     return LostAnswers(share, counts)
 
 
