@@ -29,7 +29,7 @@ WHAT = {
 def paint_map(found: DamageMap, figure: FigureBase) -> None:
     """Draw the drops in greys, own relation framed; a number where the sign test says p < 0.05 for that cell alone."""
     what = WHAT[found.by]
-    (ax,) = axes(figure, f"Drop of accuracy, {found.k} neurons off: {what}", left=1.5, right=0.75, bottom=1.2)
+    (ax,) = axes(figure, f"Drop of accuracy, {found.k} neurons off: {what}", left=1.5, right=0.95, bottom=1.2)
     drops = found.matrix()
     image = ax.imshow(np.clip(drops, 0, 1), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     for row, silenced in enumerate(found.silenced):
@@ -140,7 +140,7 @@ def _describe_interference(found: Interference) -> str:
 
 
 def _paint_overlap(found: NeuronOverlap, figure: FigureBase) -> None:
-    (ax,) = axes(figure, f"Neurons in common, of {found.k}", left=1.5, right=0.75, bottom=1.2)
+    (ax,) = axes(figure, f"Neurons in common, of {found.k}", left=1.5, right=0.95, bottom=1.2)
     shared = np.array(found.shared, dtype=float)
     np.fill_diagonal(shared, np.nan)
     image = ax.imshow(shared, cmap="Greys", vmin=0, vmax=max(found.k / 4, np.nanmax(shared)), aspect="auto")

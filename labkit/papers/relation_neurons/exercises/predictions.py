@@ -69,7 +69,7 @@ PREDICTIONS = (
     Prediction(
         id="p4",
         question=(
-            "The model as it was when it knew four facts of five. One relation's best neurons are silenced: in some of "
+            "The model as it was when it still got some answers wrong. One relation's best neurons are silenced: in some of "
             "the 132 other cells accuracy rises. In how many, compared with sets drawn from the same modules?"
         ),
         options=("fewer", "about as many", "clearly more"),

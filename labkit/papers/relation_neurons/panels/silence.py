@@ -111,7 +111,7 @@ class SilencePanel(Panel):
         return SilenceData(state, k, *shares, said=(prompt, *continued))
 
     def presets(self) -> Sequence[SilenceState]:
-        return [SilenceState("father", 0.0036), SilenceState("father", 0.1), SilenceState("constellation", 0.1)]
+        return [SilenceState("sport", 0.0036), SilenceState("sport", 0.1), SilenceState("constellation", 0.1)]
 
     def restored(self, state: SilenceState) -> SilenceState:
         return SilenceState(state.relation, 0.0, state.modules)
