@@ -234,3 +234,24 @@ def test_a_plan_of_silenced_neurons_is_saved_and_read(tmp_path):
     plan = labkit.Plan((SilenceNeurons(("layers.0.mlp.up[1]",), values=(0.5,), last=2),))
     plan.save(tmp_path / "plan.toml")
     assert labkit.Plan.load(tmp_path / "plan.toml") == plan
+
+
+@pytest.mark.parametrize("family", ["llama", "phi3", "gpt2", "gpt_neox", "gemma2"])
+def test_models_of_the_hub_have_the_same_neurons(family):
+    families = pytest.importorskip("families")
+    other = families.make(family)
+    ids = torch.tensor([[1, 2, 3, 4, 5]])
+    kinds = ("up", "down") if family.startswith("gpt") else ("gate", "up", "down")
+    layout = method.layout_of(other, kinds)
+    found = method.record_pooled(other, [ids[0]], layout)
+    seen = labkit.anatomy.record(other, ids, ["layers.1.mlp"])["layers.1.mlp"].mean(1)[0]
+    down = (layout.layers == 1) & (layout.modules == "down")
+    if family != "gemma2":  # its sub-layer ends in a norm
+        assert torch.allclose(found[0, torch.from_numpy(down)], seen, atol=1e-5)
+    with torch.no_grad(), labkit.edit(other, SilenceNeurons(("layers.1.mlp.up[3]",))):
+        silenced = method.record_pooled(other, [ids[0]], layout)
+    place = layout.names(range(len(layout))).index("layers.1.mlp.up[3]")
+    assert silenced[0, place] == 0 and found[0, place] != 0
+    rest = torch.arange(len(layout)) < layout.starts[layout.blocks.index((1, "down", int(down.sum())))]
+    rest[place] = False
+    assert torch.equal(silenced[0, rest], found[0, rest])

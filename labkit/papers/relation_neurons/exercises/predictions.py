@@ -69,8 +69,8 @@ PREDICTIONS = (
     Prediction(
         id="p4",
         question=(
-            "The model as it was when it still got some answers wrong. One relation's best neurons are silenced: in some of "
-            "the 132 other cells accuracy rises. In how many, compared with sets drawn from the same modules?"
+            "The model as it was when it still got some answers wrong. One relation's best neurons are silenced: in "
+            "some of the 132 other cells accuracy rises. In how many, compared with sets drawn from the same modules?"
         ),
         options=("fewer", "about as many", "clearly more"),
         answer=lambda found: 0 if found[0] < found[1] else 2 if found[0] > found[2] else 1,

@@ -13,11 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from labkit.anatomy import anatomy_of
+from labkit.anatomy import Site, anatomy_of
 from labkit.base.errors import BadInput, unknown
 
-__all__ = ["ATTENTION", "FFN", "MODULES", "Layout", "layout_of", "neuron_count"]
+__all__ = ["ATTENTION", "FFN", "MODULES", "Layout", "layout_of", "neuron_count", "outputs_at"]
 
 FFN, ATTENTION = ("gate", "up", "down"), ("q", "k", "v", "o")
 MODULES = {**{name: f"mlp.{name}" for name in FFN}, **{name: f"attn.{name}" for name in ATTENTION}}
@@ -105,6 +107,15 @@ class Layout:
     def _check(self, k: int) -> None:
         if not 0 <= k <= len(self):
             raise BadInput(f"{k} neurons were asked of {len(self)}.", expected=f"a number from 0 to {len(self)}")
+
+
+def outputs_at(model: Any, address: str) -> tuple[Site, Tensor]:
+    """Return where the outputs of a linear layer can be seen, and which of the outputs there are its own.
+
+    Some families keep gate and up, or q, k and v, in one layer.
+    """
+    place = anatomy_of(model).view(address).place
+    return Site(address, place.owner, "output"), torch.as_tensor(list(place.rows))
 
 
 def layout_of(model: Any, modules: Sequence[str] = FFN) -> Layout:

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.anatomy import Site, anatomy_of, observe
+from labkit.anatomy import observe
 from labkit.base.errors import BadInput, unknown
 
-from .neurons import MODULES, Layout
+from .neurons import MODULES, Layout, outputs_at
 
 __all__ = ["POOLS", "by_length", "record_pooled"]
 
@@ -36,14 +36,13 @@ def record_pooled(model: Any, prompts: Sequence[Tensor], layout: Layout, pool: s
     pooled_NM = torch.empty(len(prompts), len(layout))
     for rows, ids_BL in by_length(prompts):
 
-        def keep(column: slice, rows: Tensor = rows) -> Callable[[Tensor], None]:
-            return lambda o_BLF: pooled_NM.__setitem__((rows, column), POOLS[pool](o_BLF).float())
+        def keep(place: slice, mine: Tensor, rows: Tensor = rows) -> Callable[[Tensor], None]:
+            return lambda o_BLF: pooled_NM.__setitem__((rows, place), POOLS[pool](o_BLF)[:, mine].float())
 
-        watchers = [
-            (Site(f"layers.{layer}.{module}", anatomy_of(model).module(f"layers.{layer}.{MODULES[module]}"), "output"),
-             keep(slice(start, start + size)))
-            for start, (layer, module, size) in zip(layout.starts, layout.blocks)
-        ]  # fmt: skip
+        watchers = []
+        for start, (layer, module, size) in zip(layout.starts, layout.blocks):
+            site, mine = outputs_at(model, f"layers.{layer}.{MODULES[module]}")
+            watchers.append((site, keep(slice(start, start + size), mine)))
         observe(model, ids_BL, watchers)
     return pooled_NM
 

@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.anatomy import Site, anatomy_of
 from labkit.base.errors import BadInput
 from labkit.interventions.changes import Change, Hook
 from labkit.interventions.edits import Edit, number
 
-from .neurons import Layout
+from .neurons import Layout, outputs_at
 
 __all__ = ["SilenceNeurons", "forced"]
 
@@ -57,11 +56,11 @@ class SilenceNeurons(Edit):
 
     def _hook(self, model: Any, address: str, positions: Sequence[int]) -> Change:
         columns = [int(_NAME.fullmatch(self.neurons[position])[2]) for position in positions]  # type: ignore[index]
-        size = anatomy_of(model).view(address).shape[0]
-        if max(columns) >= size:
-            raise BadInput(f"{address} has no neuron {max(columns)}.", expected=f"0 to {size - 1}")
+        site, mine = outputs_at(model, address)
+        if max(columns) >= len(mine):
+            raise BadInput(f"{address} has no neuron {max(columns)}.", expected=f"0 to {len(mine) - 1}")
         values = [0.0 if self.values is None else self.values[position] for position in positions]
-        columns_K, values_K = torch.tensor(columns), torch.tensor(values)
+        columns_K, values_K = mine[columns], torch.tensor(values)
 
         def silenced(o_BLF: Tensor) -> Tensor:
             new_BLF = o_BLF.clone()
@@ -69,7 +68,7 @@ class SilenceNeurons(Edit):
             new_BLF[..., first:, columns_K.to(o_BLF.device)] = values_K.to(o_BLF)
             return new_BLF
 
-        return Hook.at(Site(address, anatomy_of(model).module(address), "output"), silenced)
+        return Hook.at(site, silenced)
 
     def __str__(self) -> str:
         what = "0" if self.values is None else "values of their own"
