@@ -18,7 +18,10 @@ __all__ = ["Interference", "improving", "interference", "largest_gain"]
 
 @dataclass(frozen=True)
 class Interference:
-    """Improving cells and the largest gain of accuracy in a damage map, and the same in each draw of the null."""
+    """Improving cells and the largest gain of accuracy in a damage map, and the same in each draw of the null.
+
+    rows: improving cells for each silenced relation; null_rows: the same in each draw.
+    """
 
     share: float
     cells: int
@@ -28,6 +31,8 @@ class Interference:
     null_improving: tuple[int, ...]
     null_largest: tuple[float, ...]
     significant: int
+    rows: tuple[int, ...] = ()
+    null_rows: tuple[tuple[int, ...], ...] = ()
 
     @property
     def band(self) -> tuple[float, float]:
@@ -59,7 +64,11 @@ class Interference:
 
 def improving(found: DamageMap) -> int:
     """Return in how many cells off the diagonal accuracy rose."""
-    return sum(found.drop(r, s) < -1e-12 for s in found.silenced for r in found.relations if r != s)
+    return sum(_rows(found))
+
+
+def _rows(found: DamageMap) -> tuple[int, ...]:
+    return tuple(sum(found.drop(r, s) < -1e-12 for r in found.relations if r != s) for s in found.silenced)
 
 
 def largest_gain(found: DamageMap) -> tuple[float, tuple[str, str]]:
@@ -92,4 +101,6 @@ def interference(
         null_improving=tuple(improving(one) for one in draw),
         null_largest=tuple(largest_gain(one)[0] for one in draw),
         significant=len(gained),
+        rows=_rows(found),
+        null_rows=tuple(map(_rows, draw)),
     )

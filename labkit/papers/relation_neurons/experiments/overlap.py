@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +71,15 @@ def places(study: RelationStudy, share: float = 0.05, **options) -> dict[tuple[i
 
 def layer_shares(study: RelationStudy, share: float = 0.05, **options) -> Sequence[float]:
     """Return the share of all relations' top neurons in each layer."""
-    found = places(study, share, **options)
-    layers = sorted({layer for layer, _ in found})
-    return [sum(n for (at, _), n in found.items() if at == layer) / sum(found.values()) for layer in layers]
+    each = layer_shares_by_relation(study, share, **options)
+    return [sum(column) / len(each) for column in zip(*each.values())]
+
+
+def layer_shares_by_relation(study: RelationStudy, share: float = 0.05, **options: Any) -> dict[str, list[float]]:
+    """Return the share of each relation's top neurons in each layer."""
+    search, found = study.searching(**options), {}
+    k, depth = search.layout.count(share), int(search.layout.layers.max()) + 1
+    for name in study.relations:
+        layers = search.layout.layers[search.of(name).top(k)]
+        found[name] = [float((layers == layer).mean()) for layer in range(depth)]
+    return found

@@ -155,20 +155,23 @@ def _modules(study: RelationStudy) -> dict[str, list[float]]:
     return {name: _drops(damage_map(study, k=k, modules=modules)) for name, modules in kinds.items()}
 
 
-def _father_off(study: RelationStudy) -> dict[str, float]:
+def _father_off(study: RelationStudy) -> dict[str, list[float]]:
+    """Return for each question about mothers: right before, right without father's neurons, mean of matched sets."""
     from .damage import damage_map
 
-    one = {"silenced": ["father"], "asked": ["father", "mother"]}
-    matched = [damage_map(study, LARGE, "matched", seed=seed, **one).drop("mother", "father") for seed in range(DRAWS)]
+    one = {"silenced": ["father"], "asked": ["mother"]}
+    cut = damage_map(study, LARGE, **one)
+    matched = [damage_map(study, LARGE, "matched", seed=seed, **one).after[0] for seed in range(DRAWS)]
     return {
-        "mother": round(damage_map(study, LARGE, **one).drop("mother", "father"), 4),
-        "matched": round(sum(matched) / DRAWS, 4),
+        "before": _list(cut.before),
+        "mother": _list(cut.after[0]),
+        "matched": _list(sum(matched) / DRAWS),
     }
 
 
 def _without_asking(study: RelationStudy) -> dict[str, Any]:
     from .concepts import concept_overlap
-    from .overlap import layer_shares, neuron_overlap
+    from .overlap import layer_shares, layer_shares_by_relation, neuron_overlap
 
     shared, concepts, nothing = neuron_overlap(study, 0.05), concept_overlap(study), study.searching(permuted=True)
     return {
@@ -177,6 +180,7 @@ def _without_asking(study: RelationStudy) -> dict[str, Any]:
         "at_one": [study.search.of(name).at_one() for name in study.relations],
         "overlap": {"k": shared.k, "shared": [list(row) for row in shared.shared], "expected": shared.expected},
         "layers": {str(share): _list(layer_shares(study, share)) for share in (PAPER, 0.05)},
+        "middle": [round(sum(shares[1:3]), 4) for shares in layer_shares_by_relation(study, PAPER).values()],
         "in_no_concept": _list(concepts.alone[name] / concepts.k for name in study.relations),
         "in_own_concept": _list(concepts.own(name) for name in study.relations),
     }
@@ -190,9 +194,9 @@ def _of_facts(study: RelationStudy) -> dict[str, Any]:
     crowd, drawn = cumulativity(study), cumulativity(study, matched=1)
     nothing = damage_map(study, 0.05, "permuted")
     return {
-        "cumulativity": {"ladder": list(crowd.ladder), "total": _sums(crowd.total), "affected": _sums(crowd.affected)},
-        "cumulativity_matched": {"total": _sums(drawn.total), "affected": _sums(drawn.affected)},
-        "frequency_gaps": {name: round(gap, 4) for name, gap in frequency_gap(study, LARGE).gaps.items()},
+        "cumulativity": {"ladder": list(crowd.ladder), "total": _rows(crowd.total), "affected": _rows(crowd.affected)},
+        "cumulativity_matched": {"total": _rows(drawn.total), "affected": _rows(drawn.affected)},
+        "frequency_gaps": {name: round(gap, 4) for name, gap in frequency_gap(study, LARGE, least=1).gaps.items()},
         "errors": {kind: round(share, 4) for kind, share in lost_answers(study, LARGE).shares().items()},
         "talk": {name: round(ratio, 4) for name, ratio in talk_loss(study).ratios().items()},
         "permuted": {"own": _drops(nothing), "others": _list(nothing.others().per_unit)},
@@ -212,6 +216,8 @@ def _improving(study: RelationStudy) -> dict[str, Any]:
         "largest": round(found.largest, 4),
         "matched_largest": _list(found.null_largest),
         "significant": found.significant,
+        "rows": list(found.rows),
+        "matched_rows": _rows(found.null_rows),
     }
 
 
@@ -227,5 +233,5 @@ def _mean(values: Any) -> float:
     return round(float(values.mean()), 4)
 
 
-def _sums(rows: Any) -> list[int]:
-    return [sum(column) for column in zip(*rows)]
+def _rows(rows: Any) -> list[list[int]]:
+    return [list(row) for row in rows]
