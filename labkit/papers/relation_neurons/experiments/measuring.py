@@ -23,7 +23,7 @@ from .study import RelationStudy
 
 __all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_portraits"]
 
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = (1, 2, 5)
 RUNS = Path("runs/11")
 
 
