@@ -63,6 +63,13 @@ class Anatomy:
         self.head = ways.need(model, family.head) if family.head else None
         self.block_list: nn.ModuleList = ways.need(model, family.blocks)
         self._block_ids = tuple(map(id, self.block_list))
+        if len(set(self._block_ids)) < len(self._block_ids):
+            second = next(i for i, one in enumerate(self._block_ids) if one in self._block_ids[:i])
+            raise BadInput(
+                f"Layers {self._block_ids.index(self._block_ids[second])} and {second} are one and the same module.",
+                expected="a module of its own for each layer, so that one can be cut without the other",
+                do=f"blocks[{second}] = copy.deepcopy(blocks[{second}]) gives it weights of its own",
+            )
         self._config = getattr(model, "config", None)
         self._sizes = HeadSizes.of(self._config) if family.model_types else None
         self.width: int = self.embed.weight.shape[1]

@@ -129,7 +129,14 @@ def tokens(model: Any, ids: Any) -> Tensor:
             f"Token ids of shape {list(ids.shape)} and type {ids.dtype} cannot be run.",
             expected="whole numbers of shape [length] or [batch, length], at least one",
         )
-    return torch.atleast_2d(ids).to(anatomy_of(model).embed.weight.device)
+    anatomy = anatomy_of(model)
+    if anatomy.longest is not None and ids.shape[-1] > anatomy.longest:
+        raise BadInput(
+            f"The text has {ids.shape[-1]} tokens.",
+            expected=f"at most {anatomy.longest}, for which the model has positions",
+            do="shorten it",
+        )
+    return torch.atleast_2d(ids).to(anatomy.embed.weight.device)
 
 
 def record(model: Any, ids: Any, sites: Iterable[str | Site]) -> dict[str, Tensor]:

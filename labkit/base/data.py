@@ -23,7 +23,7 @@ def _shipped(name: str) -> Path:
 
 def data_dir() -> Path:
     """Return the folder of models, claims, sweeps and the published index (`LABKIT_DATA` overrides it)."""
-    return Path(os.environ["LABKIT_DATA"]) if "LABKIT_DATA" in os.environ else _shipped("data")
+    return Path(os.environ["LABKIT_DATA"]).expanduser() if "LABKIT_DATA" in os.environ else _shipped("data")
 
 
 def lessons_dir() -> Path:
@@ -38,7 +38,7 @@ def my_dir() -> Path:
     that `labkit lab` has laid out, or `my` in the current one.
     """
     if "LABKIT_MY" in os.environ:
-        return Path(os.environ["LABKIT_MY"])
+        return Path(os.environ["LABKIT_MY"]).expanduser()
     if (_CHECKOUT / "pyproject.toml").is_file():
         return _CHECKOUT / "my"
     here = Path.cwd()

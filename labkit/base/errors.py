@@ -11,6 +11,7 @@ __all__ = [
     "Busy",
     "LabkitError",
     "ModelChanged",
+    "NoNetwork",
     "NotAvailable",
     "OutOfOrder",
     "UnknownName",
@@ -64,6 +65,10 @@ class Busy(LabkitError, RuntimeError):
 
 class NotAvailable(LabkitError, RuntimeError):
     """Something that needs the network, a package or a file that is not here."""
+
+
+class NoNetwork(NotAvailable):
+    """What is wanted is not on this machine, and the place it comes from cannot be reached."""
 
 
 def unknown(kind: str, name: object, known: Iterable[str], do: str | None = None) -> UnknownName:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from html import escape
 
-__all__ = ["in_notebook", "say"]
+__all__ = ["in_notebook", "say", "tell"]
 
 LONG = 240  # letters, from which a picture's words are folded
 
@@ -17,10 +17,16 @@ def in_notebook() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
+def tell(text: str) -> None:
+    """Print a text; a mark that the output cannot write becomes a question mark."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
 def say(text: str, fold: str = "") -> None:
     """Show sentences as a paragraph that wraps between words; `fold` is the title under which a long one is folded."""
     if not in_notebook():
-        print(text)
+        tell(text)
         return
     from IPython.display import display
 

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from labkit.base.errors import BadInput, BrokenFile, unknown
 from labkit.measurements import Estimate, mean_over, proportion
+from labkit.measurements.estimate import RESAMPLES
 
 from .digest import digest
 from .entry import Claim, read_claims
@@ -126,12 +129,29 @@ def judge(claim: Claim, record: Record) -> Assessment:
 
 
 def estimate(claim: Claim, record: Record) -> Estimate:
-    """Return value and 95 % interval: Student's t over seeds, Wilson for shares, else the bootstrap over units."""
+    """Return value and 95 % interval: Student's t over seeds, Wilson for shares, else the bootstrap over units.
+
+    A ratio over other units than seeds is resampled whole, its denominator too: where that is unsure, so is the ratio.
+    """
     if claim.estimator == "share":
         return proportion(record.values, over=claim.over)
     if claim.estimator == "ratio":
-        return mean_over(linearised(record.values), claim.over)
+        if claim.over == "seeds":
+            return mean_over(linearised(record.values), claim.over, method="t")
+        return ratio_over(record.values, claim.over)
     return mean_over(record.values, claim.over, method="t" if claim.over == "seeds" else "bootstrap")
+
+
+def ratio_over(pairs: Sequence[tuple[float, float]], over: str, seed: int = 0) -> Estimate:
+    """Return Σa / Σb over units with the percentile interval of resamples of both together."""
+    above, below = np.asarray(pairs, dtype=float).T
+    draws = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
+    ratios = above[draws].sum(axis=1) / below[draws].sum(axis=1)
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    value = math.fsum(above) / math.fsum(below)
+    return Estimate(
+        name="ratio", value=value, low=min(float(low), value), high=max(float(high), value), n=len(pairs), over=over
+    )
 
 
 def linearised(pairs: Sequence[tuple[float, float]]) -> list[float]:

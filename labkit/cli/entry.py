@@ -33,6 +33,9 @@ PROBLEM, INTERRUPTED = 2, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `labkit ARGUMENTS`; return 0 when done, 1 when something is wanting, 2 for a problem, 130 when stopped."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # a mark that the terminal cannot write becomes a question mark
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
             raise unknown("command", arguments[0], COMMANDS, do="labkit --help")

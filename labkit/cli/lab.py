@@ -57,6 +57,7 @@ def jupyter_command(folder: Path, *, author: bool, browser: bool, port: int) -> 
     start = "/lab" if author else "/lab/tree/START_HERE.md"
     command = [
         sys.executable,
+        *(["-P"] if sys.version_info >= (3, 11) else []),  # a learner's random.py is not the server's
         "-m",
         "jupyterlab",
         f"--ServerApp.root_dir={folder}",

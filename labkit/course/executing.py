@@ -74,8 +74,7 @@ def slim(notebook: Any) -> list[str]:
     """
     said: list[str] = []
     for number, cell in enumerate(notebook.cells, start=1):
-        tags = cell.metadata.get("tags")
-        cell.metadata = {"tags": list(tags)} if tags else {}
+        cell.metadata = {key: cell.metadata[key] for key in ("tags", "jupyter") if cell.metadata.get(key)}
         if cell.cell_type == "code":
             said += [f"cell {number}: {text.strip()}" for text in _stderr(cell)]
             cell.outputs = _outputs(cell)

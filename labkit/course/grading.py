@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from labkit.base.errors import BadInput, LabkitError
 
 from .catalogue import definitions
 from .codes import decode, find_codes
+from .predictions import CONFIDENCES
 from .progress import ProgressStore
 
 __all__ = ["Submission", "collect", "table"]
 
+STATUSES = ("right", "wrong", "not attempted")
 _TRUST = ("run again", "progress file", "exported answers", "answer code")
 
 
@@ -51,6 +53,7 @@ def collect(
         if again and path.suffix == ".ipynb":
             say(f"running {path.name} of {who}")
         found += [one for one in _read(path, who, again) if lesson in (None, one.lesson) or one.problem]
+    found += _left_out(folder, files)
     if not found:
         raise BadInput(
             f"Nothing to grade was found in {folder}.",
@@ -77,10 +80,26 @@ def table(submissions: list[Submission]) -> list[list[str]]:
 
 
 def _is_submission(path: Path) -> bool:
+    """Whether a file is read: also one that a browser or a learning platform has renamed ("progress (1).json")."""
     if any(part.startswith(".") for part in path.parts[-3:]) or not path.is_file():
         return False
-    named = path.name == "progress.json" or (path.name.startswith("answers-") and path.suffix == ".json")
-    return named or path.suffix in (".ipynb", ".txt")
+    if path.suffix == ".json":
+        return "progress" in path.stem or "answers-" in path.stem
+    return path.suffix in (".ipynb", ".txt")
+
+
+def _left_out(folder: Path, files: list[Path]) -> list[Submission]:
+    """Return a row for each learner of whom nothing was read, naming what was handed in."""
+    if folder.is_file():
+        return []
+    seen = {_who(path.relative_to(folder)) for path in files}
+    rows = []
+    for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        if place.name not in seen:
+            names = sorted(path.name for path in place.rglob("*") if path.is_file())
+            said = f"nothing to grade among {', '.join(names[:3])}" if names else "nothing was handed in"
+            rows.append(Submission(who=place.name, lesson="", source="", problem=said))
+    return rows
 
 
 def _who(path: Path) -> str:
@@ -90,20 +109,22 @@ def _who(path: Path) -> str:
 
 def _read(path: Path, who: str, again: bool) -> Iterator[Submission]:
     try:
-        if path.name == "progress.json":
+        if path.suffix == ".json":
             record = json.loads(path.read_text(encoding="utf-8"))
-            for lesson, part in record["lessons"].items():
-                yield _submission(who, lesson, "progress file", part)
-        elif path.suffix == ".json":
-            part = json.loads(path.read_text(encoding="utf-8"))
-            yield _submission(who, part["lesson"], "exported answers", part)
+            if "lessons" in record:
+                for lesson, part in record["lessons"].items():
+                    yield _submission(who, lesson, "progress file", part)
+            else:
+                yield _submission(who, record["lesson"], "exported answers", record)
         elif path.suffix == ".ipynb":
             yield from _read_notebook(path, who, again)
         else:
             yield from _read_codes(path.read_text(encoding="utf-8"), who, by_line=True)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except Exception as error:  # whatever one file does, the class has its rows
         reason = error.what if isinstance(error, LabkitError) else f"{type(error).__name__}: {error}"
-        yield Submission(who=who, lesson="", source=path.name, problem=f"could not be read: {reason}".splitlines()[0])
+        yield Submission(
+            who=who, lesson="", source=path.name, problem=f"could not be read: {reason}".splitlines()[0][:300]
+        )
 
 
 def _read_notebook(path: Path, who: str, again: bool) -> Iterator[Submission]:
@@ -113,6 +134,8 @@ def _read_notebook(path: Path, who: str, again: bool) -> Iterator[Submission]:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     said = "\n".join(str(output.get("text", "")) for output in outputs)
     recorded = list(_read_codes(said, who))
+    if path.stem.endswith("_solutions"):
+        raise BadInput(f"{path.name} holds our solutions")
     if not again:
         if not recorded:
             raise BadInput(f"{path.name} holds no answer code: its last cell was not run")
@@ -150,7 +173,25 @@ def _read_codes(text: str, who: str, by_line: bool = False) -> Iterator[Submissi
 
 
 def _submission(who: str, lesson: str, source: str, part: dict[str, Any]) -> Submission:
-    predictions, exercises = dict(part.get("predictions", {})), dict(part.get("exercises", {}))
+    """Return what a part of a record says; raise `BadInput` naming the entry that a person or a program has bent."""
+    if not isinstance(part, dict):
+        raise BadInput(f"its lesson {lesson} is no table")
+    predictions, exercises = part.get("predictions", {}), part.get("exercises", {})
+    for kind, entries, words, counts in (
+        ("prediction", predictions, ("choice", "letter", "confidence"), ()),
+        ("exercise", exercises, ("status",), ("attempts", "hints")),
+    ):
+        for name, entry in entries.items():
+            fits = (
+                isinstance(entry, dict)
+                and all(isinstance(entry.get(word), str | None) for word in words)
+                and all(isinstance(entry.get(count, 0), int) for count in counts)
+                and (not entry.get("letter") or entry.get("confidence") in CONFIDENCES)
+                and entry.get("status", "right") in STATUSES
+            )
+            if not fits:
+                raise BadInput(f"its {kind} {name} of lesson {lesson} is not what labkit writes")
+    predictions, exercises = dict(predictions), dict(exercises)
     return Submission(who=who, lesson=str(lesson), source=source, predictions=predictions, exercises=exercises)
 
 
@@ -162,6 +203,12 @@ def _best(found: list[Submission]) -> list[Submission]:
         if one.problem:
             continue
         held = best.get((one.who, one.lesson))
+        if held is not None and one.source == held.source == "run again":  # the hour and the deeper notebook
+            one = replace(
+                one,
+                predictions={**held.predictions, **one.predictions},
+                exercises={**held.exercises, **one.exercises},
+            )
         if held is None or _TRUST.index(one.source) <= _TRUST.index(held.source):
             best[one.who, one.lesson] = one
     return sorted([*best.values(), *problems], key=lambda one: (one.who, one.lesson))

@@ -16,6 +16,7 @@ from typing import Any
 import labkit
 from labkit.base.errors import BadInput, BrokenFile, unknown
 from labkit.base.files import write_atomically
+from labkit.base.speech import tell
 
 from .catalogue import definition
 from .codes import encode
@@ -32,7 +33,7 @@ def open_lesson(lesson: str | LessonDefinition, store: ProgressStore | None = No
     """Return a lesson by id ("00") and print what it needs: versions, device, threads, minutes."""
     facts = definition(lesson) if isinstance(lesson, str) else lesson
     opened = Lesson(facts, store or ProgressStore())
-    print(opened.heading())
+    tell(opened.heading())
     return opened
 
 
@@ -260,5 +261,6 @@ def _machine() -> str:
         except PackageNotFoundError:
             parts.append(f"{package} missing")
     torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # it may be a list, one for each level
+    threads = torch.get_num_threads() if torch else int(first) if first.isdigit() else os.cpu_count() or 1
     return " · ".join([*parts, f"device cpu, {threads} thread{'s' if threads != 1 else ''}"])

@@ -24,6 +24,7 @@ class OpenPrediction:
     def __init__(self, lesson_id: str, prediction_id: str, question: str, options: Sequence[str], store: ProgressStore):
         self.id, self._lesson, self._store = prediction_id, lesson_id, store
         self._waiting: list[Callable[[], Any]] = []
+        self._unsaved: dict[str, Any] = {}
         self.ask(question, options)
 
     def ask(self, question: str, options: Sequence[str]) -> None:
@@ -38,7 +39,7 @@ class OpenPrediction:
     @property
     def stored(self) -> dict[str, Any]:
         """Return what was stored for these options, or an empty dict."""
-        entry = self._store.lesson(self._lesson)["predictions"].get(self.id, {})
+        entry = self._unsaved or self._store.lesson(self._lesson)["predictions"].get(self.id, {})
         return entry if entry.get("skipped") or entry.get("choice") in self.options else {}
 
     @property
@@ -120,10 +121,12 @@ class OpenPrediction:
                 f"Prediction {self.id} stays as it is: its result has been shown.",
                 do="go on; `lesson.start_over()` begins the lesson afresh",
             )
-        self._store.change(self._lesson, "predictions", self.id, lambda _: fields)
+        self._unsaved = fields  # a full disk must not keep a panel shut
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback()
+        self._store.change(self._lesson, "predictions", self.id, lambda _: fields)
+        self._unsaved = {}
 
     def _ipython_display_(self) -> None:
         """Show nothing: `lesson.predict` has shown the question already."""

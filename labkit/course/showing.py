@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labkit.base.speech import in_notebook, say
+from labkit.base.speech import in_notebook, say, tell
 from labkit.panels.static import is_static
 
 __all__ = ["is_static", "say", "show_markdown", "show_widget"]
@@ -17,7 +17,7 @@ def show_markdown(text: str) -> None:
 
         display(Markdown(text))
     else:
-        print(text)
+        tell(text)
 
 
 def show_widget(widget: Any, text: str) -> None:
@@ -27,4 +27,4 @@ def show_widget(widget: Any, text: str) -> None:
 
         display(widget)
     else:
-        print(text)
+        tell(text)

@@ -14,10 +14,11 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from labkit.anatomy import model_lock, module_of
+from labkit.anatomy.reach import check_reach
 from labkit.base.errors import Busy, ModelChanged, OutOfOrder
 from labkit.base.interrupts import InterruptGuard, uninterruptible
 
-from .changes import Change, ConflictingWrite
+from .changes import Change, ConflictingWrite, Write
 from .plan import Plan
 
 __all__ = ["Editing", "active_on", "applied_to", "apply", "edit", "undo_all"]
@@ -132,7 +133,10 @@ class Editing:
         def changes() -> list[Change]:
             return [change for edit in self.plan for change in edit.prepare(self._given)]
 
-        return _on_intact(self._module, changes) if any(edit.measures for edit in self.plan) else changes()
+        prepared = _on_intact(self._module, changes) if any(edit.measures for edit in self.plan) else changes()
+        if not all(isinstance(change, Write) for change in prepared):
+            check_reach(self._module)
+        return prepared
 
     @uninterruptible
     def _begin(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -92,6 +93,13 @@ def choice_accuracy(
     questions = as_questions(model, questions)
     asked = ChoiceMeasure(tuple(questions), per_token)
     found = scores(model, checked_documents(model, asked.documents, shortest=1), asked)
+    for number, options in enumerate(asked.by_question(found)):
+        if any(map(math.isnan, options)):
+            raise BadInput(
+                f"The model's answer to question {number} is no number (NaN), so no share can be counted.",
+                expected="finite logits",
+                do="look for a weight or an edit that overflows; load the model in float32",
+            )
     right, _ = asked.fold(found, [])
     log_probs = tuple(map(tuple, asked.by_question(found)))
     chance = sum(1 / len(question.options) for question in questions) / len(questions)

@@ -8,6 +8,7 @@ Shapes: B documents of equal length, L tokens, V vocabulary.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -118,6 +119,9 @@ class ChoiceMeasure:
         right = []
         for question, options in zip(self.questions, self.by_question(scores)):
             best = [number for number, value in enumerate(options) if value >= max(options) - TIE]
+            if any(map(math.isnan, options)):  # a cut that overflows has no answers
+                right.append(math.nan)
+                continue
             right.append(1 / len(best) if question.answer in best else 0.0)
         return right, [1] * len(right)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -18,13 +20,16 @@ def generate(
     *,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
-    stop: int | None = None,
+    stop: int | Sequence[int] | None = None,
+    context: int | None = None,
     use_cache: bool = True,
 ) -> Tensor:
     """Return `input_ids` [B, L] followed by up to `max_new_tokens` more.
 
-    temperature 0 takes the likeliest token; above 0 it samples, with `generator`. A row that has said `stop`
-    repeats it; when all rows have, or the model's context is full, the text ends there.
+    temperature 0 takes the likeliest token; above 0 it samples, with `generator`. A row that has said `stop`, one of
+    several, or what a model of transformers itself calls an end, repeats it; when all rows have, or the model's
+    `context` is full, the text ends there.
+    Raises `BadInput` when the model's logits are no numbers.
     """
     if temperature < 0:
         raise BadInput(f"temperature = {temperature} has no meaning.", expected="0 (likeliest token) or above")
@@ -34,7 +39,12 @@ def generate(
             expected="a torch.Generator, so that the same text comes again",
             do="pass generator=torch.Generator().manual_seed(0)",
         )
-    context = getattr(getattr(model, "config", None), "context", None)
+    context = context or getattr(getattr(model, "config", None), "context", None)
+    stops = () if stop is None else (stop,) if isinstance(stop, int) else tuple(stop)
+    named = getattr(
+        getattr(model, "generation_config", None), "eos_token_id", None
+    )  # what a hub model itself calls an end
+    stops += tuple(named) if stops and isinstance(named, list | tuple) else ()
     room = max_new_tokens if context is None else min(max_new_tokens, context - input_ids.shape[1])
     if room < 0:
         raise BadInput(
@@ -46,16 +56,22 @@ def generate(
         output = model(fresh if use_cache else ids, past_key_values=cache, use_cache=use_cache)
         cache = output.past_key_values
         fresh = _choose(output.logits[:, -1], temperature, generator)
-        if stop is not None:
-            fresh = fresh.masked_fill(done[:, None], stop)
-            done |= fresh[:, 0] == stop
+        if stops:
+            fresh = torch.where(done[:, None], ids[:, -1:], fresh)
+            done |= torch.isin(fresh[:, 0], torch.tensor(stops, device=fresh.device))
         ids = torch.cat((ids, fresh), dim=1)
-        if stop is not None and bool(done.all()):
+        if stops and bool(done.all()):
             break
     return ids
 
 
 def _choose(logits_BV: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    if bool(logits_BV.isnan().any()):
+        raise BadInput(
+            "The model's logits are no numbers (NaN), so it says nothing.",
+            expected="finite logits",
+            do="look for a weight or an edit that overflows; load the model in float32",
+        )
     if temperature == 0:
         return logits_BV.argmax(dim=-1, keepdim=True)
     # Drawn where the generator is, so that one seed tells one story on every device.

@@ -29,6 +29,12 @@ def save(model: Decoder, folder: str | Path, *, half: bool = False) -> Path:
     Raises `BadInput` when a weight is not finite or does not fit half precision.
     """
     folder = Path(folder)
+    if replaced := [name for name, module in model.named_modules() if "forward" in vars(module)]:
+        raise BadInput(
+            f"{replaced[0]} of this model does not run its class's own forward, and a file of weights cannot say so.",
+            expected="a model whose parts are all its own",
+            do="save labkit.shrink(model, plan), which leaves dropped parts out; or save the plan: plan.save(path)",
+        )
     config = json.dumps(model.config.as_dict(), indent=2)
     tensors = {name: _on_disk(name, tensor, half) for name, tensor in model.state_dict().items()}
     if model.config.tie:

@@ -122,9 +122,12 @@ class Panel:
     def open(self) -> None:
         """Go on without a prediction."""
         self._opened = True
-        if self.gate is not None and not self.gate.ready:
-            self.gate.skip()
         self._unlock()
+        if self.gate is not None and not self.gate.ready:
+            try:
+                self.gate.skip()
+            except LabkitError as problem:  # such as a full disk: the panel is open all the same
+                self.inquiry.say_problem(problem)
 
     def recompute(self) -> None:
         """Ask the model itself, now and from now on, instead of the stored answers."""

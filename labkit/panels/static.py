@@ -39,5 +39,5 @@ def _about(panel: Panel) -> dict[str, Any]:
     if not panel.is_stored():
         return {}
     kind = type(panel)
-    named = {"panel": f"{kind.__module__}:{kind.__qualname__}", "start": asdict(panel.start)}
+    named = {"panel": kind.__name__, "start": asdict(panel.start)}
     return {"labkit": {**named, "model": panel.model_name} if panel.model_name else named}

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable
+from labkit.base.files import sha256
 
+from . import packaged
 from .handle import Handle
 from .hub import no_bars, refuse_pickle
 from .packaged import INSTALL, NAME, encoder_folder
@@ -69,6 +71,12 @@ def load_encoder() -> Encoder:
             do=INSTALL,
         )
     refuse_pickle(folder)
+    if (found := sha256(folder / "model.safetensors")) != packaged.WEIGHTS:
+        raise BrokenFile(
+            f"The encoder's weights in {folder} are not those the course was tested with (SHA-256 {found[:12]}…).",
+            expected=f"{packaged.WEIGHTS[:12]}…",
+            do=f"{INSTALL} --force-reinstall",
+        )
     from transformers import AutoModel, AutoTokenizer  # seconds to import
 
     safe = {"local_files_only": True, "trust_remote_code": False}

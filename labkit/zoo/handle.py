@@ -52,6 +52,17 @@ class Handle:
         """The token that ends a text, if there is one."""
         return self.tokenizer.eos if self.ours else self.tokenizer.eos_token_id
 
+    @property
+    def context(self) -> int | None:
+        """How many tokens a text may have: of our models, and of those that look positions up in a table."""
+        if self.ours:
+            return self.model.config.context
+        tables = ("wpe", "embed_positions")
+        named = self.model.named_modules()
+        return next(
+            (m.num_embeddings for name, m in named if name.endswith(tables) and isinstance(m, nn.Embedding)), None
+        )
+
     def encode(self, text: str) -> Tensor:
         """Return the token ids [L] of a text as the model reads them: with its begin, on its device."""
         if not isinstance(text, str):
@@ -89,7 +100,13 @@ class Handle:
         generator = torch.Generator().manual_seed(seed) if temperature > 0 else None
         ids = self.encode(text)[None]
         ids = models.generate(
-            self.model, ids, max_new_tokens, temperature=temperature, generator=generator, stop=self.end
+            self.model,
+            ids,
+            max_new_tokens,
+            temperature=temperature,
+            generator=generator,
+            stop=self.end,
+            context=self.context,
         )
         return self.decode(ids[0])
 

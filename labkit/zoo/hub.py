@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import torch
 
-from labkit.base.errors import BrokenFile, LabkitError, NotAvailable, unknown
+from labkit.base.errors import BrokenFile, LabkitError, NoNetwork, NotAvailable, unknown
 
 from .handle import Handle
 from .memory import check_room
@@ -21,6 +21,17 @@ __all__ = ["load_hub", "no_bars", "refuse_pickle"]
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
 _PATIENCE = 3.0  # seconds
+_NETWORK = {
+    "ConnectionError",
+    "TimeoutError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "ProxyError",
+    "OfflineModeIsEnabled",
+    "LocalEntryNotFoundError",
+    "HfHubHTTPError",
+}
 _SAFE = "weights as .safetensors, which cannot run code when opened"
 _CONVERT = "ask the author for a safetensors file, or convert it where you trust it"
 
@@ -100,19 +111,28 @@ def load_hub(name: str, shipped: Iterable[str], asked: torch.device | None = Non
 
 
 def _reachable() -> bool:
-    """Whether the hub answers. Its own client tries for a minute before it gives up; a lesson cannot."""
+    """Whether the hub answers, itself or through a proxy. Its own client tries for a minute; a lesson cannot."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return False
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True  # the proxy knows the way
-    address = urlsplit(constants.ENDPOINT)
+    names = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+    proxy = next((os.environ[name] for name in names if os.environ.get(name)), None)
+    if proxy is not None and urlsplit(proxy).scheme.startswith("socks"):
+        return True  # asked in a language of its own: left to the client
+    hub = urlsplit(constants.ENDPOINT)
+    host = f"{hub.hostname}:{hub.port or 443}"
+    address = hub if proxy is None else urlsplit(proxy if "//" in proxy else f"http://{proxy}")
+    port = address.port or (80 if proxy is not None and address.scheme == "http" else 443)
     try:
-        socket.create_connection((address.hostname, address.port or 443), timeout=_PATIENCE).close()
+        with socket.create_connection((address.hostname, port), timeout=_PATIENCE) as line:
+            if proxy is None or address.scheme != "http":
+                return True
+            line.settimeout(_PATIENCE)
+            line.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            return line.recv(5).startswith(b"HTTP/")  # any answer: what it asks for, its client can give
     except OSError:
         return False
-    return True
 
 
 def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
@@ -143,11 +163,29 @@ def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
         )
     if kinds & {"RepositoryNotFoundError", "HFValidationError"}:
         return unknown("model", name, shipped, do="check the name on the hub")
-    return NotAvailable(
+    if not kinds & _NETWORK and not _is_missing(said):
+        return NotAvailable(
+            f"{name} could not be loaded: {_first_line(error)}",
+            expected="a model that the installed transformers can read, with its tokenizer, and room for it",
+            do=stand_in,
+        )
+    return NoNetwork(
         f"{name} is not on this machine, and the hub cannot be reached.",
         expected=f"network, or one of the models that come with the course: {', '.join(shipped)}",
         do=f'labkit.load("{shipped[0]}") can stand in' if shipped else "connect to the network",
     )
+
+
+def _is_missing(said: str) -> bool:
+    """Whether an error says that a file was looked for in the cache and not found there."""
+    return any(words in said for words in ("cached", "cache", "offline", "couldn't connect", "connection"))
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what went wrong first, in a line: libraries wrap the reason in errors of their own."""
+    while (inner := error.__cause__) is not None:
+        error = inner
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _causes(error: BaseException | None) -> set[str]:

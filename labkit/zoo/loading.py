@@ -54,7 +54,7 @@ def _read(name: str | Path, asked: torch.device | None) -> Handle:
         from .encoder import load_encoder
 
         return load_encoder()
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.is_file():
         refuse_pickle(path)
         raise BadInput(f"{path} is a file.", expected="the folder of a model", do=f"labkit.load({str(path.parent)!r})")

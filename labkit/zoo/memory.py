@@ -75,9 +75,9 @@ def _available() -> int | None:
 
 
 def _in_folder(folder: Path) -> Counter[str]:
-    """Return the counts from the headers of a folder's safetensors files; a damaged one counts nothing."""
+    """Return the counts from the headers of the safetensors files that are read; a damaged one counts nothing."""
     counts: Counter[str] = Counter()
-    for path in folder.glob("*.safetensors"):
+    for path in _read_files(folder):
         try:
             with path.open("rb") as file:
                 (length,) = struct.unpack("<Q", file.read(8))
@@ -89,3 +89,16 @@ def _in_folder(folder: Path) -> Counter[str]:
         except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
             continue
     return counts
+
+
+def _read_files(folder: Path) -> list[Path]:
+    """Return the files of weights that transformers reads: what the index names, else model.safetensors, else all.
+
+    Some repositories hold the same weights twice, under the author's own names.
+    """
+    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    try:
+        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return [folder / name for name in sorted(named) if "/" not in name]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))

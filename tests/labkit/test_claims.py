@@ -398,7 +398,7 @@ def test_json_has_the_promised_fields_and_only_those(folder):
     rows = json.loads(json.dumps(claims.as_json(claims.ledger(folder)), allow_nan=False))
     assert [row["id"] for row in rows] == ["77-effect", "77-same", "77-big"]
     for row in rows:
-        assert list(row) == ["id", "lesson", "kind", "paper", "ours", "null", "delta", "verdict"]
+        assert list(row) == ["id", "lesson", "kind", "paper", "ours", "null", "delta", "verdict", "standing", "stale"]
         assert list(row["ours"]) == ["value", "low", "high", "n", "over"]
     assert rows[0]["paper"]["number"] == "1.2 points"
     assert rows[0]["verdict"] == "reproduced"
@@ -418,7 +418,7 @@ def test_what_is_rendered_comes_from_the_records(folder):
     for shown in (text, table):
         assert f"{number(outcome.value)} [{number(outcome.low)}, {number(outcome.high)}], 32 documents" in shown
         assert "reproduced" in shown
-        assert "arXiv 0000.00000, Table 1" in shown
+        assert "arXiv 0000.00000" in shown and ", Table 1" in shown
     assert max(map(len, text.splitlines())) <= 100
     lines = table.splitlines()
     assert len(lines) == 5
@@ -465,3 +465,42 @@ def test_counts_and_page_tell_every_claim_once(folder):
 
 def test_reading_twice_gives_equal_claims(folder):
     assert read_claims(folder / "77.toml") == read_claims(folder / "77.toml")
+
+
+def test_an_observation_counts_neither_way_and_a_constructed_model_reproduces_nothing(folder):
+    claims.register("77-effect", folder=folder)
+    assert claims.measure("77-effect", folder=folder).verdict == "reproduced"
+    for standing, word in (("observation", "observation"), ("constructed", "works as constructed")):
+        rewrite(folder, 'id = "77-effect"', f'id = "77-effect"\nstanding = "{standing}"')
+        found = claims.assess("77-effect", folder)
+        assert found.verdict == word and found.value is not None, "the record stays: what was promised has not changed"
+        assert ("Observations of ours" in claims.render_markdown("77", folder)) == (standing == "observation")
+        rewrite(folder, f'\nstanding = "{standing}"', "")
+    rewrite(folder, 'id = "77-effect"', 'id = "77-effect"\nstanding = "hearsay"')
+    with pytest.raises(UnknownName, match="standing"):
+        claims.ledger(folder)
+
+
+def test_a_record_knows_whether_older_code_measured_it(folder, monkeypatch):
+    monkeypatch.setattr("labkit.claims.measuring.digest", lambda measure: "today")
+    monkeypatch.setattr("labkit.claims.assessment.digest", lambda measure: "today")
+    claims.register("77-effect", folder=folder)
+    claims.measure("77-effect", folder=folder)
+    assert not claims.assess("77-effect", folder, aged=True).stale
+    monkeypatch.setattr("labkit.claims.assessment.digest", lambda measure: "tomorrow")
+    assert claims.assess("77-effect", folder, aged=True).stale
+    assert "(measured by older code)" in claims.render_page(folder)
+    assert [row["stale"] for row in claims.as_json(claims.ledger(folder))] == [True, False, False]
+
+
+def test_the_digest_follows_what_a_measure_calls_and_nothing_else():
+    from labkit.claims.digest import _collect, digest
+
+    measures = sorted({claim.measure for claim in claims.ledger() if claim.measure})
+    assert all(len(digest(measure)) == 16 for measure in measures), "each is found, wherever it moved"
+    found: dict = {}
+    _collect("labkit.papers.cut_compare_restore.claims", "attention_against_mlp", found)
+    names = {name for _, name in found}
+    assert {"attention_against_mlp", "cheapest", "mean_change", "sweep", "DropAttention"} <= names
+    assert not any(module.startswith("labkit.base") for module, _ in found) and "restored" not in names
+    assert digest("labkit.nowhere.at_all") == ""

@@ -1,5 +1,6 @@
 """The encoder: one kind of handle, one anatomy; and what is said when its package is missing or damaged."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +163,8 @@ def package(model, tmp_path, monkeypatch):
     (folder.parent / "__init__.py").write_text("raise RuntimeError('this ran')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(packaged, "_MODULE", "tiny_encoder")
+    weights = next(tmp_path.rglob("model.safetensors"))
+    monkeypatch.setattr(packaged, "WEIGHTS", hashlib.sha256(weights.read_bytes()).hexdigest())
     return folder
 
 

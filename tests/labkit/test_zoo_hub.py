@@ -109,3 +109,28 @@ def test_a_licence_that_must_be_accepted_is_told(monkeypatch):
     with pytest.raises(NotAvailable, match="licence") as told:
         labkit.load("meta-llama/Llama-3.2-1B")
     assert "hf auth login" in str(told.value) and "lab/tiny" in str(told.value)
+
+
+@pytest.mark.parametrize("cause", [OSError(28, "No space left on device"), MemoryError("8 GiB"), ValueError("llama9")])
+def test_what_is_no_network_is_not_told_as_one(tmp_path, monkeypatch, cause):
+    from labkit.base.errors import NoNetwork, NotAvailable
+    from labkit.course import load_if_here
+
+    def fails(*args, **options):
+        raise RuntimeError("wrapped by the library") from cause
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fails)
+    with pytest.raises(NotAvailable, match="could not be loaded") as caught:
+        load_if_here("somebody/some-model")
+    assert not isinstance(caught.value, NoNetwork) and str(cause) in caught.value.what
+
+
+def test_weights_that_lie_there_twice_count_once(tmp_path):
+    import shutil
+
+    from labkit.zoo.memory import parameter_counts
+
+    write_hub(tmp_path, "llama")
+    true = sum(parameter.numel() for parameter in make("llama").parameters())
+    shutil.copy(tmp_path / "model.safetensors", tmp_path / "consolidated.safetensors")
+    assert sum(parameter_counts(str(tmp_path), here=True).values()) == true

@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from html import escape
-from importlib import import_module
 from itertools import product
 from math import prod
 from typing import Any
 
-from labkit.base.errors import LabkitError
+from labkit.base.errors import LabkitError, unknown
+from labkit.base.papers import bring, brought
 from labkit.figures import new_figure
 from labkit.figures.output import NOTEBOOK_DPI, png
 from labkit.panels import Panel
@@ -37,9 +37,13 @@ class Replayed:
 
 
 def named_panel(named: Mapping[str, Any]) -> Panel:
-    """Return the panel that a notebook's picture says it was: {"panel": "module:Class", "model": …, "start": …}."""
-    module, _, name = named["panel"].partition(":")
-    kind = getattr(import_module(module), name)
+    """Return the panel that a notebook's picture says it was: {"panel": "CutPanel", "model": …, "start": …}.
+
+    Raises `UnknownName` for anything but a panel that a paper brings: a notebook's metadata is not to be run.
+    """
+    kind = bring("panels", str(named["panel"]))
+    if not (isinstance(kind, type) and issubclass(kind, Panel)):
+        raise unknown("panel", named["panel"], brought("panels"))
     options = {"start": kind.State(**named["start"])} if named.get("start") else {}
     return kind(named["model"], **options) if named.get("model") else kind(**options)
 

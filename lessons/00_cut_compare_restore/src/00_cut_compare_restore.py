@@ -79,7 +79,7 @@ parts = {
 }
 guess = lesson.predict(
     "p1",
-    "One of these four parts is taken out. Without which one does the model fall furthest in telling who has the lantern?",
+    "One of these four parts is taken out. Which one costs most accuracy on “who has the lantern?”",
     options=list(parts),
 )
 
@@ -128,7 +128,7 @@ labkit.course.holds(
     min(costs[:2]) > 10 * max(costs[2:]),
     "Each part of the first block costs more than ten times what any part of a later block costs.",
 )
-labkit.course.holds(costs[1] > costs[0], "By the loss, the dearer of the two is the MLP.")
+labkit.course.holds(costs[1] > costs[0], "By the loss, the MLP is the more expensive of the two.")
 
 # %% [markdown]
 # On the picture each line is ten times the one below it. The first block stands alone; and within it the loss blames the
@@ -172,7 +172,7 @@ labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves 
 #
 # By its controls, then, the part costs little. Is it little in what the model *does*? Nats are an average over all words
 # of somebody else's stories, and most words are easy. Let the model write stories of its own, and count the slips: somebody
-# in two places, a lantern given by one who does not have it, a sentence that is none. Even intact it makes some.
+# in two places, a lantern given by somebody who does not have it, words that make no sentence. Even intact it makes some.
 
 # %%
 lesson.predict("p3")
@@ -190,11 +190,11 @@ lesson.result("p3", answer=answer, because=f"{times:.1f} times as often as intac
 labkit.course.holds(unwell.contradictions.low > well.contradictions.high, "The two intervals do not even touch.")
 
 # %% [markdown]
-# These *vital signs* are the chart used all course long. To the right is well: what is counted in nats or slips is turned
-# round for the picture, and its own number stands beside it. The days are partly thrown by dice, so nobody can foresee every
-# word; *above the floor* counts only the surprise beyond that. A story is told *whole* when the checker finds no slip in
+# These *vital signs* are the chart used all course long. Further right is better: what is counted in nats or slips is
+# mirrored for the picture, and its own number stands beside it. Chance decides part of every day, so nobody can foresee
+# every word; *above the floor* counts only the loss beyond that. A story is told *whole* when the checker finds no slip in
 # it; this model manages hardly one, even intact, and some signs are at chance: it is too small to know facts. A cut that is
-# cheap by one sign can be dear by another, so it is judged by all.
+# cheap by one sign can be expensive by another, so it is judged by all.
 #
 # **What this does not show.** That no single weight matters: forty drawn at random will miss the one that does, and the
 # next lesson looks for it. Nor that this part is the one that keeps stories straight: a model that is a little worse at

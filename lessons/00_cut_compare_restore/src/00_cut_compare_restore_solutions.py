@@ -92,10 +92,10 @@ lesson.exercise("00.5").check(share)
 def rule(low, high, null, direction, delta):
     sign = 1 if direction == "above" else -1
     near, far = sorted(sign * (end - null) for end in (low, high))
-    if near > 0:
-        return "direction"
     if -delta <= near and far <= delta:
         return "absent here"
+    if near > 0:
+        return "direction"
     return "contradicted" if far < 0 else "unresolved"
 
 

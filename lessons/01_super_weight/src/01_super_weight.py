@@ -142,7 +142,7 @@ labkit.course.holds(broken[strangers].mean() > whole[strangers].mean(), "Without
 labkit.course.holds(broken.trace() < whole.trace(), "The two halves of a pair are less alike.")
 
 # %% [markdown]
-# So the right one is lost in the crowd. Was it luck to be told where to look? Somebody has to try them all. Each of
+# So the matching sentence is no longer the nearest. Was it luck to be told where to look? Let us try them all. Each of
 # the 4,608 gains of the twelve norms after attention and MLP was set to zero once, and five everyday sentences were
 # embedded again. That took `labkit.sweep` some minutes; its numbers come with the course. How far does a sentence
 # *turn*: 1 minus the cosine between its embeddings before and after
@@ -282,8 +282,8 @@ said = "The detector names it" if named.candidates else "It passes no threshold 
 print(f"\nThe suspect is {suspect.address}. {said}. It reads {abs(suspect.input):.0f}; in Llama-7B it is 560.")
 
 # %% [markdown]
-# In the encoder one number was enough; in the constructed model one was made to be. Here nobody planted any, and spikes
-# there are.
+# In the encoder one number was enough; in the constructed model one was made to be. Here nobody planted any, and there are
+# spikes.
 
 # %%
 verdict = lesson.predict("p3")
@@ -303,8 +303,9 @@ labkit.course.holds(times.high < 1.5, "Whatever it does, it is far from the 214 
 # every one. Is the whole neuron worth more? That is the figure's second row.
 #
 # Our ledger holds the question with the forty weights that write most, on stories that were not used to choose the
-# costliest of them. What would count was written down first: *reproduced* is at least half of the paper's effect,
-# *direction* less of it on the same side of 0, however little. *Absent here* holds 0 and stays within the margin.
+# costliest of them. What would count was written down first: *absent here* if the whole interval lies within the margin
+# around 0, whatever its sign; *reproduced* if it is at least half of the paper's effect; *direction* if it is less of it,
+# beyond the margin, on the same side of 0.
 
 # %%
 claim = labkit.claims.ledger().claim("01.base_has_one")

@@ -102,8 +102,8 @@ figures.show(
 )
 
 # %% [markdown]
-# Each part of the first block would not fit on this picture. Its MLP is the first to see what a word *is*; all the
-# others read what it made of it. After that, most MLPs look idle, one at a time, though each has twice the weights of
+# The parts of the first block are left out: their bars would not fit on this picture. Its MLP is the first to see what a
+# word *is*; all the others read what it made of it. After that, most MLPs look idle, one at a time, though each has twice the weights of
 # an attention.
 #
 # Now take out as many as you like. The panel reads six other stories, short ones, so its numbers are not yours; the
@@ -114,11 +114,11 @@ figures.show(
 labkit.LayerGridPanel("lab/deep", gate=guess)
 
 # %% [markdown]
-# With a few parts gone the paper's sentence fails here. With all ten it turns round; section 3 finds where. Our ledger
-# asks it with four parts of each kind, on stories that were not used to choose among them. Written down first: the
-# *null*, which is what no difference would give; how many documents; and the *margin*: an interval that holds the null
-# and stays within it says *absent here*. *Direction* says only: the same sign as in the paper, beyond chance. It may
-# still be small.
+# With a few parts gone the paper's sentence fails here. With all ten gone the two are close, and six short stories cannot
+# tell which is worse; section 3 asks more. Our ledger asks it with four parts of each kind, on stories that were not used
+# to choose among them. Written down first: the *null*, which is what no difference would give; how many documents; and
+# the *margin*: an interval that stays within it says *absent here*, whatever its sign. *Direction* says only: the same
+# sign as in the paper, beyond chance and margin. It may still be small.
 
 # %%
 claim = labkit.claims.ledger().claim("02.attention_against_mlp")
@@ -127,7 +127,7 @@ figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
 # (The paper counts points of a task and we count nats: the two marks share a ratio, not a unit.) One at a time the
-# attentions were dearer still. Together, though, MLPs cost more than the sum of what each costs alone: section 3 has
+# attentions were more expensive still. Together, though, MLPs cost more than the sum of what each costs alone: section 3 has
 # the numbers.
 #
 # Why do attentions matter so here? An attention fetches from earlier words, an MLP works on one word at a time. Our
@@ -301,7 +301,7 @@ print(*(f"{name}: below 0.9 with {gone} attentions gone" for name, gone in falls
 # %% [markdown]
 # The skills go one after another, at places of their own, and the loss goes at yet another. Copying is half gone while
 # the loss still stands at nine tenths: most words of a story need no copying. Facts break off with the same drop. The
-# lantern goes otherwise, whole to the eighth drop and lost with the ninth.
+# lantern goes another way: whole up to the eighth drop, lost with the ninth.
 #
 # Mind the scale, though. What the first attention costs is about a hundredth of the way to guessing, and more than a
 # tenth of the *intact* loss; and every list is still repeated. “The skill goes before the loss” is true on one scale
@@ -384,8 +384,8 @@ lesson.progress()
 # you use it?
 #
 # *[Deeper](02_what_matters_deeper.ipynb): other scores, one by one and its bug, a fair opponent, time and memory,
-# healing, rounding, training. Next: [08 · The curse of depth](../08_curse_of_depth/08_curse_of_depth.ipynb). Why were
-# deep layers cheap to lose?*
+# healing, rounding, training. Next: [08 · The curse of depth](../08_curse_of_depth/08_curse_of_depth.ipynb). In large
+# models deep layers are cheap to lose, the papers say. Why, and is it so here?*
 
 # %% [markdown]
 # The paper, to cite:

@@ -71,7 +71,7 @@ figures.show(
 # %% [markdown]
 # The remedy is one factor. **LayerNorm Scaling** multiplies what both norms of block ℓ return by 1/√ℓ, blocks counted
 # from 1: h ← h + f(norm(h) / √ℓ). Deep blocks then add less, and the stream stays small. In labkit it is a variant of the
-# baseline that fills one slot otherwise: `after` multiplies what the norm returns, and `exponent` is a half.
+# baseline that uses another module in one slot: `after` multiplies what the norm returns, and `exponent` is a half.
 
 # %%
 import inspect
@@ -87,8 +87,8 @@ print(inspect.getsource(labkit.LayerNormScaling.factor))
 guess = lesson.predict("p1")
 
 # %% [markdown]
-# The panel has three states: as trained; scaling on; scaling on *and* every gain of block ℓ multiplied by √ℓ, which makes
-# up for it. It opens as trained, so choose *scaling on*. *Cost to lose* is what the loss rises by when a block is left out.
+# Three of the panel's settings matter here: as trained; scaling on; scaling on *and* every gain of block ℓ multiplied by
+# √ℓ, which makes up for it. It opens as trained, so choose *scaling on*. *Cost to lose* is what the loss rises by when a block is left out.
 # To answer at once, the panel reads two short stories; the cell after it reads 24, so its numbers are others.
 
 # %%
@@ -265,8 +265,8 @@ holds(set(tried[-2:]) <= set(ahead), "At the two highest rates it is ahead.")
 print(*(f"{name} is best at {rates[recipe]:g}" for recipe, name in kinds.items()), sep="\n")
 
 # %% [markdown]
-# At high rates Pre-LN suffers sooner, by far. Below, the lead goes to and fro by what another seed might do as well. So
-# whoever takes one rate for both has a hand in who wins. The fair thing is to give each kind its best. (The test asks for
+# At high rates Pre-LN suffers sooner, by far. At lower rates the order changes from rate to rate, as it would from seed to
+# seed. So whoever takes one rate for both has a hand in who wins. The fair thing is to give each kind its best. (The test asks for
 # five rates. The best of the scaled kind was the highest of them, so a sixth was tried with both.)
 #
 # And one seed is not enough. So we trained five fresh seeds of each, at the two rates just found. The two runs of a seed

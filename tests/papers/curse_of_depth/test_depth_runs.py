@@ -148,7 +148,7 @@ def test_idle_blocks_are_counted_model_by_model_and_the_bar_is_the_mean_of_what_
     made = BlockRuns(tuple(replace(run, block=costs[run.seed]) for run in runs))
     panel = PairPanel("pre", "lns", runs=made)
     panel.set(block=2)
-    assert "in the mean model: pre 1.5 of 3, lns 1.5 of 3" in panel.shown.sentence
+    assert "averaged over the seeds: pre 1.5 of 3, lns 1.5 of 3" in panel.shown.sentence
     figure = new_figure(panel.size)
     panel.draw(panel.data, figure)
     bar = figure.subfigs[1].axes[0].collections[0].get_segments()[0]

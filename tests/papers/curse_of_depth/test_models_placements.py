@@ -321,7 +321,7 @@ def test_a_scaled_model_folds_into_a_vanilla_llama_and_unfolds_again():
 @pytest.mark.parametrize(
     ("kind", "more", "said"),
     [
-        (PostNorm, {}, "Identity in front of it and AddAndNorm behind"),
+        (PostNorm, {}, "Identity before it and AddAndNorm after it"),
         (Sandwich, {}, "scaled by RMSNorm"),
         (ScalingAt, {"position": "before-norm"}, "layers.1, attention has a factor in front"),
         (ScalingAt, {"position": "after-residual"}, "enters the stream by AddAndScale"),

@@ -143,7 +143,10 @@ def test_the_sentence_tells_where_the_skill_falls_first(race):
     assert data.kept_loss("mlp") == pytest.approx(0.8)
     assert data.kept_skill("mlp") == pytest.approx((0.6 - chance) / (1 - chance))
     says = sentence_of(data)
-    assert "furthest ahead of the loss for MLP: 80 % of what the loss had won" in says and "MLP +0.20 and 60 %" in says
+    assert (
+        "has fallen furthest, compared with the loss, for MLP: 80 % of what the loss had won" in says
+        and "MLP +0.20 and 60 %" in says
+    )
     level = RaceData(2, "copying", replace(made, loss=still, probes={"copying": full}))
     assert "Nowhere has the skill fallen further" in sentence_of(level)
 

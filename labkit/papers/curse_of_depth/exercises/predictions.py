@@ -45,7 +45,7 @@ PREDICTIONS = (
         options=(
             "that with scaling",
             "that of Pre-LN",
-            "no telling from five pairs",
+            "five pairs cannot tell",
         ),
     ),
     Prediction(
@@ -54,7 +54,7 @@ PREDICTIONS = (
         options=(
             "those of Pre-LN, as in the paper",
             "those with scaling",
-            "no telling from five pairs",
+            "five pairs cannot tell",
         ),
     ),
     Prediction(
@@ -126,7 +126,7 @@ PREDICTIONS = (
         options=(
             "to the one with scaling",
             "to Pre-LN",
-            "no telling from five pairs",
+            "five pairs cannot tell",
         ),
     ),
 )

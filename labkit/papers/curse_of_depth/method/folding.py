@@ -67,7 +67,7 @@ def unfold(model: Decoder, exponent: float = 0.5) -> Decoder:
 def _check(where: str, branch: Branch) -> None:
     norm, scale, write = branch.norm, branch.scale, branch.write
     if not isinstance(norm, RMSNorm | nn.LayerNorm):
-        problem = f"has {type(norm).__name__} in front of it and {type(write).__name__} after"
+        problem = f"has {type(norm).__name__} before it and {type(write).__name__} after it"
     elif isinstance(norm, Scaled) and norm.before != 1.0:
         problem = "has a factor in front of its norm, which the norm takes out again up to its eps"
     elif not isinstance(scale, nn.Identity | Times | LearnedScale):

@@ -189,7 +189,7 @@ def _range(values: Sequence[float]) -> str:
 def _apart(data: PairData) -> str:
     first, second = (list(data.chosen(name).values()) for name in data.costs)
     if min(len(first), len(second)) < 2:
-        return "One seed each: no telling what another would give."
+        return "One seed each: another may give another answer."
     if max(first) < min(second) or max(second) < min(first):
         return "No seed of the one kind lies among those of the other."
     return "The seeds of the two kinds overlap."
@@ -201,7 +201,7 @@ def _idle(data: PairData) -> str:
     for name, rows in data.costs.items():
         idle = [sum(cost <= IDLE for cost in row) for row in rows.values()]
         counts.append(f"{name} {sum(idle) / len(idle):.1f} of {len(next(iter(rows.values())))}")
-    return f"Blocks that cost at most {IDLE:g}, in the mean model: {', '.join(counts)}."
+    return f"Blocks that cost at most {IDLE:g}, averaged over the seeds: {', '.join(counts)}."
 
 
 SIDE = 2.9  # inches for the chosen block

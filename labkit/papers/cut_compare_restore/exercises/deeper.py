@@ -129,18 +129,20 @@ def _check_rule(rule: Callable[..., Any]) -> Outcome:
             return wrong("you ruled as if every claim said 'above'.", shown)
         if null and got == _ruled(low + null, high + null, 0.0, direction, 0.1):
             return wrong("you compared with zero; this claim's null is another number.", shown)
-        if got == "absent here":
-            return wrong("you asked for the margin first; the first line of the table that applies decides.", shown)
+        if wanted == "absent here":
+            return wrong(
+                "you asked for the side first; an interval within the margin is nothing, whatever its sign.", shown
+            )
         return wrong(f"your rule says {str(got)[:30]!r} where another line of the table comes first.", shown)
     return right("A verdict is arithmetic: whoever has the records gets the same word.")
 
 
 def _rule_answer(low: float, high: float, null: float, direction: str, delta: float) -> str:
     near, far = sorted((end - null) * (1 if direction == "above" else -1) for end in (low, high))
-    if near > 0:
-        return "direction"
     if -delta <= near and far <= delta:
         return "absent here"
+    if near > 0:
+        return "direction"
     return "contradicted" if far < 0 else "unresolved"
 
 
@@ -148,10 +150,9 @@ def _rule_upwards(low: float, high: float, null: float, direction: str, delta: f
     return _rule_answer(low, high, null, "above", delta)
 
 
-def _rule_margin_first(low: float, high: float, null: float, direction: str, delta: float) -> str:
-    if abs(low - null) <= delta and abs(high - null) <= delta:
-        return "absent here"
-    return _rule_answer(low, high, null, direction, delta)
+def _rule_side_first(low: float, high: float, null: float, direction: str, delta: float) -> str:
+    near, far = sorted((end - null) * (1 if direction == "above" else -1) for end in (low, high))
+    return "direction" if near > 0 else "contradicted" if far < 0 else _rule_answer(low, high, null, direction, delta)
 
 
 RULE = Exercise(
@@ -163,32 +164,32 @@ RULE = Exercise(
     deeper=True,
     task=(
         "Write `rule(low, high, null, direction, delta)`. It returns the first of these four words that applies: "
-        "`direction` (the interval lies wholly on the claimed side of the null, an end on the null does not count), "
-        "`absent here` (the whole interval lies within ±delta of the null), `contradicted` (it lies wholly on the "
-        "other side), `unresolved`. The direction is `above` or `below`."
+        "`absent here` (the whole interval lies within ±delta of the null), `direction` (it lies wholly on the claimed "
+        "side of the null, an end on the null does not count), `contradicted` (it lies wholly on the other side), "
+        "`unresolved`. The direction is `above` or `below`."
     ),
     expects="a function of (low, high, null, direction, delta) that returns one of the four words",
     check=_check_rule,
     hints=(
         "Measure both ends from the null. Which sign means 'the claimed side'?",
         "Turn the claim 'below' into the claim 'above' by changing the sign of both ends, and sort them.",
-        "near, far = sorted(sign * (end - null) for end in (low, high)); then near > 0, the margin, far < 0",
+        "near, far = sorted(sign * (end - null) for end in (low, high)); then the margin, near > 0, far < 0",
     ),
     solution=(
         "```python\n"
         "def rule(low, high, null, direction, delta):\n"
         "    sign = 1 if direction == 'above' else -1\n"
         "    near, far = sorted(sign * (end - null) for end in (low, high))\n"
-        "    if near > 0:\n"
-        "        return 'direction'\n"
         "    if -delta <= near and far <= delta:\n"
         "        return 'absent here'\n"
+        "    if near > 0:\n"
+        "        return 'direction'\n"
         "    return 'contradicted' if far < 0 else 'unresolved'\n"
         "```\n"
         "Measured from the null and turned to the claimed side, one comparison serves for both directions."
     ),
     answer=_rule_answer,
-    typical_wrong=((_rule_upwards, "as if every claim said 'above'"), (_rule_margin_first, "the margin first")),
+    typical_wrong=((_rule_upwards, "as if every claim said 'above'"), (_rule_side_first, "the side first")),
 )
 
 COUNT = Exercise(

@@ -218,3 +218,23 @@ def code_of(name: str, state: CutState, words: tuple[str, ...]) -> str:
         "print(dict(zip(words, probabilities)), loss, said[len(text):])",
     ]
     return "\n".join(lines)
+
+
+def main(path: str) -> None:
+    """Draw the picture that opens the README: run this module with the path data/pictures/cut.png."""
+    from pathlib import Path
+
+    from labkit.base.files import write_atomically
+    from labkit.figures import new_figure, png
+
+    panel = CutPanel("lab/tiny")
+    panel.set(part="attention", layer=0)
+    figure = new_figure(panel.size)
+    panel.draw(panel.data, figure)
+    write_atomically(Path(path), png(figure, 90, slim=True))
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1])

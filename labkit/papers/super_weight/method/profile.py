@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from labkit.anatomy import Site, anatomy_of, observe
+from labkit.base.errors import BadInput
 from labkit.measurements.runs import checked_documents, text_hash
 from labkit.measurements.tables import text_table
 
@@ -142,5 +143,11 @@ def _median(values_LC: np.ndarray) -> float:
 
 def _largest(layer: int, values_LC: np.ndarray) -> Spike:
     flat = values_LC.ravel()
+    if not np.isfinite(flat).all():
+        raise BadInput(
+            f"What the MLP of layer {layer} writes is no number (NaN or infinite): no spike can be told.",
+            expected="finite activations",
+            do="look for a weight or an edit that overflows; load the model in float32",
+        )
     place = max(int(flat.argmax()), int(flat.argmin()), key=lambda place: abs(flat[place]))
     return Spike(layer, *divmod(place, values_LC.shape[1]), float(flat[place]))

@@ -213,8 +213,8 @@ def _first(data: RaceData) -> str:
     if gaps[name] < 0.05:
         return " Nowhere has the skill fallen further than the loss."
     return (
-        f" The skill is furthest ahead of the loss for {NAMES[name]}: {_percent(kept)} of what the loss had won over "
-        f"guessing by frequency is left, {_percent(skill)} of the skill above chance."
+        f" The skill has fallen furthest, compared with the loss, for {NAMES[name]}: {_percent(kept)} of what the loss "
+        f"had won over guessing by frequency is left, {_percent(skill)} of the skill above chance."
     )
 
 
