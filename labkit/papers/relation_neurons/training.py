@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from labkit import models
+from labkit import models, world
 from labkit.base.files import write_atomically
 from labkit.models import DecoderConfig
 from labkit.training import Fit, fit
@@ -144,6 +144,7 @@ def ship(seed: int, folder: Path) -> None:
             "name": "lab/facts" if which == "final" else f"lab/facts_{which}",
             "about": about,
             "tokenizer": "facts",
+            "world": world.VERSION,
             "seed": seed,
             "lr": FIT.lr,
             "steps": at["step"],
