@@ -43,7 +43,8 @@ def measure_seed(seed: int, runs: Path = RUNS, path: Path | None = None) -> None
     if path.is_file() and seed in Portraits.load(path).of:
         return
     found = portrait(*studies_of(seed, runs))
-    with FileLock(f"{path}.lock"):
+    runs.mkdir(parents=True, exist_ok=True)
+    with FileLock(runs / "portraits.lock"):
         known = Portraits.load(path).of if path.is_file() else {}
         lines = [f'"{s}": {json.dumps(one)}' for s, one in sorted({**known, seed: found}.items())]
         write_atomically(path, "{" + ",\n".join(lines) + "}\n")
