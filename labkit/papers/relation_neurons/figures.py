@@ -106,7 +106,7 @@ def _describe_strips(found: NeuronStrips) -> str:
 def _paint_interference(found: Interference, figure: FigureBase) -> None:
     """Draw the counts of the null as a stack of rings, and ours as a square; the same for the largest gain."""
     left, right = axes(
-        figure, f"Cells of {found.cells} that improve", "Largest gain in any cell", left=0.3, right=1.5, between=0.5
+        figure, f"Cells of {found.cells} that improve", "Largest gain in any cell", left=0.3, right=1.75, between=0.5
     )
     _stack(left, found.null_improving, found.improving, "cells in which accuracy rises")
     _stack(right, found.null_largest, found.largest, "rise of accuracy")
