@@ -105,9 +105,7 @@ class ConfoundPanel(Panel):
                 ConfoundState("coded", "last", "named")]  # fmt: skip
 
     def draw(self, data: ConfoundData, figure: FigureBase) -> None:
-        left, right = axes(
-            figure, "How well they classify", "What silencing costs relations", left=0.95, right=1.9, between=0.9
-        )
+        left, right = axes(figure, "How well they classify", "What silencing costs", left=0.95, right=1.9, between=0.9)
         pairs = ((left, ("average precision",), (0,)), (right, ("own", "others"), (1, 2)))
         values = (data.ap, data.own, data.others)
         for ax, names, places in pairs:
