@@ -389,7 +389,7 @@ in_code = lesson.exercise("11.2")
 def ap(scores, labels):
     total = 0.0
     for threshold in sorted(set(scores), reverse=True):
-        above = ...
+        above = [label for score, label in zip(scores, labels) if ... >= threshold]
         new = ...
         total += new / sum(labels) * sum(above) / len(above)
     return total
