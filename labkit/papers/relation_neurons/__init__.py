@@ -1,0 +1,51 @@
+"""On Relation-Specific Neurons in Large Language Models (Liu, Chen et al. 2025), lesson 11."""
+
+from labkit.base.papers import Paper
+
+PAPER = Paper(
+    number="11",
+    slug="relation_neurons",
+    lesson="11_relation_neurons",
+    title="On Relation-Specific Neurons in Large Language Models",
+    authors="Yihong Liu, Runsheng Chen, Lea Hirlimann, Ahmad Dawar Hakimi, Mingyang Wang, Amir Hossein Kargaran, "
+    "Sascha Rothe, François Yvon, Hinrich Schütze",
+    year=2025,
+    arxiv="2502.17355",
+    code="https://github.com/cisnlp/relation-specific-neurons",
+    edits={"method": ("silence_neurons",)},
+    tokenizers={"facts": "task.tokenizer"},
+    drawings={"figures": ("DamageMap", "Interference", "NeuronOverlap", "ShareCurve", "NeuronStrips")},
+    panels={"panels.silence": ("SilencePanel",), "panels.confounds": ("ConfoundPanel",)},
+    sweeps={"portraits": "experiments.measuring.sweep_portraits"},
+    experiments={
+        "task": ("Register",),
+        "method": ("SilenceNeurons", "average_precision", "find_neurons", "layout_of", "record_pooled"),
+        "experiments": (
+            "ConceptOverlap",
+            "Cumulativity",
+            "DamageMap",
+            "LostAnswers",
+            "FrequencyGap",
+            "Interference",
+            "NeuronOverlap",
+            "ShareCurve",
+            "NeuronStrips",
+            "Portraits",
+            "RelationStudy",
+            "TalkLoss",
+            "by_share",
+            "concept_overlap",
+            "cumulativity",
+            "damage_map",
+            "lost_answers",
+            "frequency_gap",
+            "interference",
+            "neuron_overlap",
+            "neuron_strips",
+            "neurons_for",
+            "talk_loss",
+        ),
+    },
+)
+
+__all__, __getattr__, __dir__ = PAPER.lazily()

@@ -1,0 +1,38 @@
+"""What is asked of relation neurons: each experiment once, from a `RelationStudy` to a frozen result."""
+
+from .concepts import ConceptOverlap, concept_overlap
+from .cumulative import Cumulativity, cumulativity
+from .damage import DamageMap, ShareCurve, by_share, damage_map, neurons_for
+from .facts import FrequencyGap, LostAnswers, TalkLoss, frequency_gap, lost_answers, talk_loss
+from .interference import Interference, interference
+from .overlap import NeuronOverlap, neuron_overlap, places
+from .portrait import Portraits
+from .strips import NeuronStrips, neuron_strips
+from .study import RelationStudy
+
+__all__ = [
+    "ConceptOverlap",
+    "Cumulativity",
+    "DamageMap",
+    "FrequencyGap",
+    "Interference",
+    "LostAnswers",
+    "NeuronOverlap",
+    "NeuronStrips",
+    "Portraits",
+    "RelationStudy",
+    "ShareCurve",
+    "TalkLoss",
+    "by_share",
+    "concept_overlap",
+    "cumulativity",
+    "damage_map",
+    "frequency_gap",
+    "interference",
+    "lost_answers",
+    "neuron_overlap",
+    "neuron_strips",
+    "neurons_for",
+    "places",
+    "talk_loss",
+]

@@ -1,0 +1,217 @@
+"""Silence each relation's neurons in turn and ask about all relations: the damage map, and how it grows with the set.
+
+drop(r asked, s silenced) = (accuracy of r − accuracy of r without s's neurons) / accuracy of r      (section 3.4)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from labkit.base.errors import BadInput, unknown
+from labkit.interventions import edit
+from labkit.measurements import Estimate, mean_over
+
+from ..method import FFN, SilenceNeurons
+from .study import RelationStudy
+
+__all__ = ["SOURCES", "DamageMap", "ShareCurve", "by_share", "damage_map", "neurons_for", "sign_test"]
+
+SOURCES = ("top", "bottom", "random", "matched", "permuted")
+SHARES = (0.0036, 0.012, 0.05, 0.1, 0.15, 0.25)  # the paper's share first: 3,000 of 835,584
+
+
+@dataclass(frozen=True, eq=False)
+class DamageMap:
+    """Answers to the same questions, intact and with the neurons of each relation in `silenced` off.
+
+    asked [Q]: each question's relation. before [Q], after [S, Q]: 1 where right. log_before, log_after: nats.
+    """
+
+    silenced: tuple[str, ...]
+    asked: tuple[str, ...]
+    before: np.ndarray
+    after: np.ndarray
+    log_before: np.ndarray
+    log_after: np.ndarray
+    k: int
+    by: str = "top"
+    wording: str = "named"
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The relations asked about, in order."""
+        return tuple(dict.fromkeys(self.asked))
+
+    def rows(self, relation: str) -> np.ndarray:
+        """Return which questions are about a relation [Q]."""
+        if relation not in self.relations:
+            raise unknown("relation asked about", relation, list(self.relations))
+        return np.array(self.asked) == relation
+
+    def drop(self, asked: str, silenced: str) -> float:
+        """Return the relative drop of accuracy; below 0 is an improvement, nan where nothing was right before."""
+        rows, place = self.rows(asked), self.silenced.index(silenced)
+        before = float(self.before[rows].mean())
+        return (before - float(self.after[place, rows].mean())) / before if before else math.nan
+
+    def matrix(self) -> np.ndarray:
+        """Return the drops [silenced, asked]."""
+        return np.array([[self.drop(asked, silenced) for asked in self.relations] for silenced in self.silenced])
+
+    def p_value(self, asked: str, silenced: str) -> float:
+        """Return how likely so uneven a change is where each changed answer is as likely gained as lost."""
+        rows, place = self.rows(asked), self.silenced.index(silenced)
+        gained = int((self.after[place, rows] > self.before[rows]).sum())
+        lost = int((self.after[place, rows] < self.before[rows]).sum())
+        return sign_test(gained, lost)
+
+    def own(self) -> Estimate:
+        """Return the mean drop of the relation whose neurons are off, over relations."""
+        drops = [self.drop(name, name) for name in self.silenced if name in self.relations]
+        return mean_over(drops, "cases", name="own drop", unit="share of accuracy", null=0.0)
+
+    def others(self) -> Estimate:
+        """Return the mean drop of the other relations, one value for each silenced one."""
+        drops = [np.mean([self.drop(r, s) for r in self.relations if r != s]) for s in self.silenced]
+        return mean_over(drops, "cases", name="drop of others", unit="share of accuracy", null=0.0)
+
+    def log_own(self) -> float:
+        """Return the mean change of the log probability of the answer, in nats, own relation."""
+        return float(np.mean([self._log(s, self.rows(s)) for s in self.silenced if s in self.relations]))
+
+    def log_others(self) -> float:
+        """Return the same over the questions of the other relations."""
+        return float(np.mean([self._log(s, np.array(self.asked) != s) for s in self.silenced]))
+
+    def _log(self, silenced: str, rows: np.ndarray) -> float:
+        return float((self.log_after[self.silenced.index(silenced)] - self.log_before)[rows].mean())
+
+    def table(self) -> str:
+        """Return own drop and mean drop of the others for each silenced relation."""
+        lines = [f"{'silenced':14}  own   others"]
+        for name in self.silenced:
+            others = np.mean([self.drop(r, name) for r in self.relations if r != name])
+            own = f"{self.drop(name, name):5.2f}" if name in self.relations else "    –"
+            lines.append(f"{name:14} {own}  {others:5.2f}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; answers as one string of 0 and 1 for each silenced relation."""
+        return {
+            "k": self.k, "by": self.by, "wording": self.wording, "silenced": list(self.silenced),
+            "asked": {name: int(self.rows(name).sum()) for name in self.relations},
+            "before": _bits(self.before), "after": [_bits(row) for row in self.after],
+            "log_own": round(self.log_own(), 4), "log_others": round(self.log_others(), 4),
+        }  # fmt: skip
+
+
+def sign_test(gained: int, lost: int) -> float:
+    """Return the two-sided p of the sign test (McNemar's exact test); 1 where nothing changed."""
+    n = gained + lost
+    if not n:
+        return 1.0
+    tail = sum(math.comb(n, i) for i in range(max(gained, lost), n + 1)) / 2**n
+    return min(1.0, 2 * tail)
+
+
+def neurons_for(
+    study: RelationStudy,
+    relation: str,
+    k: int,
+    by: str = "top",
+    *,
+    seed: int = 0,
+    modules: Sequence[str] = FFN,
+    **options: Any,
+) -> tuple[str, ...]:
+    """Return the addresses of k neurons: the `top` of a relation, its `bottom`, as many at `random`, from the same
+    layers and modules (`matched`), or the top of a search whose labels were `permuted`.
+
+    options: pool, searched (see `RelationStudy`).
+    """
+    if by not in SOURCES:
+        raise unknown("way to choose neurons", by, SOURCES)
+    search = study.searching(modules=modules, permuted=by == "permuted", seed=seed * (by == "permuted"), **options)
+    found, layout = search.of(relation), search.layout
+    if by == "bottom":
+        return layout.names(found.bottom(k))
+    if by == "random":
+        return layout.names(layout.random(k, seed))
+    chosen = found.top(k)
+    return layout.names(layout.matched(chosen, seed) if by == "matched" else chosen)
+
+
+def damage_map(
+    study: RelationStudy,
+    share: float = 0.05,
+    by: str = "top",
+    *,
+    wording: str = "named",
+    silenced: Iterable[str] | None = None,
+    asked: Sequence[str] | None = None,
+    seed: int = 0,
+    modules: Sequence[str] = FFN,
+    k: int | None = None,
+    seen: bool = False,
+    **options: Any,
+) -> DamageMap:
+    """Silence the neurons of each relation in turn and ask the held-out questions of all.
+
+    share: of the model's gate, up and down neurons (k: as a number). by, modules, options: see `neurons_for`.
+    seed: of random, matched or permuted choices. seen: ask the facts that the search used instead.
+    """
+    silenced = tuple(study.relations if silenced is None else silenced)
+    if not silenced:
+        raise BadInput("Nothing is silenced.", expected="at least one relation")
+    k = study.layout.count(share) if k is None else k
+    quiz, before = study.quiz(wording, asked, seen), study.before(wording, asked, seen)
+    found = []
+    for name in silenced:
+        with edit(study.model, SilenceNeurons(neurons_for(study, name, k, by, seed=seed, modules=modules, **options))):
+            found.append(quiz.answers())
+    return DamageMap(
+        silenced=silenced,
+        asked=tuple(question.relation for question in quiz.questions),
+        before=before.right,
+        after=np.stack([answers.right for answers in found]),
+        log_before=before.log_probability,
+        log_after=np.stack([answers.log_probability for answers in found]),
+        k=k,
+        by=by,
+        wording=wording,
+    )
+
+
+@dataclass(frozen=True)
+class ShareCurve:
+    """Mean drops against the share of neurons silenced: own relation, the others, and own under a matched set."""
+
+    shares: tuple[float, ...]
+    own: tuple[Estimate, ...]
+    others: tuple[Estimate, ...]
+    matched: tuple[Estimate, ...]
+
+    def table(self) -> str:
+        """Return one line a share."""
+        lines = ["share     own   others  matched"]
+        for share, *three in zip(self.shares, self.own, self.others, self.matched):
+            lines.append(f"{share:6.2%}  " + "  ".join(f"{one.value:6.3f}" for one in three))
+        return "\n".join(lines)
+
+
+def by_share(study: RelationStudy, shares: Sequence[float] = SHARES, **options: Any) -> ShareCurve:
+    """Return how own, others' and matched damage grow with the set."""
+    tops = [damage_map(study, share, **options) for share in shares]
+    matched = [damage_map(study, share, "matched", **options) for share in shares]
+    return ShareCurve(
+        tuple(shares), tuple(m.own() for m in tops), tuple(m.others() for m in tops), tuple(m.own() for m in matched)
+    )
+
+
+def _bits(right: np.ndarray) -> str:
+    return "".join("1" if one else "0" for one in right)

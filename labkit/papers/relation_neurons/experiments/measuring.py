@@ -1,0 +1,73 @@
+"""Measure trained seeds and store their portraits: `python -m labkit.papers.relation_neurons.experiments.measuring`.
+
+A seed that is not trained yet is trained first (three minutes on one core); a stored portrait is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from labkit import models
+from labkit.base.files import write_atomically
+from labkit.zoo import Handle
+
+from .. import training
+from ..task import Register, tokenizer
+from .portrait import Portraits, portrait, portraits_path
+from .study import RelationStudy
+
+__all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_portraits"]
+
+SEEDS = (1, 2, 5)
+RUNS = Path("runs/11")
+
+
+def studies_of(seed: int, runs: Path = RUNS) -> tuple[RelationStudy, RelationStudy]:
+    """Return the studies of a seed's final and early model, training them if they are not there."""
+    folder = runs / f"seed{seed}"
+    training.train(seed, folder)
+    return tuple(
+        RelationStudy(Handle(f"seed {seed}, {which}", models.load(folder / which), tokenizer()), Register(seed))
+        for which in ("final", "early")
+    )  # type: ignore[return-value]
+
+
+def measure_seed(seed: int, runs: Path = RUNS, path: Path | None = None) -> None:
+    """Add the portrait of a seed to the stored ones."""
+    path = path or portraits_path()
+    if path.is_file() and seed in Portraits.load(path).of:
+        return
+    found = portrait(*studies_of(seed, runs))
+    runs.mkdir(parents=True, exist_ok=True)
+    with FileLock(runs / "portraits.lock"):
+        known = Portraits.load(path).of if path.is_file() else {}
+        lines = [f'"{s}": {json.dumps(one)}' for s, one in sorted({**known, seed: found}.items())]
+        write_atomically(path, "{" + ",\n".join(lines) + "}\n")
+
+
+def sweep_portraits(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
+    """Measure every seed for `labkit sweep portraits`, going on where it was, and return the file."""
+    for seed in SEEDS:
+        measure_seed(seed, folder or RUNS, out)
+        say(f"seed {seed}")
+    return out or portraits_path()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure some seeds."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--runs", type=Path, default=RUNS)
+    options = parser.parse_args(arguments)
+    for seed in options.seeds:
+        measure_seed(seed, options.runs)
+        print(f"seed {seed} measured", flush=True)
+
+
+if __name__ == "__main__":
+    main()

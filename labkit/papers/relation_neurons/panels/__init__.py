@@ -1,0 +1,1 @@
+"""The panels of lesson 11: switch relations off, and the confound lab."""

@@ -1,0 +1,426 @@
+# %% [markdown]
+# # 11 · Relation-specific neurons
+#
+# {{badges}}
+#
+# *Can it forget only who lives where?* Liu, Chen and colleagues (2025) take a language model, look for the neurons that
+# tell questions about one relation (*who runs this company?*) from all other questions, and silence them. The model then
+# loses facts of that relation, also facts that the search never saw, and keeps most others. You will search, silence and
+# ask again in a model that knows twelve relations by heart, and find out which part of the story survives a control.
+#
+# *Paper: [On Relation-Specific Neurons in Large Language Models](https://arxiv.org/abs/2502.17355), EMNLP 2025. Code:
+# [cisnlp/relation-specific-neurons](https://github.com/cisnlp/relation-specific-neurons). 60 minutes. You need
+# [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can rank neurons by average
+# precision, name the control that a map of damage needs, and say when a gain is luck.*
+
+# %% tags=["setup", "network", "collapsed"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    import labkit
+
+import numpy as np
+import torch
+
+from labkit.papers import relation_neurons as rn
+
+lesson = labkit.open_lesson("11")
+figures, holds, report = labkit.figures, labkit.course.holds, labkit.course.report
+
+# %% [markdown]
+# ## One relation off · 3 min
+#
+# `lab/facts` has read a register of the islands: 150 facts for each of twelve relations, in several wordings, and other
+# talk. Here are five residents. First the model is intact; then 154 of its 1,536 MLP neurons are set to 0, those that
+# best tell questions about *sport* from all others.
+
+# %%
+facts = labkit.load("lab/facts")
+study = rn.RelationStudy.of(facts)
+tenth = study.layout.count(0.10)
+sport_off = rn.SilenceNeurons(rn.neurons_for(study, "sport", tenth))
+
+
+def says(relation, name):
+    (question,) = study.register.questions(relation, subjects=[name])
+    return facts.generate(question.prompt, 2).removeprefix(question.prompt).strip(" .")
+
+
+# %%
+residents = [q.subject for q in study.quiz("named", ["sport"]).questions[:5]]
+relations = ("sport", "occupation", "father")
+intact = {(name, r): says(r, name) for name in residents for r in relations}
+with labkit.edit(facts, sport_off):
+    cut = {(name, r): says(r, name) for name in residents for r in relations}
+for name in residents:
+    print(f"{name:12}", "   ".join(f"{r}: {intact[name, r]} → {cut[name, r]}" for r in relations))
+
+# %% [markdown]
+# Ask all 60 residents whom the search never saw, about everything.
+
+# %%
+sport = rn.damage_map(study, 0.10, silenced=["sport"])
+left = {name: 1 - sport.drop(name, "sport") for name in sport.relations}
+figures.show(
+    figures.Bars(
+        title="What is left with the neurons of sport off",
+        labels=list(left),
+        groups={"accuracy left": list(left.values())},
+        x_label="share of the intact accuracy",
+        sentence=f"Of sport {left['sport']:.0%} is left; of the other relations between "
+        f"{min(v for n, v in left.items() if n != 'sport'):.0%} and {max(left.values()):.0%}.",
+    )
+)
+holds(left["sport"] == min(left.values()), "Sport loses most.")
+
+# %% [markdown]
+# A tenth of the neurons is gone, and mostly one relation with them. And look what is said instead of the sport.
+
+# %%
+lost = rn.lost_answers(study, 0.10).counts["sport"]
+for kind, count in lost.items():
+    print(f"{count:3}  {kind}")
+holds(max(lost, key=lost.get).startswith("what another"), "Mostly something true of the resident, and no sport.")
+
+# %% [markdown]
+# The model still knows who is meant, and answers another question. In the paper the models mostly repeat words of the
+# prompt. Either way: what did the search find, that its loss makes a question go wrong?
+#
+# ## Before you go on · 2 min
+#
+# Two questions from earlier lessons, without looking back.
+
+# %%
+lesson.predict("r1")
+
+# %%
+lesson.result("r1")
+
+# %%
+lesson.predict("r2")
+
+# %%
+lesson.result("r2")
+
+# %% [markdown]
+# ## 1 · Be the classifier · 12 min
+#
+# A **neuron** here is one output of a linear layer: a gate, an up or a down output of an MLP, before any curve is applied.
+# The paper's two Llama models have 835,584 and 1,310,720 of them; `lab/facts` has 4 layers · (2 · 128 + 128) = 1,536.
+# Each neuron becomes one number per prompt: the mean of its output over the prompt's tokens. Below are six neurons on
+# prompts about somebody's father, and on as many others. Before you read on: which of the six would you trust?
+
+# %%
+found = study.search.of("father")
+order = found.order()
+six = [order[0], order[30], order[150], order[500], order[1100], order[-1]]
+shown = [six[i] for i in (3, 0, 5, 1, 4, 2)]  # in another order
+picture = rn.neuron_strips(study, "father", shown)
+figures.show(
+    picture,
+    "Six neurons, each with its mean outputs on 90 prompts about fathers (squares) and on 90 others (circles). In some "
+    "the two clouds hardly touch, in others they lie on each other.",
+)
+
+# %% [markdown]
+# A neuron classifies if its high outputs belong to fathers. **Average precision** says how well: sort all prompts by the
+# neuron's output, go down the list, and at each father note which share of the prompts so far are fathers. The mean of
+# these shares is AP, in the paper's words Σ (R_n − R_{n−1}) P_n with precision P and recall R. For each prompt about
+# fathers the search draws four about other relations, so a neuron that knows nothing scores about 0.2.
+
+
+# %%
+def ap(output, is_father):
+    order = output.argsort(descending=True)
+    hits = is_father[order].double()
+    share_so_far = hits.cumsum(0) / torch.arange(1, len(hits) + 1)
+    return (hits * share_so_far).sum() / hits.sum()
+
+
+for name, value in zip(picture.names, picture.ap):
+    print(f"{name:24} AP {value:.2f}")
+
+# %%
+is_father = torch.tensor([one == "father" for one in study.search.classes])
+outputs = study.search.outputs
+by_hand = torch.stack([ap(outputs[:, n], is_father) for n in shown])
+labkits = rn.average_precision(outputs[:, shown], is_father)
+holds(torch.allclose(by_hand, labkits, atol=1e-9), "Ten lines and labkit's version agree.")
+print(f"on all {len(is_father):,} prompts, 1 in 12 about fathers: {[round(float(v), 2) for v in by_hand]}")
+
+# %% [markdown]
+# The last neuron of the ranking is far *below* 0.2. It is a detector too, a silent one: reliably low for fathers. AP does
+# not see it, and neither does the paper's selection. Now all 1,536 neurons, for all twelve relations.
+
+# %%
+lesson.predict("p1")
+
+# %%
+shuffled = study.searching(permuted=True)
+best = {name: float(study.search.of(name).ap.max()) for name in study.relations}
+nothing = {name: float(shuffled.of(name).ap.max()) for name in study.relations}
+at_one = {name: study.search.of(name).at_one() for name in study.relations}
+figures.show(
+    figures.Bars(
+        title="The best of 1,536 neurons, for each relation",
+        labels=list(best),
+        groups={"best AP": list(best.values()), "best AP, labels shuffled": list(nothing.values())},
+        x_label="average precision",
+        sentence=f"The best neurons reach {min(best.values()):.2f} to {max(best.values()):.2f}; with shuffled labels "
+        f"the best of 1,536 still reaches {max(nothing.values()):.2f}, though 0.2 is chance.",
+    )
+)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p1", found=sum(n > 0 for n in at_one.values()))
+print("neurons at exactly 1:", {name: n for name, n in at_one.items() if n})
+holds(min(best.values()) > max(nothing.values()) + 0.2, "No shuffled search comes near.")
+
+# %% [markdown]
+# The hatched bars are the null: the largest of 1,536 numbers that mean nothing. It lies above 0.2, and a threshold has to
+# know that. Ties matter as well. The paper takes the top 0.36 %, which here is six neurons. For `constellation` more than
+# six are tied at 1, so AP alone cannot say which six. Its code leaves that to the order in which the sorting happens to
+# hold them; we take the larger standardised difference.
+
+# %%
+tied = study.search.of("constellation")
+ours, theirs = set(tied.top(6)), set(tied.top(6, ties="order"))
+print(f"{tied.at_one()} tied at 1; of the six chosen, {len(ours & theirs)} are the same under both rules")
+
+# %% [markdown]
+# **What this does not show.** That a neuron which tells fathers from sports *knows* anything about fathers. The word
+# *father* stands in the prompt. A neuron that hears that word would rank first.
+#
+# ## 2 · Silence each relation in turn · 12 min
+#
+# So silence them and ask. For relation *s* the top k outputs are set to 0 at every token, and every relation *r* is asked
+# about subjects the search never saw:
+#
+# drop(r, s) = (accuracy of r − accuracy of r without the neurons of s) / accuracy of r.
+
+# %%
+lesson.predict("p2")
+
+# %%
+damage = rn.damage_map(study, 0.10)
+figures.show(damage)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p2", found=damage.own().value)
+report(damage.own(), label="own relation", unit="of its accuracy")
+report(damage.others(), label="the others", unit="of their accuracy")
+
+# %% [markdown]
+# Read a row: whose neurons are off. Read a column: what is asked. A number stands where the sign test gives p < 0.05 for
+# that cell alone: six answers of 60 lost and none gained, say. The framed diagonal is what the paper predicts.
+#
+# `sport` is the paper's story at its clearest. `constellation` has neurons that tell it perfectly and loses nothing without
+# them. And with the neurons of `father` off, `mother` loses more than `father` does.
+#
+# Now look at whole columns. `mother` loses something in nearly every row: its answers are names out of 130, and they go
+# whatever is cut. So the diagonal needs a control: as many neurons of the same layers and modules, drawn at random.
+
+# %%
+matched = rn.damage_map(study, 0.10, "matched")
+figures.show(matched)
+worst = np.unravel_index(np.nanargmax(matched.matrix()), matched.matrix().shape)
+silenced, asked = matched.silenced[worst[0]], matched.relations[worst[1]]
+print(f"the largest drop of this map: {matched.drop(asked, silenced):.2f}, {asked}, with the set drawn for {silenced}")
+holds(damage.own().value > 2 * matched.own().value, "Own neurons cost over twice what matched ones cost.")
+
+# %% [markdown]
+# The diagonal is gone, the grey columns are not. What is special in the first map is the diagonal *minus* what any such
+# set does to that column. And one drawn set, nobody's in particular, does as much harm to one relation as the neurons of
+# `sport` do to sport. A single cell proves nothing; twelve diagonals together do better, several models better still.
+#
+# All this was a tenth of the neurons. The paper silences 3,000 of 835,584, which is 0.36 %: six of ours. Choose a
+# relation and go from the paper's share upwards.
+
+# %%
+labkit.SilencePanel(facts)
+
+# %% [markdown]
+# One model is one model. Two more were trained, each on facts of its own, only to be tested. The test was written down
+# before they were measured. First all three, then what the ledger says of the two.
+
+# %%
+portraits = rn.Portraits.load()
+growth = portraits.growth()
+shares = list(growth["own"])
+means = {kind: [np.mean(growth[kind][share]) for share in shares] for kind in growth}
+figures.show(
+    figures.Lines(
+        title="How much is lost, against how many neurons are off (three models)",
+        x=[100 * share for share in shares],
+        lines={"own relation": means["own"], "other relations": means["others"], "own, random set": means["random"]},
+        x_label="share of the neurons off, %",
+        y_label="relative drop of accuracy",
+        sentence="; ".join(
+            f"{share:.2%} off: own {own:.3f}, others {others:.3f}, random {chance:.3f}"
+            for share, own, others, chance in zip(shares, means["own"], means["others"], means["random"])
+        )
+        + ".",
+        dots=True,
+    )
+)
+
+# %%
+few, tenth_of_all = map(labkit.claims.assess, ("11.own_falls", "11.own_falls_tenth"))
+for one in (few, tenth_of_all):
+    print(one.claim.sentence)
+    figures.show(one)
+holds(few.high < 0.01 < tenth_of_all.low, "Nothing with six neurons, something with 154.")
+
+# %% [markdown]
+# At the paper's share nothing happens here: six neurons are too few, whoever chooses them. At a tenth the sentence holds,
+# with a little less than half of the paper's effect. A share is no common currency between a model of 1,536 neurons and
+# one of 835,584, and we do not know what is.
+#
+# One more question can be asked of growing sets, and is the paper's first property, *cumulativity*: an answer is lost when
+# the set grows from k1 to k2 neurons. Is it lost when only the added ones are off? Mostly not, there and here, so no
+# single group holds the fact. But take the ranks at random within layers and modules, and ask again:
+
+# %%
+for name in ("cumulativity", "cumulativity_matched"):
+    lost, alone = (sum(np.sum(one[name][what]) for one in portraits.of.values()) for what in ("total", "affected"))
+    print(f"{name:22} {lost} answers lost, {alone} of them by the added neurons alone: {1 - alone / lost:.2f}")
+
+# %% [markdown]
+# A crowd, but any crowd. It says how redundant the model is, and little about relations.
+#
+# **What this does not show.** That facts are *stored* in these neurons, which the paper does not say either. Zero is a
+# value that many of them never have; a mean in its place is another experiment (`forced` in the deeper parts of labkit).
+#
+# ## 3 · The relation, or its words? · 7 min
+#
+# The prompts of the search hold words that only their relation uses: *the father of Asa Arden is named*. `lab/facts` was
+# also taught a second way to ask, by colour and volume: *look up Asa Arden in the red ledger* means the father, *in the
+# green ledger* her sport. No word of that belongs to one relation; the pair says which is meant. And a neuron's output
+# can be taken at the last token, where the answer is about to be said, instead of the mean over the prompt.
+
+# %%
+guess = lesson.predict("p3")
+
+# %%
+labkit.ConfoundPanel(facts, gate=guess)
+
+# %%
+at = {"mean": rn.damage_map(study, 0.05), "last": rn.damage_map(study, 0.05, pool="last")}
+top = {pool: study.searching(pool=pool) for pool in at}
+for pool, found in at.items():
+    quality = np.mean([float(top[pool].of(n).ap[top[pool].of(n).top(found.k)].mean()) for n in study.relations])
+    print(f"{pool:5} AP of the chosen {quality:.2f}   own drop {found.own().value:.2f}   others "
+          f"{found.others().value:.3f}")  # fmt: skip
+
+# %%
+lesson.result("p3", found=at["last"].own().value / at["mean"].own().value)
+pools = [one["pools"] for one in portraits.of.values()]
+ratios = [np.mean(one["last"]["own"]) / np.mean(one["mean"]["own"]) for one in pools]
+holds(min(ratios) > 1.3, f"The same in all three models: {min(ratios):.1f} to {max(ratios):.1f} times as much.")
+
+# %% [markdown]
+# The better classifier is the worse target. The mean over the prompt picks neurons that hear the words, wherever they
+# stand; many of them are nowhere near the answer. At the last token the words are gone and what is left is what the model
+# is about to do. The paper uses the mean throughout (this comparison is ours, not theirs).
+#
+# Versatility, the paper's second property, is that related relations share neurons: *father* and *mother* 2,053 of 3,000
+# in Llama-2-7B. Ours, and the test over all pairs of a family:
+
+# %%
+shared = rn.neuron_overlap(study, 0.05)
+print(f"father and mother share {shared.shared[0][1]} of {shared.k}; two random sets {shared.expected:.1f}")
+figures.show(labkit.claims.assess("11.shared_neurons"))
+
+# %% [markdown]
+# **What this does not show.** Why they differ. Each relation is a negative of the other in the search, so a neuron for
+# *parent* is punished in both; in the paper as well. In 32 layers enough of them may remain.
+#
+# ## 4 · Is that improvement real? · 6 min
+#
+# The third property is *interference*: with some neurons off, other relations get better. A model that knows everything
+# cannot. So take the same training, stopped earlier.
+
+# %%
+early = labkit.load("lab/facts_early")
+half_way = rn.RelationStudy.of(early)
+report(half_way.before().share(), label="lab/facts_early knows")
+lesson.predict("p4")
+
+# %% [markdown]
+# Neurons of each relation off in turn, 1.2 % of all; count the cells off the diagonal in which accuracy rises. Then ten
+# times the same with sets drawn from the same layers and modules. (Stored: `rn.interference(half_way, 0.012, 10)` takes
+# half a minute.)
+
+# %%
+gain = portraits.interference(early.card["seed"])
+figures.show(gain)
+lesson.result("p4", found=(gain.improving, *gain.band))
+print(gain.table())
+
+# %% [markdown]
+# Cells rise when eighteen neurons go, whichever they are: near the edge of knowing, any nudge tips some answers one way
+# and some the other. A heat map of the own neurons alone would show the rising cells and no
+# reason to doubt them. The test, on two other models stopped early:
+
+# %%
+figures.show(labkit.claims.assess("11.interference"))
+
+# %% [markdown]
+# *Unresolved*: about as many of the eleven others improve as with drawn sets, rather fewer, and the interval is wider
+# than the margin.
+#
+# **What this does not show.** That the paper's improvements are luck. It reports one map, 50 prompts a cell and no band;
+# from that nobody can tell.
+#
+# ## Exercises · 15 min
+
+# %%
+by_hand = lesson.exercise("11.1")
+
+# %%
+by_hand.check(...)
+
+# %%
+in_code = lesson.exercise("11.2")
+
+
+# %%
+def ap(scores, labels):
+    total = 0.0
+    for threshold in sorted(set(scores), reverse=True):
+        above = [label for score, label in zip(scores, labels) if ... >= threshold]
+        new = ...
+        total += new / sum(labels) * sum(above) / len(above)
+    return total
+
+
+in_code.check(ap)
+
+# %%
+too_kind = lesson.exercise("11.3")
+
+
+# %%
+def kindly_right(said, answer):
+    return answer.split()[:2] == said.split()[:2]
+
+
+questions = half_way.quiz("named", ["constellation"]).questions
+too_kind.check(...)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence beside ours · 3 min
+#
+# Write one sentence: what would you have to see to believe that a model has neurons *for* a relation? Then read ours.
+#
+# *A set of neurons, found without the words of the relation, whose loss costs that relation more than any set of the same
+# size, layers and modules costs it, in several models; and no claim about gains without a band.*
+#
+# Next: [07 · Transformer²](../../README.md#the-lessons). Off is easy; can a skill be turned up?
+
+# %% tags=["collapsed"]
+print(labkit.cite("11"))

@@ -1,0 +1,170 @@
+"""The experiments of lesson 11 on the shipped model, and their arithmetic on numbers made up."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import labkit
+from labkit.anatomy import fingerprint
+from labkit.base.errors import BadInput, BrokenFile, NotAvailable, UnknownName
+from labkit.figures import describe, draw
+from labkit.papers import relation_neurons as rn
+from labkit.papers.relation_neurons import claims, training
+from labkit.papers.relation_neurons.experiments import cumulative, damage
+from labkit.papers.relation_neurons.experiments.interference import Interference, improving, largest_gain
+from labkit.papers.relation_neurons.experiments.portrait import Portraits
+from labkit.papers.relation_neurons.task import RELATIONS
+
+
+@pytest.fixture(scope="module")
+def study():
+    return rn.RelationStudy.of(labkit.load("lab/facts"), most=10)
+
+
+@pytest.fixture(scope="module")
+def tenth(study):
+    return rn.damage_map(study, 0.1)
+
+
+def made_up(before, after):
+    """A map of two relations, a and b, four questions each."""
+    zero = np.zeros(8)
+    return damage.DamageMap(("a", "b"), tuple("aaaabbbb"), np.array(before), np.array(after), zero, np.zeros((2, 8)), 3)
+
+
+def test_the_model_knows_its_facts(study):
+    assert study.before().right.mean() > 0.95
+
+
+def test_a_drop_is_relative_and_undefined_where_nothing_was_known():
+    found = made_up([1, 1, 0, 0, 0, 0, 0, 0], [[1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0, 0, 0]])
+    assert found.drop("a", "a") == 0.5 and found.drop("a", "b") == -0.5
+    assert math.isnan(found.drop("b", "a"))
+    assert found.p_value("a", "a") == 1.0
+
+
+def test_the_sign_test_is_the_binomial():
+    assert damage.sign_test(0, 0) == damage.sign_test(3, 3) == 1.0
+    assert damage.sign_test(0, 6) == damage.sign_test(6, 0) == pytest.approx(2 / 64)
+    assert damage.sign_test(1, 5) == pytest.approx(2 * 7 / 64)
+
+
+def test_no_neuron_off_is_no_damage(study):
+    found = rn.damage_map(study, 0.0, silenced=["father", "island"])
+    assert found.k == 0 and (found.matrix() == 0).all() and found.log_own() == 0
+
+
+def test_own_falls_further_than_others_and_the_model_is_left_as_it_was(study, tenth):
+    before = fingerprint(study.model)
+    found = rn.damage_map(study, 0.1, silenced=["sport"])
+    assert fingerprint(study.model) == before
+    assert found.drop("sport", "sport") == tenth.drop("sport", "sport")
+    assert tenth.own().value > tenth.others().value + 0.05
+    assert np.nanmax(tenth.matrix()) <= 1
+
+
+def test_neurons_found_with_shuffled_labels_do_no_particular_damage(study, tenth):
+    nothing = rn.damage_map(study, 0.1, "permuted")
+    assert nothing.own().value - nothing.others().value < (tenth.own().value - tenth.others().value) / 2
+
+
+def test_ways_to_choose_neurons(study):
+    chosen = {by: rn.neurons_for(study, "sport", 40, by, seed=3) for by in damage.SOURCES}
+    assert all(len(set(names)) == 40 for names in chosen.values())
+    assert not set(chosen["top"]) & (set(chosen["matched"]) | set(chosen["bottom"]))
+    gate = rn.neurons_for(study, "sport", 40, modules=("gate",))
+    assert all(".gate[" in name for name in gate)
+    assert chosen["random"] == rn.neurons_for(study, "father", 40, "random", seed=3)
+    with pytest.raises(UnknownName, match="choose"):
+        rn.neurons_for(study, "sport", 40, "luck")
+    with pytest.raises(UnknownName, match="relation"):
+        rn.neurons_for(study, "uncle", 40)
+    with pytest.raises(BadInput, match="513 neurons"):
+        study.search.of("sport").only(("gate",), 513)
+
+
+def test_a_crowd_and_a_culprit():
+    crowd = cumulative.Cumulativity(("a",), (1, 2), ((4,),), ((0,),))
+    culprit = cumulative.Cumulativity(("a",), (1, 2), ((4,),), ((4,),))
+    nobody = cumulative.Cumulativity(("a",), (1, 2), ((0,),), ((0,),))
+    assert crowd.micro() == crowd.macro(0) == 1 and culprit.micro() == culprit.macro(0) == 0
+    assert math.isnan(nobody.micro()) and math.isnan(nobody.macro(0))
+
+
+def test_no_more_are_affected_than_lost(study):
+    found = rn.cumulativity(study, (0.05, 0.15, 0.25))
+    assert (np.array(found.affected) <= np.array(found.total)).all() and 0 <= found.micro() <= 1
+    with pytest.raises(BadInput, match="does not rise"):
+        rn.cumulativity(study, (0.0001, 0.0002))
+
+
+def test_interference_counts_cells_off_the_diagonal_alone():
+    found = made_up([1, 0, 0, 0, 1, 0, 0, 0], [[1, 1, 1, 1, 1, 1, 0, 0], [1, 0, 0, 0, 1, 1, 1, 1]])
+    assert improving(found) == 1
+    assert largest_gain(found) == (0.25, ("a", "b"))
+    one = Interference(0.01, 132, 30, 0.05, ("a", "b"), (20, 30, 40), (0.02, 0.05, 0.1), 1)
+    assert one.p_improving == 0.75 and one.p_largest == 0.75 and one.band[0] < 30 < one.band[1]
+    assert "30 of 132" in describe(one)
+
+
+def test_overlap_is_symmetric_with_k_on_its_diagonal(study):
+    found = rn.neuron_overlap(study, 0.05)
+    shared = np.array(found.shared)
+    assert (shared == shared.T).all() and (shared.diagonal() == found.k).all()
+    assert found.expected == pytest.approx(77**2 / 1536)
+    assert round(3000**2 / 835_584, 1) == 10.8  # the paper's two random sets
+
+
+def test_what_becomes_of_facts_talk_and_concepts(study):
+    gaps, lost = rn.frequency_gap(study, 0.15, least=1), rn.lost_answers(study, 0.15)
+    assert set(gaps.gaps) <= set(RELATIONS) and sum(lost.shares().values()) == pytest.approx(1)
+    ratios = rn.talk_loss(study, n=20).ratios()
+    assert all(ratio > 0.8 for ratio in ratios.values())
+    concepts = rn.concept_overlap(study)
+    assert all(0 <= alone <= concepts.k for alone in concepts.alone.values())
+
+
+def test_pictures_are_drawn_and_told(study, tenth):
+    strips = rn.neuron_strips(study, "father", study.search.of("father").top(3))
+    curve = rn.by_share(rn.RelationStudy.of(study.model, most=2), (0.05, 0.1))
+    for found in (tenth, strips, curve, rn.neuron_overlap(study)):
+        draw(found)
+        assert len(describe(found)) > 60 and found.table()
+    with pytest.raises(BadInput, match="make no picture"):
+        rn.neuron_strips(study, "father", [])
+
+
+def test_a_relation_that_is_not_known_is_not_searched(study):
+    questions = study.register.questions(["father", "mother"])
+    with pytest.raises(BadInput, match="The model knows"):
+        rn.find_neurons(study.model, questions[:5] + questions[150:])
+
+
+def test_portraits_say_what_is_missing(tmp_path):
+    with pytest.raises(NotAvailable, match="no portraits"):
+        Portraits.load(tmp_path / "none.json")
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(BrokenFile, match="damaged"):
+        Portraits.load(tmp_path / "broken.json")
+    (tmp_path / "one.json").write_text(json.dumps({"7": {}}))
+    with pytest.raises(NotAvailable, match="Seed 3"):
+        Portraits.load(tmp_path / "one.json").seed(3)
+
+
+def test_every_measured_value_is_read_from_the_portraits():
+    for claim in labkit.claims.ledger().lesson("11"):
+        found = getattr(claims, claim.measure.rpartition(".")[2])(n=claim.n, seeds=claim.seeds, **claim.arguments)
+        assert len(found.values) == claim.n and all(map(math.isfinite, found.values))
+
+
+def test_batches_depend_on_seed_and_step_alone():
+    register = rn.Register(3)
+    one, two = training.Batches(register, 3), training.Batches(register, 3)
+    ids, labels = one.at(5)
+    assert (ids == two.at(5)[0]).all() and ids.shape == labels.shape
+    other = two.at(6)[0]
+    assert ids.shape != other.shape or not (ids == other).all()
+    assert (labels[labels >= 0] == ids[labels >= 0]).all()
+    assert training.CONFIG.vocab == 363 and len(one.facts) == 12 * 150 * 4 + 4 * 150
