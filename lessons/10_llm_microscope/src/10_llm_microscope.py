@@ -138,9 +138,7 @@ figures.show(
     figures.Bars(
         title="What a token tells of the 16 words before it",
         labels=order,
-        groups={
-            kind: [memory.mean(name, kind).value for name in order] for kind in ("context", "own word")
-        },
+        groups={kind: [memory.mean(name, kind).value for name in order] for kind in ("context", "own word")},
         x_label="nats a word",
         sentence="Mean gain by class of token; the two parts add up to the information gain. "
         + "; ".join(f"{name}: {memory.mean(name, 'gain').value:.2f}" for name in order)
@@ -152,7 +150,9 @@ figures.show(
 
 # %%
 kinds = [(memory.mean(name, "own word").value, memory.mean(name, "context").value) for name in memory.present]
-holds(all(own > context for own, context in kinds), "In every class the greater part of the gain is the token's own word.")
+holds(
+    all(own > context for own, context in kinds), "In every class the greater part of the gain is the token's own word."
+)
 
 # %% [markdown]
 # Only the rest could be called memory.
@@ -275,7 +275,9 @@ for name, model in (("as trained", deep), ("after 20 steps", used_to_it)):
     for condition in ("intact", "punctuation"):
         right = microscope.right_answers(model, fresh, condition)
         share[name, condition] = sum(right) / len(right)
-        print(f"{name:15} {'without punctuation' if condition != 'intact' else 'whole texts':20} {share[name, condition]:.2f}")
+        print(
+            f"{name:15} {'without punctuation' if condition != 'intact' else 'whole texts':20} {share[name, condition]:.2f}"
+        )
 
 # %%
 trio = (share["as trained", "intact"], share["as trained", "punctuation"], share["after 20 steps", "punctuation"])
@@ -353,7 +355,9 @@ if guest:
 E = microscope.token_nonlinearity(deep, stories, microscope.cloud_of(deep, microscope.test_stories(20, 76, "valid")))
 found = microscope.associate(memory, E)
 print(found.table())
-holds(found.partial.low > 0, "The correlation is weak, and it stays when place and frequency are taken out (partial r).")
+holds(
+    found.partial.low > 0, "The correlation is weak, and it stays when place and frequency are taken out (partial r)."
+)
 figures.show(labkit.claims.assess(claims.claim("10.linear_tokens_hold_context")))
 
 # %% [markdown]
