@@ -5,7 +5,8 @@ from __future__ import annotations
 from labkit.course import LessonDefinition
 
 from .hour import factor, live
-from .hunting import hunt, needed
+from .hunting import hunt
+from .needed import needed
 from .predictions import PREDICTIONS
 
 __all__ = ["LESSON"]
