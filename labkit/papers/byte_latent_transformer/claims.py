@@ -58,8 +58,7 @@ def drop_difference(*, n: int, seeds: Sequence[int], first: str, second: str) ->
 
 def spelling_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
     """Return per seed the share of letters of held-out words that arm `first` spells right, minus that of `second`."""
-    table = noise_runs()
-    rows = [[table.find(arm=arm, seed=seed, score="gain")["held_out"] for arm in (first, second)] for seed in seeds]
+    rows = [[noise_runs().where(arm=arm, seed=seed)[0]["held_out"] for arm in (first, second)] for seed in seeds]
     values = [a - b for a, b in rows]
     return _over_seeds(values, seeds, [first, second, values])
 

@@ -86,6 +86,7 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "easy": _runs(("base", "lime"), SEEDS, operands=3),
     "shallow": _runs(("lime",), SEEDS, depth=2),
     "zeros": _runs(("zeros",), SEEDS),
+    "control": _runs(("base",), SEEDS, depth=2),
 }
 
 

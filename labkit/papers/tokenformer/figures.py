@@ -87,7 +87,7 @@ def paint_recovery(found: GrowthRecovery, figure: FigureBase) -> None:
             "color": INK,
         }
         spot = (found.steps[-1], found.before + HIGHEST)
-        ax.annotate(f"off the plot at step 0, {'; '.join(off)}", spot, **place)
+        ax.annotate("off the plot at step 0:\n" + "\n".join(off), spot, **place)
     label_axes(ax, x="step of training", y="nats a token")
     legend(ax)
 

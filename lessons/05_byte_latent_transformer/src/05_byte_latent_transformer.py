@@ -358,7 +358,7 @@ lesson.progress()
 #
 # *Ours: a small model's doubt did, and it is cheap only where the large model is most of the work.*
 #
-# ## References
+# **References**
 
 # %% tags=["nbval-check-output"]
 print(labkit.cite("05"))

@@ -34,17 +34,17 @@ figures, holds, report = labkit.figures, labkit.course.holds, labkit.course.repo
 
 # %%
 deep = labkit.load("lab/deep")
-story = microscope.test_stories(1, seed=90)[0]
+story = microscope.test_stories(1, seed=94)[0]
 text = deep.decode(story)
 pieces = deep.pieces(story)
-stop = [i for i, piece in enumerate(pieces) if piece == "."][4]
+stop = [i for i, piece in enumerate(pieces) if piece == "."][1]
 found = microscope.rebuild(text, stop)
 print(f"read from one {found.token.strip()!r}:  {found.written}")
 print(f"what stood there:   {found.true}")
 
 # %% [markdown]
-# The form is right and some of the words; names and islands are mostly invented. All of it was read out of thirteen vectors
-# of 96 numbers, the states of one full stop.
+# The form is right and most of the words; name, trade and island are invented. All of it was read out of thirteen vectors
+# of 96 numbers, the states of one full stop. Further into a story less comes back.
 #
 # ## Before you begin · 2 min
 #

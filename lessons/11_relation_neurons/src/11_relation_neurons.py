@@ -146,7 +146,7 @@ is_father = torch.tensor([one == "father" for one in study.search.classes])
 outputs = study.search.outputs
 by_hand = torch.stack([ap(outputs[:, n], is_father) for n in shown])
 labkits = rn.average_precision(outputs[:, shown], is_father)
-holds(torch.allclose(by_hand, labkits, atol=1e-9), "Ten lines and labkit's version agree.")
+holds(torch.allclose(by_hand, labkits, atol=1e-9), "These lines and labkit's version agree.")
 print(f"on all {len(is_father):,} prompts, 1 in 12 about fathers: {[round(float(v), 2) for v in by_hand]}")
 
 # %% [markdown]
@@ -290,7 +290,7 @@ for name in ("cumulativity", "cumulativity_matched"):
 # A crowd, but any crowd. It says how redundant the model is, and little about relations.
 #
 # **What this does not show.** That facts are *stored* in these neurons, which the paper does not say either. Zero is a
-# value that many of them never have; a mean in its place is another experiment (`forced` in the deeper parts of labkit).
+# value that many of them never have; a mean in its place is another experiment (`forced` in labkit's code of this lesson).
 #
 # ## 3 · The relation, or its words? · 7 min
 #
@@ -321,7 +321,7 @@ holds(min(ratios) > 1.3, f"The same in all three models: {min(ratios):.1f} to {m
 
 # %% [markdown]
 # The better classifier is the worse target. The mean over the prompt picks neurons that hear the words, wherever they
-# stand; many of them are nowhere near the answer. At the last token the words are gone and what is left is what the model
+# stand, and need not matter for the answer. At the last token the words are gone and what is left is what the model
 # is about to do. The paper uses the mean throughout (this comparison is ours, not theirs).
 #
 # Versatility, the paper's second property, is that related relations share neurons: *father* and *mother* 2,053 of 3,000
@@ -389,7 +389,7 @@ in_code = lesson.exercise("11.2")
 def ap(scores, labels):
     total = 0.0
     for threshold in sorted(set(scores), reverse=True):
-        above = [label for score, label in zip(scores, labels) if ... >= threshold]
+        above = [label for score, label in zip(scores, labels) if threshold <= ...]
         new = ...
         total += new / sum(labels) * sum(above) / len(above)
     return total

@@ -20,6 +20,7 @@ from labkit.papers.llm_microscope.method.contextualiser import windows
 from labkit.papers.llm_microscope.method.states import cloud_of, states_of
 from labkit.papers.llm_microscope.method.storage import load_reader
 from labkit.papers.llm_microscope.task.passages import story_passages
+from labkit.training import Runs
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +136,18 @@ def test_overwriting_states_is_undone_and_controls_are_as_many(deep, stories) ->
         necessity(deep, stories[:1], "commas")
 
 
-def test_stored_results_have_a_table_and_missing_ones_say_how_to_make_them(tmp_path) -> None:
-    grid = two_by_two()
-    assert {"full", "punctuation"} <= set(grid.trained) and "intact" in grid.tested
-    assert all(one.n == 5 for one in grid.cells.values())
-    assert "whole texts" in grid.table() and "went on reading" in figures.describe(grid)
-    assert len(single_levels().C) == 7
+def test_stored_runs_make_a_table_and_missing_ones_say_how_to_make_them(tmp_path) -> None:
+    runs, levels = Runs(tmp_path / "removal.jsonl"), Runs(tmp_path / "levels.jsonl")
+    for arm, tests in (("full", ("intact", "punctuation")), ("punctuation", ("intact", "punctuation"))):
+        for seed in range(1, 6):
+            right = {test: [1, int(arm == "punctuation" or test == "intact"), seed % 2] for test in tests}
+            runs.do({"arm": arm, "seed": seed, "steps": 24}, lambda right=right: {"right": right})
+    levels.do({"level": 0}, lambda: {"C": 1.0})
+    grid = two_by_two(runs.path)
+    assert grid.trained == ("full", "punctuation") and all(one.n == 5 for one in grid.cells.values())
+    assert grid.cells["punctuation", "punctuation"].value > grid.cells["full", "punctuation"].value
+    assert "whole texts" in grid.table() and "after reading such texts" in figures.describe(grid)
+    assert single_levels(levels.path).C == (1.0,)
     for missing in (two_by_two, single_levels):
         with pytest.raises(NotAvailable, match="training"):
             missing(tmp_path / "none.jsonl")

@@ -11,7 +11,6 @@ from labkit.papers.llm_microscope.task.classes import CLASSES, CONTENT, class_of
 from labkit.papers.llm_microscope.task.passages import (
     body_of,
     conditions,
-    document_passages,
     story_passages,
 )
 from labkit.papers.llm_microscope.task.removal import RULES, remove, remove_as_many
@@ -66,9 +65,9 @@ def test_controls_take_exactly_as_many_and_the_seed_decides_which() -> None:
         remove(ids, classes, "commas")
 
 
-@pytest.mark.parametrize("make", [story_passages, document_passages])
-def test_passages_strip_the_body_alone_and_the_answer_is_an_option(make) -> None:
-    for number, one in enumerate(make(20, seed=11)):
+@pytest.mark.parametrize("distractors", [0, 8])
+def test_passages_strip_the_body_alone_and_the_answer_is_an_option(distractors: int) -> None:
+    for number, one in enumerate(story_passages(20, seed=11, distractors=distractors)):
         assert len(one.body) == len(one.classes)
         for ask in one.asks:
             assert len(set(ask.options)) == 4 and 0 <= ask.place < len(one.tail)
@@ -81,20 +80,16 @@ def test_passages_strip_the_body_alone_and_the_answer_is_an_option(make) -> None
         body_of(one, "commas")
 
 
-def test_the_right_option_of_a_document_is_what_its_text_says() -> None:
-    for number in range(40):
-        one = documents.document(number, 7)
-        for asked in one.questions:
-            fact = next(s for s in one.text.split(" . ") if s.startswith(f"{asked.name} ") and " to " in s)
-            assert fact.split(" to ")[1].split()[0] == asked.options[asked.answer]
-            assert asked.hinges == ("sailed" in fact)
-            if asked.hinges:
-                assert fact.split(" from ")[1].split()[0] in asked.options
-
-
-def test_documents_depend_on_their_arguments_alone_and_fit_their_tokenizer() -> None:
-    one, again, other = (documents.document(3, seed) for seed in (1, 1, 2))
-    assert one == again and one != other
-    words = documents.tokenizer()
-    assert words.decode(words.encode(one.text)) == one.text
-    assert len(documents.document(0, 0, distractors=0).text) < len(one.text)
+def test_distractors_stand_between_the_sentences_of_the_day_and_change_none() -> None:
+    words = world.tokenizer()
+    for number, passage in enumerate(story_passages(12, 9)):
+        body = passage.body
+        long = documents.scatter(body, 240, number)
+        own = [tuple(body[a:b]) for a, b in documents.sentences(words.pieces(body))]
+        found = [tuple(long[a:b]) for a, b in documents.sentences(words.pieces(long))]
+        assert [one for one in found if one in own] == own and found[0] == own[0]
+        assert len(body) < len(long) <= 240 and len(found) <= len(own) + documents.DISTRACTORS
+        assert long == documents.scatter(body, 240, number) != documents.scatter(body, 240, number + 1)
+        assert documents.scatter(body, len(body), number) == tuple(body)  # no room: nothing is put in
+    with pytest.raises(BadInput, match="distractors"):
+        documents.scatter(body, 240, 0, -1)

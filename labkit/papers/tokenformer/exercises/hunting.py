@@ -62,7 +62,7 @@ def _costs(
 def _check_needed(most_needed: Callable[..., Any]) -> Outcome:
     from labkit.anatomy import fingerprint
 
-    for seed in (3, 7, 11, 23):
+    for seed in (52, 11, 28, 16):
         model, ids_BL = _grown_and_trained(seed)
         before = fingerprint(model)
         said = most_needed(model, ids_BL)
@@ -105,7 +105,7 @@ def _by_size(model: Any, ids_BL: Any) -> str:
     from ..method import pattention_layers
 
     layers = pattention_layers(model)
-    return max(layers, key=lambda name: float(layers[name].values[layers[name].tokens // 4 :].norm()))
+    return max(layers, key=lambda name: float(layers[name].values[layers[name].tokens // 4 :].detach().norm()))
 
 
 def _left_masked(model: Any, ids_BL: Any) -> str:
