@@ -22,30 +22,10 @@ from labkit.base.errors import BadInput, unknown
 from labkit.world import Symbols
 
 __all__ = [
-    "BRANCHES",
-    "EVENTS",
-    "FUTURE",
-    "LANGUAGES",
-    "LENGTH",
-    "SLOTS",
-    "TEXT_END",
-    "Sentences",
-    "all_events",
-    "continue_with",
-    "draw",
-    "draw_future",
-    "event",
-    "futures",
-    "held_out",
-    "join",
-    "parse",
-    "probabilities",
-    "read",
-    "text_end",
-    "tokenizer",
-    "tokens",
-    "write",
-]
+    "BRANCHES", "EVENTS", "FUTURE", "LANGUAGES", "LENGTH", "SLOTS", "TEXT_END", "Sentences", "all_events",
+    "continue_with", "draw", "draw_future", "event", "futures", "held_out", "join", "parse", "probabilities",
+    "read", "text_end", "tokenizer", "tokens", "write",
+]  # fmt: skip
 
 LANGUAGES = ("English", "German")
 SLOTS = ("name", "object", "place", "mood", "vehicle")
