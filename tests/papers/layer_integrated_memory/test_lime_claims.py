@@ -55,7 +55,6 @@ def test_functions_compare_what_they_say(made_up):
     assert values(claims.difference(**ask)) == (-0.1, -0.1)
     assert values(claims.difference(**ask, what="solved")) == (0.8, 0.7)
     assert values(claims.difference(**ask, second_depth=2)) == (0.3, 0.3)
-    assert values(claims.lead_growth(**ask)) == (0.75, 0.65)
     assert values(claims.entropy_difference(**ask)) == (-0.1, -0.1)
     assert values(claims.separability_difference(**ask)) == (0.0, 0.0)
     assert values(claims.separability_difference(**ask, kind="raw")) == (-0.5, -0.5)

@@ -116,7 +116,7 @@ def paint(data: LadderData, figure: FigureBase) -> None:
     left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
     what = data.curves.shares if data.measure == "solved" else data.curves.losses
     label = next(name for name, kept in MEASURES.items() if kept == data.measure)
-    (ax,) = axes(left, f"{data.rung[0]} operands while training", left=0.95, right=0.2)
+    (ax,) = axes(left, f"{data.rung[0]} operands, {data.rung[1]:,} steps", left=0.95, right=0.2)
     for arm, by_seed in what.items():
         for values in by_seed.values():
             ax.plot(data.curves.steps, values, LOOKS[arm].line, color=LOOKS[arm].colour, linewidth=1.2)
