@@ -113,11 +113,13 @@ def __getattr__(name: str) -> Any:
 
 
 def _of_a_paper(name: str) -> Any:
-    """Return the experiment or panel of that name which a paper brings, or None."""
-    from labkit.base.papers import bring
+    """Return the experiment or panel of that name which a paper brings, or None; raise where several papers do."""
+    from labkit.base.papers import bring, papers
 
-    value = bring("experiments", name)
-    return bring("panels", name) if value is None else value
+    owners = [paper.package for paper in papers().values() if name in paper.experiments]
+    if len(owners) > 1:
+        raise AttributeError(f"labkit.{name} could be that of {' or '.join(owners)}: say which")
+    return bring("experiments", name) if owners else bring("panels", name)
 
 
 def __dir__() -> list[str]:

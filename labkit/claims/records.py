@@ -30,7 +30,7 @@ __all__ = [
 
 
 def claims_dir() -> Path:
-    """Return the folder of the ledger: `NN.toml` files, `records/`, `pilots.json`."""
+    """Return the folder of the ledger: `NN.toml` files, `records/`, `pilots/`."""
     return data_dir() / "claims"
 
 
@@ -116,16 +116,21 @@ def read_record(claim: Claim, folder: Path | None = None) -> Record | None:
 
 def pilot_seeds(claim_id: str, folder: Path | None = None) -> tuple[int, ...]:
     """Return the seeds already looked at for a claim; they can no longer confirm it."""
-    path = (folder or claims_dir()) / "pilots.json"
+    path = _pilots(claim_id, folder)
     return tuple(_read_json(path).get(claim_id, ())) if path.exists() else ()
 
 
 def log_pilot(claim_id: str, seeds: tuple[int, ...], folder: Path | None = None) -> None:
     """Add `seeds` to those already looked at."""
-    path = (folder or claims_dir()) / "pilots.json"
+    path = _pilots(claim_id, folder)
     table = _read_json(path) if path.exists() else {}
     table[claim_id] = sorted({*table.get(claim_id, ()), *seeds})
     write_atomically(path, json.dumps(dict(sorted(table.items())), indent=1) + "\n")
+
+
+def _pilots(claim_id: str, folder: Path | None) -> Path:
+    """Return the file of the seeds already looked at for a lesson's claims; its number begins their ids."""
+    return (folder or claims_dir()) / "pilots" / f"{claim_id[:2]}.json"
 
 
 def record_path(claim_id: str, folder: Path | None) -> Path:

@@ -267,7 +267,8 @@ def test_a_seed_looked_at_in_a_pilot_confirms_nothing(folder):
     assert not record_path("77-effect", folder).exists()
     with pytest.raises(OutOfOrder, match="kept for the confirmatory run"):
         claims.pilot("77-effect", [11], folder=folder)
-    (folder / "pilots.json").write_text('{"77-effect": [3, 11]}')
+    (folder / "pilots").mkdir(exist_ok=True)
+    (folder / "pilots" / "77.json").write_text('{"77-effect": [3, 11]}')
     with pytest.raises(OutOfOrder, match=r"seeds \[11\] have already been looked at"):
         claims.measure("77-effect", folder=folder)
 

@@ -69,7 +69,7 @@ lesson.result("d1", answer=0 if same == 4 else 1 if same > 1 else 2)
 
 # %%
 figures.show(
-    redundancy.ScoreMap(
+    labkit.measurements.ScoreMap(
         title="Scores of attentions on three kinds of text",
         part="attention",
         names=tuple(ranked),

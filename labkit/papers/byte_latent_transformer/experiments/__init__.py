@@ -1,0 +1,1 @@
+"""Experiments: each a function to a frozen result with `.table()`, shared by lesson, panels and claims."""

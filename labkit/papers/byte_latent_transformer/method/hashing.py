@@ -1,0 +1,104 @@
+"""Hash n-gram embeddings: what stood in the last three to eight bytes, added to each byte (section 3.2.1).
+
+Shapes: B batch, L length, D width, N sizes of n-grams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from labkit.base.errors import BadInput
+
+from ..task import BOS
+
+__all__ = ["FrequentNGrams", "HashedEmbedding", "collisions", "expected_collisions", "hash_ids"]
+
+PRIME = 1_000_000_007  # the first of the authors' ten-digit primes
+
+
+def hash_ids(ids_BL: Tensor, n: int, rows: int, *, released: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the row of the table for the n bytes that end at each place [B, L], and where there are n bytes.
+
+    RollPolyHash(g) = sum over j = 1..n of b_{i-j+1} a^{j-1}, modulo the rows; a gram does not reach over the begin
+    of its document. `released`: as in the authors' code, where the newest byte has the highest power, numbers wrap at
+    64 bits, and missing bytes are zeros, so that every place has a gram.
+    """
+    B, L = ids_BL.shape
+    padded = torch.cat((ids_BL.new_zeros(B, n - 1), ids_BL), dim=1)
+    grams_BLn = padded.unfold(1, n, 1)  # oldest byte first
+    if released:
+        powers = torch.tensor(PRIME, device=ids_BL.device) ** torch.arange(n, device=ids_BL.device)
+        return (grams_BLn * powers).sum(-1) % rows, torch.ones_like(ids_BL, dtype=torch.bool)
+    powers = torch.tensor([pow(PRIME, n - 1 - j, rows) for j in range(n)], device=ids_BL.device)
+    places = torch.arange(L, device=ids_BL.device).expand(B, L)
+    begin_BL = torch.where(ids_BL == BOS, places, 0).cummax(dim=1).values
+    return (grams_BLn * powers).sum(-1) % rows, places - (n - 1) >= begin_BL
+
+
+class HashedEmbedding(nn.Module):
+    """e_i = (x_i + sum over n of E_n[hash of the last n ids]) / (N + 1); without sizes, a plain embedding.
+
+    mean: divide by N + 1, as the paper says and the authors' code does not.
+    """
+
+    def __init__(
+        self, vocab: int, width: int, sizes: Sequence[int], rows: int, *, mean: bool = True, released: bool = False
+    ):
+        super().__init__()
+        if any(n < 2 for n in sizes) or (sizes and rows < 2):
+            raise BadInput(f"n-grams of sizes {list(sizes)} in {rows} rows.", expected="sizes and rows from 2 up")
+        self.sizes, self.rows, self.mean, self.released = tuple(sizes), rows, mean, released
+        self.bytes = nn.Embedding(vocab, width)
+        self.tables = nn.ModuleList(nn.Embedding(rows, width) for _ in sizes)
+
+    def forward(self, ids_BL: Tensor) -> Tensor:
+        e_BLD = self.bytes(ids_BL)
+        for n, table in zip(self.sizes, self.tables):
+            row_BL, there_BL = hash_ids(ids_BL, n, self.rows, released=self.released)
+            e_BLD = e_BLD + table(row_BL) * there_BL[..., None]
+        return e_BLD / (len(self.sizes) + 1) if self.mean else e_BLD
+
+
+class FrequentNGrams(nn.Module):
+    """A table for the most frequent n-grams of a text instead of hashes: no collisions, and rare n-grams have no row.
+
+    ids_BL: the text it counts in. most: how many n-grams get a row. What it returns is added to the bytes' embedding.
+    """
+
+    def __init__(self, ids_BL: Tensor, n: int, most: int, width: int):
+        super().__init__()
+        self.n = n
+        grams, counts = torch.unique(keys_of(ids_BL, n).flatten(), return_counts=True)
+        kept = grams[counts.argsort(descending=True, stable=True)[:most]].sort().values
+        self.register_buffer("grams", kept)
+        self.table = nn.Embedding(len(kept), width)
+
+    def forward(self, ids_BL: Tensor) -> Tensor:
+        keys_BL = keys_of(ids_BL, self.n)
+        row_BL = torch.searchsorted(self.grams, keys_BL).clamp(max=len(self.grams) - 1)
+        return self.table(row_BL) * (self.grams[row_BL] == keys_BL)[..., None]
+
+
+def keys_of(ids_BL: Tensor, n: int) -> Tensor:
+    """Return one number for the n ids that end at each place [B, L], different for different n-grams up to n = 7."""
+    if not 1 <= n <= 7:
+        raise BadInput(f"n-grams of {n} ids do not fit 63 bits.", expected="1 to 7")
+    padded = torch.cat((ids_BL.new_zeros(ids_BL.shape[0], n - 1), ids_BL), dim=1)
+    return (padded.unfold(1, n, 1) * 512 ** torch.arange(n, device=ids_BL.device)).sum(-1)
+
+
+def collisions(ids_BL: Tensor, n: int, rows: int) -> tuple[float, int]:
+    """Return the share of the distinct n-grams of a text that share their row with another, and how many there are."""
+    row_BL, there_BL = hash_ids(ids_BL, n, rows)
+    grams = torch.cat((ids_BL.new_zeros(ids_BL.shape[0], n - 1), ids_BL), dim=1).unfold(1, n, 1)[there_BL]
+    grams, where = torch.unique(grams, dim=0, return_inverse=True)
+    row = torch.zeros(len(grams), dtype=torch.long).scatter_(0, where, row_BL[there_BL])
+    return float((torch.bincount(row, minlength=rows)[row] > 1).double().mean()), len(grams)
+
+
+def expected_collisions(grams: int, rows: int) -> float:
+    """Return the share that would collide if every distinct n-gram fell on a row by chance: 1 - (1 - 1/M)^(U-1)."""
+    return 1 - (1 - 1 / rows) ** (grams - 1)

@@ -1,0 +1,172 @@
+"""λ by a slider: what a trained DIFF Transformer does with its second map, and without its head norm. Lesson: 04."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from labkit.panels.controls import Control, Slider, Toggle
+from labkit.panels.panel import Panel
+from labkit.panels.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import FigureBase
+
+__all__ = ["LambdaData", "LambdaPanel", "LambdaState"]
+
+TEXTS, SEED = 40, 4041
+MAPS = ("A1", "A2", "A1 − λ A2")
+
+
+@dataclass(frozen=True)
+class LambdaState:
+    """own: the λ that was learned, whatever the slider says. norm: whether the head norm is on."""
+
+    own: bool = True
+    lam: float = 0.0
+    norm: bool = True
+
+
+@dataclass(frozen=True)
+class LambdaData:
+    """The λ in use and the learned one; right answers and loss before and now; weight by place [map][place]."""
+
+    lam: float
+    own: float
+    norm: bool
+    right: tuple[float, float]
+    nats: tuple[float, float]
+    weights: tuple[tuple[float, ...], ...]
+
+
+class LambdaPanel(Panel):
+    """Set λ in the last layer of a DIFF Transformer, and take its head norm off; forty texts are asked about."""
+
+    question = "What does the second map do?"
+    State = LambdaState
+    size = (8.6, 3.6)
+
+    def make_controls(self) -> Sequence[Control]:
+        return (
+            Toggle("own", label="the learned λ", help="switch off to use the slider"),
+            Slider("lam", -1.5, 1.5, 0.1, label="λ", help="used when the learned one is off"),
+            Toggle("norm", label="head norm", help="the norm of each head; its fixed factor stays"),
+        )
+
+    def compute(self, state: LambdaState) -> LambdaData:
+        from labkit.interventions import edit
+
+        from ..experiments import find_needles
+        from ..method import HeadNormOff, SetLambda
+        from ..method.edits import diff_attention
+
+        own = diff_attention(self.model).lam().item()
+        edits = [] if state.own else [SetLambda(state.lam)]
+        edits += [] if state.norm else [HeadNormOff()]
+        before = find_needles(self.model, texts())
+        with edit(self.model, *edits):
+            now = find_needles(self.model, texts())
+            weights = weights_by_place(self.model)
+        return LambdaData(
+            own if state.own else state.lam,
+            own,
+            state.norm,
+            (before.accuracy.value, now.accuracy.value),
+            (before.loss.value, now.loss.value),
+            weights,
+        )
+
+    def presets(self) -> Sequence[LambdaState]:
+        return [LambdaState(), LambdaState(own=False), LambdaState(own=False, lam=0.8), LambdaState(norm=False)]
+
+    def restored(self, state: LambdaState) -> LambdaState:
+        return LambdaState()
+
+    def draw(self, data: LambdaData, figure: FigureBase) -> None:
+        from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, row_names
+
+        from ..experiments.allocation import PLACES
+
+        left, right = axes(
+            figure,
+            f"Weights, λ = {data.lam:.2f}".replace("-", "−"),
+            "Right answers",
+            left=1.75,
+            right=0.55,
+            between=1.3,
+        )
+        looks = (MARKS["intact"], MARKS["attention"], MARKS["cut"])
+        for number, (name, row, look) in enumerate(zip(MAPS, data.weights, looks)):
+            places = [place + 0.26 * (number - 1) for place in range(len(PLACES))]
+            bars(left, places, row, look, 0.24, across=True, label=name)
+        left.axvline(0, color=RULE, linewidth=1)
+        left.set_xlim(-1.0, 2.2)
+        row_names(left, PLACES)
+        left.set_ylim(len(PLACES) - 0.4, -0.6)
+        left.legend(loc="lower right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
+        label_axes(left, x="sum of weights")
+        for row, (share, name) in enumerate(zip(data.right, ("intact", "cut"))):
+            bars(right, [row], [share], MARKS[name], 0.5, across=True)
+            right.annotate(
+                f"{share:.2f}", (share, row), xytext=(4, 0), textcoords="offset points", va="center",
+                fontsize=SIZES["note"], color=INK,
+            )  # fmt: skip
+        right.set_xlim(0, 1.05)
+        right.set_xticks([0, 0.5, 1])
+        row_names(right, ["as trained", "now"])
+        right.set_ylim(1.6, -0.6)
+        label_axes(right, x="share of right answers")
+
+    def sentence(self, data: LambdaData) -> str:
+        answer = [row[0] for row in data.weights]
+        norm = "" if data.norm else ", without the head norm"
+        sign = "added" if data.lam < 0 else "taken off" if data.lam > 0 else "left out"
+        return (
+            f"With λ = {data.lam:.2f}{norm} (learned: {data.own:.2f}) the second map is {sign}. The answer has "
+            f"weight {answer[0]:.2f} in A1, {answer[1]:.2f} in A2 and {answer[2]:.2f} in use. Right answers: "
+            f"{data.right[1]:.2f} now, {data.right[0]:.2f} as trained; nats {data.nats[1]:.2f} and {data.nats[0]:.2f}."
+        )
+
+    def table(self, data: LambdaData) -> Table:
+        from ..experiments.allocation import PLACES
+
+        rows = [(place, *(row[number] for row in data.weights)) for number, place in enumerate(PLACES)]
+        rows += [("right answers now, as trained", data.right[1], data.right[0], "")]
+        rows += [("nats an answer now, as trained", data.nats[1], data.nats[0], "")]
+        return Table("Sum of weights by place, mean over heads and questions", ("", *MAPS), rows)
+
+    def code(self, state: LambdaState) -> str:
+        edits = ([] if state.own else [f"diff.SetLambda({state.lam})"]) + ([] if state.norm else ["diff.HeadNormOff()"])
+        lines = [
+            "import labkit",
+            "from labkit.papers import differential_transformer as diff",
+            "",
+            f"model = labkit.load({self.model_name!r})",
+            f"texts = diff.Needles().draw({TEXTS}, {SEED})",
+            f"with labkit.edit(model{''.join(', ' + one for one in edits)}):",
+            "    found = diff.find_needles(model, texts)",
+            "print(found.table())",
+        ]
+        return "\n".join(lines)
+
+
+@lru_cache
+def texts() -> Any:
+    """Return the panel's texts, always the same."""
+    from ..task import Needles
+
+    return Needles().draw(TEXTS, SEED)
+
+
+def weights_by_place(model: Any) -> tuple[tuple[float, ...], ...]:
+    """Return the weight at each of `PLACES` in A1, A2 and what is used, mean over heads, questions and texts."""
+    import torch
+
+    from ..experiments.allocation import place_marks, question_maps
+
+    with torch.no_grad():
+        marks = place_marks(texts())
+        maps = question_maps(model, texts())
+        return tuple(tuple(float((one * mark).sum(-1).mean()) for mark in marks) for one in maps)

@@ -1,0 +1,51 @@
+"""Large Concept Models (Barrault and others, 2024): language modelling over sentence vectors."""
+
+from labkit.base.papers import Paper
+
+PAPER = Paper(
+    number="06",
+    slug="large_concept_models",
+    lesson="06_large_concept_models",
+    title="Large Concept Models: Language Modeling in a Sentence Representation Space",
+    authors="Loïc Barrault, Paul-Ambroise Duquenne, Maha Elbayad, Artyom Kozhevnikov, Belen Alastruey, Pierre Andrews, "
+    "Mariano Coria, Guillaume Couairon, Marta R. Costa-jussà, David Dale, Hady Elsahar, Kevin Heffernan, "
+    "João Maria Janeiro, Tuan Tran, Christophe Ropers, Eduardo Sánchez, Robin San Roman, Alexandre Mourachko, "
+    "Safiyyah Saleem, Holger Schwenk",
+    year=2024,
+    arxiv="2412.08821",
+    code="https://github.com/facebookresearch/large_concept_model",
+    tokenizers={"two-languages": "task.tokenizer"},
+    loaders={"concepts": "method.store.read_folder"},
+    drawings={"figures": ("Filmed", "Plane")},
+    panels={"panels.steer": ("SteerPanel",), "panels.denoising": ("FilmPanel",)},
+    experiments={
+        "method.codec": ("Codec", "CodecConfig", "codec_loss", "noised"),
+        "method.generation": ("film_of", "next_concepts", "tell"),
+        "method.losses": ("denoising_loss",),
+        "method.models": ("BaseLCM", "ConceptConfig", "OneTower", "TwoTower"),
+        "method.normaliser": ("Normaliser",),
+        "method.quantise": ("Books", "QuantLCM", "fit_books"),
+        "method.sampling": ("PAPER_KNOBS", "Knobs", "guided"),
+        "method.schedule": ("SCHEDULES", "Schedule", "spaced"),
+        "method.segment": ("segment",),
+        "method.space": ("ConceptSpace",),
+        "method.store": ("load_model", "load_space"),
+        "exercises.hunting": ("released",),
+        "training": ("TOKEN",),
+        "experiments.codecs": ("CodecCheck", "Fragility", "check_codec", "fragility"),
+        "experiments.costs": ("Cost", "cost_of", "crossover"),
+        "experiments.films": ("Filmed", "film"),
+        "experiments.mixing": ("Mixture", "mix"),
+        "experiments.plane": ("Plane", "learn_plane"),
+        "experiments.quality": (
+            "Quality",
+            "exact_answers",
+            "judge_concepts",
+            "judge_pieces",
+            "quality_of",
+            "test_events",
+        ),
+        "experiments.runs": ("measure_run", "measured", "runs_path"),
+    },
+)
+__all__, __getattr__, __dir__ = PAPER.lazily()

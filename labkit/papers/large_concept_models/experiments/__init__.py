@@ -1,0 +1,1 @@
+"""The lesson's experiments: models and options to frozen results, each with its per-unit records."""

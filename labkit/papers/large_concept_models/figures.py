@@ -1,0 +1,113 @@
+"""How this paper's results are drawn: the plane, the film, and what was said against what was likely."""
+
+from __future__ import annotations
+
+from matplotlib.figure import FigureBase
+
+from labkit.figures.drawing import Drawing
+from labkit.figures.style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, column_names, label_axes, legend
+
+from .experiments.films import Filmed
+from .experiments.plane import Plane
+
+__all__ = ["DRAWINGS", "paint_film", "paint_plane", "paint_said"]
+
+SPAN = 2.6
+
+
+def paint_plane(plane: Plane, figure: FigureBase) -> None:
+    """Draw for each context its futures (rings), what the denoiser drew (small dots) and the regression's answer."""
+    made = axes(figure, *plane.futures, left=0.75, right=0.15, between=0.5)
+    for ax, (context, futures) in zip(made, plane.futures.items()):
+        drawn, guess = plane.drawn[context], plane.guess[context]
+        ax.scatter(
+            *zip(*drawn), s=9, color=MARKS["intact"].colour, alpha=0.35, linewidths=0, label="drawn by the denoiser"
+        )
+        ax.scatter(
+            *zip(*futures), s=230, facecolors="none", edgecolors=INK, linewidths=1.6, label="what can happen", zorder=3
+        )
+        ax.scatter(
+            *guess, s=90, marker="X", color=MARKS["cut"].colour, edgecolors="white", label="regression", zorder=4
+        )
+        for (x, y), p in zip(futures, plane.probabilities[context]):
+            ax.annotate(
+                f"{p:g}", (x, y), xytext=(0, 11), textcoords="offset points", ha="center", fontsize=SIZES["note"]
+            )
+        ax.set_xlim(-SPAN, SPAN)
+        ax.set_ylim(-SPAN, SPAN)
+        ax.set_xticks([-2, 0, 2])
+        ax.set_yticks([-2, 0, 2])
+        label_axes(ax, x="first number")
+    label_axes(made[0], y="second number")
+    made[0].legend(loc="lower left", fontsize=SIZES["note"], frameon=False, labelcolor=INK, borderpad=0.1)
+
+
+def describe_plane(plane: Plane) -> str:
+    """Say where the guess and the samples lie."""
+    said = []
+    for context in plane.futures:
+        guess, drawn = plane.from_nearest(context)
+        said.append(
+            f"with {context} the regression is {guess:.2f} from the nearest, half of the draws within {drawn:.2f}"
+        )
+    return f"In the plane, {'; '.join(said)}."
+
+
+def paint_film(filmed: Filmed, figure: FigureBase, step: int | None = None) -> None:
+    """Draw size and spread of the guesses, and how many say each possible future, over the steps of the sampler."""
+    left, right = axes(figure, "Size and spread", "What the guesses say", left=0.75, right=1.75, between=0.95)
+    steps = range(1, len(filmed.t) + 1)
+    left.plot(steps, filmed.norm, MARKS["intact"].line, color=MARKS["intact"].colour, linewidth=2, label="size")
+    left.plot(steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="apart")
+    left.axhline(1, color=RULE, linewidth=1)
+    left.legend(loc="lower right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
+    left.set_ylim(0, 1.25)
+    label_axes(left, x="step of the sampler", y="1: as in true futures")
+    marks = list(MARKS.values())
+    for k, p in enumerate(filmed.probabilities):
+        line = [row[k] for row in filmed.shares]
+        mark = marks[k]
+        right.plot(
+            steps, line, mark.line, color=mark.colour, marker=mark.marker, markersize=4, label=f"future {k + 1} ({p:g})"
+        )
+        right.axhline(p, color=mark.colour, linewidth=0.8, linestyle=":")
+    right.plot(steps, filmed.impossible, ":", color=SOFT, linewidth=2.4, label="impossible")
+    right.set_ylim(-0.03, 1.03)
+    label_axes(right, x="step of the sampler", y="share of draws")
+    legend(right)
+    if step is not None:
+        for ax in (left, right):
+            ax.axvline(step, color=INK, linewidth=1)
+
+
+def describe_film(filmed: Filmed) -> str:
+    """Say where the film begins and ends."""
+    return (
+        f"{filmed.event} At the first step the guesses have {filmed.norm[0]:.2f} of the size of a true future, "
+        f"{filmed.impossible[0]:.0%} of them say something impossible; at the last step {filmed.norm[-1]:.2f}, "
+        f"{filmed.impossible[-1]:.0%}."
+    )
+
+
+def paint_said(filmed: Filmed, figure: FigureBase) -> None:
+    """Draw how often each future was said beside how likely it is."""
+    (ax,) = axes(figure, "What is said next, against what is likely", left=0.8, right=1.7)
+    places = range(len(filmed.futures) + 1)
+    likely, said = [*filmed.probabilities, 0.0], [*filmed.shares[-1], filmed.impossible[-1]]
+    for shift, heights, name, mark in ((-0.2, likely, "likely", "intact"), (0.2, said, "said", "cut")):
+        bars(ax, [p + shift for p in places], heights, MARKS[mark], 0.36, label=name)
+        for place, height in zip(places, heights):
+            ax.annotate(
+                f"{height:.2f}", (place + shift, height), xytext=(0, 2), textcoords="offset points", ha="center",
+                fontsize=SIZES["note"], color=INK,
+            )  # fmt: skip
+    column_names(ax, [*(f"future {k + 1}" for k in range(len(filmed.futures))), "impossible"])
+    ax.set_ylim(0, 1.1)
+    label_axes(ax, y="share of draws")
+    legend(ax)
+
+
+DRAWINGS = {
+    "Plane": Drawing(paint_plane, describe_plane, lambda plane: (8.6, 3.4)),
+    "Filmed": Drawing(paint_film, describe_film, lambda filmed: (8.6, 3.2)),
+}

@@ -1,0 +1,1 @@
+"""The panels of this paper, one file each."""

@@ -1,0 +1,251 @@
+"""What is trained for lesson 09: one small decoder on arithmetic, and the same decoder with routers of several kinds.
+
+    python -m labkit.papers.layer_integrated_memory.training            every run, about half an hour on a core
+    python -m labkit.papers.layer_integrated_memory.training choose     one group; what is there is not made again
+
+A run is (arm, operands, steps, lr, seed). Arms with one seed see the same expressions in the same order and start from
+the same weights, but for the routers. Rates are chosen on seeds of their own (`CHOOSING`), the table uses others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from labkit.base.errors import unknown
+from labkit.models import Decoder, DecoderConfig, load, next_token_loss, save
+from labkit.training import Fit, Runs, fit
+from labkit.zoo import ship_model
+
+from .method import LIMe
+from .task import Expressions, expressions, row_length, tokenizer
+
+__all__ = ["ARMS", "BEST", "GROUPS", "Run", "config_of", "first_weights", "held_out", "made", "score", "train"]
+
+TABLE, WEIGHTS = Path("runs/09/arithmetic.jsonl"), Path("runs/09/models")
+
+WIDTH, DEPTH, HEADS, FFN = 16, 4, 4, 43
+BATCH, EVERY = 32, 100  # rows a step; steps between two looks at the held-out expressions
+WATCHED, TESTED = 500, 2000  # rows looked at on the way and at the end
+SCALES = {"routers": 10.0}  # the paper: routers learn ten times as fast and do not decay
+WATCH_SEED, TEST_SEED = 1_000_001, 1_000_002
+
+RATES = (1.2e-2, 2.4e-2, 6e-3)
+CHOOSING, SEEDS = (101,), (11, 12, 13, 14, 15)
+BEST = {"base": 1.2e-2, "lime": 1.2e-2}  # found by the group "choose"; arms with routers stand at LIMe's
+
+# What differs between the arms, and nothing else does.
+ARMS: Mapping[str, Mapping[str, Any]] = {
+    "base": {},
+    "lime": {"first_router": "identity+kaiming"},  # as in the official code
+    "zeros": {"first_router": "identity+zeros"},  # starts as the baseline
+    "random": {"first_router": "random"},
+    "own": {"first_router": "identity+zeros", "reach": "own"},
+    "first-1": {"first_router": "identity+kaiming", "reach": "first-1"},
+    "last-2": {"first_router": "identity+kaiming", "reach": "last-2"},
+    "average": {"router": "average"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run: which arm, on how many operands, for how many steps, at which learning rate, with which seed."""
+
+    arm: str
+    lr: float
+    seed: int
+    operands: int = 4
+    steps: int = 1200
+    depth: int = DEPTH
+
+
+def _runs(arms: Iterable[str], seeds: Iterable[int], **options: Any) -> tuple[Run, ...]:
+    """Return the runs of a group, seed by seed, so that a group cut short holds whole pairs."""
+    return tuple(
+        Run(arm=arm, lr=BEST.get(arm, BEST["lime"]), seed=seed, **options) for seed, arm in product(seeds, arms)
+    )
+
+
+GROUPS: Mapping[str, tuple[Run, ...]] = {
+    "choose": tuple(Run(arm=arm, lr=lr, seed=seed) for seed, lr, arm in product(CHOOSING, RATES, ("base", "lime"))),
+    "main": _runs(("base", "lime"), SEEDS),
+    "long": _runs(("base", "lime"), SEEDS, steps=2400),
+    "reach": _runs(("first-1", "last-2"), SEEDS),
+    "average": _runs(("average",), SEEDS),
+    "easy": _runs(("base", "lime"), SEEDS, operands=3),
+    "shallow": _runs(("lime",), SEEDS, depth=2),
+    "zeros": _runs(("zeros",), SEEDS),
+    "control": _runs(("base",), SEEDS, depth=2),
+}
+
+
+def config_of(run: Run) -> DecoderConfig:
+    """Return the config of a run's model."""
+    sizes = {
+        "vocab": tokenizer().vocab_size,
+        "width": WIDTH,
+        "depth": run.depth,
+        "heads": HEADS,
+        "ffn": FFN,
+        "context": row_length(run.operands),
+        "rope_theta": 1000.0,
+        "tie": False,
+        "init_std": WIDTH**-0.5,
+    }
+    return DecoderConfig(**sizes) if run.arm == "base" else LIMe(**sizes, **ARMS[run.arm])
+
+
+def first_weights(run: Run) -> Decoder:
+    """Return the untrained model of a run; all arms of one seed share every weight that the baseline has."""
+    base = config_of(Run(**{**asdict(run), "arm": "base"})).build(run.seed)
+    if run.arm == "base":
+        return base
+    model = config_of(run).build(run.seed)
+    model.load_state_dict(base.state_dict(), strict=False)
+    return model
+
+
+def train(run: Run) -> tuple[Decoder, dict[str, Any]]:
+    """Return a run's trained model and what was seen: loss and share solved on held-out expressions, by step."""
+    data = expressions(run.operands, run.steps * BATCH, run.seed)
+    ids_NL = torch.from_numpy(data.ids)
+    watched = held_out(run.operands, WATCHED, WATCH_SEED)
+    model, curve = first_weights(run), [score(first_weights(run), watched)]
+
+    def loss_at(model: Decoder, step: int) -> Tensor:
+        return working_loss(model, ids_NL[(step - 1) * BATCH : step * BATCH], data.start)
+
+    def watch(step: int, loss: float) -> None:
+        if step % EVERY == 0:
+            curve.append(score(model, watched))
+
+    scales = SCALES if routed(model) else {}
+    settings = Fit(
+        steps=run.steps, lr=run.lr, warmup=min(100, run.steps), betas=(0.9, 0.95), weight_decay=0.1, scales=scales
+    )
+    fitted = fit(model, loss_at, settings, watch=watch)
+    loss, solved = score(model, held_out(run.operands, TESTED, TEST_SEED))
+    return model, {
+        "loss": round(loss, 5),
+        "solved": solved,
+        "losses": [round(one, 4) for one, _ in curve],
+        "shares": [one for _, one in curve],
+        "seconds": round(fitted.seconds, 1),
+        "diverged": fitted.diverged,
+    }
+
+
+def made(run: Run) -> dict[str, Any]:
+    """Return what a run found, training it first if it is not in the table; its weights are kept beside the table."""
+
+    def make() -> dict[str, Any]:
+        model, found = train(run)
+        save(model, weights_of(run))
+        return found
+
+    return Runs(TABLE).do(asdict(run), make)
+
+
+def weights_of(run: Run) -> Path:
+    """Return the folder of a run's weights."""
+    return WEIGHTS / "-".join(f"{value}" for value in asdict(run).values())
+
+
+SHIPPED = {"lime/baseline": "base", "lime/routed": "lime"}
+
+
+def ship(seed: int = CHOOSING[0]) -> None:
+    """Put the pair of one seed among the models that come with the course, in half precision, each with its card."""
+    about = {
+        "base": "works out expressions of four digits, modulo 10, step by step: the plain decoder",
+        "lime": "the same decoder with LIMe's routers, from the same first weights and the same expressions",
+    }
+    for name, arm in SHIPPED.items():
+        run = Run(arm=arm, lr=BEST[arm], seed=seed)
+        found, model = made(run), load(weights_of(run))
+        card = {
+            "name": name,
+            "about": about[arm],
+            "tokenizer": "brackets",
+            "steps": run.steps,
+            "rows": run.steps * BATCH,
+            "lr": run.lr,
+            "seed": seed,
+            "loss": found["loss"],
+            "solved": found["solved"],
+            "minutes": round(found["seconds"] / 60, 1),
+            "defects": ["knows expressions of exactly four digits; on others it writes nonsense"],
+        }
+        ship_model(model, card)
+
+
+def routed(model: Decoder) -> bool:
+    """Say whether a model has router entries to learn."""
+    return any("routers" in name for name, _ in model.named_parameters())
+
+
+@cache
+def held_out(operands: int, count: int, seed: int) -> Expressions:
+    """Return expressions that no model is trained on."""
+    return expressions(operands, count, seed, held_out=True)
+
+
+def working_loss(model: Decoder, ids_BL: Tensor, start: int) -> Tensor:
+    """Return the mean loss over the working, in nats a token: everything after the first "="."""
+    labels = ids_BL.clone()
+    labels[:, : start + 1] = -100
+    return next_token_loss(model(ids_BL).logits, labels)
+
+
+@torch.no_grad()
+def score(model: Decoder, test: Expressions) -> tuple[float, float]:
+    """Return the loss over the working (nats a token) and the share of expressions that are worked out without a slip.
+
+    Every symbol right when fed the right ones before it means that greedy decoding writes exactly this working.
+    """
+    ids_NL = torch.from_numpy(test.ids)
+    logits = torch.cat([model(part).logits for part in ids_NL.split(500)])
+    said, wanted = logits[:, test.start : -1].argmax(-1), ids_NL[:, test.start + 1 :]
+    loss = torch.nn.functional.cross_entropy(logits[:, test.start : -1].flatten(0, 1), wanted.flatten())
+    return float(loss), (said == wanted).all(1).double().mean().item()
+
+
+def main() -> int:
+    """Make the runs of the named groups, or of all; several processes share the work, each taking what is left.
+
+    Returns 1 when the minutes were over before all was made.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
+    asked, started = parser.parse_args(), time.monotonic()
+    if strange := [name for name in asked.groups if name not in GROUPS]:
+        raise unknown("group of runs", strange[0], GROUPS)
+    WEIGHTS.mkdir(parents=True, exist_ok=True)
+    for run in [run for name in asked.groups or GROUPS for run in GROUPS[name]]:
+        if Runs(TABLE).find(**asdict(run)) is not None:
+            continue
+        if time.monotonic() - started > 60 * asked.minutes:
+            return 1
+        try:
+            with FileLock(f"{weights_of(run)}.lock", timeout=0):
+                found = made(run)
+        except Timeout:  # another process is at it
+            continue
+        print(f"{run} loss {found['loss']:.4f} solved {found['solved']:.3f} in {found['seconds']:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

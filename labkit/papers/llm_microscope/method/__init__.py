@@ -1,0 +1,1 @@
+"""The paper's own modules and algorithms: linearity, nonlinearity, contextualisation, lens, dimension, anisotropy."""

@@ -1,0 +1,1 @@
+"""Panels of lesson 10: the microscope over a sentence, and the text that is stripped."""

@@ -1,0 +1,19 @@
+"""`python -m labkit.papers.tokenformer.training --seeds 0 31 32 33 34 35`, then `--ship`."""
+
+import argparse
+from pathlib import Path
+
+from . import ARMS, ship, work
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+parser.add_argument("--limit", type=float, default=1e9, help="begin no run after so many seconds")
+parser.add_argument("--folder", default="runs/03")
+parser.add_argument("--ship", action="store_true", help="put the models of seed 0 among the shipped ones")
+asked = parser.parse_args()
+Path(asked.folder, "models").mkdir(parents=True, exist_ok=True)
+if asked.ship:
+    ship(asked.folder)
+else:
+    work(asked.arms, asked.seeds, asked.limit, asked.folder)

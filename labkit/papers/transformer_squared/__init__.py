@@ -1,0 +1,42 @@
+"""Transformer²: SVF experts, three ways to choose among them, and what LoRA does instead (Sun et al. 2025)."""
+
+from labkit.base.papers import Paper
+
+PAPER = Paper(
+    number="07",
+    slug="transformer_squared",
+    lesson="07_transformer_squared",
+    title="Transformer-Squared: Self-adaptive LLMs",
+    authors="Qi Sun, Edoardo Cetin, Yujin Tang",
+    year=2025,
+    arxiv="2501.06252",
+    code="https://github.com/SakanaAI/self-adaptive-llms",
+    edits={"method.edits": ("scale_spectrum",)},
+    drawings={"figures.results": ("BandEffect", "Controls", "OverSeeds", "Strategies", "Waking")},
+    panels={"panels.equaliser": ("EqualiserPanel",), "panels.mixer": ("MixerPanel",)},
+    experiments={
+        "task": ("Questions", "questions"),
+        "method.spectrum": ("Spectrum", "multipliers", "renormalised", "rescaled", "spectrum"),
+        "method.edits": ("ScaleSpectrum", "band"),
+        "method.adapters": ("IA3", "SVF", "LoRA", "SVFCode"),
+        "method.learning": ("Learned", "Learning", "learn", "reinforce_loss"),
+        "method.bank": ("Expert", "load_bank", "mix", "save_bank", "shipped_bank"),
+        "method.search": ("cross_entropy", "random_shooting"),
+        "method.dispatch": ("adapt_by_few_shots", "classify", "two_pass"),
+        "experiments.grading": ("Grades", "grade"),
+        "experiments.spectra": ("BandEffect", "SpectrumShares", "band_edits", "band_effect", "spectrum_shares"),
+        "experiments.waking": ("Controls", "Waking", "controls", "strengths", "wake"),
+        "experiments.strategies": ("FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "strategies"),
+        "experiments.mixtures": ("MixtureMap", "mixture_map", "mixture_scores", "stored_maps"),
+        "experiments.transplants": ("transplant",),
+        "experiments.over_seeds": (
+            "OverSeeds",
+            "losses_elsewhere",
+            "strategies_over_seeds",
+            "transplants_over_seeds",
+        ),
+    },
+    sweeps={"mixtures": "experiments.mixtures.store_maps"},
+    tokenizers={"skills": "task.language"},
+)
+__all__, __getattr__, __dir__ = PAPER.lazily()

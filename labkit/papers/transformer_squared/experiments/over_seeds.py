@@ -1,0 +1,97 @@
+"""What the five bases say together: strategies, transplants, and what an expert costs elsewhere, read from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.base.errors import NotAvailable
+from labkit.measurements import Estimate
+from labkit.measurements.estimate import mean_over
+
+from ..task import DOMAINS, UNSEEN
+from ..training import SEEDS, best_rate, known_runs
+
+__all__ = ["OverSeeds", "losses_elsewhere", "strategies_over_seeds", "transplants_over_seeds"]
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """A mean over seeds with its interval, by variant and task; `unit` is what the numbers are shares of."""
+
+    title: str
+    unit: str
+    estimates: dict[str, dict[str, Estimate]]
+
+    def __getitem__(self, variant: str) -> dict[str, float]:
+        return {task: one.value for task, one in self.estimates[variant].items()}
+
+    def table(self) -> str:
+        """Return one line per variant."""
+        width = max(map(len, self.estimates))
+        head = " " * width + "".join(f"{task:>20}" for task in next(iter(self.estimates.values())))
+        lines = [
+            f"{name:{width}}"
+            + "".join(f"{one.value:8.1%} ±{(one.high - one.low) / 2:7.1%}   " for one in by_task.values())
+            for name, by_task in self.estimates.items()
+        ]
+        return "\n".join([head, *lines])
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def strategies_over_seeds(variants: tuple[str, ...] = ("A prompt", "B classifier", "C few-shot")) -> OverSeeds:
+    """Return what each strategy answers of the unseen tasks more than the base, paired over the five bases."""
+    rows = [_row(experiment="strategies", seed=seed)["accuracy"] for seed in SEEDS]
+    made = {
+        name: {task: _mean([row[name][task] - row["base"][task] for row in rows]) for task in UNSEEN.values()}
+        for name in variants
+    }
+    return OverSeeds("Unseen tasks over five bases", "right answers, with the strategy minus without", made)
+
+
+def transplants_over_seeds() -> OverSeeds:
+    """Return by expert what a base answers of its unseen task more than without: own z, and another base's."""
+    rows = [_row(experiment="transplant", seed=seed)["accuracy"] for seed in SEEDS]
+    made = {
+        v: {d: _mean([row[d][v][UNSEEN[d]] - row[d]["base"][UNSEEN[d]] for row in rows]) for d in DOMAINS}
+        for v in ("own z", "ordered", "shuffled", "smoothed")
+    }
+    return OverSeeds("Experts laid on another base", "right answers to the unseen task, with z minus without", made)
+
+
+def losses_elsewhere(arms: tuple[str, ...] = ("SVF by reward", "LoRA by next token")) -> OverSeeds:
+    """Return by arm how much its experts gain on their own task and lose on the other two trained ones."""
+    runs = known_runs()
+
+    def change(seed: int, arm: str, part: Callable[[str, Mapping[str, float]], float]) -> float:
+        start = _row(arm="base", seed=seed)["accuracy"]
+        found = []
+        for task in DOMAINS.values():
+            after = _row(arm=arm, task=task, lr=best_rate(arm, runs), seed=seed)["accuracy"]
+            found.append(part(task, {one: after[one] - start[one] for one in DOMAINS.values()}))
+        return sum(found) / len(found)
+
+    parts = {
+        "own task": lambda task, moved: moved[task],
+        "the other two": lambda task, moved: sum(moved[one] for one in moved if one != task) / 2,
+    }
+    made = {
+        arm: {name: _mean([change(seed, arm, part) for seed in SEEDS]) for name, part in parts.items()} for arm in arms
+    }
+    return OverSeeds("What an expert gains and costs", "right answers, with the expert minus without", made)
+
+
+def _mean(values: list[float]) -> Estimate:
+    return mean_over(values, "seeds", method="t")
+
+
+def _row(**settings: Any) -> dict[str, Any]:
+    found = known_runs().find(**settings)
+    if found is None:
+        raise NotAvailable(
+            f"The run {settings} was not made.", do="python -m labkit.papers.transformer_squared.training"
+        )
+    return found

@@ -1,0 +1,83 @@
+"""The strategies, the transplants and the spectra of every seed, into the table of runs that the claims read.
+
+    python -m labkit.papers.transformer_squared.experiments.seeds 1 2 3 4 5
+
+Needs the bases and banks that `training` makes. Donors of a seed's transplants are the experts of the seed before it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from labkit.training import Runs
+
+from ..method.bank import load_bank
+from ..task import DOMAINS, UNSEEN
+from ..training import CHOOSING, FOLDER, SEEDS, bank_path, base
+from .spectra import spectrum_shares
+from .strategies import few_shots, label_table, strategies
+from .transplants import transplant
+
+__all__ = ["measure_seed"]
+
+N, TOP, SHOTS, FEW = 500, 0.1, 10, 3
+QUERIES = ("attn.q", "attn.k", "attn.v")
+REST = ("attn.o", "mlp.gate", "mlp.up", "mlp.down")
+
+
+def measure_seed(seed: int, runs: Runs) -> None:
+    """Measure what is not known yet of one seed."""
+    model, held = base(seed), load_bank(bank_path(seed))
+    bank = {domain: held[domain] for domain in DOMAINS}
+
+    def told() -> dict[str, Any]:
+        found = strategies(model, bank, held["label"], shots=SHOTS, n=N, seed=seed)
+        return {
+            "accuracy": {name: {t: found.accuracy(name, t) for t in tasks} for name, tasks in found.right.items()},
+            "labels": {name: one.rows for name, one in found.labels.items()},
+            "shares": found.shares,
+            "seconds": {name: {t: list(s) for t, s in by_task.items()} for name, by_task in found.seconds.items()},
+        }
+
+    def labelled() -> dict[str, Any]:
+        return {
+            name: label_table(model, used, n=N).rows
+            for name, used in (("A prompt", None), ("B classifier", held["label"]))
+        }
+
+    def searched(shots: int, method: str) -> dict[str, Any]:
+        made = [few_shots(model, bank, t, shots=shots, method=method, n=N, seed=seed) for t in UNSEEN.values()]
+        return {"accuracy": {one.task: one.grades[one.task] for one in made}}
+
+    def transplanted() -> dict[str, Any]:
+        # Seed 1 takes the last seed's experts, so that no confirmatory number rests on the choosing seed.
+        donor = seed - 1 if seed - 1 in SEEDS else SEEDS[-1] if seed in SEEDS else SEEDS[0]
+        given = load_bank(bank_path(donor))
+        made = transplant(model, {domain: given[domain] for domain in DOMAINS}, bank, n=N)
+        return {
+            "donor": donor,
+            "accuracy": {
+                domain: {name: {t: one[t] for t in one.right} for name, one in found.grades.items()}
+                for domain, found in made.items()
+            },
+        }
+
+    def spread() -> dict[str, Any]:
+        shares = spectrum_shares(model, TOP)
+        return {"queries": shares.of_parts(*QUERIES), "rest": shares.of_parts(*REST), "share": shares.share}
+
+    runs.do({"experiment": "strategies", "seed": seed}, told)
+    runs.do({"experiment": "labels", "seed": seed}, labelled)
+    runs.do({"experiment": "few shots", "shots": FEW, "seed": seed}, lambda: searched(FEW, "cross-entropy"))
+    runs.do({"experiment": "spectrum", "seed": seed}, spread)
+    if seed == CHOOSING:
+        runs.do({"experiment": "random shooting", "shots": SHOTS, "seed": seed}, lambda: searched(SHOTS, "random"))
+    else:
+        runs.do({"experiment": "transplant", "seed": seed}, transplanted)
+
+
+if __name__ == "__main__":
+    for number in map(int, sys.argv[1:]):
+        measure_seed(number, Runs(FOLDER / "experts.jsonl"))
+        print(f"seed {number} measured", flush=True)

@@ -1,0 +1,1 @@
+"""How this paper's results are drawn."""

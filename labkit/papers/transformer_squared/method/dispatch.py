@@ -1,0 +1,125 @@
+"""Two passes: find out what a question is, then answer it with the weights that fit (Sun et al. 2025, section 3.3).
+
+A  prompt       the base model is asked for the kind of question, and the label picks the expert
+B  classifier   the same question to the model with z_c, an expert trained to give labels
+C  few-shot     a mixture of all experts, searched once per task on a handful of its questions
+
+A label that names no expert, such as "other" or no label at all, means the base weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labkit.anatomy import anatomy_of, module_of
+from labkit.base.errors import BadInput
+from labkit.interventions import edit
+
+from ..task import LABELS, Questions, asking, language
+from .bank import Expert, mix
+from .learning import answers, is_right
+from .search import Found, cross_entropy
+from .spectrum import rescaled, spectrum
+
+__all__ = ["Adaptation", "Dispatched", "adapt_by_few_shots", "classify", "few_shot_objective", "two_pass"]
+
+NO_LABEL = "no label"
+
+
+def classify(model: Any, prompts_BP: Tensor) -> tuple[str, ...]:
+    """Return the label a model gives to each prompt, `NO_LABEL` for any other word."""
+    said_B1 = answers(module_of(model), Questions("label", asking(prompts_BP), prompts_BP[:, :1]))
+    words = language().pieces(said_B1[:, 0])
+    return tuple(word if word in LABELS else NO_LABEL for word in words)
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """What two passes made of some questions: the label of each, whether the answer was right, seconds per pass."""
+
+    task: str
+    labels: tuple[str, ...]
+    right: tuple[bool, ...]
+    seconds: tuple[float, float]
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return sum(self.right) / len(self.right)
+
+    def share(self, label: str) -> float:
+        """Return the share of questions that got a label."""
+        return self.labels.count(label) / len(self.labels)
+
+
+def two_pass(model: Any, bank: Mapping[str, Expert], asked: Questions, classifier: Expert | None = None) -> Dispatched:
+    """Return what strategy A makes of questions, or strategy B with a `classifier`; `bank` is by label.
+
+    Between questions the model is what it was: every expert is an edit that is taken back.
+    """
+    started = time.perf_counter()
+    with edit(model, *classifier.edits()) if classifier else nullcontext():
+        labels = classify(model, asked.prompts_BP)
+    middle = time.perf_counter()
+    right_B = torch.zeros(len(asked), dtype=torch.bool)
+    for label in dict.fromkeys(labels):
+        rows = torch.tensor([one == label for one in labels])
+        some = Questions(asked.task, asked.prompts_BP[rows], asked.answers_BA[rows])
+        with edit(model, *bank[label].edits()) if label in bank else nullcontext():
+            right_B[rows] = is_right(answers(module_of(model), some), some)
+    return Dispatched(asked.task, labels, tuple(right_B.tolist()), (middle - started, time.perf_counter() - middle))
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """Strategy C's result: the shares found, the mixture they make, and the search."""
+
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+    expert: Expert
+    search: Found
+
+
+def few_shot_objective(twin: torch.nn.Module, experts: Sequence[Expert], shots: Questions):
+    """Return the score of a point of shares: accuracy on the shots, ties told by the log-probability of right answers.
+
+    twin: a copy of the model whose matrices may be overwritten. Raises `BadInput` without shots.
+    """
+    if len(shots) == 0:
+        raise BadInput(
+            "Few-shot adaptation was given no shots.", expected="some questions of the task with their answers"
+        )
+    views = {address: anatomy_of(twin).view(address) for address in experts[0].z}
+    # W'(Σ α z) = Σ α W'(z): the adapted matrices are made once, and mixed.
+    adapted = {a: torch.stack([rescaled(spectrum(v.read()), one.z[a]) for one in experts]) for a, v in views.items()}
+
+    @torch.no_grad()
+    def objective(alpha_K: Tensor) -> tuple[float, float]:
+        for address, view in views.items():
+            view.parameter.copy_(torch.tensordot(alpha_K, adapted[address], 1))
+        right_B = is_right(answers(twin, shots), shots)
+        if not bool(right_B.any()):
+            return 0.0, 0.0
+        line = torch.cat((shots.prompts_BP, shots.answers_BA[:, :-1]), 1)[right_B]
+        log_p = twin(line).logits[:, shots.prompts_BP.shape[1] - 1 :].log_softmax(-1)
+        told = log_p.gather(2, shots.answers_BA[right_B][..., None])
+        return float(right_B.float().mean()), float(told.mean())
+
+    return objective
+
+
+def adapt_by_few_shots(
+    model: Any, experts: Sequence[Expert], shots: Questions, *, rounds: int = 20, population: int = 32, seed: int = 0
+) -> Adaptation:
+    """Return the mixture of experts that the cross-entropy method finds on a few questions of a task."""
+    objective = few_shot_objective(copy.deepcopy(module_of(model)), experts, shots)
+    found = cross_entropy(objective, len(experts), rounds=rounds, population=population, seed=seed)
+    return Adaptation(tuple(one.name for one in experts), found.best, mix(experts, found.best), found)

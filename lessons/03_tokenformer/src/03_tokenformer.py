@@ -1,0 +1,358 @@
+# %% [markdown]
+# # 03 · TokenFormer: can it grow without changing a word?
+#
+# {{badges}}
+#
+# You will make a trained model four times as large while you watch, and it will go on telling the same story, word for
+# word. It should not be possible: every weight of a Transformer has its place in a matrix, and a larger matrix is another
+# function. Wang and colleagues (2024) build linear layers out of rows that can be appended. Then you will change one
+# factor, as the code they released does, and the model forgets how to speak.
+#
+# *Wang, Fan, Naeem, Xian, Lenssen, Wang, Tombari, Schiele,
+# [TokenFormer: Rethinking Transformer Scaling with Tokenized Model Parameters](https://arxiv.org/abs/2410.23168),
+# ICLR 2025. [Official code](https://github.com/Haiyang-W/TokenFormer).*
+#
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can grow a model
+# without changing what it says, name the choices that spoil it, and ask of a cost which part of it was counted.*
+
+# %% tags=["setup", "network", "collapsed"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
+    import labkit
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+
+from labkit.papers import tokenformer as tf
+from labkit.papers.tokenformer.task import rows
+
+lesson = labkit.open_lesson("03")
+figures, holds = labkit.figures, labkit.course.holds
+
+# %% [markdown]
+# ## Before you begin · 2 min
+#
+# Two questions from earlier lessons, without looking back.
+
+# %%
+recall = lesson.predict("r1")
+
+# %%
+lesson.result("r1")
+
+# %%
+again = lesson.predict("r2")
+
+# %%
+lesson.result("r2")
+
+# %% [markdown]
+# ## 1 · Four times the weights, the same words · 13 min
+#
+# `tokenformer/source` has read stories of the seven islands. Here it tells one, and grows, and tells it again.
+
+# %%
+source = labkit.load("tokenformer/source")
+larger = tf.grow(source.model, 108)
+twin = replace(source, model=larger)
+opening = "The morning was clear, and the ferry"
+for model in (source, twin):
+    print(f"{model.parameters:,} weights: {model.generate(opening, 22)}\n")
+
+# %%
+holds(source.generate(opening, 22) == twin.generate(opening, 22), "The same words, from three times as many weights.")
+
+# %% [markdown]
+# (Three times in all. Outside the embedding, which does not grow, it is four times.)
+#
+# The layer behind this is called **Pattention**: attention from words to *parameter tokens*. A parameter token is a pair of
+# learned rows, a key and a value. A word's vector X asks all n keys; a function Θ turns the scores into amounts; the layer
+# returns the values, in these amounts:
+#
+# O = Θ(X Kᵀ) V (equation 6), Θ(A) = GeLU(τ · A / ‖A‖), τ = √n (equation 7)
+#
+# ‖A‖ is the length of one word's scores over all n tokens.
+
+
+# %%
+def pattention(x, keys, values, tau):
+    scores = x @ keys.T  # one for each parameter token
+    normed = tau * scores / scores.norm(dim=-1, keepdim=True)
+    return F.gelu(normed) @ values
+
+
+layer = source.model.trunk.blocks[0].mlp.mixer
+x = torch.randn(5, layer.keys.shape[1], generator=torch.Generator().manual_seed(0))
+ours = pattention(x, layer.keys, layer.values, layer.tokens**0.5)
+print(layer)
+print(f"largest difference from labkit's layer: {(ours - layer(x)).abs().max().item():.0e}")
+
+# %% [markdown]
+# Look twice and it is an old friend. Dividing by ‖A‖ and multiplying by √n is RMSNorm over the n scores, so the layer is
+# a two-layer MLP with a normed hidden layer of width n.
+
+# %%
+mlp = F.gelu(F.rms_norm(x @ layer.keys.T, (layer.tokens,))) @ layer.values
+holds(torch.allclose(mlp, ours, atol=1e-4), "GeLU(RMSNorm(X Kᵀ)) V is the same layer.")
+
+# %% [markdown]
+# Two things are new. Such a layer also takes the place of the four projections of attention, q, k, v and o; and n is not
+# the width of anything outside, so rows can be appended: K ← [K; new rows], V ← [V; new rows] (equation 10).
+#
+# Start with one. Its key is zero, its value is random. In a table of eight Θ, for which would the output stay the same?
+
+# %%
+zero = lesson.predict("p1")
+
+# %% [markdown]
+# Before you run the next cell, decide for each row by hand. The scores are A, and the new token's score is 0. What does
+# each Θ make of a zero, and does the zero change what the others get? *τ fixed* keeps τ = √48; *τ live* goes to √49. The
+# numbers are the change of the output, relative to its length.
+
+# %%
+table = tf.appended_key()
+print(table.table())
+
+# %% tags=["nbval-check-output"]
+lesson.result("p1")
+holds(table.of("l2-gelu").exact == (True, False), "The paper's Θ is exact with τ kept, and only so.")
+holds(table.of("gelu").exact == (True, True), "Without a norm there is no τ, and nothing to keep.")
+
+# %% [markdown]
+# Softmax fails twice: exp(0) = 1 takes a share from all others, and the new value is added. GeLU(0) is 0, so the new value
+# stays out; and a zero adds nothing to the sum of squares in ‖A‖. What is left is τ. The paper proves that nothing changes
+# with τ held at 1 (appendix B); its formula, and its code, take τ from the number of tokens there are *now*.
+#
+# **What this does not show.** These are single layers with random weights. Whether a change of one percent matters to a
+# model is the next question.
+#
+# ## 2 · The moment of growth · 14 min
+#
+# The model has ten Pattention layers: q, k, v, o and the MLP, in two blocks. It grows from 36 to 144 tokens in each of
+# q, k, v and o, and from 144 to 576 in the MLP.
+
+# %%
+moment = lesson.predict("p2")
+
+# %% [markdown]
+# The panel grows the model in any of eight ways and reads a few stories at once. Try *random* keys too: they are what the
+# paper's main results use.
+
+# %%
+labkit.GrowPanel(source, gate=moment)
+
+# %%
+texts = rows("stories", 24, seed=9, split="test", length=64)
+at_once = tf.step_zero(source, texts, 108)
+print(at_once.table())
+figures.show(at_once)
+
+# %%
+live = at_once.change("zero keys, τ live").value
+lesson.result("p2", found=live)
+holds(at_once.moved["zero keys, τ fixed"] < 1e-4, "Zero keys and a kept τ: no logit moves.")
+holds(at_once.moved["duplicates"] < 1e-4, "Every token four times over, its value shared: no logit moves either.")
+holds(at_once.change("random keys, τ live").value > 1, "Random keys: the model starts almost from nothing.")
+
+# %% [markdown]
+# In a layer the live τ multiplies every normed score by √(144/36) = 2. Random keys do more: their scores enter ‖A‖ and
+# push the old ones aside, and their values are added.
+#
+# So growth by zero keys is safe at step 0. But a larger model is only worth something once it is trained, and with the
+# first step the keys move. The fifth line below is a control: the model is *not* grown and trained by the same schedule.
+
+# %%
+lowest = lesson.predict("p3")
+
+# %%
+ways = {**tf.GROWTH_WAYS, "not grown": None}
+fresh = rows("stories", 240, seed=98)
+recovery = tf.recover(source, fresh, texts[:12], 108, ways, steps=40, every=4)
+figures.show(recovery)
+print(recovery.table())
+
+# %%
+last = {name: losses[-1] for name, losses in recovery.losses.items()}
+lesson.result("p3", found=last)
+holds(recovery.bump("not grown") > 0.02, "The loss rises although nothing was grown.")
+
+# %% [markdown]
+# Look at *not grown*. Its function was never touched, and its loss rises all the same: the learning rate of a new stage
+# starts high again. Whoever plots the bump after growth without this line blames growth for what the schedule does.
+#
+# Why do zero keys not stay where they are? At the first step a value gets its gradient through its amount, and that is 0.
+# A key gets its own through the slope of GeLU at 0, which is a half. So keys move first.
+
+# %%
+grown = tf.grow(source.model, 108)
+grown(texts, labels=texts).loss.backward()
+first = tf.pattention_layers(grown)["layers.0.q"]
+new_keys, new_values = (part.grad[36:].abs().max().item() for part in (first.keys, first.values))
+print(f"largest gradient of a new key {new_keys:.0e}, of a new value {new_values:.0e}")
+holds(new_keys > 0 and new_values == 0, "New keys learn at once, new values one step later.")
+
+# %% [markdown]
+# **What this does not show.** That forty steps decide anything. They show the fall, not where training ends.
+#
+# ## 3 · The race, and its axes · 12 min
+#
+# So we trained all of it to the end, with five seeds: sources, grown models, large models from scratch. Each way has the
+# learning rate that was best for it on a sixth seed. A grown TokenFormer and a Transformer of twice its width have the same
+# number of weights outside the embedding. The paper compares the two when the Transformer was trained from scratch *for one
+# stage*. Suppose it gets the FLOPs of source and growth together.
+
+# %%
+equal = lesson.predict("p4")
+
+# %%
+arms = ["source", "transformer", "restart", "zero-fixed", "random-live"]
+arms += ["scratch", "scratch-transformer", "equal-cost-transformer", "block-pad"]
+race = tf.growth_race(arms)
+print(race.table())
+figures.show(race)
+
+# %%
+gap = tf.paired_loss("random-live", "equal-cost-transformer")
+print(gap)
+lesson.result("p4", found=gap)
+
+# %% [markdown]
+# The same runs, two axes. On the right the source costs nothing, as if somebody else had paid for it, and what was grown
+# (4 and 5) beats the large Transformer of about the same cost (7). On the left the source is counted, and the Transformer
+# of the same cost (8) is ahead. Which plot should you believe? If a trained source is lying around, the right one. If you
+# plan a training from the start, the left one. Two more things are on the picture: the small model that was only trained
+# on (3) is as good as the grown one (4); and the best of all (9) is a Transformer grown by the baseline.
+#
+# Now the paper's sentences, each beside our own numbers. The dot is what we measured, with its interval over five seeds; the
+# dotted line is *no difference*; the grey band is the margin within which a difference counts as nothing. Direction, margin
+# and seeds were written down before the runs.
+
+# %%
+for name in ("same_budget", "equal_cost", "parity", "net2net"):
+    claim = labkit.claims.ledger().claim(f"03.{name}")
+    print(claim.sentence)
+    figures.show(labkit.claims.assess(claim))
+
+# %% [markdown]
+# The third picture explains the others. At this size and in so few steps a Transformer learns faster than a TokenFormer of
+# the same size, before anybody grows anything. The fourth picture therefore mixes two things, the architecture and the way
+# to grow. Compare each grown model with its own source instead.
+
+# %%
+steps = {"a TokenFormer, zero keys": ("zero-fixed", "source"), "a Transformer, padded": ("block-pad", "transformer")}
+gains = {name: tf.paired_loss(*pair) for name, pair in steps.items()}
+for name, gain in gains.items():
+    print(f"{name}: {gain}")
+
+# %% [markdown]
+# And the control of section 2 again. Is a grown model better than the small one that was trained on for as many steps? At
+# the end of the stage, and at the end of one more than three times as long:
+
+# %%
+short = tf.paired_loss("zero-fixed", "restart")
+long = tf.paired_loss("zero-fixed-long", "restart-long")
+print(f"120 steps: {short}", f"400 steps: {long}", sep="\n")
+
+# %% [markdown]
+# No difference we could defend, with four times the weights. Who does the work in a grown model, the old tokens or the new
+# ones? Dark means that a token gives much of its value to a word. Old tokens are to the left of the line.
+
+# %%
+trained = labkit.load("tokenformer/grown")
+labkit.FirePanel(trained)
+
+# %%
+words = "Juno took the ferry to Thrift with the lantern."
+shares = {}
+for name in ("tokenformer/grown", "tokenformer/grown-random"):
+    firing = tf.token_firing(labkit.load(name), words, "layers.1.mlp", old=144)
+    shares[name] = firing.new_share
+    print(f"{name}: new tokens give {firing.new_share:.0%} of all squared amounts in the last MLP")
+holds(shares["tokenformer/grown"] < 0.1, "Tokens that began with zero keys are hardly heard, 120 steps later.")
+holds(shares["tokenformer/grown-random"] > 0.5, "Tokens that began with random keys do most of the work.")
+
+# %% [markdown]
+# So there is a price (our observation on two models, not the paper's): a token that changes nothing when it comes is one
+# that the others drown out. All scores of a word share one length ‖A‖, so a small score stays a small amount. Random keys
+# are heard at once, and the model has to learn to speak again.
+#
+# **What this does not show.** The paper's models are a thousand times as large and read a million times as much; our
+# sources had not stopped learning when they grew. Nothing here says what growth does there. What carries over is the
+# arithmetic: which Θ and which τ preserve a function, and which axis a cost was drawn on.
+#
+# ## Exercises · 15 min
+
+# %%
+factor = lesson.exercise("03.1")
+
+# %%
+factor.check(...)
+
+# %%
+growth = lesson.exercise("03.2")
+
+
+# %%
+def grow_live(keys, values, times):
+    new_keys = ...
+    new_values = ...
+    return new_keys, new_values
+
+
+growth.check(grow_live)
+
+# %%
+needed = lesson.exercise("03.3")
+
+
+# %%
+def most_needed(model, ids):
+    layers, losses = tf.pattention_layers(model), {}
+    for name in layers:
+        new = ...
+        with labkit.edit(model, tf.MaskTokens(name, new)):
+            losses[name] = ...
+    return ...
+
+
+needed.check(most_needed)
+
+# %% [markdown]
+# The bug hunt, for those who have time left.
+
+# %%
+hunt = lesson.exercise("03.4")
+
+
+# %%
+def judge(grow):
+    sizes = {"vocab": 23, "width": 16, "depth": 2, "heads": 2, "tokens": 6, "ffn": 24, "context": 32}
+    model = tf.TokenFormer(**sizes, init_std=0.3).build(0).eval()
+    ids = torch.arange(20)[None]
+    return ...
+
+
+hunt.check(judge)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence · 4 min
+#
+# The paper: growth reaches the quality of training from scratch "while greatly reducing training costs". Write your own
+# sentence beside it: which costs, compared with what, and on which model have you seen it?
+#
+# **References.** The paper and its code are linked at the top. Block padding, cloning and neuron copying, the ways in which
+# Transformers grow: [Net2Net](https://arxiv.org/abs/1511.05641), [HyperCloning](https://arxiv.org/abs/2409.12903). Feed-forward
+# layers as keys and values: [Geva and colleagues](https://arxiv.org/abs/2012.14913).
+
+# %%
+print(labkit.cite("03"))
+
+# %% [markdown]
+# *Next: [04 · Differential Transformer](../../README.md#the-lessons). What does attention do with words that do not matter?*

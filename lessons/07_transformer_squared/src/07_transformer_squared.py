@@ -1,0 +1,449 @@
+# %% [markdown]
+# # 07 · Transformer²
+#
+# {{badges}}
+#
+# Off is easy; can a skill be turned up? Ask `lab/skills` for 19 + 07 and it says 016: it forgets to carry. Ask it for the
+# largest of four digits and it often names the first. Then double the smaller half of the singular values in its
+# matrices, with no training at all, and look again at the largest of four.
+#
+# Nothing is learned, and a skill comes forward. Is that a way to adapt a model: leave all it knows in place, and turn knobs?
+#
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has five minutes
+# each on [singular values](../primer/primer.ipynb#Singular-values-(5-min)) and [KL and REINFORCE](../primer/primer.ipynb#KL-and-REINFORCE-(5-min)). Afterwards you can say what SVF
+# learns and what it cannot, teach by right-or-wrong alone, and name the control that a mixture of experts has to beat.*
+#
+# *The paper:* Sun, Cetin and Tang (2025), *Transformer-Squared: Self-adaptive LLMs*,
+# [arXiv 2501.06252](https://arxiv.org/abs/2501.06252), [its code](https://github.com/SakanaAI/self-adaptive-llms). *Ours:*
+# [labkit/papers/transformer_squared]({{repository}}/tree/main/labkit/papers/transformer_squared).
+
+# %% tags=["setup", "network", "collapsed"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "transformer-surgery @ git+{{repository}}"
+    import labkit
+
+import torch
+
+from labkit.papers import transformer_squared as t2
+
+lesson = labkit.open_lesson("07")
+figures, holds = labkit.figures, labkit.course.holds
+
+# %%
+model = labkit.load("lab/skills")
+doubled = t2.band_effect(model, 0.5, 1.0, factor=2.0, n=300)  # the smaller half of every spectrum, twice
+print(model.generate("1 9 + 0 7 =", 4))
+figures.show(doubled)
+
+# %% [markdown]
+# The skill was there: half of the lines this model read name the largest, the other half carelessly the first. The price stands on
+# the same picture: sums fall. So which numbers should be turned, and who finds them? Sun, Cetin and Tang say: one number for
+# each singular value, learned from right and wrong alone; and at the time of use the model itself picks the numbers that fit.
+#
+# ## Before you begin · 2 min
+#
+# Two questions from earlier lessons, without looking back.
+
+# %%
+recall = lesson.predict("r1")
+
+# %%
+lesson.result("r1")
+
+# %%
+again = lesson.predict("r2")
+
+# %%
+lesson.result("r2")
+
+# %% [markdown]
+# ## 1 · A spectral equaliser · 12 min
+#
+# `lab/skills` speaks a small language of questions. Here is one of each kind with its right answer. Every kind also has a
+# careless answer, and the model has read both equally often: a sum without carrying, only the ends of a word exchanged, the
+# first digit for the largest.
+
+# %% tags=["nbval-check-output"]
+for task in ("sum", "rev", "max", "sort"):
+    print(f"{task:5}", t2.questions(task, 1, seed=11, split="test").text(0))
+
+# %% [markdown]
+# Any matrix is a sum of simple ones: W = Σ σᵢ uᵢ vᵢᵀ. Each term listens in one direction (vᵢ), speaks in another (uᵢ), and
+# σᵢ is how loudly. **SVF** leaves the directions alone and turns the knobs: W′ = Σ zᵢ σᵢ uᵢ vᵢᵀ, one number zᵢ for each.
+# Here it is by hand, on one matrix of `lab/skills`.
+
+# %%
+up = labkit.view(model, "layers.1.mlp.up").read()  # [256, 96]
+U, sigma, Vt = torch.linalg.svd(up, full_matrices=False)
+z = torch.ones(96)
+z[48:] = 2.0
+by_hand = (U * (z * sigma)) @ Vt  # U diag(z σ) Vᵀ
+
+with labkit.edit(model, t2.ScaleSpectrum("layers.1.mlp.up", z)):
+    by_labkit = labkit.view(model, "layers.1.mlp.up").read()
+back = labkit.view(model, "layers.1.mlp.up").read()
+
+# %% tags=["nbval-check-output"]
+holds((by_hand - by_labkit).abs().max() < 1e-4, "By hand and by labkit: the same matrix.")
+holds(torch.equal(back, up), "Afterwards the model is what it was, bit for bit.")
+print(f"{len(sigma)} numbers turn {up.numel():,}")
+
+# %% [markdown]
+# The 21 matrices of this model have 96 singular values each. Five of the 96 are the top 5 percent; the bottom half has 48.
+
+# %%
+guess = lesson.predict("p1")
+
+# %% [markdown]
+# The panel multiplies a band of the spectrum by 0 to 2. Left: the spectrum of one matrix, the band shaded. Right: what the
+# model still answers, of forty questions each; the cell after it asks 300.
+
+# %%
+labkit.EqualiserPanel(model, gate=guess)
+
+# %%
+without_top = t2.band_effect(model, 0.0, 0.05, factor=0.0, n=300, intact=doubled.intact)
+without_half = t2.band_effect(model, 0.5, 1.0, factor=0.0, n=300, intact=doubled.intact)
+lost = [sum(one.intact[task] - one.cut[task] for task in one.tasks) / 3 for one in (without_top, without_half)]
+print("without the top 5 %", without_top, "without the bottom half", without_half, sep="\n")
+
+# %% tags=["nbval-check-output"]
+lesson.result("p1", found=lost)
+
+# %% [markdown]
+# A large σ is a loud term, and sums and words cannot do without the five loudest. The largest of four can: it is one digit
+# long, and section 2 will show how little it needs. So a band is not worth the same to every skill, and what doubling does cannot
+# be read off what cutting does.
+
+# %% tags=["nbval-check-output"]
+holds(max(without_top.cut["sum"], without_top.cut["rev"]) < 0.05, "Without the top 5 % no sum and no word is right.")
+holds(without_top.cut["max"] > doubled.intact["max"] - 0.05, "The largest of four is none the worse for it.")
+
+# %% [markdown]
+# The paper's figures 10 and 11 ask how much of a matrix its first few terms hold. Outside queries, keys and values, it says,
+# only a small part; so cutting off the tail, as is often done to shrink a model, throws away much.
+
+# %%
+shares = t2.spectrum_shares(model, top=0.1)
+print(shares)
+
+# %% tags=["nbval-check-output"]
+holds(
+    shares.of_parts("attn.q", "attn.k", "attn.v") > shares.of_parts("mlp.gate", "mlp.up", "mlp.down"), "So it is here."
+)
+holds(shares.of_parts("attn.o") > shares.of_parts("attn.q"), "But here `o` belongs with queries and keys.")
+
+# %% [markdown]
+# **What this does not show.** That size is importance. A band was cut in all matrices at once, and a matrix of another
+# family has another spectrum; random first values, little changed by training, have a flat one.
+#
+# ## 2 · Wake a skill by right and wrong · 15 min
+#
+# A prompt such as `c a d b >` was answered in three ways while `lab/skills` was trained: backwards, sorted, or each letter
+# moved on by one. A third each; the prompt does not say which. Now someone wants sorting, and can only say *right* or
+# *wrong*. The paper's objective is REINFORCE, held near the base by a KL term (equation 1):
+#
+# J(z) = E[ log π′(ŷ | x) · r ] − λ KL(π′ ‖ π), with r = +1 for right and −1 for wrong.
+#
+# The answers ŷ are the model's own, drawn at random. What was right becomes likelier, what was wrong less likely.
+
+# %% tags=["collapsed"]
+import inspect
+
+print(inspect.getsource(t2.reinforce_loss))
+
+# %%
+woken = lesson.predict("p2")
+
+# %% [markdown]
+# Forty steps of 128 strings. U, σ, V and everything else stand still; 96 numbers of each matrix move, from 1.
+
+# %%
+sorting = t2.wake(model, "sort", tasks=("reverse", "shift", "sum", "max"), n=300, lr=2e-2)
+figures.show(sorting)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p2", found=sorting.after["sort"])
+
+# %% [markdown]
+# No example of a sorted answer was shown. The model sorted a third of the time by itself, and that third was rewarded. Look at
+# the other bars. The other two rules are gone, as they must be: they answer the same prompt. But nobody asked for worse
+# sums, and nobody asked for the largest of four, which is now nearly always right. Keep that one in mind.
+
+# %%
+holds(sorting.after["reverse"] + sorting.after["shift"] < 0.1, "The other two rules are gone.")
+holds(sorting.after["sum"] < sorting.before["sum"] - 0.2, "Sums have suffered.")
+holds(sorting.after["max"] > 0.9, "The largest of four came along.")
+
+# %% [markdown]
+# Are those the right 2,016 numbers, or would any nudge of that size have done it? Three experts come with the model, taught in the
+# same way: `math` for sums, `text` for four letters backwards, `logic` for the largest. Take something away from each:
+# *shuffled*, the same numbers in another order within each matrix; *flattened*, every number replaced by the mean of its
+# matrix, which leaves 21 volume knobs.
+
+# %%
+flat = lesson.predict("p3")
+
+# %%
+bank = t2.shipped_bank()
+taught = {"math": "sum", "text": "rev", "logic": "max"}
+left = {name: t2.controls(model, bank[name], (task,), n=300) for name, task in taught.items()}
+variants = list(left["math"].grades)
+right = {name: [left[name].grades[one][task] for one in variants] for name, task in taught.items()}
+figures.show(
+    figures.Bars(
+        title="What is left of an expert when part of z is taken away",
+        labels=variants,
+        groups=right,
+        x_label="share of right answers on the expert's own task",
+        sentence="Right answers with "
+        + "; ".join(
+            f"{one}: " + ", ".join(f"{n} {v[row]:.0%}" for n, v in right.items()) for row, one in enumerate(variants)
+        )
+        + ".",
+    )
+)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p3", found={name: left[name].grades for name in taught})
+row = {one: {name: values[place] for name, values in right.items()} for place, one in enumerate(variants)}
+holds(
+    row["z shuffled"]["text"] < 0.6 and row["z flattened"]["text"] < 0.7, "`text` needs each number at its direction."
+)
+holds(row["z flattened"]["logic"] > 0.9, "`logic` needs 21 volumes and not one direction.")
+holds(min(row["upper half of z"].values()) > 0.9, "The larger half of the spectrum holds all three.")
+
+# %% [markdown]
+# So a good share of right answers does not show that singular directions matter. For one of three experts one factor per matrix
+# does as well; that is why the largest of four came along with sorting, and with the doubled half at the beginning. For the
+# other two experts the numbers belong to their directions. The paper has no such control.
+#
+# Now a rule that no line ever followed: *rotate*, a b c d → b c d a. Sixty steps, a larger rate.
+
+# %%
+absent = lesson.predict("p4")
+
+# %%
+rotating = t2.wake(model, "rotate", tasks=("sort",), n=300, lr=5e-2, steps=60)
+figures.show(rotating)
+
+# %% tags=["nbval-check-output"]
+lesson.result("p4", found=rotating.after["rotate"])
+
+# %% [markdown]
+# Is it SVF that cannot learn this, or the reward that cannot teach it? Same z, same steps; now the right answers are shown.
+
+# %%
+shown = lesson.predict("p5")
+
+# %%
+told = t2.wake(model, "rotate", tasks=("sort",), n=300, lr=5e-2, steps=60, objective="next-token")
+print(f"rotate: before {told.before['rotate']:.0%}, by reward {rotating.after['rotate']:.0%}, ", end="")
+print(f"by the next token {told.after['rotate']:.0%}")
+
+# %% tags=["nbval-check-output"]
+lesson.result("p5", found=told.after["rotate"])
+
+# %% [markdown]
+# So “SVF wakes what is there and teaches nothing new” confuses two things. A reward for right answers needs right answers,
+# and a rule the model never follows is hit by chance only. The 2,016 numbers can hold much more than this reward can say.
+#
+# The paper compares SVF by reward with LoRA by next token and finds SVF ahead; it also finds the reward ahead of the next
+# token for SVF itself. Here are five bases, trained apart, every method at the rate that was best on a sixth base. Null and
+# margin were written down before.
+
+# %%
+ledger = labkit.claims.ledger()
+for name in ("07.svf_over_lora", "07.reward_over_next_token"):
+    print(ledger.claim(name).sentence)
+    figures.show(labkit.claims.assess(ledger.claim(name)))
+
+# %% [markdown]
+# In the paper's table 4 LoRA also collapses when it is taught by reward. That is the third of three comparisons that the
+# paper decides for SVF or for the reward.
+
+# %% tags=["nbval-check-output"]
+three = ("07.svf_over_lora", "07.reward_over_next_token", "07.lora_reward_collapses")
+verdicts = {name: str(labkit.claims.assess(ledger.claim(name)).verdict) for name in three}
+print(*(f"{name}: {verdict}" for name, verdict in verdicts.items()), sep="\n")
+holds(set(verdicts.values()) == {"contradicted"}, "All three come out the other way round here, by a few points.")
+
+# %% [markdown]
+# And what do these experts cost elsewhere?
+
+# %%
+elsewhere = t2.losses_elsewhere()
+figures.show(elsewhere)
+
+# %% tags=["nbval-check-output"]
+svf, lora = elsewhere["SVF by reward"], elsewhere["LoRA by next token"]
+holds(
+    lora["the other two"] > svf["the other two"] + 0.05, "At nearly equal gain SVF by reward spoils more of the rest."
+)
+
+# %% [markdown]
+# **What this does not show.** The paper's solutions come from a textbook; ours are written exactly as the base writes its own
+# right answers, so supervision has an easier life here. And our world mixes careful and careless answers on purpose, so that
+# there is something to wake.
+#
+# ## 3 · The dispatcher on trial · 13 min
+#
+# *Transformer²* answers in two passes: find out what kind of question it is, then answer it with the weights of the expert.
+#
+# - **A, prompt.** The base is asked: `? 1 2 + 3 9 =`. It says *math*, or it does not.
+# - **B, classifier.** A fourth expert was taught to give labels. It is laid on for the first pass only.
+# - **C, few shots.** Ten questions of the task with their answers; a search (the cross-entropy method) finds a mixture
+#   z′ = Σ αₖ zₖ that answers them.
+#
+# They are tried on tasks no expert was trained on: sums written `add 1 2 3 9 =`, words of five letters, five digits.
+
+# %%
+trial = lesson.predict("p6")
+
+# %%
+experts = {name: bank[name] for name in ("math", "text", "logic")}
+found = t2.strategies(model, experts, bank["label"], n=300, rounds=6)
+figures.show(found)
+
+# %%
+lesson.result("p6", found={name: found.mean(name) for name in ("A prompt", "B classifier", "C few-shot")})
+for name, labels in found.labels.items():
+    print(name, labels, sep="\n")
+new = {"math": "add", "text": "rev5", "logic": "max5"}
+holds(found.labels["B classifier"].right(new) > 0.9, "The classifier labels the new tasks nearly always rightly.")
+
+# %% [markdown]
+# Read the two tables row by row. Asked by prompt, the base often answers where it should label; such a question is answered
+# with the base weights. The classifier was taught by reward on the three trained tasks.
+#
+# That is one base, with experts learned at a gentle rate. Over five bases, with experts at the rate that was best on their
+# own tasks:
+
+# %%
+over = t2.strategies_over_seeds()
+figures.show(over)
+
+# %% tags=["nbval-check-output"]
+words = {name: by_task["rev5"] for name, by_task in over.estimates.items()}
+holds(words["A prompt"].high < 0, "On `rev5` the prompt does worse than no expert at all.")
+holds(
+    words["B classifier"].value < 0 < words["B classifier"].high,
+    "So does the classifier on average, not in every base.",
+)
+holds(words["C few-shot"].low > 0, "Few shots do better.")
+
+# %% [markdown]
+# The labels are right and the answers are not: the text expert was taught four letters, and five are too many for it. A
+# better first pass cannot mend that. The paper has such a row too, Mistral on MATH, where both A and B are below the base. The
+# search turned the expert down. Whether strategy C helps was written down beforehand, and so was the paper's boldest claim:
+# experts of Llama, laid on Mistral by the order of the singular values, do better there than shuffled ones.
+
+# %%
+for name in ("07.unseen_few_shot", "07.transfer_order"):
+    print(ledger.claim(name).sentence)
+    figures.show(labkit.claims.assess(ledger.claim(name)))
+
+# %% [markdown]
+# The order of the spectrum: a mean over three very different experts, and an interval that holds the null. Take them one by one.
+
+# %%
+moved = t2.transplants_over_seeds()
+figures.show(moved)
+
+# %% tags=["nbval-check-output"]
+of = moved.estimates
+holds(of["ordered"]["logic"].low > 0 and of["shuffled"]["logic"].low > 0, "`logic` helps another base, even shuffled.")
+holds(of["ordered"]["math"].low < 0 and of["ordered"]["text"].low < 0, "Of `math` and `text` this cannot be said.")
+
+# %% [markdown]
+# The expert that travels is the one that needed 21 volumes and no direction. Networks trained apart share no singular directions;
+# they may well share which matrices are too loud. Before you believe in a transplant, flatten it.
+#
+# What does the first pass cost? The paper's table 3 has 13 to 47 percent of the second.
+
+# %%
+for task, (first, second) in found.seconds["A prompt"].items():
+    length = t2.questions(task, 1, 1).answers_BA.shape[1]
+    print(f"{task}: answers of {length} words; the first pass takes {first / second:.0%} of the second's time")
+
+# %% [markdown]
+# The shorter the answer, the more the question before it weighs. Few shots cost nothing per question, and some hundreds of
+# trial runs once.
+#
+# Last, what is a mixture worth? Here every pair of shares of two experts was tried, and a search that saw twenty questions
+# walked over the same ground. Set both shares yourself.
+
+# %%
+labkit.MixerPanel(model)
+
+# %% [markdown]
+# Look along the two axes, where one expert works alone: along the bottom row of the map `math`, up the left column `text`. A
+# single expert at part of its strength is the control that a mixture has to beat; the paper's tables have no such row.
+# On half sums, half words the mixture beats it. On words alone? Exercise 07.3.
+
+# %%
+mixed = t2.stored_maps()["half sums, half words"]
+single = max(max(mixed.mean(i, 0), mixed.mean(0, i)) for i in range(len(mixed.shares)))
+print(f"half sums, half words: best mixture {mixed.highest()[0]:.0%}, best single expert at any strength {single:.0%}")
+holds(mixed.highest()[0] > single + 0.04, "Here mixing two experts beats turning down one.")
+
+# %% [markdown]
+# **What this does not show.** How far this goes when the kinds of questions are not known beforehand. All three strategies
+# choose among experts that somebody trained for domains that somebody named; *self-adaptive* means choosing, not learning.
+#
+# ## Exercises · 14 min
+
+# %%
+count = lesson.exercise("07.1")
+
+# %%
+count.check(...)
+
+# %%
+reward = lesson.exercise("07.2")
+
+
+# %%
+def policy_loss(log_p, reward):
+    advantage = ...
+    return ...
+
+
+reward.check(policy_loss)
+
+# %%
+control = lesson.exercise("07.3")
+
+# %%
+control.check(...)
+
+# %%
+hunt = lesson.exercise("07.4")
+
+
+# %%
+def faithful(mixer):
+    return ...
+
+
+hunt.check(faithful)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence · 4 min
+#
+# Write one sentence: what does an expert of 2,016 numbers contain, and what would show that you are wrong? Ours: *it says which
+# of the model's own ways to answer to prefer, partly in volumes that another model understands, partly in directions that are
+# its own; a `text` expert that worked on another base would refute the second half.*
+#
+# *Next: [03 · TokenFormer](../../README.md#the-lessons). Can a model grow without changing a word?*
+
+# %% [markdown]
+# **References**
+
+# %%
+print(labkit.cite("07"))

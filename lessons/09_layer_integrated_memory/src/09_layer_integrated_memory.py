@@ -1,0 +1,392 @@
+# %% [markdown]
+# # 09 · Layer-Integrated Memory
+#
+# {{badges}}
+#
+# A layer of a transformer makes its keys and values from the stream just below it. Whatever an early layer knew has to
+# survive in that one vector, or it is gone. Gerasimov and colleagues (2025) let every layer read the keys and values of
+# *all* earlier layers, through a small matrix of plain numbers. The model hardly grows, and the cache does not grow at
+# all. You will cut such a reading and watch arithmetic fall apart, ask whether the model became more able or only
+# learned sooner, and find out which of three measurements supports the paper's picture.
+#
+# *Paper: [You Do Not Fully Utilize Transformer's Representation Capacity](https://arxiv.org/abs/2502.09245), arXiv
+# 2502.09245. Official code: [corl-team/lime](https://github.com/corl-team/lime).*
+#
+# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can write down
+# what a router computes, say why the size of its entries proves nothing, and tell the values a layer makes from the values
+# it reads.*
+
+# %% tags=["setup", "network", "collapsed"]
+try:
+    import labkit
+except ImportError:  # on Colab
+    # %pip install -q --no-deps "labkit @ git+{{repository}}"
+    import labkit
+
+import torch
+
+lesson = labkit.open_lesson("09")
+figures, holds, report = labkit.figures, labkit.course.holds, labkit.course.report
+
+# %% [markdown]
+# ## One hundred and forty-four numbers · 3 min
+#
+# Here are two models of about 13 thousand numbers each. Both learned to work out expressions step by step, modulo 10:
+# `(3+4)*(2-9)=7*(2-9)=7*3=1`. They started from the same weights and saw the same 38,400 expressions in the same order.
+# The only difference: one has 144 numbers more, its *routers*. None of the questions below was in training.
+
+# %%
+base, lime = labkit.load("lime/baseline"), labkit.load("lime/routed")
+print(f"{lime.parameters:,} numbers against {base.parameters:,}: {lime.parameters - base.parameters} more")
+for question in ("(3+4)*(2-9)", "3*(4+(2-9))", "((6-9)*7)+4", "(8*3)-(5*5)"):
+    for name, model in (("baseline", base), ("LIMe", lime)):
+        print(f"{name:9}", labkit.solve(model, question))
+
+# %% [markdown]
+# One pair could be luck. Five more pairs were trained, each from its own first weights and on its own expressions. Every
+# thin line is one run; the thick ones are means.
+
+# %%
+curves = labkit.learning_curves()
+figures.show(curves)
+
+# %%
+gap = labkit.ladder().lead((4, 1200))
+report(gap, digits=2, label="LIMe's lead in the share solved, mean of five pairs")
+holds(gap.low > 0, "After the same training LIMe solves more.")
+best = max(values[-1] for values in curves.shares["lime"].values())
+holds(best < lime.card["solved"], "The LIMe you just met is a lucky one: none of the five solves as much.")
+
+# %% [markdown]
+# Why should 144 numbers make such a difference? And is it the difference the paper says it is?
+#
+# ## Before you begin · 2 min
+#
+# Two questions from earlier lessons, without looking back.
+
+# %%
+lesson.predict("r1")
+
+# %%
+lesson.result("r1")
+
+# %%
+lesson.predict("r2")
+
+# %%
+lesson.result("r2")
+
+# %% [markdown]
+# ## 1 · Build a head from the past · 12 min
+#
+# Write K for the keys and values that layer ℓ makes with its own projections, side by side: the *raw* heads. LIMe's
+# attention does not use them directly. Head h of layer ℓ uses the *routed* ones,
+#
+# $$\tilde K_{\ell,h} = \sum_{\ell' \le \ell} \sum_{h'} R^{(\ell)}_{h,(\ell',h')}\; K_{\ell',h'},$$
+#
+# the raw heads of every layer up to its own, each times one number of its *router* R (section 3 of the paper). The
+# numbers may be negative and need not add up to 1. They are the same for every token. Queries, MLPs and the stream are
+# untouched. Written out, for the last layer of our model (layers and heads are counted from 0):
+
+# %%
+rows = labkit.unseen(300)
+held = labkit.capture(lime, rows)
+R = labkit.routers_of(lime)[3].weight
+heads = [[values.chunk(4, dim=-1)[h] for h in range(4)] for values in held.raw]  # raw values by layer and head
+
+routed = 0
+for past in range(4):
+    for h in range(4):
+        routed = routed + R[2, 4 * past + h] * heads[past][h]
+print("head 2 of layer 3:", tuple(routed.shape), "= expressions, tokens, channels")
+holds(
+    torch.allclose(routed, held.routed[3].chunk(4, dim=-1)[2], atol=1e-5),
+    "The sixteen products are what the model's attention uses.",
+)
+
+# %% [markdown]
+# labkit does the same with one product of matrices, for keys and values together. This is all that is new in the model:
+
+# %%
+import inspect
+
+print(inspect.getsource(labkit.Router.forward))
+print(inspect.getsource(labkit.RoutedAttention.keys_values))
+
+# %% [markdown]
+# A decoder caches the *routed* heads of past tokens, as many as before. The raw ones are needed only for tokens in
+# flight.
+#
+# Which layers does the last one need?
+
+# %%
+guess = lesson.predict("p1")
+
+# %% [markdown]
+# In the panel, choose an edge and turn its entries up, down or off; 1 is as trained. The question on the right is worked
+# out with the edge as you set it. Write your own if you like.
+
+# %%
+labkit.RoutesPanel(lime, gate=guess)
+
+# %%
+costs = labkit.edge_costs(lime, rows)
+figures.show(costs)
+
+# %%
+last = {source: costs.costs[3, source].value for source in range(3)}
+lesson.result("p1", found=last)
+report(costs.past, digits=2, label="without any reading of the past")
+holds(costs.past.value > max(last.values()), "With all of them cut, more is lost than with any one.")
+
+# %% [markdown]
+# The last layer goes back to the first. Layer 0 has the symbols as they were written; everything above it has mixed them.
+# The paper finds the same in its 16 layers (figure 5): the last ones read the first buffers again.
+#
+# Now build it up instead of tearing it down. Take the whole past away from every layer, then give back one edge at a time.
+
+# %%
+edges = [(reader, source) for reader in (3, 2, 1) for source in range(reader)]
+matrices = {layer: router.weight.detach().clone() for layer, router in labkit.routers_of(lime).items()}
+
+
+def only(*kept):
+    """Routers that read themselves and the kept edges, and nothing else of the past."""
+    edits = []
+    for layer, matrix in matrices.items():
+        keep = torch.zeros_like(matrix)
+        for source in (layer, *(s for reader, s in kept if reader == layer)):
+            keep[:, 4 * source : 4 * source + 4] = 1
+        edits.append(labkit.SetRouter(layer, (matrix * keep).tolist()))
+    return edits
+
+
+given_back = {
+    "nothing of the past": [],
+    "layer 3 reads layer 0": [(3, 0)],
+    "layers 3 and 2 read layer 0": [(3, 0), (2, 0)],
+    "all layers read layer 0": [(3, 0), (2, 0), (1, 0)],
+    "all layers read all before": edges,
+}
+for name, kept in given_back.items():
+    with labkit.edit(lime, *only(*kept)):
+        loss, solved = labkit.read_working(lime, rows)
+    print(f"{name:28}{loss.value:6.3f} nats a token, {solved.value:4.0%} solved")
+
+# %% [markdown]
+# No single edge does it. The layers learned together, and each expects the others to read what they read in training.
+#
+# **What this does not show.** That a layer *needs* the past in order to solve the task. This model was trained with
+# routers and leans on them; a model trained without solves some expressions too. And a cut is not how the model would
+# have learned to live without the edge.
+#
+# ## 2 · Sooner or more? · 12 min
+#
+# The title says that transformers do not use their *capacity*, and the paper's arithmetic has 41 % solved against 72 %.
+# More capacity means: the other model could not do it, however long it trained. Sooner means: it only needs more steps. One
+# experiment tells them apart. Train both for twice as long, with a schedule that is twice as long.
+
+# %%
+guess = lesson.predict("p2")
+
+# %%
+labkit.LadderPanel(gate=guess)
+
+# %%
+ladder = labkit.ladder()
+solved = {rung: {arm: {seed: share for seed, (_, share) in ladder.rungs[rung][arm].items()} for arm in ("base", "lime")}
+          for rung in ((4, 1200), (4, 2400))}  # fmt: skip
+pairs = [
+    tuple(solved[rung]["lime"][seed] - solved[rung]["base"][seed] for rung in solved)
+    for seed in solved[4, 1200]["base"]
+]
+for seed, (short, long) in zip(solved[4, 1200]["base"], pairs):
+    print(f"seed {seed}: lead {short:+.2f} after 1,200 steps, {long:+.2f} after 2,400")
+
+# %%
+lesson.result("p2", found=pairs)
+report(ladder.lead((4, 1200)), digits=2, label="mean lead after 1,200 steps")
+report(ladder.lead((4, 2400)), digits=2, label="mean lead after 2,400 steps")
+
+# %%
+for name in ("09.solves_more", "09.more_after_longer_training"):
+    figures.show(labkit.claims.assess(labkit.claims.ledger().claim(name)))
+
+# %%
+gone = sum(abs(long) <= 0.05 for _, long in pairs)
+print(f"lead gone in {gone} of {len(pairs)} pairs")
+holds(gone >= 3, "Most baselines solve the task as well, later. For them LIMe was sooner, not more able.")
+print(
+    "Five pairs, one of them far out: the ledger's word is",
+    labkit.claims.assess("09.more_after_longer_training").verdict,
+)
+
+# %% [markdown]
+# This is how to read a row: the dot is what we measured, with its interval over five seeds; the dotted line is the
+# *null*, nothing happening; the grey band is the margin, smaller than which counts as nothing. Both claims were
+# written down before these runs were made, and each arm stands at the learning rate that was best for it on another seed.
+#
+# Does it take *all* of the past? The paper's table 7 says that the first buffers bring most of the gain. Here a layer
+# reads, besides itself, layer 0 only; or the layer below only; or the plain average of all.
+
+# %%
+arms = {
+    "base": "baseline",
+    "lime": "all layers",
+    "first-1": "layer 0",
+    "last-2": "the layer below",
+    "average": "average",
+}
+rung = labkit.ladder(tuple(arms), [(4, 1200)])
+for arm, name in arms.items():
+    shares = [share for _, share in rung.rungs[4, 1200][arm].values()]
+    print(f"{name:16} {sum(shares) / 5:5.0%} solved on average;", " ".join(f"{share:.0%}" for share in shares))
+report(rung.lead((4, 1200), "lime", "first-1"), digits=2, label="layer 0 only, minus all layers")
+
+# %% [markdown]
+# Layer 0 alone does as well as everything, or better. In this small model the rest starts as noise (the routers' first
+# entries are random) and has to be unlearned.
+#
+# Reading the past is not free in time. Our step takes about a tenth longer, as the paper's does; the multiply-adds count
+# less:
+
+# %%
+sizes = {"vocab": 18, "width": 16, "depth": 4, "heads": 4, "ffn": 43, "context": 27, "tie": False}
+plain = labkit.bill(labkit.DecoderConfig(**sizes), "baseline", 27)
+print(labkit.bill(labkit.LIMe(**sizes), "LIMe", 27).table(plain))
+
+# %% [markdown]
+# **What this does not show.** What happens in a task that a model of this width can never learn: there a lead could stay.
+# Nor whether the paper's own baseline, with more epochs, would have caught up; it is shown at the end of training only.
+#
+# ## 3 · Who collapsed? · 12 min
+#
+# The paper's reason for the gain is *representation collapse*: in deep layers similar tokens become one. Its evidence is
+# a linear classifier that must tell *is*, *are*, *was* and *were* apart from the values of one layer. In LIMe it succeeds
+# in every layer, in the baseline it fails more and more often (figure 2b). Our similar tokens are the digits 1, 2, 3, 4.
+#
+# There are three things one could measure in a layer: the stream after it (*hidden states*), the values that its own
+# projection makes (*own values*), and the values its attention uses (*routed values*). In a baseline the last two are one
+# thing.
+
+# %%
+guess = lesson.predict("p3")
+
+# %%
+many = labkit.unseen(500, seed=5)
+told = {name: labkit.separability(model, many) for name, model in (("baseline", base), ("LIMe", lime))}
+kinds = {"hidden": "hidden states", "raw": "own values", "routed": "routed values"}
+last = {kind: tuple(told[name].values[kind][-1].value for name in told) for kind in kinds}
+figures.show(
+    figures.Bars(
+        title="Telling 1, 2, 3 and 4 apart in the last layer",
+        labels=list(kinds.values()),
+        groups={name: [last[kind][place] for kind in kinds] for place, name in enumerate(told)},
+        x_label="share right on unseen expressions, chance 0.25",
+        sentence="Share of digits told apart in the last layer: "
+        + "; ".join(f"{kinds[kind]} {one:.2f} in the baseline, {two:.2f} in LIMe" for kind, (one, two) in last.items())
+        + ".",
+    )
+)
+
+# %%
+lesson.result("p3", found=last)
+figures.show(told["LIMe"])
+
+# %% [markdown]
+# The routed values of the last layer hold the digits perfectly. They must: they contain the values of layer 0, times a
+# number. That is no sign that the *layer* kept the digits apart. In this pair its own values and its stream did the
+# opposite.
+#
+# The text of the paper speaks of the output of the value projection. The released code
+# ([value_wrapper.py](https://github.com/corl-team/lime/blob/main/src/analysis/value_wrapper.py)) stores the values after
+# the router. We promised a test of either reading, and of what the paper says about hidden states (figure 7: they are
+# *less* separable in LIMe). Over the five pairs:
+
+# %%
+for name in ("09.own_values_separable", "09.hidden_less_separable"):
+    figures.show(labkit.claims.assess(labkit.claims.ledger().claim(name)))
+
+# %%
+stream = labkit.claims.assess("09.hidden_less_separable")
+holds(stream.high < 0, "In the stream digits are harder to tell apart in LIMe, pair by pair.")
+for row in ("09.values_separable", "09.own_values_separable"):
+    print(f"{row:26}", labkit.claims.assess(row).verdict)
+
+# %% [markdown]
+# For the values, five pairs do not settle it, whichever of the two is meant: our baselines differ among themselves. In some
+# of them the digits are all there in the last layer, in others not.
+#
+# So is it collapse that LIMe cures? Another reading fits the bars: a layer that can look the digit up in layer 0 need not
+# carry it along, and uses its 16 channels for something else. The stream is *relieved*, not kept rich.
+#
+# **What this does not show.** That the paper's values would look the same if measured the other way; nobody has published
+# that. Digits are no near-synonyms: telling 1 from 2 is the task itself. And a classifier that fails says only that *it*
+# found no straight line.
+#
+# ## Exercises · 15 min
+
+# %%
+shares = lesson.exercise("09.1")
+
+# %%
+shares.check((..., ..., ...))
+
+# %%
+routing = lesson.exercise("09.2")
+
+
+# %%
+def routed(R, raws):
+    raw = ...
+    return ...
+
+
+routing.check(routed)
+
+# %%
+entry = lesson.exercise("09.3")
+
+
+# %%
+def dearest(model, loss, layer):
+    router, costs = labkit.routers_of(model)[layer], {}
+    ...
+    return ...
+
+
+entry.check(dearest)
+
+# %% [markdown]
+# When yours is right, try it on the trained model: which of the 64 entries of its last router matters most, and is it the
+# largest?
+
+# %%
+hunt = lesson.exercise("09.4")
+
+
+# %%
+def is_own(values_of, model, rows, layer):
+    return ...
+
+
+hunt.check(is_own)
+
+# %%
+lesson.progress()
+
+# %% [markdown]
+# ## Your sentence · 4 min
+#
+# Write one sentence: what did reading the past do for this model, and what would you have to see to call it *capacity*?
+#
+# Ours, for these models and this task: *reading the past made learning much faster; whether it made more learnable is
+# what section 2 says, and the layers above the first carry less because of it, not more.* All
+# [twenty rows of the ledger](../../data/LEDGER.md) were promised before their runs.
+#
+# **References.** The paper, and others who let late layers reach early ones: Transparent Attention (Bapna and others,
+# 2018), DenseFormer (Pagliardini and others, 2024), Hyper-Connections (Zhu and others, 2024), value residuals (Zhou and
+# others, 2024). labkit has the last three as `labkit.DenseFormer`, `labkit.HyperConnections` and `labkit.ValueResidual`.
+
+# %%
+print(labkit.cite("09"))

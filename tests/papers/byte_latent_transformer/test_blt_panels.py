@@ -1,0 +1,82 @@
+"""The two panels and the drawings: what is shown is what the experiments give."""
+
+import pytest
+from test_blt_support import needs_runs, shipped
+
+from labkit import fingerprint
+from labkit.base.errors import BadInput
+from labkit.figures import describe, draw, png
+from labkit.papers.byte_latent_transformer.experiments.costing import costs
+from labkit.papers.byte_latent_transformer.experiments.cutting import cut, drift, moved
+from labkit.papers.byte_latent_transformer.experiments.noise import accuracy_over_seeds
+from labkit.papers.byte_latent_transformer.experiments.quality import qualities
+from labkit.papers.byte_latent_transformer.method.entropy import ByteEntropies
+from labkit.papers.byte_latent_transformer.method.patching import Entropy, patches
+from labkit.papers.byte_latent_transformer.panels.cutting import CutState, CutTextPanel
+from labkit.papers.byte_latent_transformer.panels.noise import NoisePanel
+from labkit.papers.byte_latent_transformer.training import entropy_model
+
+
+def test_costs_are_drawn_and_told():
+    found = costs("8B", (4.5, 9))
+    assert draw(found).axes and "8B" in describe(found) and "operations" in found.table()
+    assert found.ratio(4.5, 9) < 0.6 < costs("ours").ratio(4.5, 9)
+
+
+@shipped
+def test_the_cutting_panel_cuts_as_the_patcher_does():
+    panel = CutTextPanel()
+    before = fingerprint(panel.model)
+    for change in ({"threshold": 0.5}, {"rule": "rise"}, {"text": "Ünter 7 \U0001f3ee lamps"}):
+        panel.set(**change)
+    state = CutState("Ünter 7 \U0001f3ee lamps", 0.5, "rise")
+    expected = patches(state.text, Entropy(ByteEntropies(entropy_model()), rise=0.5))
+    pieces = panel.data.cuts.pieces("entropy")
+    assert len(pieces.split("|")) == len(expected) and pieces in panel.sentence(panel.data)
+    assert len(panel.table(panel.data).rows) == len(state.text.encode())
+    names: dict = {}
+    exec(panel.code(state), names)
+    for text in ("", "   "):
+        with pytest.raises(BadInput):
+            panel.set(text=text)
+    panel.set(threshold=5.0, text="a morning")
+    assert panel.data.cost < panel.data.at_45
+    panel.close()
+    assert fingerprint(panel.model) == before
+
+
+@shipped
+@needs_runs
+def test_the_noise_panel_shows_what_was_measured(capsys):
+    panel = NoisePanel()
+    panel.set(noise="UpperCase", place="both")
+    before, after = panel.data.accuracy["BPE"]
+    assert (before, after) == accuracy_over_seeds("bpe", "UpperCase", "both")
+    assert len(panel.data.pieces["BPE tokens"][1]) > len(panel.data.pieces["BPE tokens"][0])
+    assert "UpperCase in both" in panel.sentence(panel.data)
+    figure = draw(cut("x"))
+    panel.draw(panel.data, figure.subfigures(1, 1))
+    assert png(figure)
+    exec(panel.code(panel.inquiry.wanted), {})
+    assert "bpe" in capsys.readouterr().out
+    panel.restore()
+    assert panel.data.noise == "intact"
+
+
+@shipped
+def test_drawings_of_cuts_and_drift():
+    found = cut("Odile keeps eggs. 日本")
+    assert draw(found).axes and "entropy threshold" in describe(found)
+    assert "moved" in moved("Uma took the ferr", "y").table()
+    repeated = drift(["Odile keeps eggs."], times=2)
+    assert draw(repeated).axes and "reset at newlines" in repeated.table()
+    with pytest.raises(BadInput, match="at most 400"):
+        cut("x" * 401)
+
+
+@needs_runs
+def test_qualities_are_ordered():
+    found = qualities()
+    told = describe(found)
+    best = min(range(len(found.arms)), key=lambda i: found.bits[i].value)
+    assert told.index(found.about(best)) == min(told.index(found.about(i)) for i in range(len(found.arms)))

@@ -1,0 +1,85 @@
+"""Lesson 05's exercises: the right answer is right, each wrong one is told its thought, unusual right ones pass."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from labkit.course.exercises import judge
+from labkit.papers.byte_latent_transformer.exercises import GUILTY, LESSON, suspects
+from labkit.papers.byte_latent_transformer.task import byte_ids
+
+EVERY = {one.id: one for one in LESSON.exercises}
+
+
+@pytest.mark.parametrize("exercise", EVERY.values(), ids=EVERY)
+def test_the_answer_is_right_and_wrong_ones_are_told_their_thought(exercise):
+    assert judge(exercise, exercise.answer).right
+    for answer, words in exercise.typical_wrong:
+        outcome = judge(exercise, answer)
+        assert outcome.status == "wrong" and words in outcome.message and "Look at:" in outcome.message
+        assert exercise.hints[2] not in outcome.message
+    for blank in (..., None):
+        assert judge(exercise, blank).status == "not attempted"
+
+
+def test_every_objective_is_served():
+    assert {one.objective for one in LESSON.exercises} == set(LESSON.objectives)
+    assert sum(one.minutes for one in LESSON.exercises) <= 15
+
+
+@pytest.mark.parametrize("answer", [480 / 600, 0.80, "0.8"])
+def test_unusual_right_prices(answer):
+    assert judge(EVERY["05.1"], answer).right
+
+
+@pytest.mark.parametrize("answer", [0.5, 0.7, 0.6, 480, 1.25, 0.2, 0.9])
+def test_wrong_prices(answer):
+    assert judge(EVERY["05.1"], answer).status == "wrong"
+
+
+def by_accumulate(starts):
+    return np.array(list(itertools.accumulate(map(int, starts))))[1:] - 2
+
+
+def by_counting(starts):
+    return tuple(sum(starts[: t + 2]) - 2 for t in range(len(starts) - 1))
+
+
+@pytest.mark.parametrize("answer", [by_accumulate, by_counting])
+def test_unusual_right_masks(answer):
+    assert judge(EVERY["05.2"], answer).right
+
+
+def test_the_hunt_is_found_in_unusual_ways():
+    def letter_by_letter(patcher, ids):
+        seen = [patcher.starts(ids[:n]).tolist() for n in range(1, len(ids) + 1)]
+        return any(a != b[: len(a)] for a, b in itertools.pairwise(seen))
+
+    def by_suffix(patcher, ids):
+        other = np.concatenate((ids[:-1], byte_ids("zz")))
+        whole = patcher.starts(ids)
+        return any(
+            (patcher.starts(ids[:n]) != whole[: n + 1]).any()
+            or (patcher.starts(other)[: len(ids)] != whole[: len(ids)]).any()
+            for n in range(1, len(ids))
+        )
+
+    for answer in (letter_by_letter, by_suffix):
+        assert judge(EVERY["05.3"], answer).right
+    assert set(suspects()) > GUILTY
+
+
+def test_stubs_are_no_attempts():
+    assert judge(EVERY["05.2"], lambda starts: [...]).status == "not attempted"
+    assert judge(EVERY["05.3"], lambda patcher, ids: ...).status == "not attempted"
+
+
+def test_predictions_decide():
+    from types import SimpleNamespace
+
+    by_id = {one.id: one for one in LESSON.predictions}
+    assert by_id["p2"].decide(0.8) == (2,) and by_id["p2"].decide(0.5) == (1,)
+    for low, high, blt_lower in ((-2, -1, 0), (1, 2, 1), (-1, 1, 2)):
+        assert by_id["p3"].decide(SimpleNamespace(low=low, high=high)) == (blt_lower,)
+    assert by_id["p4"].decide(SimpleNamespace(low=-2, high=-1)) == (1,)

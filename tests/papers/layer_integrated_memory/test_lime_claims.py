@@ -1,0 +1,110 @@
+"""What lesson 09's ledger rests on: the functions on a made-up table, and the committed rows as promised."""
+
+import json
+
+import pytest
+
+from labkit.base.errors import NotAvailable
+from labkit.claims import assess, ledger
+from labkit.claims.entry import registration
+from labkit.claims.records import record_path
+from labkit.papers.layer_integrated_memory import claims
+from labkit.papers.layer_integrated_memory.experiments import table
+from labkit.papers.layer_integrated_memory.training import BEST, CHOOSING, EVERY
+from labkit.training.runs import Runs
+
+SEEDS = (1, 2)
+
+
+def found(loss, solved, steps, own=0.5):
+    looks = steps // EVERY + 1
+    return {
+        "loss": loss,
+        "solved": solved,
+        "losses": [2.0 - (2.0 - loss) * place / (looks - 1) for place in range(looks)],
+        "shares": [solved] * looks,
+        "entropy": {kind: [1.0, 1.0 + loss] for kind in ("hidden", "raw", "routed")},
+        "apart": {"hidden": [1.0, 0.6], "raw": [1.0, own], "routed": [1.0, 1.0]},
+        "reads": [[1.0], [0.4, 0.6], [0.5, 0.3, 0.2]],
+        "pruned": {"0.2": [loss + 0.05, solved]},
+    }
+
+
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    runs = Runs(tmp_path / "runs.jsonl")
+
+    def add(arm, seed, loss, solved, operands=4, steps=1200, depth=4, own=0.5):
+        settings = {"arm": arm, "lr": BEST.get(arm, BEST["lime"]), "seed": seed, "operands": operands}
+        runs.do({**settings, "steps": steps, "depth": depth}, lambda: found(loss, solved, steps, own))
+
+    for seed in SEEDS:
+        add("base", seed, 0.2, 0.1 * seed, own=1.0)
+        add("lime", seed, 0.1, 0.9)
+        add("lime", seed, 0.5, 0.0, depth=2)
+    monkeypatch.setattr(table, "runs", lambda: runs)
+
+
+def values(measured):
+    assert measured.units == tuple(f"seed {seed}" for seed in SEEDS)
+    return pytest.approx(measured.values)
+
+
+def test_functions_compare_what_they_say(made_up):
+    ask = {"n": 2, "seeds": SEEDS}
+    assert values(claims.difference(**ask)) == (-0.1, -0.1)
+    assert values(claims.difference(**ask, what="solved")) == (0.8, 0.7)
+    assert values(claims.difference(**ask, second_depth=2)) == (0.3, 0.3)
+    assert values(claims.lead_growth(**ask)) == (0.75, 0.65)
+    assert values(claims.entropy_difference(**ask)) == (-0.1, -0.1)
+    assert values(claims.separability_difference(**ask)) == (0.0, 0.0)
+    assert values(claims.separability_difference(**ask, kind="raw")) == (-0.5, -0.5)
+    assert values(claims.first_share(**ask)) == (0.2, 0.2)
+    assert values(claims.pruned_difference(**ask)) == (-0.05, -0.05)
+
+
+def test_flops_are_read_off_the_curves(made_up):
+    (one, _) = claims.flops_ratio(n=2, seeds=SEEDS).values
+    more = 1 + 144 * 8 / 14_432  # 1,152 multiply-adds on top of the baseline's
+    assert one == pytest.approx(more * 1.8 / 1.9, rel=1e-3)
+
+
+def test_missing_runs_are_named(made_up):
+    with pytest.raises(NotAvailable, match=r"average .* \[1, 2\]"):
+        claims.difference(n=2, seeds=SEEDS, second="average")
+
+
+def test_exact_rows():
+    assert claims.parameter_error(n=2, seeds=[0]).values == (0.0, 0.0)
+    assert all(abs(value) < 1e-4 for value in claims.extra_flops(n=2, seeds=[0]).values)
+    assert set(claims.cache_ratio(n=3, seeds=[1, 2, 3]).values) == {1.0}
+    assert max(claims.identity_error(n=2, seeds=[1, 2]).values) < 1e-9
+
+
+def test_the_table_s_rates_are_the_best_of_the_choosing_seeds():
+    for arm in ("base", "lime"):
+        tried = {}
+        for run in table.runs().where(arm=arm, operands=4, steps=1200, depth=4):
+            if run["seed"] in CHOOSING:
+                tried.setdefault(run["lr"], []).append(run["loss"])
+        assert len(tried) >= 3 and min(tried, key=lambda lr: sum(tried[lr]) / len(tried[lr])) == BEST[arm]
+
+
+def test_every_row_is_registered_as_it_stands_and_measured_after():
+    rows = ledger().lesson("09")
+    assert len(rows) >= 10 and sum(claim.kind in ("model", "method") for claim in rows) >= 8
+    for claim in rows:
+        assert claim.registered == registration(claim), claim.id
+        assert not set(claim.seeds) & set(CHOOSING)
+        if record_path(claim.id, None).exists():
+            assert json.loads(record_path(claim.id, None).read_text())["committed"], claim.id
+            assert assess(claim).verdict
+
+
+def test_records_can_be_computed_again():
+    for name in ("09.lower_loss", "09.own_values_separable", "09.last_reads_first"):
+        claim = ledger().claim(name)
+        function = getattr(claims, claim.measure.rpartition(".")[2])
+        again = function(n=claim.n, seeds=claim.seeds, **claim.arguments)
+        record = json.loads(record_path(claim.id, None).read_text())
+        assert tuple(record["values"]) == pytest.approx(again.values)

@@ -1,0 +1,72 @@
+"""The arms of lesson 09 differ in what they say and in nothing else; a run is a function of its settings."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from labkit.papers.layer_integrated_memory.training import (
+    ARMS,
+    BATCH,
+    BEST,
+    CHOOSING,
+    GROUPS,
+    SCALES,
+    Run,
+    first_weights,
+    held_out,
+    score,
+    train,
+    working_loss,
+)
+from labkit.training.fit import Fit, parameter_groups
+
+RUN = Run(arm="base", lr=1e-2, seed=3, operands=3, steps=6)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_arms_of_a_seed_share_every_weight_of_the_baseline(arm):
+    base, model = first_weights(RUN).state_dict(), first_weights(replace(RUN, arm=arm)).state_dict()
+    assert all(torch.equal(model[name], value) for name, value in base.items())
+    assert all("routers" in name for name in model.keys() - base.keys())
+
+
+def test_zeros_start_as_the_baseline_and_kaiming_does_not():
+    rows = held_out(3, 50, 7)
+    start = {arm: score(first_weights(replace(RUN, arm=arm)), rows)[0] for arm in ("base", "zeros", "lime")}
+    assert start["zeros"] == pytest.approx(start["base"], abs=1e-6) and start["lime"] != start["base"]
+
+
+def test_a_run_is_a_function_of_its_settings():
+    (model, found), (again, same) = train(RUN), train(RUN)
+    assert found["losses"] == same["losses"] and found["loss"] == same["loss"]
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters()))
+    assert train(replace(RUN, seed=4))[1]["loss"] != found["loss"]
+
+
+def test_routers_learn_faster_and_do_not_decay():
+    model = first_weights(replace(RUN, arm="lime"))
+    groups = parameter_groups(model.named_parameters(), Fit(steps=1, lr=1e-2, weight_decay=0.1, scales=SCALES))
+    (routers,) = (group for group in groups if group["scale"] == 10.0)
+    assert routers["weight_decay"] == 0.0 and sum(p.numel() for p in routers["params"]) == 144
+    counted = [id(p) for group in groups for p in group["params"]]
+    assert len(counted) == len(set(counted)) == len(list(model.parameters()))
+
+
+def test_the_question_is_not_scored():
+    rows = held_out(3, 20, 7)
+    ids = torch.from_numpy(rows.ids)
+    model = first_weights(RUN)
+    other = ids.clone()
+    with torch.no_grad():
+        whole = working_loss(model, ids, rows.start)
+        logits = model(ids).logits[:, rows.start : -1].flatten(0, 1)
+        by_hand = torch.nn.functional.cross_entropy(logits, other[:, rows.start + 1 :].flatten())
+    assert float(whole) == pytest.approx(float(by_hand), abs=1e-6)
+    assert score(model, rows)[0] == pytest.approx(float(whole), abs=1e-5)
+
+
+def test_rates_are_chosen_on_seeds_of_their_own():
+    chosen = {run.seed for run in GROUPS["choose"]}
+    used = {run.seed for name, group in GROUPS.items() if name != "choose" for run in group}
+    assert chosen == set(CHOOSING) and not chosen & used and BATCH == 32 and set(BEST) <= set(ARMS)

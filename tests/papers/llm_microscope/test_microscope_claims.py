@@ -1,0 +1,50 @@
+"""The claims of lesson 10: promised before they were measured, and every measuring function gives one number a unit."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from labkit.claims import ledger
+from labkit.claims.entry import registration
+from labkit.claims.records import read_record
+from labkit.papers.llm_microscope import claims as measures
+
+CLAIMS = [one for one in ledger().claims if one.lesson == "10"]
+RUN = [one for one in CLAIMS if one.measure]
+
+
+def test_enough_claims_of_the_right_kinds() -> None:
+    papers = [one for one in CLAIMS if one.standing == "paper"]
+    assert len(papers) >= 10 and sum(one.kind in ("model", "method") for one in papers) >= 8
+
+
+@pytest.mark.parametrize("claim", RUN, ids=lambda one: one.id)
+def test_every_claim_was_promised_and_committed_before_it_was_measured(claim) -> None:
+    assert claim.registered == registration(claim)
+    module, _, name = claim.measure.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+    record = read_record(claim)
+    if claim.id == "10.punctuation_won_back":  # promised, and its runs are still to be made
+        assert record is None
+        return
+    assert record is not None and record.committed and tuple(record.seeds) == claim.seeds
+
+
+def test_functions_give_one_number_a_unit() -> None:
+    for found in (
+        measures.with_residual(n=3, seeds=[5]),
+        measures.without_residual_difference(n=3, seeds=[5]),
+        measures.ends_against_middle(n=3, seeds=[5]),
+        measures.removal_change(n=3, seeds=[5], condition="articles", distractors=0),
+        measures.error_sums(n=12, seeds=[5]),
+    ):
+        assert len(found.values) == len(found.units) == len(set(found.units))
+        assert list(found.models) == ["lab/deep"]
+
+
+def test_groups_are_the_papers_tags() -> None:
+    ends, nouns = measures.GROUPS["sentence ends"], measures.GROUPS["nouns"]
+    assert ends('."', "punctuation") and ends("?", "punctuation") and not ends(",", "punctuation")
+    assert nouns(" ferry", "noun") and not nouns(" Hana", "name")

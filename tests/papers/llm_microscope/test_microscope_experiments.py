@@ -1,0 +1,153 @@
+"""Lesson 10 on shipped models: what adds up, what a shuffled reader must lose, what bad input says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import labkit
+from labkit import figures
+from labkit.base.errors import BadInput, NotAvailable, UnknownName
+from labkit.papers.llm_microscope.experiments.causal import necessity
+from labkit.papers.llm_microscope.experiments.levels import single_levels
+from labkit.papers.llm_microscope.experiments.linear import associate, linearity_profile, token_nonlinearity
+from labkit.papers.llm_microscope.experiments.memory import gap, nats, read_memory, rebuild, shipped, test_stories
+from labkit.papers.llm_microscope.experiments.removal import strip_text
+from labkit.papers.llm_microscope.experiments.retrained import two_by_two
+from labkit.papers.llm_microscope.experiments.shape import shape_by_level
+from labkit.papers.llm_microscope.method.answering import right_answers
+from labkit.papers.llm_microscope.method.contextualiser import windows
+from labkit.papers.llm_microscope.method.states import cloud_of, states_of
+from labkit.papers.llm_microscope.method.storage import load_reader
+from labkit.papers.llm_microscope.task.passages import story_passages
+from labkit.training import Runs
+
+
+@pytest.fixture(scope="module")
+def deep():
+    return labkit.load("lab/deep")
+
+
+@pytest.fixture(scope="module")
+def stories():
+    return test_stories(8, seed=4321)
+
+
+@pytest.fixture(scope="module")
+def memory(stories):
+    return read_memory(stories)
+
+
+def test_the_parts_of_the_gain_add_up_and_totals_are_sums(memory) -> None:
+    gain, own, context = (torch.tensor(memory.values(name)) for name in ("gain", "own word", "context"))
+    assert torch.allclose(gain, own + context, atol=1e-5)
+    assert torch.allclose(torch.tensor(memory.total()), torch.tensor(memory.C) * torch.tensor(memory.words), atol=1e-5)
+    assert min(memory.position) == 2 and max(memory.words) == 16
+    with pytest.raises(UnknownName):
+        memory.values("memory")
+
+
+def test_a_reader_that_is_given_other_tokens_states_gains_nothing(stories) -> None:
+    reader = shipped("reader")
+    h_TSD = torch.cat([states_of(reader.subject, ids)[:, 20:60].transpose(0, 1) for ids in stories])
+    before_TK = torch.cat([windows(ids, range(20, 60), 16) for ids in stories])
+    order = torch.randperm(len(h_TSD), generator=torch.Generator().manual_seed(0))
+    own = nats(reader.model, reader.model.embed, h_TSD, before_TK).mean()
+    others = nats(reader.model, reader.model.embed, h_TSD[order], before_TK).mean()
+    nothing = shipped("own_word").model
+    empty = nats(nothing, lambda h: torch.zeros_like(h[:, 0]), h_TSD, before_TK).mean()
+    assert own < empty - 0.1
+    assert others > empty - 0.02  # wrong context is no better than none
+
+
+def test_the_embedding_of_a_reader_is_the_subjects_own(deep) -> None:
+    reader = load_reader("microscope/reader", deep)
+    assert torch.equal(reader.model.decoder.embed.weight, deep.model.embed.weight)
+    assert reader.model.decoder.head.weight is reader.model.decoder.embed.weight
+    with pytest.raises(BadInput, match="states of lab/deep"):
+        load_reader("microscope/reader", labkit.load("lab/tiny"))
+
+
+def test_what_is_rebuilt_depends_on_the_token_and_says_how_much_is_right(deep) -> None:
+    found = rebuild("The lantern was with Hana. Hana gave the lantern to Dalia.", 6)
+    assert found.token == "." and found.words == 5
+    assert found.true == "The lantern was with Hana"
+    assert 0 <= found.right <= found.words
+    with pytest.raises(BadInput, match="before it"):
+        rebuild("The lantern", 1)
+
+
+def test_gaps_are_zero_against_oneself_and_matched_partners_are_near(memory) -> None:
+    assert gap(memory, "noun", "noun", matched=True).difference.value == pytest.approx(0.0, abs=1e-9)
+    one, other = (gap(memory, *pair, matched=False).difference.value for pair in (("noun", "name"), ("name", "noun")))
+    assert one == pytest.approx(-other, abs=1e-6)
+    assert gap(memory, "punctuation", "noun", matched=True).pairs < gap(memory, "punctuation", "noun").pairs
+
+
+def test_texts_without_a_past_or_a_class_say_so(memory) -> None:
+    with pytest.raises(BadInput, match="word before it"):
+        read_memory([torch.tensor([0, 300])])
+    short = read_memory([test_stories(1, 5)[0][:6]])
+    with pytest.raises(BadInput, match="of class determiner"):
+        short.mean("determiner")
+
+
+def test_profiles_of_a_model(deep, stories) -> None:
+    whole = linearity_profile(deep, stories)
+    assert len(whole.residual) == 12 and all(a >= b - 1e-9 for a, b in zip(whole.residual, whole.orthogonal))
+    assert len(linearity_profile(deep, stories, span=3).residual) == 10
+    with pytest.raises(BadInput, match="fitted exactly"):
+        linearity_profile(deep, stories, tokens=97)
+    shape = shape_by_level(deep, stories, most=400)
+    assert shape.points[0] < shape.points[6] <= 400
+    assert all(abs(a - b) < 1e-3 for a, b in zip(shape.anisotropy, shape.by_power))
+
+
+def test_correlations_are_per_document_and_refuse_other_documents(deep, stories, memory) -> None:
+    E = token_nonlinearity(deep, stories, cloud_of(deep, stories))
+    found = associate(memory, E)
+    assert found.pearson.n == len(stories) and -1 < found.partial.value < 1
+    with pytest.raises(BadInput, match="same documents"):
+        associate(memory, E[:, :-3])
+
+
+def test_removal_is_paired_and_the_model_is_left_as_it_was(deep) -> None:
+    before = labkit.anatomy.fingerprint(deep)
+    passages = story_passages(12, seed=77)
+    found = strip_text(deep, passages, ("intact", "articles", "random tokens as many as articles"))
+    assert found.accuracy["intact"].value > 0.9
+    assert found.change("articles").n == 12
+    assert found.removed["articles"] == found.removed["random tokens as many as articles"] > 5
+    one = right_answers(deep, passages[3:4], "articles")
+    assert one == [found.accuracy["articles"].per_unit[3]]  # a passage's answer does not hang on its neighbours
+    assert labkit.anatomy.fingerprint(deep) == before
+    with pytest.raises(BadInput, match="no question"):
+        strip_text(deep, [], ("intact",))
+
+
+def test_overwriting_states_is_undone_and_controls_are_as_many(deep, stories) -> None:
+    before = labkit.anatomy.fingerprint(deep)
+    found = necessity(deep, stories[:3], at=[1, 11])
+    assert len(found.excess) == 2 and found.replaced > 10
+    for a, b, c in zip(found.of_class, found.of_others, found.excess):
+        assert c.value == pytest.approx(a.value - b.value, abs=1e-6)
+    assert labkit.anatomy.fingerprint(deep) == before
+    with pytest.raises(BadInput, match="no class"):
+        necessity(deep, stories[:1], "commas")
+
+
+def test_stored_runs_make_a_table_and_missing_ones_say_how_to_make_them(tmp_path) -> None:
+    runs, levels = Runs(tmp_path / "removal.jsonl"), Runs(tmp_path / "levels.jsonl")
+    for arm, tests in (("full", ("intact", "punctuation")), ("punctuation", ("intact", "punctuation"))):
+        for seed in range(1, 6):
+            right = {test: [1, int(arm == "punctuation" or test == "intact"), seed % 2] for test in tests}
+            runs.do({"arm": arm, "seed": seed, "steps": 24}, lambda right=right: {"right": right})
+    levels.do({"level": 0}, lambda: {"C": 1.0})
+    grid = two_by_two(runs.path)
+    assert grid.trained == ("full", "punctuation") and all(one.n == 5 for one in grid.cells.values())
+    assert grid.cells["punctuation", "punctuation"].value > grid.cells["full", "punctuation"].value
+    assert "whole texts" in grid.table() and "after reading such texts" in figures.describe(grid)
+    assert single_levels(levels.path).C == (1.0,)
+    for missing in (two_by_two, single_levels):
+        with pytest.raises(NotAvailable, match="training"):
+            missing(tmp_path / "none.jsonl")

@@ -1,0 +1,51 @@
+"""What is trained: batches that a step alone decides, arms that see their own texts, a subject that stays as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+import labkit
+from labkit.papers.llm_microscope import training
+from labkit.papers.llm_microscope.experiments.memory import test_stories
+from labkit.papers.llm_microscope.task.passages import training_passage
+
+
+def test_a_batch_depends_on_its_seed_alone() -> None:
+    texts = [ids.tolist() for ids in test_stories(6, 1)]
+    one, same, other = (training.draw(texts, seed, 3, 5) for seed in (4, 4, 5))
+    assert all(torch.equal(a, b) and torch.equal(p, q) for (a, p), (b, q) in zip(one, same))
+    assert any(not torch.equal(a, b) for (a, _), (b, _) in zip(one, other))
+    assert all(int(at.min()) >= 2 and int(at.max()) < len(ids) for ids, at in one)
+
+
+def test_a_fresh_reader_starts_from_blocks_of_its_subject_and_keeps_its_embedding() -> None:
+    deep = labkit.load("lab/deep")
+    reader = training.new_reader(deep, 13)
+    for mine, block in zip(reader.decoder.trunk.blocks, training.BLOCKS):
+        assert all(torch.equal(a, b) for a, b in zip(mine.parameters(), deep.model.trunk.blocks[block].parameters()))
+    frozen = [name for name, p in reader.named_parameters() if not p.requires_grad]
+    assert frozen == ["decoder.embed.weight"]
+    assert torch.allclose(reader.adapter.pool.weights_S, torch.full((13,), 1 / 13))
+
+
+def test_an_arm_reads_on_and_the_shipped_model_does_not_change() -> None:
+    deep = labkit.load("lab/deep")
+    before = labkit.anatomy.fingerprint(deep)
+    model, found = training.train_removal("punctuation", seed=9, settings=replace(training.SHORT, steps=2, warmup=1))
+    again, _ = training.train_removal("punctuation", seed=9, settings=replace(training.SHORT, steps=2, warmup=1))
+    assert len(found.loss) == 2 and not found.diverged
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters()))
+    assert any(not torch.equal(a, b) for a, b in zip(model.parameters(), deep.model.parameters()))
+    assert labkit.anatomy.fingerprint(labkit.load("lab/deep")) == before
+
+
+def test_arms_differ_in_the_body_alone() -> None:
+    deep = labkit.load("lab/deep")
+    with torch.no_grad():
+        losses = {arm: float(training.removal_loss(arm, 3)(deep.model, 1)) for arm in ("full", "punctuation")}
+    assert losses["punctuation"] > losses["full"] + 0.3
+    one = training.training_passage(8, training.REMOVAL_SEED + 3)
+    assert one == training_passage(8, training.REMOVAL_SEED + 3) and one.tail[-1] == labkit.world.tokenizer().eos
+    assert len(one.body) + len(one.tail) + 1 <= 256

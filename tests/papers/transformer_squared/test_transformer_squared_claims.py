@@ -1,0 +1,112 @@
+"""The claims of lesson 07 on a small made-up table of runs: what is subtracted from what, at which rate."""
+
+import json
+
+import pytest
+
+from labkit.base.errors import NotAvailable
+from labkit.papers.transformer_squared import claims, training
+from labkit.papers.transformer_squared.task import DOMAINS, UNSEEN
+from labkit.training import Runs
+
+SEEDS = (1, 2, 3, 4, 5)
+EVERY = (*DOMAINS.values(), *UNSEEN.values())
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    made = Runs(tmp_path / "runs.jsonl")
+    for place, (name, arm) in enumerate(training.ARMS.items()):
+        for number, lr in enumerate(arm.rates):
+            for task in arm.tasks:
+                best = 0.9 if number == 1 else 0.8
+                made.do({"arm": name, "task": task, "lr": lr, "seed": 0}, lambda best=best: {"validation": best})
+        for seed in SEEDS:
+            for task in arm.tasks:
+                right = {one: 0.5 + 0.01 * place + 0.001 * seed + (0.1 if one == task else 0.0) for one in EVERY}
+                settings = {"arm": name, "task": task, "lr": arm.rates[1], "seed": seed}
+                made.do(settings, lambda right=right: {"accuracy": right})
+    for seed in SEEDS:
+        made.do({"arm": "base", "seed": seed}, lambda: {"accuracy": dict.fromkeys(EVERY, 0.5)})
+        made.do({"experiment": "strategies", "seed": seed}, lambda s=seed: strategies(s))
+        made.do(
+            {"experiment": "few shots", "shots": 3, "seed": seed},
+            lambda: {"accuracy": dict.fromkeys(UNSEEN.values(), 0.8)},
+        )
+        made.do({"experiment": "labels", "seed": seed}, labels)
+        made.do({"experiment": "spectrum", "seed": seed}, lambda: {"queries": 0.4, "rest": 0.3})
+        made.do({"experiment": "transplant", "seed": seed}, transplants)
+    monkeypatch.setattr(claims, "known_runs", lambda: made)
+    return made
+
+
+def strategies(seed):
+    right = {"base": 0.5, "A prompt": 0.7, "B classifier": 0.8, "C few-shot": 0.9}
+    passes = {"add": [1.0, 2.0], "rev5": [1.0, 4.0], "max5": [2.0, 2.0]}
+    by_task = {name: dict.fromkeys(UNSEEN.values(), value + 0.001 * seed) for name, value in right.items()}
+    return {"accuracy": by_task, "seconds": {"A prompt": passes}}
+
+
+def labels():
+    row = lambda share: {task: {domain: share} for domain, task in DOMAINS.items()}  # noqa: E731
+    return {"A prompt": row(0.6), "B classifier": row(0.95)}
+
+
+def transplants():
+    found = {"base": 0.5, "ordered": 0.6, "shuffled": 0.45}
+    return {"accuracy": {d: {name: {t: share} for name, share in found.items()} for d, t in UNSEEN.items()}}
+
+
+@pytest.mark.parametrize(
+    ("measure", "arguments", "wanted"),
+    [
+        (claims.arm_difference, {"first": "SVF by reward", "second": "LoRA by reward", "tasks": ["sum"]}, 0.05),
+        (
+            claims.arm_difference,
+            {"first": "SVF by reward", "second": "LoRA by next token", "tasks": ["sum", "max"]},
+            0.04,
+        ),
+        (claims.strategy_gain, {"first": "base", "second": "C few-shot"}, 0.4),
+        (claims.few_shot_over_prompt, {}, 0.2),
+        (claims.label_gain, {}, 0.35),
+        (claims.spectrum_contrast, {}, 0.1),
+        (claims.transplant_difference, {"first": "shuffled", "second": "ordered"}, 0.15),
+    ],
+)
+def test_every_seed_gives_second_minus_first(measure, arguments, wanted):
+    found = measure(n=5, seeds=SEEDS, **arguments)
+    assert found.units == tuple(f"seed {seed}" for seed in SEEDS)
+    assert all(value == pytest.approx(wanted, abs=1e-9) for value in found.values)
+
+
+def test_what_has_a_base_or_three_shots_beside_it_rises_with_the_seed():
+    for measure, arguments, first in (
+        (claims.arm_difference, {"first": "base", "second": "SVF by reward", "tasks": ["rev"]}, 0.1),
+        (claims.lora_unseen, {}, 0.04),
+        (claims.more_shots, {}, 0.1),
+    ):
+        values = measure(n=5, seeds=SEEDS, **arguments).values
+        assert values == pytest.approx([first + 0.001 * seed for seed in SEEDS])
+
+
+def test_the_passes_are_added_up_over_tasks():
+    assert claims.first_pass_share(n=5, seeds=SEEDS).values == ((4.0, 8.0),) * 5
+
+
+def test_the_rate_is_the_best_on_validation_and_the_lowest_of_equals(runs, tmp_path):
+    assert training.best_rate("LoRA by reward", runs) == training.ARMS["LoRA by reward"].rates[1]
+    lines = runs.path.read_text().splitlines()
+    even = [line.replace('"validation": 0.9', '"validation": 0.8') for line in lines]
+    (tmp_path / "even.jsonl").write_text("\n".join(even) + "\n")
+    assert (
+        training.best_rate("LoRA by reward", Runs(tmp_path / "even.jsonl")) == training.ARMS["LoRA by reward"].rates[0]
+    )
+    short = [line for line in lines if json.loads(line)["settings"].get("lr") != 2e-3]
+    (tmp_path / "short.jsonl").write_text("\n".join(short) + "\n")
+    with pytest.raises(NotAvailable, match="not tried"):
+        training.best_rate("LoRA by reward", Runs(tmp_path / "short.jsonl"))
+
+
+def test_a_missing_seed_is_said():
+    with pytest.raises(NotAvailable, match="was not made"):
+        claims.few_shot_over_prompt(n=1, seeds=(9,))

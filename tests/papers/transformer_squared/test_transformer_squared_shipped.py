@@ -1,0 +1,73 @@
+"""What is shipped with lesson 07: the model, its experts, the stored maps, the runs behind the claims."""
+
+import pytest
+
+import labkit
+from labkit.base.errors import BadInput
+from labkit.claims import assess, ledger
+from labkit.claims.measuring import measure
+from labkit.interventions import edit
+from labkit.papers import transformer_squared as t2
+from labkit.papers.transformer_squared import training
+from labkit.papers.transformer_squared.experiments.mixtures import MixerState
+
+CLAIMS = [claim.id for claim in ledger() if claim.lesson == "07"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return labkit.load("lab/skills")
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return t2.shipped_bank()
+
+
+def test_the_model_answers_as_its_card_says(model):
+    found = t2.grade(model, ("sum", "max"), 1000)
+    assert {task: round(found[task], 3) for task in found.tasks} == {
+        task: model.card["right_answers"][task] for task in found.tasks
+    }
+    assert model.generate("1 9 + 0 7 =", 4).split()[-3:] == ["0", "1", "6"]
+
+
+@pytest.mark.parametrize(("name", "task"), [("math", "sum"), ("text", "rev"), ("logic", "max"), ("sort", "sort")])
+def test_every_expert_answers_its_own_task_and_fits_no_other_model(model, bank, name, task):
+    before = labkit.fingerprint(model)
+    with edit(model, *bank[name].edits()):
+        assert t2.grade(model, (task,), 300)[task] > 0.95
+    assert labkit.fingerprint(model) == before and bank[name].count == 2016
+    with pytest.raises(BadInput, match="another matrix"), edit(training.BASE.build(1), *bank[name].edits()):
+        pass
+
+
+@pytest.mark.parametrize("state", [MixerState("half sums, half words", 0.5, 0.75), MixerState("more digits", 1.5, 0.0)])
+def test_a_stored_answer_of_the_mixer_is_the_models_own(model, state):
+    panel = labkit.MixerPanel(model)
+    assert panel.stored(state) == panel.compute(state)
+
+
+def test_the_ledger_has_what_was_asked_of_it():
+    kinds = [ledger().claim(name).kind for name in CLAIMS]
+    assert len(CLAIMS) >= 10 and sum(kind in ("model", "method") for kind in kinds) >= 8
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_claim_measured_again_from_the_stored_runs_is_the_record(name):
+    claim = ledger().claim(name)
+    again, stored = measure(name, write=False), assess(claim)
+    assert (again.value, again.low, again.high, again.verdict) == (
+        stored.value,
+        stored.low,
+        stored.high,
+        stored.verdict,
+    )
+
+
+def test_no_run_on_a_confirmatory_seed_was_made_twice_or_at_another_rate():
+    runs = training.known_runs()
+    for name, arm in training.ARMS.items():
+        for seed in training.SEEDS:
+            made = [run for run in runs.where(arm=name, seed=seed) if run["task"] in arm.tasks]
+            assert [run["lr"] for run in made] == [training.best_rate(name, runs)] * len(arm.tasks)
