@@ -1,7 +1,7 @@
 """What is trained: `lab/facts`, a small decoder that knows the register by heart; a second seed; an early checkpoint.
 
 The loss is the plain next-token loss over whole sentences, as of any language model. Run
-`python -m labkit.papers.relation_neurons.training --seed 1` to train one again (about six minutes on one core).
+`python -m labkit.papers.relation_neurons.training --seed 1` to train one again (about four minutes on one core).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["CONFIG", "FIT", "WIDE", "Batches", "known_share", "ship", "train"]
 CONFIG = DecoderConfig(
     vocab=task.tokenizer().vocab_size, width=128, depth=4, heads=4, ffn=128, context=24, init_std=0.05
 )
-WIDE = replace(CONFIG, ffn=512)  # one contrast: the same with four times the MLP neurons
+WIDE = replace(CONFIG, ffn=512)  # four times the MLP neurons, for a contrast that no claim uses
 FIT = Fit(steps=1000, lr=3e-3, warmup=60, last_lr=0.02)
 BATCH, TALK = 192, 0.2  # sentences a step, and the share of them that is other talk
 EARLY = 0.8  # the early checkpoint is the first with this share of answers right

@@ -210,13 +210,15 @@ figures.show(damage)
 lesson.result("p2", found=damage.own().value)
 report(damage.own(), label="own relation", unit="of its accuracy")
 report(damage.others(), label="the others", unit="of their accuracy")
+holds(damage.drop("constellation", "constellation") < 0.1, "Constellation loses little.")
+holds(damage.drop("mother", "father") > damage.drop("father", "father"), "Father off: mother loses more.")
 
 # %% [markdown]
 # Read a row: whose neurons are off. Read a column: what is asked. A number stands where the sign test gives p < 0.05 for
 # that cell alone: six answers of 60 lost and none gained, say. The framed diagonal is what the paper predicts.
 #
-# `sport` is the paper's story at its clearest. `constellation` has neurons that tell it perfectly and loses nothing without
-# them. And with the neurons of `father` off, `mother` loses more than `father` does.
+# `sport` is the paper's story at its clearest. `constellation` has neurons that tell it perfectly and loses next to nothing
+# without them. And with the neurons of `father` off, `mother` loses more than `father` does.
 #
 # Now look at whole columns. `mother` loses something in nearly every row: its answers are names out of 130, and they go
 # whatever is cut. So the diagonal needs a control: as many neurons of the same layers and modules, drawn at random.
@@ -227,6 +229,7 @@ figures.show(matched)
 worst = np.unravel_index(np.nanargmax(matched.matrix()), matched.matrix().shape)
 silenced, asked = matched.silenced[worst[0]], matched.relations[worst[1]]
 print(f"the largest drop of this map: {matched.drop(asked, silenced):.2f}, {asked}, with the set drawn for {silenced}")
+holds(matched.drop(asked, silenced) > 0.9 * damage.drop("sport", "sport"), "As much as sport loses without its own.")
 holds(damage.own().value > 2 * matched.own().value, "Own neurons cost over twice what matched ones cost.")
 
 # %% [markdown]
@@ -321,7 +324,7 @@ holds(min(ratios) > 1.3, f"The same in all three models: {min(ratios):.1f} to {m
 
 # %% [markdown]
 # The better classifier is the worse target. The mean over the prompt picks neurons that hear the words, wherever they
-# stand, and need not matter for the answer. At the last token the words are gone and what is left is what the model
+# stand; whether the answer needs them is another matter. At the last token the words are gone and what is left is what the model
 # is about to do. The paper uses the mean throughout (this comparison is ours, not theirs).
 #
 # Versatility, the paper's second property, is that related relations share neurons: *father* and *mother* 2,053 of 3,000

@@ -1,6 +1,6 @@
 """Measure trained seeds and store their portraits: `python -m labkit.papers.relation_neurons.experiments.measuring`.
 
-A seed that is not trained yet is trained first (three minutes on one core); a stored portrait is not made again.
+A seed that is not trained yet is trained first (four minutes on one core); a stored portrait is not made again.
 """
 
 from __future__ import annotations
