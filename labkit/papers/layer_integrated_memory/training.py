@@ -85,6 +85,7 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "average": _runs(("average",), SEEDS),
     "easy": _runs(("base", "lime"), SEEDS, operands=3),
     "shallow": _runs(("lime",), SEEDS, depth=2),
+    # Not in the committed table: there was no time for them.
     "zeros": _runs(("zeros",), SEEDS),
     "control": _runs(("base",), SEEDS, depth=2),
 }
