@@ -258,7 +258,7 @@ print(labkit.bill(labkit.LIMe(**sizes), "LIMe", 27).table(plain))
 
 # %% [markdown]
 # **What this does not show.** What happens in a task that a model of this width can never learn: there a lead could stay.
-# Both lengths use the rates chosen for the shorter one, and the last three rows of the list above LIMe's own rate.
+# Both lengths use the rates chosen for the shorter one. The arms that read a part of the past stand at LIMe's rate.
 # Nor whether the paper's own baseline, with more epochs, would have caught up; it is shown at the end of training only.
 #
 # ## 3 · Who collapsed? · 12 min
