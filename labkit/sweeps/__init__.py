@@ -11,7 +11,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     {
         "result": ("Point", "Sweep"),
         "run": ("sweep",),
-        "making": ("Step",),
+        "in_progress": ("Step",),
         "pruning": ("EffectiveDepth", "effective_depth", "pruning_curve"),
         "leave_one_out": ("LeaveOneOut", "score_agreement"),
         "scalars": ("zeroing_agreement",),

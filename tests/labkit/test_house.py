@@ -158,3 +158,10 @@ def test_what_a_paper_brings_is_found_from_the_top_and_shadows_nothing():
 def test_importing_labkit_does_not_import_torch():
     code = "import sys, labkit; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'matplotlib')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_name_that_a_layer_offers_is_there(layer):
+    module = __import__(f"labkit.{layer}", fromlist=["_"])
+    for name in getattr(module, "__all__", ()):
+        assert getattr(module, name) is not None, name

@@ -58,7 +58,9 @@ class TestConvert:
 
     def test_only_tags_survive_as_metadata(self, page):
         _edit(
-            page.source, '# %% tags=["setup", "network"]', '# %% tags=["setup", "network"] collapsed=true slideshow={}'
+            page.source,
+            '# %% tags=["setup", "network", "collapsed"]',
+            '# %% tags=["setup", "network"] collapsed=true slideshow={}',
         )
         assert convert(page).cells[1].metadata == {"tags": ["setup", "network"]}
 

@@ -111,7 +111,7 @@ def test_the_share_counts_heads_above_the_threshold_and_the_peak_compares_length
     assert "Token 2 of 16" in found.table() and found.as_dict()["share"]["n"] == 3
 
 
-@pytest.mark.parametrize(("options", "said"), [({"token": 15}, "no token behind"), ({"tokens": 30}, "has 20 tokens")])
+@pytest.mark.parametrize(("options", "said"), [({"token": 15}, "no token after"), ({"tokens": 30}, "has 20 tokens")])
 def test_impossible_questions_about_sinks_are_told(options, said):
     with pytest.raises(BadInput, match=said):
         attention_sinks(make("labkit"), [ids_of(20)[0].tolist()], **{"tokens": 16, **options})

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.base.errors import BadInput, NotAvailable
+from labkit.base.errors import BadInput, NotAvailable, UnknownName
 from labkit.course.site import replays
 from labkit.course.site.rendering import markdown_body, notebook_body
 from labkit.course.site.replays import named_panel, replay
@@ -145,8 +145,8 @@ def test_a_panel_keeps_every_stored_answer_and_no_other():
 
 
 def test_a_notebook_names_its_panel_and_the_page_opens_it(monkeypatch):
-    named = {"panel": f"{__name__}:Toy", "start": {"part": "attention", "layer": 1, "loud": True}}
-    monkeypatch.setitem(__import__("sys").modules, __name__, __import__("sys").modules[__name__])
+    named = {"panel": "Toy", "start": {"part": "attention", "layer": 1, "loud": True}}
+    monkeypatch.setattr("labkit.course.site.replays.bring", lambda sort, name: Toy if name == "Toy" else None)
     panel = named_panel(named)
     assert panel.start == ToyState(layer=1, loud=True)
     shown = new_output("display_data", {"image/png": "aGk=", "text/plain": "x"}, metadata={"labkit": named})
@@ -155,6 +155,12 @@ def test_a_notebook_names_its_panel_and_the_page_opens_it(monkeypatch):
     pictures = {}
     body = notebook_body(new_notebook(cells=cells), pictures)
     assert 'class="replay"' in body and "the old sentence" not in body and len(pictures) == 2
+
+
+@pytest.mark.parametrize("name", ["os:system", "subprocess:run", "labkit.panels.panel:Panel", "builtins:exec", 7])
+def test_only_panels_that_papers_bring_are_opened(name):
+    with pytest.raises(UnknownName, match="panel"):
+        named_panel({"panel": name})
 
 
 def test_outputs_are_escaped_and_pictures_keep_their_words():

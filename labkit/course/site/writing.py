@@ -77,6 +77,8 @@ def write_site(folder: str | os.PathLike, root: Path | None = None, say: Callabl
         for name, drawn in pictures.items():
             write_atomically((folder / sheet.place).parent / name, drawn)
         say(f"{sheet.place}: {len(page.encode()) / 1024:.0f} KB and {len(pictures)} pictures")
+    for picture in sorted((root / "data" / "pictures").glob("*.png")):  # those that texts show
+        write_atomically(folder / "data" / "pictures" / picture.name, picture.read_bytes())
     for name in ("site.css", "site.js"):
         write_atomically(folder / name, _asset(name))
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
