@@ -26,7 +26,7 @@ def address(tmp_path_factory):
     """A JupyterLab over notebooks of one panel each."""
     folder, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("home")
     for name, line in PANELS.items():
-        write_notebook(folder / f"{name}.ipynb", f"import labkit\nlabkit.panels.{line}")
+        write_notebook(folder / f"{name}.ipynb", f"import labkit\nlabkit.{line}")
     with jupyter_lab(folder, home) as address:
         yield address
 

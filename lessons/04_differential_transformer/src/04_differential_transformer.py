@@ -155,8 +155,8 @@ holds(
 holds(abs(own.best_lambda.value) < 0.1, "The λ that would leave least of the free model's noise is near 0.")
 
 # %% [markdown]
-# These maps are two microphones in two rooms. Each has noise of its own, and for such noise the formula says: do not
-# subtract.
+# These maps are two microphones in two rooms. Nearly all noise is own noise: for so little in common the formula gives a λ
+# of about 0.1, and for the median head it is about 0. There is hardly anything to subtract.
 #
 # **What this does not show.** Models with many layers and long texts, where two maps may well share what they waste
 # attention on. The paper reports that the difference works; what it cancels was not measured there either.
@@ -185,11 +185,10 @@ for other in arms[:3]:
 # %% tags=["collapsed"]
 gain = harder.difference("softmax 8×8", "diff")
 beside = harder.difference("normed 4×16", "diff")
-holds(gain.low > 0 and beside.low > 0, "DIFF finds more than every control.")
-holds(
-    beside.value < 0.75 * gain.value,
-    "Beside wide heads with the norm its lead is smaller than beside many small heads.",
-)
+between = harder.difference("softmax 8×8", "normed 4×16")
+holds(gain.low > 0 and beside.low > 0, "DIFF is ahead of every control on these seeds.")
+holds(max(gain.value, beside.high) < 0.05, "Its lead is inside the margin of five points that was promised beforehand.")
+holds(between.low < 0 < between.high, "Whether wide heads with the norm make it smaller, six seeds do not settle.")
 
 # %% [markdown]
 # Here is what was promised before these models were trained, as the ledger of this course has it. The dot is what we
@@ -204,7 +203,8 @@ figures.show(claims.assess("04.loss_normed"))
 
 # %% [markdown]
 # On texts like those it was trained on, DIFF is no better than the control that has its head shape and its norm: both have
-# learned the task. On the harder texts it is ahead of all controls, by a few points where the paper has thirty.
+# learned the task. On the harder texts its lead over softmax 8 × 8 is 4 points [2, 7]. That is inside the margin of 5
+# promised beforehand, so a lead of this size counts as nothing. The paper reports about thirty.
 #
 # The learning rate matters more than the arm. This is the loss of softmax 8 × 8 at four rates, on the seeds on which rates
 # were chosen. Whoever gives all arms one rate has a hand in who wins.
@@ -219,7 +219,7 @@ by_loss = sorted(tried.values())
 holds(by_loss[1] > 4 * by_loss[0], "At the second-best rate its loss is more than four times as high.")
 
 # %% [markdown]
-# Now the gain on the harder texts. Does it last? Ask for longer texts still.
+# Now the small lead on the harder texts. Does it last? Ask for longer texts still.
 
 # %%
 longest = diff.compare_arms("right, longest", arms)
@@ -276,8 +276,8 @@ figures.show(claims.assess("04.answer_read"))
 
 # %% [markdown]
 # Two things to take along. Shares that can be negative flatter: the model that subtracts seems to give its answer more than
-# everything. And a larger share is not a better model: the normed control looks hardest at the answer, and finds fewer
-# needles in the harder texts than DIFF.
+# everything. And a larger share is not a better model: by absolute shares the normed control looks hardest at the answer,
+# and it finds no more needles in the harder texts than DIFF.
 #
 # **What this does not show.** A language model that was never trained on needles, as the paper's were. And one block of
 # width 64 solves this task; there is no room for what many layers do with one another's noise.
@@ -337,12 +337,14 @@ figures.show(apart)
 for other in variants[1:4]:
     print(apart.difference(other, "diff"))
 holds(apart.difference("diff, λ ≥ 0", "diff").low > 0, "With λ kept at 0 or above, the lead on harder texts is gone.")
-holds(abs(apart.mean("diff, λ ≥ 0").value - apart.mean("normed 4×16").value) < 0.02, "It is then where the control is.")
+holds(apart.difference("normed 4×16", "diff, λ ≥ 0").high < 0.01, "It then has no lead over the control.")
 figures.show(claims.assess("04.lambda_takes_off"))
 
 # %% [markdown]
-# So in these models what DIFF gained it gained by *adding*: two maps over the same values, both of which look for the
-# needle, vote. Is the map that is taken off of any use? Leave it out, on the harder texts.
+# So *adding* is part of what DIFF gained: two maps over the same values, both of which look for the needle, vote. It is not
+# all. Without the head norm λ goes below 0 too, and there is no lead; and no model was trained with λ kept at −1.
+#
+# Is the map that is taken off of any use? Leave it out, on the harder texts.
 
 # %%
 hard = diff.Needles(length=128, needles=12).draw(128, seed=47)

@@ -48,7 +48,7 @@ lesson.exercise("07.3").check((float(best), strengths.grades[best]["rev5"]))
 
 # %% [markdown]
 # Four letters are answered at any strength from 0.5 on; five letters only in between. An expert learned until its own task is
-# perfect has gone further than the neighbouring task can bear.
+# perfect has gone further than is best for the neighbouring task.
 #
 # ## 07.4 · Bug hunt: which mixer mixes experts?
 

@@ -64,7 +64,7 @@ PREDICTIONS = (
         question="The model learned its λ, which started at 0.2. Where did it end?",
         options=("above 0.5: it takes more off", "near 0.2", "near 0: it gave the second map up", "below 0: it adds"),
         answer=_lambda,
-        because="Nothing in the formula keeps λ above 0, and the loss did not want it there.",
+        because="Nothing in the formula keeps λ above 0. Section 3 asks whether the model needed it there.",
     ),
     Prediction(
         id="p3",
@@ -76,7 +76,10 @@ PREDICTIONS = (
             "DIFF, 4 heads of two times 8",
         ),
         answer=_winner,
-        because="The arms differ in their attention alone. Arms within two points of the best count as equal.",
+        because=(
+            "Each arm ran at its own best rate (DIFF's is twice as high). "
+            "Arms within two points of the best count as equal."
+        ),
     ),
     Prediction(
         id="p4",

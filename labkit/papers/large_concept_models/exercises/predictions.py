@@ -93,7 +93,7 @@ PREDICTIONS = (
         ),
         options=("about 7 times in 10, as it should", "clearly more often", "clearly less often"),
         answer=_guided,
-        because="Both knobs favour what is likely anyway: fewer slips, and fewer of the rarer futures.",
+        because="Together, the settings favour what is likely anyway: fewer slips, and fewer of the rarer futures.",
     ),
     Prediction(
         id="p5",

@@ -87,7 +87,10 @@ PREDICTIONS = (
         ),
         options=("hardly anything", "about a third", "most of it"),
         answer=recovered,
-        because="What can be won back by getting used to a text was not lost with the commas.",
+        because=(
+            "On 50 questions, with one seed and no control trained; the row of the ledger is not measured yet. What is "
+            "won back by getting used to a text need not have been lost with the commas."
+        ),
     ),
     Prediction(
         id="p4",
