@@ -139,7 +139,7 @@ holds(
     shares.of_parts("attn.q", "attn.k", "attn.v") > shares.of_parts("mlp.gate", "mlp.up", "mlp.down"), "So it is here."
 )
 holds(random[96, 96] > random[256, 96] + 0.05, "But random matrices of these two shapes differ in the same way.")
-holds(shares.of_parts("attn.o") > shares.of_parts("attn.q"), "And here `o` belongs with queries and keys.")
+holds(shares.of_parts("attn.o") > shares.of_parts("attn.q"), "And here o belongs with queries and keys.")
 
 # %% [markdown]
 # **What this does not show.** That size is importance. A band was cut in all matrices at once, and a matrix of another
@@ -216,10 +216,10 @@ figures.show(
 # %% tags=["nbval-check-output"]
 lesson.result("p3", found={name: left[name].grades for name in taught})
 row = {one: {name: values[place] for name, values in right.items()} for place, one in enumerate(variants)}
-holds(row["z shuffled"]["text"] < 0.6 and row["z flattened"]["text"] < 0.7, "`text` needs its numbers in their order.")
+holds(row["z shuffled"]["text"] < 0.6 and row["z flattened"]["text"] < 0.7, "text needs its numbers in their order.")
 kept = (row["z smoothed"]["text"] - row["no expert"]["text"]) / (row["z"]["text"] - row["no expert"]["text"])
 holds(0.5 < kept < 0.8, "But not each one exactly: smoothed over neighbours, they keep about two thirds of the gain.")
-holds(row["z flattened"]["logic"] > 0.9, "`logic` needs 21 volumes and not one direction.")
+holds(row["z flattened"]["logic"] > 0.9, "logic needs 21 volumes and not one direction.")
 holds(min(row["upper half of z"].values()) > 0.9, "The larger half of the spectrum holds all three.")
 
 # %% [markdown]
@@ -334,7 +334,7 @@ figures.show(over)
 
 # %% tags=["nbval-check-output"]
 words = {name: by_task["rev5"] for name, by_task in over.estimates.items()}
-holds(words["A prompt"].high < 0, "On `rev5` the prompt does worse than no expert at all.")
+holds(words["A prompt"].high < 0, "On rev5 the prompt does worse than no expert at all.")
 holds(
     words["B classifier"].value < 0 < words["B classifier"].high,
     "So does the classifier on average, not in every base.",
@@ -361,8 +361,8 @@ figures.show(moved)
 
 # %% tags=["nbval-check-output"]
 of = moved.estimates
-holds(of["ordered"]["logic"].low > 0 and of["shuffled"]["logic"].low > 0, "`logic` helps another base, even shuffled.")
-holds(of["ordered"]["math"].low < 0 and of["ordered"]["text"].low < 0, "Of `math` and `text` this cannot be said.")
+holds(of["ordered"]["logic"].low > 0 and of["shuffled"]["logic"].low > 0, "logic helps another base, even shuffled.")
+holds(of["ordered"]["math"].low < 0 and of["ordered"]["text"].low < 0, "Of math and text this cannot be said.")
 
 # %% [markdown]
 # The expert that travels is the one that needed 21 volumes and no direction. Networks trained apart share no singular directions;
