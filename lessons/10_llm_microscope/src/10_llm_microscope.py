@@ -295,7 +295,6 @@ lesson.result("p3", found=trio)
 # %%
 grid = microscope.two_by_two()
 print(grid.table())
-figures.show(labkit.claims.assess(claims.claim("10.punctuation_won_back")))
 whole = grid.cells["full", "intact"].value
 lost = grid.cells["full", "punctuation"].value
 used = grid.cells["punctuation", "punctuation"].value
