@@ -116,7 +116,7 @@ def _function(claim: Claim) -> Callable[..., Measured]:
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInput(
             f"The measuring function {claim.measure} of {claim.id} cannot be found ({error}).",
-            expected="a dotted path such as labkit.claims.lesson00.restored",
+            expected="a dotted path such as labkit.papers.cut_compare_restore.claims.restored",
         ) from error
 
 

@@ -57,7 +57,7 @@ class Exercise:
 
     `task` is Markdown; `expects` says in a few words what kind of thing the answer is; `hints` are three, graded;
     `answer` is one right answer and `typical_wrong` are (answer, words that its message must contain), so that tests
-    can judge the judge. Lesson: every lesson's `labkit/lessons/lessonNN.py`.
+    can judge the judge. Where they are: each paper's `exercises`.
     """
 
     id: str

@@ -1,6 +1,6 @@
 """Questions that any reader of English can be asked: sums, and looking something up in a long list.
 
-The models of this course were never taught to reckon and read 256 tokens at most, so these are for models of the hub:
+The course's models of the islands were never taught to reckon and read 256 tokens at most; these are for the hub's:
 `choice_accuracy(model, sums(50))` and `choice_accuracy(model, lookups(50, lines=40))`. Chance is one in four.
 """
 

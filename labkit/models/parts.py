@@ -62,8 +62,8 @@ def readable(state: State, length: int) -> Tensor:
 class Attention(nn.Module):
     """Causal attention with rotary positions and grouped keys and values.
 
-    A variant overrides one step: `keys_values` (where keys and values come from) or `attend` (what is done with
-    them), or passes another `linear(in, out, bias=False)` for the four projections.
+    A variant overrides one step: `keys_values` (where keys and values come from), `attend` (what is done with them)
+    or `read` (what the heads make of it), or passes another `linear(in, out, bias=False)` for the four projections.
     """
 
     def __init__(
@@ -85,13 +85,16 @@ class Attention(nn.Module):
         self.o = linear(self.heads * self.head_size, width, bias=False)
 
     def forward(self, x_BLD: Tensor, state: State) -> Tensor:
+        return self.o(self.read(x_BLD, state).transpose(1, 2).flatten(2))
+
+    def read(self, x_BLD: Tensor, state: State) -> Tensor:
+        """Return what every head made of the text so far [B, H, L, K]."""
         q_BHLK = self.split(self.q(x_BLD), self.heads)
         k_BHTK, v_BHTK = self.keys_values(x_BLD, state)
         q_BHLK, k_BHTK = self.rotated(q_BHLK, state), self.rotated(k_BHTK, state)
         if state.cache is not None:
             k_BHTK, v_BHTK = state.cache.extend(self.layer, k_BHTK, v_BHTK)
-        y_BHLK = self.attend(q_BHLK, k_BHTK, v_BHTK, state)
-        return self.o(y_BHLK.transpose(1, 2).flatten(2))
+        return self.attend(q_BHLK, k_BHTK, v_BHTK, state)
 
     def keys_values(self, x_BLD: Tensor, state: State) -> tuple[Tensor, Tensor]:
         """Return this layer's keys and values of the new tokens, before rotation [B, kv heads, L, K]."""

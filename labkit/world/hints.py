@@ -2,7 +2,7 @@
 
 A story never says aloud what nearly every word of it depends on: of whom a sentence speaks, where that person is now
 and who is there too, who has the lantern, whether there is a storm. All of it was said before, somewhere. `hints(text)`
-says where to look for it and what is found there; `labkit/training/prompting.py` shows it to a model while it trains.
+says where to look for it and what is found there; `labkit/training/auxiliary.py` shows it to a model while it trains.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def test_costs_are_drawn_and_told():
 
 
 @shipped
-def test_the_cutting_panel_cuts_as_the_patcher_does():
+def test_the_cutting_panel_cuts_as_the_patcher_does(capsys):
     panel = CutTextPanel()
     before = fingerprint(panel.model)
     for change in ({"threshold": 0.5}, {"rule": "rise"}, {"text": "Ünter 7 \U0001f3ee lamps"}):
@@ -36,6 +36,7 @@ def test_the_cutting_panel_cuts_as_the_patcher_does():
     assert len(panel.table(panel.data).rows) == len(state.text.encode())
     names: dict = {}
     exec(panel.code(state), names)
+    assert capsys.readouterr().out.strip() == str(expected)
     for text in ("", "   "):
         with pytest.raises(BadInput):
             panel.set(text=text)

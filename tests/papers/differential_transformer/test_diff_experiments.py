@@ -24,6 +24,7 @@ from labkit.papers.differential_transformer.experiments import (
     operate_on_lambda,
     order_margin,
     question_maps,
+    shared_noise,
     throughput,
     two_microphones,
 )
@@ -32,7 +33,7 @@ from labkit.papers.differential_transformer.experiments.allocation import PLACES
 from labkit.papers.differential_transformer.experiments.arms import Arms
 from labkit.papers.differential_transformer.experiments.microphones import best_lambda, noise_left
 from labkit.papers.differential_transformer.experiments.orders import reordered
-from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, share_bars
+from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, share_bars, training_lines
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
 from labkit.papers.differential_transformer.training import ARMS, answer_loss, build, train_one
@@ -216,7 +217,30 @@ def test_sizes_of_heads_are_those_before_the_norm(diff):
 
 
 def test_every_form_is_timed():
-    assert set(throughput(length=16, repeats=1)) == {"softmax", "naive", "two fused", "four fused"}
+    found = throughput(length=16, repeats=1)
+    assert set(found) == {"softmax", "naive", "two fused", "four fused"} and min(found.values()) > 0
+
+
+def test_two_equal_maps_share_all_their_noise_and_one_map_shares_none(plain):
+    model = build("diff", 3).eval()
+    mixer = model.trunk.blocks[0].attention.mixer
+    before = shared_noise(model, BATCH)
+    assert abs(before.correlation.value) < 0.9
+    with torch.no_grad():
+        for weight in (mixer.q.weight, mixer.k.weight):
+            halves = weight.view(4, 2, 8, -1)
+            halves[:, 1] = halves[:, 0]
+    found = shared_noise(model, BATCH)
+    assert found.correlation.value == pytest.approx(1, abs=1e-4)
+    assert found.best_lambda.value == pytest.approx(1, abs=1e-4) and found.weight_1 == pytest.approx(found.weight_2)
+    with pytest.raises(LabkitError, match="two"):
+        shared_noise(plain, BATCH)
+
+
+def test_lines_of_training_are_told_from_end_to_end():
+    lines = training_lines({"diff": [0.0, 0.5, 0.25]}, title="Learning", y_label="share right")
+    assert list(lines.x) == [1, 25, 50] and "diff from 0.00 to 0.25" in figures.describe(lines)
+    assert figures.png(figures.draw(lines))
 
 
 def test_another_order_moves_needles_and_their_answers(diff):

@@ -115,7 +115,10 @@ def test_the_film(space):
 
 def test_mixing(space):
     mixed = mix(space, "Gladly Ilo took the ferry to Tern .", "Sadly Ilo took the boat to Lull .")
-    assert mixed.differ == 3 and len(mixed.texts) == 5 and mixed.norms[2] < max(mixed.norms[0], mixed.norms[4])
+    ends = space.encode_texts(["Gladly Ilo took the ferry to Tern .", "Sadly Ilo took the boat to Lull ."])
+    assert mixed.differ == 3 and len(mixed.texts) == 5
+    assert mixed.norms[2] == pytest.approx(float(ends.mean(0).norm() / ends.norm(dim=1).mean()), rel=1e-4)
+    assert (mixed.norms[0] + mixed.norms[4]) / 2 == pytest.approx(1, rel=1e-4)  # told over the mean of the ends
 
 
 def test_codec_checks_run_and_noise_helps_nobody(space):

@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+import labkit
 from labkit import figures
 from labkit.base.errors import BadInput
 from labkit.papers.large_concept_models.experiments.films import film
@@ -18,10 +19,10 @@ def steer():
     return SteerPanel()
 
 
-def run(code):
+def run(code, **known):
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        exec(code, {})
+        exec(code, known)
     return said.getvalue()
 
 
@@ -56,7 +57,15 @@ def test_the_film_can_be_stopped_anywhere(steer):
     assert last.norm[0] < 0.9 < last.norm[-1] and last.impossible[-1] < 0.2
     assert last.apart[0] < 0.2 < 0.8 < last.apart[-1]
     assert panel.data.filmed is last  # moving the step asks no model
-    assert run(panel.code(panel.state)).strip() == last.texts[-1]
+    assert run(panel.code(panel.state), pair=steer.pair).strip() == last.texts[-1]
+    assert FilmPanel().code(panel.state).count("lcm.load_model('two-tower')") == 1
+
+
+@pytest.mark.parametrize("make", [SteerPanel, FilmPanel])
+@pytest.mark.parametrize("model", [None, 3, labkit.load("lab/tiny"), ("only one",)], ids=lambda x: type(x).__name__)
+def test_what_samples_no_sentences_is_refused(make, model):
+    with pytest.raises(BadInput, match="a pair"):
+        make(model)
 
 
 @pytest.mark.parametrize("make", [SteerPanel, FilmPanel])

@@ -9,7 +9,9 @@ import pytest
 from labkit.claims import ledger
 from labkit.claims.entry import registration
 from labkit.claims.records import read_record
+from labkit.measurements import mean_over
 from labkit.papers.llm_microscope import claims as measures
+from labkit.papers.llm_microscope.experiments.retrained import TwoByTwo
 
 CLAIMS = [one for one in ledger().claims if one.lesson == "10"]
 RUN = [one for one in CLAIMS if one.measure]
@@ -39,6 +41,19 @@ def test_functions_give_one_number_a_unit() -> None:
     ):
         assert len(found.values) == len(found.units) == len(set(found.units))
         assert list(found.models) == ["lab/deep"]
+
+
+def test_what_is_won_back_is_the_arm_on_its_own_texts_minus_the_other_on_whole_ones(monkeypatch) -> None:
+    shares = {
+        ("punctuation", "intact"): (0.1, 0.1),
+        ("punctuation", "punctuation"): (0.7, 0.9),
+        ("full", "intact"): (0.8, 0.85),
+        ("full", "punctuation"): (0.2, 0.2),
+    }
+    cells = {key: mean_over(values, "seeds", method="t") for key, values in shares.items()}
+    monkeypatch.setattr(measures, "two_by_two", lambda: TwoByTwo(cells, 24, 100))
+    found = measures.won_back(n=2, seeds=[1, 2], arm="punctuation")
+    assert found.values == pytest.approx((-0.1, 0.05)) and found.units == ("seed 1", "seed 2")
 
 
 def test_groups_are_the_papers_tags() -> None:

@@ -66,10 +66,5 @@ class GatedAttention(Attention):
         self.gate = nn.Linear(width, width, bias=False)
 
     def forward(self, x_BLD: Tensor, state: State) -> Tensor:
-        q_BHLK = self.rotated(self.split(self.q(x_BLD), self.heads), state)
-        k_BHTK, v_BHTK = self.keys_values(x_BLD, state)
-        k_BHTK = self.rotated(k_BHTK, state)
-        if state.cache is not None:
-            k_BHTK, v_BHTK = state.cache.extend(self.layer, k_BHTK, v_BHTK)
-        y_BLD = self.attend(q_BHLK, k_BHTK, v_BHTK, state).transpose(1, 2).flatten(2)
+        y_BLD = self.read(x_BLD, state).transpose(1, 2).flatten(2)
         return self.o(y_BLD * self.gate(x_BLD).sigmoid())

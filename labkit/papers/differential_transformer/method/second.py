@@ -32,15 +32,10 @@ class DiffAttentionV2(Attention):
         self.q = nn.Linear(width, self.heads * self.head_size, bias=False)
         self.lam = nn.Linear(width, heads, bias=False)
 
-    def forward(self, x_BLD: Tensor, state: State) -> Tensor:
-        q_BHLK = self.split(self.q(x_BLD), self.heads)
-        k_BHTK, v_BHTK = self.keys_values(x_BLD, state)
-        q_BHLK, k_BHTK = self.rotated(q_BHLK, state), self.rotated(k_BHTK, state)
-        if state.cache is not None:
-            k_BHTK, v_BHTK = state.cache.extend(self.layer, k_BHTK, v_BHTK)
-        first, second = self.pairs(self.attend(q_BHLK, k_BHTK, v_BHTK, state))
-        y_BhLK = first - self.share(x_BLD) * second
-        return self.o(y_BhLK.transpose(1, 2).flatten(2))
+    def read(self, x_BLD: Tensor, state: State) -> Tensor:
+        """Return A1 v − sigmoid(λ) A2 v [B, h, L, K]."""
+        first, second = self.pairs(super().read(x_BLD, state))
+        return first - self.share(x_BLD) * second
 
     def weights(self, x_BLD: Tensor, state: State) -> Tensor:
         """Return A1 − sigmoid(λ) A2 of a whole text [B, h, L, L]; a row adds up to 1 − its own sigmoid(λ)."""

@@ -95,7 +95,7 @@ class FilmPanel(Panel):
             [
                 "from labkit.papers import large_concept_models as lcm",
                 "",
-                "model, space = lcm.load_model('two-tower'), lcm.load_space('aligned')",
+                self._steer.loading,
                 f"knobs = lcm.Knobs(guidance={state.guidance}, steps={STEPS})",
                 f"film = lcm.film(model, space, {state.event!r}, knobs=knobs, draws={DRAWS})",
                 f"print(film.texts[{state.step - 1}])",

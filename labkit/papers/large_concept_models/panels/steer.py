@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
@@ -46,8 +48,13 @@ class SteerPanel(Panel):
     size = (8.6, 3.0)
 
     def __init__(self, model: Any = "two-tower", **options: Any):
-        self._pair = model if isinstance(model, tuple) else None
-        self._name = model if isinstance(model, str) else "two-tower"
+        if not isinstance(model, str) and not (isinstance(model, tuple) and len(model) == 2):
+            raise BadInput(
+                f"This panel samples sentences and cannot use a {type(model).__name__}.",
+                expected='the name of a diffusion model, as "two-tower", or a pair (model, space)',
+                do='`load_model("two-tower")` and `load_space("aligned")` give such a pair',
+            )
+        self._asked = model
         super().__init__(None, **options)
 
     def make_controls(self) -> Sequence[Control]:
@@ -59,14 +66,21 @@ class SteerPanel(Panel):
             ),
         )
 
-    @property
+    @cached_property
     def pair(self) -> tuple[Any, Any]:
         """The model and the space it lives in, loaded when first needed."""
-        if self._pair is None:
-            from ..method.store import load_model, load_space
+        if isinstance(self._asked, tuple):
+            return self._asked
+        from ..method.store import load_model, load_space
 
-            self._pair = load_model(self._name), load_space("aligned")
-        return self._pair
+        return load_model(self._asked), load_space("aligned")
+
+    @property
+    def loading(self) -> str:
+        """The line of code that gives model and space."""
+        if isinstance(self._asked, tuple):
+            return "model, space = pair  # the pair that this panel was given"
+        return f"model, space = lcm.load_model({self._asked!r}), lcm.load_space('aligned')"
 
     def compute(self, state: SteerState) -> Filmed:
         from ..experiments.films import film
@@ -99,7 +113,7 @@ class SteerPanel(Panel):
             [
                 "from labkit.papers import large_concept_models as lcm",
                 "",
-                f"model, space = lcm.load_model({self._name!r}), lcm.load_space('aligned')",
+                self.loading,
                 f"knobs = lcm.Knobs(guidance={state.guidance}, start_noise={state.start_noise})",
                 f"print(lcm.film(model, space, {state.event!r}, knobs=knobs, draws={DRAWS}).table())",
             ]

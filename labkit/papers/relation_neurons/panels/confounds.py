@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import FigureBase
@@ -61,18 +62,15 @@ class ConfoundPanel(Panel):
     size = (8.6, 3.2)
 
     def __init__(self, model: Any = "lab/facts", **options: Any):
-        self._study: RelationStudy | None = None
         self._usual: dict[str, tuple[float, float, float]] = {}
         super().__init__(model, **options)
 
-    @property
+    @cached_property
     def study(self) -> RelationStudy:
         """The model with its register, made when first needed."""
-        if self._study is None:
-            from ..experiments import RelationStudy
+        from ..experiments import RelationStudy
 
-            self._study = RelationStudy.of(self.model, most=ASKED)
-        return self._study
+        return RelationStudy.of(self.model, most=ASKED)
 
     def make_controls(self) -> Sequence[Control]:
         return (

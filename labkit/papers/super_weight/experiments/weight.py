@@ -32,7 +32,7 @@ class WeightData:
     """What one weight does beside others of its tensor.
 
     change: how far the model moved, in `unit`, 0 for not at all. nulls: the matched others, of the three kinds of
-    `super_weights.matched_nulls`. labels, intact, cut: what is read off the model, each from 0 to 1, named by `reads`.
+    `matched_nulls`. labels, intact, cut: what is read off the model, each from 0 to 1, named by `reads`.
     unseen: words of the text that the model never saw.
     """
 

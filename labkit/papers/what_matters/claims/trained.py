@@ -2,7 +2,7 @@
 
 Every function takes the number of units `n` and the registered `seeds`, and returns one value (or pair) per unit. What
 is cut is chosen on stories of the second seed and tried on those of the first; both are of the world's test split.
-Identities, accounting, speed and healing are in `lesson02_exact.py`.
+Identities, accounting, speed and healing are in `exact.py`.
 """
 
 from __future__ import annotations
