@@ -36,7 +36,7 @@ def save(model: Decoder, folder: str | Path, *, half: bool = False) -> Path:
             do="save labkit.shrink(model, plan), which leaves dropped parts out; or save the plan: plan.save(path)",
         )
     config = json.dumps(model.config.as_dict(), indent=2)
-    tensors = {name: _on_disk(name, tensor, half) for name, tensor in model.state_dict().items()}
+    tensors = {name: on_disk(name, tensor, half) for name, tensor in model.state_dict().items()}
     if model.config.tie:
         tensors.pop("head.weight")
     write_atomically(folder / _WEIGHTS, to_bytes(tensors, metadata={"format": "pt", "config": config}))
@@ -98,7 +98,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     return table
 
 
-def _on_disk(name: str, tensor: Tensor, half: bool) -> Tensor:
+def on_disk(name: str, tensor: Tensor, half: bool = True) -> Tensor:
+    """Return a weight as it is stored, in half or single precision; raise `BadInput` for values that cannot be."""
     if not tensor.is_floating_point():
         return tensor.contiguous()
     if not torch.isfinite(tensor).all():

@@ -13,6 +13,6 @@ __all__, __getattr__, __dir__ = lazy_names(
         "loading": ("load",),
         "manifest": ("card_of", "entries", "folder_of", "models", "record", "verify"),
         "packaged": ("about_encoder",),
-        "shipping": ("card_of_run", "ship", "ship_model"),
+        "shipping": ("card_of_run", "ship", "ship_files", "ship_model"),
     },
 )

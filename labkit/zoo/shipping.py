@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from labkit.training.auxiliary_settings import AuxiliarySettings
 from .handle import Handle
 from .manifest import CARD, Entry, folder_of, record
 
-__all__ = ["card_of_run", "ship", "ship_model"]
+__all__ = ["card_of_run", "ship", "ship_files", "ship_model"]
 
 
 def ship(
@@ -41,19 +41,32 @@ def ship(
     return ship_model(models.load(Path(run) / "final"), card)
 
 
-def ship_model(model: models.Decoder, card: dict[str, Any]) -> Entry:
+def ship_model(model: models.Decoder, card: dict[str, Any], files: Mapping[str, bytes | str] | None = None) -> Entry:
     """Put a model among the shipped ones under its card's name, in half precision, and return its manifest entry.
 
     `card` says what a reader should know: name, about, how it was trained (steps, lr, seed, loss, minutes), defects,
     and `tokenizer`, a name that its paper registers, where the model does not read the world's pieces. The number of
-    weights is filled in. Raises `BadInput` for a card without a name.
+    weights is filled in. `files` are what goes with the model, by name. Raises `BadInput` for a card without a name.
     """
     if not card.get("name"):
         raise BadInput("The card names no model.", expected='name = "family/model"')
     name, params = card["name"], sum(parameter.numel() for parameter in model.parameters())
     models.save(model, folder_of(name), half=True)
-    write_atomically(folder_of(name) / CARD, toml.dumps({"params": params, **card}))
-    return record(name, params, ["config.json", "model.safetensors", CARD])
+    return ship_files(card, params, files or {}, written=("config.json", "model.safetensors"))
+
+
+def ship_files(
+    card: dict[str, Any], params: int, files: Mapping[str, bytes | str], *, written: Sequence[str] = ()
+) -> Entry:
+    """Put files among the shipped models under their card's name: a model of a paper's own kind, or what goes with one.
+
+    files: contents by name. written: names of files that lie in the folder already. The manifest is written last.
+    """
+    folder = folder_of(card["name"])
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    write_atomically(folder / CARD, toml.dumps({"params": params, **card}))
+    return record(card["name"], params, [*written, *files, CARD])
 
 
 def card_of_run(

@@ -42,7 +42,6 @@ PAPER = Paper(
             "measured_noise",
             "noise_lab",
             "noise_seeds",
-            "tokens_after_noise",
         ),
         "exercises": ("suspects",),
     },

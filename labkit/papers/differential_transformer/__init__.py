@@ -50,7 +50,7 @@ PAPER = Paper(
             "throughput",
             "two_microphones",
         ),
-        "figures": ("grid_lines", "lambda_history", "lambda_lines", "share_bars", "training_lines"),
+        "figures": ("grid_lines", "lambda_history", "lambda_lines", "share_bars"),
     },
     sweeps={"needles": "experiments.measured_runs.measure_runs"},
     tokenizers={"needles": "task.tokenizer"},

@@ -18,7 +18,7 @@ from .experiments.retrieval import DepthGrid
 from .experiments.surgery import Surgery
 from .training import CONFIRMING
 
-__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "share_bars", "training_lines"]
+__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "share_bars"]
 
 DIFF = MARKS["cut"]
 PLAIN = MARKS["intact"]
@@ -62,16 +62,6 @@ def grid_lines(grids: Mapping[str, DepthGrid], *, title: str) -> Lines:
         title=title, x=[100 * depth for depth in first.depths], lines=lines, dots=True,
         x_label="depth of the needle, %",
         y_label="share of right answers", sentence=f"Right answers by depth, {first.lengths[-1]} tokens: {told}.",
-    )  # fmt: skip
-
-
-def training_lines(curves: Mapping[str, list[float]], *, title: str, y_label: str, every: int = 25) -> Lines:
-    """Return a quantity over the steps of training, one line for each arm."""
-    longest = max(map(len, curves.values()))
-    told = "; ".join(f"{name} from {line[0]:.2f} to {line[-1]:.2f}" for name, line in curves.items())
-    return Lines(
-        title=title, x=[max(1, every * number) for number in range(longest)], lines=curves, x_label="step",
-        y_label=y_label, sentence=f"{y_label.capitalize()} over {every * (longest - 1)} steps: {told}.",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What this paper trains, as data. `python -m labkit.papers.llm_microscope.training` trains it again.
+"""What this paper trains, as data. `python -m labkit.papers.llm_microscope.training reader` trains one again.
 
 1. readers: the contextualisation decoder of lab/deep ("reader"), and its baseline ("own_word"), which is given the
    token's own embedding, or nothing, and never the context. Same blocks at the start, same documents, same steps.

@@ -221,10 +221,7 @@ def ship() -> None:
             "After a ? it often answers where a label is wanted.",
         ],
     }
-    zoo.ship_model(model, card)
-    write_atomically(zoo.folder_of("lab/skills") / BANK, bank_path(CHOOSING).read_bytes())
-    params = sum(parameter.numel() for parameter in model.parameters())
-    zoo.record("lab/skills", params, ["config.json", "model.safetensors", "card.toml", BANK])
+    zoo.ship_model(model, card, files={BANK: bank_path(CHOOSING).read_bytes()})
     write_atomically(data_dir() / "sweeps" / STORED, runs.path.read_bytes())
 
 

@@ -36,7 +36,8 @@ sentence = "The lantern was with Uma. Uma took the ferry."
 figures.show(blt.cut(sentence))
 
 # %% [markdown]
-# Five ways to cut one sentence. The bars are the second model's doubt before it reads each byte, and the last row cuts
+# Five ways to cut one sentence. (*BPE* is the usual kind of tokenizer: it glues letters that often stand together into
+# pieces, its *tokens*.) The bars are the second model's doubt before it reads each byte, and the last row cuts
 # where a bar is over the dashed line. The doubt is at first letters, most of all at the first letter of a name; the rest
 # of a word follows from its beginning. Three words in a row can be one patch.
 #
@@ -155,6 +156,8 @@ print(text, f"\n{len(reader.ids)} bytes, {reader.latent_calls} patches")
 # %% [markdown]
 # A BLT has three parts. A small *local encoder* reads bytes, and a patch's vector gathers what its
 # bytes say. The large *latent transformer* runs once a patch. A small *local decoder* turns patches back into bytes.
+# Patches read their bytes, and bytes their patch, by *cross-attention*: attention whose queries come from one sequence and
+# whose keys and values come from the other.
 # Look at the one line on which everything hangs: which patch may byte *t* read, when it predicts byte *t* + 1?
 
 # %%

@@ -120,7 +120,7 @@ said = lesson.predict("p2")
 # %%
 base, events = lcm.load_model("base"), lcm.test_events()
 answers = lcm.quality_of(base, space, events, draws=1, name="Base-LCM")
-found = torch.tensor([kind == 1 for kind in answers.kinds])
+found = torch.tensor([kind == 1 for kind in answers.kinds])  # kinds: 0 sold, 1 found, 2 lent, 3 lost
 z_NC = lcm.next_concepts(base, space.encode(events)[:, None], torch.Generator())
 sentences = task.parse(space.decode(z_NC[found]))[1]
 lesson.result("p2", found=(answers.of("possible", "found").value, float(sentences.float().mean())))
@@ -202,13 +202,15 @@ holds(contrast.high < 0, "Here it is Base-LCM that leads.")
 # not measured: in real text the futures are countless, and their average is near nothing.
 #
 # **What this does not show.** That squared error is a bad loss: the denoiser is trained by it too. Nor what a decoder does
-# that was never shown noise; ours was, up to α = 0.3 of it, and pulls a vector to a sentence it knows.
+# that was never shown noise; ours was trained on vectors with some noise mixed in (a share of up to 0.3), and pulls a vector
+# to a sentence it knows.
 #
 # ## 2 · The denoising film · 11 min
 #
 # **Two-Tower** draws. One tower reads the context. The other is given a noisy copy of the next concept,
-# x^t = √ᾱ_t x + √(1−ᾱ_t) ε, and is trained to guess x, by squared error. To draw, start with nothing but noise (ᾱ = 0), guess, step to a
-# little less noise, guess again: 20 times.
+# x^t = √ᾱ_t x + √(1−ᾱ_t) ε: x is the true next concept, ε is random noise, and ᾱ_t says how much of x is left at step t,
+# from nearly 1 (all of it) down to 0 (noise alone). It is trained to guess x, by squared error. To draw, start with nothing
+# but noise (ᾱ = 0), guess, step to a little less noise, guess again: 20 times.
 
 # %%
 film_guess = lesson.predict("p3")
@@ -373,7 +375,7 @@ print("cheaper from", lcm.crossover(pieces=8, steps=40, branches=2, **sizes), "s
 # The paper says the same: long contexts are cheaper, sentences of fewer than ten tokens are not. It also says what a token
 # model of the same size does with the same stories: it beats all concept models (coherence 0.984, Two-Tower 0.938, Table 4).
 #
-# Here that row stays open in the ledger: we did not train five token models. The claim's own note tells of one pilot:
+# Here that row stays open in the ledger: we did not train five token models. The claim's own note says why:
 
 # %%
 open_row = ledger.claim("06.token_model")
@@ -381,8 +383,6 @@ print(open_row.sentence)
 print(open_row.note)
 
 # %% [markdown]
-# One seed decides nothing, and this one does not even lean the paper's way.
-#
 # **What this does not show.** Transfer between languages that share neither names nor places, as ours do. Nor what either
 # model would do with real text, where hardly any sentence comes twice.
 #
@@ -440,8 +440,9 @@ lesson.progress()
 # several things can happen, the answer nearest to all of them is one that none of them is; so do not ask how near it is,
 # ask whether it could be true.*
 #
-# *Left out:* One-Tower, the two quantised models, the other schedules and targets, segmentation and the token model are in
-# labkit (`lcm.OneTower`, `lcm.QuantLCM`, `lcm.Schedule`, `lcm.segment`), tested, and not trained for this hour.
+# *Left out:* One-Tower, the two quantised models, the other schedules and targets, and segmentation are in labkit
+# (`lcm.OneTower`, `lcm.QuantLCM`, `lcm.Schedule`, `lcm.segment`), tested, and not trained for this hour; of the token model
+# one was trained, and it decides nothing.
 #
 # ### References
 

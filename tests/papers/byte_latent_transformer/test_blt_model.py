@@ -21,6 +21,7 @@ from labkit.papers.byte_latent_transformer.method.model import BLTConfig, FlatCo
 from labkit.papers.byte_latent_transformer.method.official import as_released, released
 from labkit.papers.byte_latent_transformer.method.patching import BPE, Entropy, Space, Strided, TopK
 from labkit.papers.byte_latent_transformer.method.reuse import byteify
+from labkit.papers.byte_latent_transformer.method.storage import load_blt, save_blt
 from labkit.papers.byte_latent_transformer.task import BOS, byte_ids
 
 SMALL = {"width": 16, "latent_width": 32, "heads": 2, "window": 8, "hash_rows": 53}
@@ -326,3 +327,17 @@ def test_what_cannot_be_is_refused(model):
         BLTConfig(decoder=0)
     with pytest.raises(BadInput, match="not kept on line"):
         OnLine(released(**SMALL).build(0))
+
+
+def test_shipped_and_loaded_it_is_the_same_and_what_half_precision_cannot_hold_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    model = BLTConfig(**SMALL).build(0)
+    model.load_state_dict({name: value.half().float() for name, value in model.state_dict().items()})
+    save_blt(model, {"name": "blt/toy", "about": "a toy"})
+    again = load_blt("blt/toy").state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
+    with torch.no_grad():
+        next(model.parameters()).flatten()[0] = 1e5
+    with pytest.raises(BadInput, match="half precision"):
+        save_blt(model, {"name": "blt/large", "about": "a toy"})
+    assert not (tmp_path / "models" / "blt" / "large").exists()

@@ -30,10 +30,10 @@ from labkit.papers.differential_transformer.experiments import (
 )
 from labkit.papers.differential_transformer.experiments.activations import absmax
 from labkit.papers.differential_transformer.experiments.allocation import PLACES, place_marks
-from labkit.papers.differential_transformer.experiments.arms import Arms
+from labkit.papers.differential_transformer.experiments.arms import Arms, compare_arms
 from labkit.papers.differential_transformer.experiments.microphones import best_lambda, noise_left
 from labkit.papers.differential_transformer.experiments.orders import reordered
-from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, share_bars, training_lines
+from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, share_bars
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
 from labkit.papers.differential_transformer.training import ARMS, answer_loss, build, train_one
@@ -237,12 +237,6 @@ def test_two_equal_maps_share_all_their_noise_and_one_map_shares_none(plain):
         shared_noise(plain, BATCH)
 
 
-def test_lines_of_training_are_told_from_end_to_end():
-    lines = training_lines({"diff": [0.0, 0.5, 0.25]}, title="Learning", y_label="share right")
-    assert list(lines.x) == [1, 25, 50] and "diff from 0.00 to 0.25" in figures.describe(lines)
-    assert figures.png(figures.draw(lines))
-
-
 def test_another_order_moves_needles_and_their_answers(diff):
     task = Needles(needles=8, questions=3)
     batch = task.draw(4, 1)
@@ -272,3 +266,10 @@ def test_training_goes_on_where_it_stopped_and_nobody_trains_twice(tmp_path, mon
     assert trained == [("diff", 0), ("diff", 1)] and len(training.runs(tmp_path)) == 2
     assert torch.equal(training.load_run(*cells[1], tmp_path).embed.weight, build("diff", 1).embed.weight)
     assert not list(training.cells_of("main", tmp_path))  # the pilot runs are not all there
+
+
+@pytest.mark.parametrize("what", ["lambda", "without the second map"])
+def test_what_only_two_maps_have_is_not_asked_of_one(what):
+    assert compare_arms(what, ["diff"]).values["diff"]
+    with pytest.raises(LabkitError, match="two maps"):
+        compare_arms(what, ["diff", "softmax 8×8"])

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from labkit import zoo
 from labkit.base.errors import BadInput, BrokenFile, UnknownName
 from labkit.papers.large_concept_models import task
 from labkit.papers.large_concept_models.method import store
@@ -178,3 +179,11 @@ def test_segments_respect_the_cap_and_lose_nothing():
     assert segment("", 10) == []
     with pytest.raises(BadInput):
         segment(text, 0)
+
+
+def test_shipped_and_loaded_by_name_it_is_the_same(space, tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    store.ship(space, "toy", {"about": "a toy"})
+    assert zoo.card_of("concepts/toy")["tokenizer"] == "two-languages"
+    again = store.load_space("toy").state_dict()
+    assert all(torch.equal(value.half().float(), again[name].float()) for name, value in space.state_dict().items())

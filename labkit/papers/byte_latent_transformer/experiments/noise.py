@@ -38,7 +38,6 @@ __all__ = [
     "noise_runs",
     "noise_seeds",
     "spelling",
-    "tokens_after_noise",
 ]
 
 PLACES = ("prompt", "completion", "both")
@@ -141,13 +140,6 @@ def noise_lab(arm: str, seed: int, n: int = 40, model: nn.Module | None = None, 
 
     table = {name: {place: round(accuracy(name, place), 4) for place in PLACES} for name in NOISES}
     return Noise(arm, round(accuracy(None, "prompt"), 4), table)
-
-
-def tokens_after_noise(text: str) -> dict[str, list[str]]:
-    """Return the BPE tokens of a text, intact and after each noise."""
-    tokenizer = world.tokenizer()
-    texts = {"intact": text} | {name: noised(text, name) for name in NOISES}
-    return {name: tokenizer.pieces(tokenizer.encode(one)) for name, one in texts.items()}
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from labkit import zoo
-from labkit.base import toml
 from labkit.base.errors import unknown
-from labkit.base.files import write_atomically
-from labkit.models import read_tensors
+from labkit.models.storage import on_disk, read_tensors
 
 from .model import BLT, BLTConfig
 
@@ -22,13 +20,10 @@ __all__ = ["load_blt", "read_blt", "save_blt"]
 
 def save_blt(model: BLT, card: dict[str, Any]) -> None:
     """Put a model among the shipped ones under its card's name."""
-    folder = zoo.folder_of(card["name"])
-    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(folder / "model.safetensors", to_bytes(tensors))
-    write_atomically(folder / "config.json", json.dumps({"kind": "blt", **model.config.as_dict()}, indent=2) + "\n")
+    config = json.dumps({"kind": "blt", **model.config.as_dict()}, indent=2) + "\n"
+    weights = to_bytes({name: on_disk(name, tensor) for name, tensor in model.state_dict().items()})
     params = sum(parameter.numel() for parameter in model.parameters())
-    write_atomically(folder / "card.toml", toml.dumps({"params": params, **card}))
-    zoo.record(card["name"], params, ["config.json", "model.safetensors", "card.toml"])
+    zoo.ship_files(card, params, {"config.json": config, "model.safetensors": weights})
 
 
 def load_blt(name: str = "blt/story") -> BLT:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.base.errors import unknown
+from labkit.base.errors import BadInput, unknown
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.training import Runs
 
@@ -93,7 +93,14 @@ def compare_arms(what: str, arms: Sequence[str] = MAIN, seeds: Sequence[int] = C
         raise unknown("quantity", what, QUANTITIES)
     read, unit, title = QUANTITIES[what]
     found = {arm: {seed: run for seed, run in of_arm(arm).items() if seed in seeds} for arm in arms}
-    values = {arm: {seed: float(read(run)) for seed, run in rows.items()} for arm, rows in found.items()}
+    try:
+        values = {arm: {seed: float(read(run)) for seed, run in rows.items()} for arm, rows in found.items()}
+    except KeyError as error:
+        raise BadInput(
+            f"Not every one of {', '.join(arms)} has a {what}.",
+            expected="arms with two maps",
+            do="leave out the others",
+        ) from error
     return Arms(what, unit, title, values, {arm: next(iter(rows.values()))["lr"] for arm, rows in found.items()})
 
 

@@ -15,7 +15,6 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from labkit import zoo
-from labkit.base import toml
 from labkit.base.errors import BadInput, BrokenFile
 from labkit.base.files import write_atomically
 
@@ -74,13 +73,9 @@ def ship(model: nn.Module, name: str, card: dict[str, Any]) -> Any:
     """Put a model among those that come with the course, as concepts/<name>, with its card; return its entry."""
     name = f"{FAMILY}/{name}"
     save(model, zoo.folder_of(name) / WEIGHTS)
-    write_atomically(zoo.folder_of(name) / "config.json", json.dumps({"kind": FAMILY}) + "\n")
     params = sum(parameter.numel() for parameter in model.parameters())
-    write_atomically(
-        zoo.folder_of(name) / "card.toml",
-        toml.dumps({"params": params, "name": name, "tokenizer": "two-languages", **card}),
-    )
-    return zoo.record(name, params, ["config.json", WEIGHTS, "card.toml"])
+    card = {"name": name, "tokenizer": "two-languages", **card}
+    return zoo.ship_files(card, params, {"config.json": json.dumps({"kind": FAMILY}) + "\n"}, written=[WEIGHTS])
 
 
 def read_folder(folder: str | Path) -> nn.Module:

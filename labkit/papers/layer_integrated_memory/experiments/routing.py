@@ -50,13 +50,6 @@ class RoutingMap:
         """How many layers back each layer reads on average."""
         return tuple(sum(share * (layer - j) for j, share in enumerate(row)) for layer, row in enumerate(self.shares))
 
-    def of_source(self, source: int) -> float:
-        """Return the mean share that later layers read of one layer."""
-        later = [row[source] for layer, row in enumerate(self.shares) if layer > source]
-        if not later:
-            raise BadInput(f"No layer comes after layer {source}.", expected=f"0 to {len(self.shares) - 2}")
-        return sum(later) / len(later)
-
     def table(self) -> str:
         """Return one row a layer."""
         layers = [f"layer {layer}" for layer in range(len(self.shares))]

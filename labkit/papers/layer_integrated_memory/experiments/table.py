@@ -64,9 +64,6 @@ def collect(folder: Path | None = None) -> int:
             held = measure_model(load(weights_of(run)), run.operands) if _is_looked_into(run) else {}
             known.do(asdict(run), lambda row=row, held=held: {**row, **held})
             added += 1
-    Path(f"{known.path}.lock").unlink(
-        missing_ok=True
-    )  # the table lies in the repository, its lock does not belong there
     return added
 
 

@@ -33,6 +33,6 @@ def single_levels(path: Path | None = None) -> LevelProfile:
         raise NotAvailable(
             "No level was read alone yet.",
             expected="data/sweeps/10_levels.jsonl",
-            do="python -m labkit.papers.llm_microscope.training single",
+            do="python -m labkit.papers.llm_microscope.training single, then copy runs/10/levels.jsonl there",
         )
     return LevelProfile(tuple(run["level"] for run in runs), tuple(run["C"] for run in runs))

@@ -10,10 +10,9 @@ from safetensors.torch import save
 
 from labkit.base import toml
 from labkit.base.errors import BadInput
-from labkit.base.files import write_atomically
 from labkit.models import DecoderConfig
-from labkit.models.storage import read_tensors
-from labkit.zoo import Handle, card_of, entries, folder_of, load, record, verify
+from labkit.models.storage import on_disk, read_tensors
+from labkit.zoo import Handle, card_of, entries, folder_of, load, ship_files, verify
 
 from .contextualiser import Contextualiser
 
@@ -39,14 +38,10 @@ class Reader:
 
 def ship_reader(model: Contextualiser, card: dict[str, Any]) -> None:
     """Put a reader among the shipped models under its card's name."""
-    folder = folder_of(card["name"])
-    kept = {name: value.half().contiguous() for name, value in model.state_dict().items() if name not in _SUBJECTS_OWN}
+    kept = {name: on_disk(name, value) for name, value in model.state_dict().items() if name not in _SUBJECTS_OWN}
     table = {"kind": "contextualiser", "levels": len(model.adapter.pool.logits), **_sizes(model.decoder.config)}
     params = sum(value.numel() for value in kept.values())
-    write_atomically(folder / _WEIGHTS, save(kept))
-    write_atomically(folder / _CONFIG, json.dumps(table, indent=2) + "\n")
-    write_atomically(folder / _CARD, toml.dumps({"params": params, **card}))
-    record(card["name"], params, [_WEIGHTS, _CONFIG, _CARD])
+    ship_files(card, params, {_WEIGHTS: save(kept), _CONFIG: json.dumps(table, indent=2) + "\n"})
 
 
 def load_reader(name: str = "microscope/reader", subject: Handle | None = None) -> Reader:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import BAND, INK, MARKS, SIZES, axes, bars, inches, label_axes, row_names
+from labkit.figures.style import BAND, INK, MARKS, SIZES, axes, inches, label_axes
 
 from ..experiments.equalising import BANDS, TASKS
+from .shares import paint_shares
 
 if TYPE_CHECKING:
     from ..experiments.equalising import EqualiserData
@@ -21,7 +22,7 @@ def paint_equaliser(data: EqualiserData, figure: FigureBase, asked: int) -> None
     width, _ = inches(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(4.2, width - 4.2))
     _spectrum(left, data)
-    _shares(right, data, asked)
+    paint_shares(right, "Right: intact (plain), now (hatched)", TASKS, data.intact, data.cut, asked)
 
 
 def _spectrum(figure: FigureBase, data: EqualiserData) -> None:
@@ -42,20 +43,3 @@ def _spectrum(figure: FigureBase, data: EqualiserData) -> None:
         *ax.get_legend_handles_labels(), loc="lower left", bbox_to_anchor=(0.6 / width, 0.0), ncols=2, frameon=False,
         fontsize=SIZES["label"], labelcolor=INK,
     )  # fmt: skip
-
-
-def _shares(figure: FigureBase, data: EqualiserData, asked: int) -> None:
-    (ax,) = axes(figure, "Right: intact (plain), now (hatched)", left=0.6, right=0.55)
-    for offset, name, values in ((-0.19, "intact", data.intact), (0.19, "cut", data.cut)):
-        places = [row + offset for row in range(len(TASKS))]
-        bars(ax, places, [values[task] for task in TASKS], MARKS[name], 0.34, across=True)
-        for place, task in zip(places, TASKS):
-            ax.annotate(
-                f"{values[task]:.0%}", (values[task], place), xytext=(4, 0), textcoords="offset points", va="center",
-                fontsize=SIZES["note"], color=INK,
-            )  # fmt: skip
-    row_names(ax, TASKS)
-    ax.set_ylim(len(TASKS) - 0.4, -0.6)
-    ax.set_xlim(0, 1.0)
-    ax.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    label_axes(ax, x=f"of {asked} questions each")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import INK, MARKS, PAPER, SIZES, axes, bars, inches, label_axes, row_names
+from labkit.figures.style import INK, MARKS, PAPER, SIZES, axes, inches, label_axes
 
 from ..experiments.mixtures import PAIR
+from .shares import paint_shares
 
 if TYPE_CHECKING:
     from ..experiments.mixtures import MixerData
@@ -24,7 +25,7 @@ def paint_mixer(data: MixerData, figure: FigureBase, asked: int) -> None:
     width, _ = inches(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
     _map(left, data)
-    _shares(right, data, asked)
+    paint_shares(right, "Base (plain), now (hatched)", tuple(data.now), data.base, data.now, asked)
 
 
 def _map(figure: FigureBase, data: MixerData) -> None:
@@ -58,21 +59,3 @@ def _map(figure: FigureBase, data: MixerData) -> None:
     label_axes(ax, x=f"share of z {PAIR[0]}", y=f"share of z {PAIR[1]}")
     told = "○ your shares" + ("" if data.map is None else "     □ first round of the search     ■ last round")
     figure.text(0.75 / inches(figure)[0], 0.03, told, fontsize=SIZES["label"], color=INK)
-
-
-def _shares(figure: FigureBase, data: MixerData, asked: int) -> None:
-    (ax,) = axes(figure, "Base (plain), now (hatched)", left=0.6, right=0.55)
-    tasks = tuple(data.now)
-    for offset, name, values in ((-0.19, "intact", data.base), (0.19, "cut", data.now)):
-        places = [row + offset for row in range(len(tasks))]
-        bars(ax, places, [values[task] for task in tasks], MARKS[name], 0.34, across=True)
-        for place, task in zip(places, tasks):
-            ax.annotate(
-                f"{values[task]:.0%}", (values[task], place), xytext=(4, 0), textcoords="offset points", va="center",
-                fontsize=SIZES["note"], color=INK,
-            )  # fmt: skip
-    row_names(ax, tasks)
-    ax.set_ylim(1.6, -0.6)
-    ax.set_xlim(0, 1.0)
-    ax.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    label_axes(ax, x=f"of {asked} questions each")
