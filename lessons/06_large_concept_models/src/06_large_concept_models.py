@@ -240,7 +240,7 @@ holds(film.apart[0] < 0.2 and film.apart[7] > 0.9, "The 64 draws part within the
 # film where you like and read. (Try *lost*: there the grey dotted line does not fall to 0: some draws end between two futures.)
 
 # %%
-labkit.FilmPanel((two, space), gate=film_guess)
+labkit.FilmPanel(gate=film_guess)
 
 # %% [markdown]
 # The paper steers the sampler. *Guidance* asks twice, with the context and without, and goes γ times as far in the
@@ -256,7 +256,7 @@ holds(torch.allclose(ours, lcm.guided(aware, unaware, guidance=3.0, rescale=0.0)
 steer = lesson.predict("p4")
 
 # %%
-labkit.SteerPanel((two, space), gate=steer)
+labkit.SteerPanel(gate=steer)
 
 # %%
 knobs = {"no guidance, all the noise": lcm.Knobs(), "as in the paper": lcm.PAPER_KNOBS}
