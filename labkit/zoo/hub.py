@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -172,8 +173,14 @@ def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
     return NoNetwork(
         f"{name} is not on this machine, and the hub cannot be reached.",
         expected=f"network, or one of the models that come with the course: {', '.join(shipped)}",
-        do=f'labkit.load("{shipped[0]}") can stand in' if shipped else "connect to the network",
+        do=f'labkit.load("{nearest(name, shipped)}") can stand in' if shipped else "connect to the network",
     )
+
+
+def nearest(name: str, shipped: Sequence[str]) -> str:
+    """Return the shipped model whose name is most like this one, or lab/tiny where none is."""
+    like = difflib.get_close_matches(name, shipped, n=1)
+    return like[0] if like else ("lab/tiny" if "lab/tiny" in shipped else shipped[0])
 
 
 def _is_missing(said: str) -> bool:

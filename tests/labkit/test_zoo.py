@@ -14,6 +14,7 @@ import labkit
 from labkit import models, training, world, zoo
 from labkit.base import toml
 from labkit.base.errors import BadInput, BrokenFile, LabkitError, NotAvailable, UnknownName
+from labkit.zoo.hub import nearest
 
 TEXT = "Mei gave the lantern to Juno."
 
@@ -246,6 +247,8 @@ def test_without_network_a_shipped_model_is_offered(shipped, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(NotAvailable, match=r'labkit\.load\("lab/toy"\) can stand in'):
         labkit.load("nobody/no-such-model-here")
+    assert nearest("tokenformer/sorce", ["blt/story", "lab/tiny", "tokenformer/source"]) == "tokenformer/source"
+    assert nearest("nobody/at-all", ["blt/story", "lab/tiny"]) == "lab/tiny"
 
 
 @pytest.mark.parametrize(

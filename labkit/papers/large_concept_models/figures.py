@@ -61,7 +61,10 @@ def paint_film(filmed: Filmed, figure: FigureBase, step: int | None = None) -> N
     left.plot(steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="apart")
     left.axhline(1, color=RULE, linewidth=1)
     left.legend(loc="lower right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
-    left.set_ylim(0, 1.25)
+    left.set_yscale("log")  # guidance makes guesses several times as large
+    left.set_ylim(0.03, 9)
+    left.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+    left.minorticks_off()
     label_axes(left, x="step of the sampler", y="1: as in true futures")
     marks = list(MARKS.values())
     for k, p in enumerate(filmed.probabilities):

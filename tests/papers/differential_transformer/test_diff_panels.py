@@ -42,8 +42,8 @@ def reading(models):
     panel.close()
 
 
-def test_the_slider_is_the_edit(surgery, models):
-    surgery.set(own=False, lam=0.7, norm=False)
+def test_the_choice_is_the_edit(surgery, models):
+    surgery.set(lam=0.7, norm=False)
     with labkit.edit(models["DIFF"], diff.SetLambda(0.7), diff.HeadNormOff()):
         found = diff.find_needles(models["DIFF"], texts())
     assert surgery.data.nats[1] == pytest.approx(found.loss.value) and surgery.data.lam == 0.7
@@ -60,12 +60,12 @@ def test_the_slider_is_the_edit(surgery, models):
 def test_a_model_without_lambda_is_refused(models):
     panel = LambdaPanel(models["softmax"])
     with pytest.raises(BadInput, match="no λ"):
-        panel.set(own=False)
+        panel.set(lam=0.0)
 
 
-def test_the_slider_s_code_gives_what_is_shown(surgery, models, monkeypatch):
+def test_its_code_gives_what_is_shown(surgery, models, monkeypatch):
     monkeypatch.setattr(labkit, "load", {"toy/diff": models["DIFF"]}.__getitem__)
-    for state in ({"own": True}, {"own": False, "lam": -1.0}, {"own": False, "lam": 0.3, "norm": False}):
+    for state in ({"lam": None}, {"lam": -1.0}, {"lam": 0.3, "norm": False}):
         surgery.set(**state)
         names: dict[str, Any] = {}
         exec(surgery.code(surgery.state), names)

@@ -1,4 +1,4 @@
-"""λ by a slider: what a trained DIFF Transformer does with its second map, and without its head norm. Lesson: 04."""
+"""λ by hand: what a trained DIFF Transformer does with its second map, and without its head norm. Lesson: 04."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from labkit.panels.controls import Control, Slider, Toggle
+from labkit.panels.controls import Choice, Control, Toggle
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
@@ -18,14 +18,14 @@ __all__ = ["LambdaData", "LambdaPanel", "LambdaState"]
 
 TEXTS, SEED = 40, 4041
 MAPS = ("A1", "A2", "A1 − λ A2")
+LAMBDAS = {"as learned": None} | {f"{tenth / 10:.1f}".replace("-", "−"): tenth / 10 for tenth in range(-15, 16)}
 
 
 @dataclass(frozen=True)
 class LambdaState:
-    """own: the λ that was learned, whatever the slider says. norm: whether the head norm is on."""
+    """lam: None for the λ that was learned. norm: whether the head norm is on."""
 
-    own: bool = True
-    lam: float = 0.0
+    lam: float | None = None
     norm: bool = True
 
 
@@ -50,8 +50,7 @@ class LambdaPanel(Panel):
 
     def make_controls(self) -> Sequence[Control]:
         return (
-            Toggle("own", label="the learned λ", help="switch off to use the slider"),
-            Slider("lam", -1.5, 1.5, 0.1, label="λ", help="used when the learned one is off"),
+            Choice("lam", LAMBDAS, label="λ", help="what part of the second map is taken off; below 0 it is added"),
             Toggle("norm", label="head norm", help="the norm of each head; its fixed factor stays"),
         )
 
@@ -63,14 +62,14 @@ class LambdaPanel(Panel):
         from ..method.edits import diff_attention
 
         own = diff_attention(self.model).lam().item()
-        edits = [] if state.own else [SetLambda(state.lam)]
+        edits = [] if state.lam is None else [SetLambda(state.lam)]
         edits += [] if state.norm else [HeadNormOff()]
         before = find_needles(self.model, texts())
         with edit(self.model, *edits):
             now = find_needles(self.model, texts())
             weights = weights_by_place(self.model)
         return LambdaData(
-            own if state.own else state.lam,
+            own if state.lam is None else state.lam,
             own,
             state.norm,
             (before.accuracy.value, now.accuracy.value),
@@ -79,7 +78,7 @@ class LambdaPanel(Panel):
         )
 
     def presets(self) -> Sequence[LambdaState]:
-        return [LambdaState(), LambdaState(own=False), LambdaState(own=False, lam=0.8), LambdaState(norm=False)]
+        return [LambdaState(), LambdaState(0.0), LambdaState(0.8), LambdaState(norm=False)]
 
     def restored(self, state: LambdaState) -> LambdaState:
         return LambdaState()
@@ -138,7 +137,8 @@ class LambdaPanel(Panel):
         return Table("Sum of weights by place, mean over heads and questions", ("", *MAPS), rows)
 
     def code(self, state: LambdaState) -> str:
-        edits = ([] if state.own else [f"diff.SetLambda({state.lam})"]) + ([] if state.norm else ["diff.HeadNormOff()"])
+        edits = [] if state.lam is None else [f"diff.SetLambda({state.lam})"]
+        edits += [] if state.norm else ["diff.HeadNormOff()"]
         lines = [
             "import labkit",
             "from labkit.papers import differential_transformer as diff",
