@@ -1,7 +1,8 @@
 """Which code measured a record: a digest of the measuring function and of all it calls in labkit.
 
-Found by reading the sources, without running them: comments, docstrings and the place of a file do not count, so that a
-move changes no digest. What is reached through a variable (a method of an argument) is not followed.
+Found by reading the sources, without running them: comments, docstrings, annotations and the place of a file do not count,
+so that a move changes no digest. What is reached through a variable (a method of an argument) is followed only where the
+variable's annotation names its class.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _definition(module: str, name: str) -> tuple[str, tuple[tuple[str, str], ...
     definitions, imports, package = known
     if name not in definitions:
         return "", ((imports[name],) if name in imports else ())
-    node = _bare(definitions[name])
+    node = _Bare().visit(ast.parse(ast.unparse(definitions[name])))
     inner = {**imports, **_imports(node, package)}
     named = set()
     for part in ast.walk(node):
@@ -65,7 +66,7 @@ def _definition(module: str, name: str) -> tuple[str, tuple[tuple[str, str], ...
             named.add(inner[part.id])
         elif isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in inner:
             named.add((".".join(inner[part.value.id]), part.attr))
-    return ast.dump(node), tuple(sorted(named))
+    return ast.dump(_Unannotated().visit(node)), tuple(sorted(named))
 
 
 @cache
@@ -121,8 +122,20 @@ class _Bare(ast.NodeTransformer):
         return ast.Pass()
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        return ast.Pass() if isinstance(node.value, ast.Constant) else node
+        return None if isinstance(node.value, ast.Constant) else node
 
 
-def _bare(node: ast.AST) -> ast.AST:
-    return _Bare().visit(ast.parse(ast.unparse(node)))
+class _Unannotated(ast.NodeTransformer):
+    """Without the types: what they name is followed, how they are written does not count."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.annotation = ast.Constant(None)
+        return self.generic_visit(node)

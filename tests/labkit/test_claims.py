@@ -505,3 +505,16 @@ def test_the_digest_follows_what_a_measure_calls_and_nothing_else():
     assert {"attention_against_mlp", "cheapest", "mean_change", "sweep", "DropAttention"} <= names
     assert not any(module.startswith("labkit.base") for module, _ in found) and "restored" not in names
     assert digest("labkit.nowhere.at_all") == ""
+
+
+def test_words_and_types_change_no_digest_and_numbers_do():
+    import ast
+
+    from labkit.claims.digest import _Bare, _Unannotated
+
+    def code(text: str) -> str:
+        return ast.dump(_Unannotated().visit(_Bare().visit(ast.parse(text))))
+
+    before = code("def f(x):\n    y = 2\n    return x + y")
+    assert code("def f(x: int) -> int:\n    'Words.'\n    y = 2  # why\n    return x + y") == before
+    assert code("def f(x):\n    y = 3\n    return x + y") != before
