@@ -1,8 +1,8 @@
 """Which code measured a record: a digest of the measuring function and of all it calls in labkit.
 
-Found by reading the sources, without running them: comments, docstrings, annotations and the place of a file do not count,
-so that a move changes no digest. What is reached through a variable (a method of an argument) is followed only where the
-variable's annotation names its class.
+Found by reading the sources, without running them: comments, docstrings, annotations and the place of a file do not
+count, so that a move changes no digest. What is reached through a variable (a method of an argument) is followed only
+where the variable's annotation names its class.
 """
 
 from __future__ import annotations
