@@ -61,6 +61,8 @@ PAPER = Paper(
             "curves_path",
             "measure_model",
             "measure_runs",
+            "one_rate_blocks_path",
+            "one_rate_curves_path",
             "placements_path",
         ),
         "experiments.transfers": ("Transfer", "Transfers", "transfer", "transfers_path"),

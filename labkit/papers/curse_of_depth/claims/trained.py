@@ -27,11 +27,13 @@ from ..method.theory import gradient_bound, variance_recursion
 from .checkpoints import growths
 
 __all__ = [
+    "all_there",
     "bound_converges",
     "deep_against_shallow",
     "idle_share",
     "lemma_errors",
     "loss_difference",
+    "of_runs",
     "runs_growth",
     "started_behind",
     "transfer_difference",
@@ -96,13 +98,13 @@ def started_behind(*, n: int, seeds: Sequence[int]) -> Measured:
     From the curves: the training loss, averaged over the steps of each stretch.
     """
     curves = [_curves(recipe) for recipe in (FIRST, SECOND)]
-    _all_there(seeds, *curves)
+    all_there(seeds, *curves)
     values = []
     for seed in seeds:
         pre, lns = (np.array(side[seed].loss) for side in curves)
         gap, length = lns - pre, len(pre)
         values.append(float(gap[: length // 3].mean() - gap[-max(1, length // 10) :].mean()))
-    return _measured(values, seeds, [asdict(side[seed]) for side in curves for seed in seeds])
+    return of_runs(values, seeds, [asdict(side[seed]) for side in curves for seed in seeds])
 
 
 def transfer_difference(*, n: int, seeds: Sequence[int]) -> Measured:
@@ -112,9 +114,9 @@ def transfer_difference(*, n: int, seeds: Sequence[int]) -> Measured:
     tuned = [recipe for recipe in (FIRST, SECOND) if known.of(recipe)]
     best = {recipe: known.of(recipe, tuning_lr=known.best_lr(recipe)) for recipe in tuned}
     sides = [{row.seed: row for row in best.get(recipe, [])} for recipe in (FIRST, SECOND)]
-    _all_there(seeds, *sides, do="labkit sweep transfer, when the grid is there")
+    all_there(seeds, *sides, do="labkit sweep transfer, when the grid is there")
     values = [float(sides[1][seed].nats - sides[0][seed].nats) for seed in seeds]
-    return _measured(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
+    return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
 
 
 def lemma_errors(*, n: int, seeds: Sequence[int]) -> Measured:
@@ -145,15 +147,15 @@ def _deeper(values: Sequence[float]) -> Sequence[float]:
 
 def _paired(seeds: Sequence[int], compare: Callable[[BlockRun, BlockRun], float], second: str) -> Measured:
     sides = [_runs(recipe) for recipe in (FIRST, second)]
-    _all_there(seeds, *sides)
+    all_there(seeds, *sides)
     values = [float(compare(*(side[seed] for side in sides))) for seed in seeds]
-    return _measured(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
+    return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
 
 
 def _alone(seeds: Sequence[int], measure: Callable[[BlockRun], float], recipe: str) -> Measured:
     runs = _runs(recipe)
-    _all_there(seeds, runs)
-    return _measured([float(measure(runs[seed])) for seed in seeds], seeds, [asdict(runs[seed]) for seed in seeds])
+    all_there(seeds, runs)
+    return of_runs([float(measure(runs[seed])) for seed in seeds], seeds, [asdict(runs[seed]) for seed in seeds])
 
 
 def _runs(recipe: str) -> dict[int, BlockRun]:
@@ -176,13 +178,15 @@ def _blocks(path: Path) -> BlockRuns:
     return BlockRuns.load(path) if path.is_file() else BlockRuns(())
 
 
-def _all_there(seeds: Sequence[int], *sides: dict, do: str = TRAIN) -> None:
+def all_there(seeds: Sequence[int], *sides: dict, do: str = TRAIN) -> None:
+    """Raise `NotAvailable` naming the seeds that one of the sides lacks, with what to do about it."""
     missing = sorted({seed for seed in seeds for side in sides if seed not in side})
     if missing:
         raise NotAvailable(f"The runs with the seeds {missing} have not been trained and measured.", do=do)
 
 
-def _measured(values: Sequence[float], seeds: Sequence[int], rows: Sequence[dict]) -> Measured:
+def of_runs(values: Sequence[float], seeds: Sequence[int], rows: Sequence[dict]) -> Measured:
+    """Return the values, one a seed, with a hash of the rows that they were computed from."""
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     units = tuple(f"seed {seed}" for seed in seeds)
     return Measured(values=tuple(values), units=units, models={"runs of lesson 08": digest})

@@ -26,6 +26,8 @@ __all__ = [
     "curves_path",
     "measure_model",
     "measure_runs",
+    "one_rate_blocks_path",
+    "one_rate_curves_path",
     "placements_path",
     "stories",
 ]
@@ -142,6 +144,16 @@ def blocks_path() -> Path:
 def curves_path() -> Path:
     """Return where the course keeps the training curves of the same runs."""
     return blocks_path().with_name("08_curves.json")
+
+
+def one_rate_blocks_path() -> Path:
+    """Return where the course keeps what was measured in shorter runs of three recipes at one learning rate."""
+    return blocks_path().with_name("08_one_rate_blocks.json")
+
+
+def one_rate_curves_path() -> Path:
+    """Return where the course keeps the training curves of those shorter runs."""
+    return blocks_path().with_name("08_one_rate_curves.json")
 
 
 def placements_path() -> Path:

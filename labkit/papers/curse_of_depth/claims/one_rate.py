@@ -1,0 +1,73 @@
+"""What is measured for the claims of lesson 08 that compare three ways to begin at one learning rate and one length.
+
+Plain Pre-LN, Pre-LN with scaled first values and LayerNorm Scaling: models of one seed read the same documents in the
+same order. The runs are stored as measurements: curves in 08_one_rate_curves.json, blocks in 08_one_rate_blocks.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from labkit.claims.records import Measured
+from labkit.training import Curve, Curves
+
+from ..experiments.block_runs import BlockRun, BlockRuns, one_rate_blocks_path, one_rate_curves_path
+from .trained import all_there, of_runs
+
+__all__ = ["loss_difference", "started_behind", "variance_ratio"]
+
+TRAIN = "labkit grid depth/pre depth/pre-scaled depth/lns --lr LR --steps STEPS --seeds ..., then --save and --measure"
+
+
+def loss_difference(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:
+    """Return per seed the loss of the second recipe minus that of the first on unseen stories, nats a token."""
+    sides = [_models(recipe, lr, steps) for recipe in (first, second)]
+    all_there(seeds, *sides, do=TRAIN)
+    values = [sides[1][seed].loss - sides[0][seed].loss for seed in seeds]
+    return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
+
+
+def variance_ratio(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:
+    """Return per seed the variance after the last block of the second recipe over that of the first."""
+    sides = [_models(recipe, lr, steps) for recipe in (first, second)]
+    all_there(seeds, *sides, do=TRAIN)
+    values = [sides[1][seed].variance[-1] / sides[0][seed].variance[-1] for seed in seeds]
+    return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
+
+
+def started_behind(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:
+    """Return per seed how far the second recipe is behind over the first third, minus the same over the last tenth.
+
+    From the curves: the training loss, second minus first, averaged over the steps of each stretch.
+    """
+    sides = [_curves(recipe, lr, steps) for recipe in (first, second)]
+    all_there(seeds, *sides, do=TRAIN)
+    values = []
+    for seed in seeds:
+        gap = np.subtract(sides[1][seed].loss, sides[0][seed].loss)
+        values.append(float(gap[: len(gap) // 3].mean() - gap[-max(1, len(gap) // 10) :].mean()))
+    return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
+
+
+def _models(recipe: str, lr: float, steps: int) -> dict[int, BlockRun]:
+    """Return the trained models of a recipe by seed, of runs that were planned at this rate and length."""
+    known = _blocks(one_rate_blocks_path())
+    found = known.of(recipe, lr=lr) if recipe in known.recipes else []
+    return {run.seed: run for run in found if run.seed in _curves(recipe, lr, steps)}
+
+
+def _curves(recipe: str, lr: float, steps: int) -> dict[int, Curve]:
+    path = one_rate_curves_path()
+    known = Curves.load(path) if path.is_file() else Curves(())
+    asked = (recipe, lr, steps, "finished")
+    return {run.seed: run for run in known if (run.recipe, run.lr, run.planned, run.status) == asked}
+
+
+@cache
+def _blocks(path: Path) -> BlockRuns:
+    return BlockRuns.load(path) if path.is_file() else BlockRuns(())
