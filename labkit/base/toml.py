@@ -1,17 +1,17 @@
 """TOML in, TOML out: the format of recipes, plans, cards and claims.
 
-Python reads TOML from 3.11 on but never writes it; the small writer here covers the plain tables we use.
+Python reads TOML from 3.11 on; tomli-w writes it.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 from .errors import BadInput, BrokenFile, unknown
 
@@ -42,48 +42,20 @@ def check_keys(table: Mapping[str, Any], allowed: Iterable[str], where: str) -> 
 
 
 def dumps(table: Mapping[str, Any]) -> str:
-    """Return `table` as TOML text: values first, then tables, then arrays of tables."""
-    return "\n".join(_table_lines(table, ())).strip() + "\n"
+    """Return `table` as TOML text; names whose value is None are left out.
+
+    Raises `BadInput` for a value that TOML has no form for.
+    """
+    try:
+        return tomli_w.dumps(_without_none(table))
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"This table cannot be written as TOML: {error}.",
+            expected="text, numbers, true or false, lists and tables of these",
+        ) from error
 
 
-def _table_lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    lines, tables, arrays = [], [], []
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            tables.append((key, value))
-        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
-            arrays.append((key, value))
-        elif value is not None:
-            lines.append(f"{_key(key)} = {_value(value)}")
-    for key, value in tables:
-        name = ".".join(map(_key, (*path, key)))
-        lines += ["", f"[{name}]", *_table_lines(value, (*path, key))]
-    for key, items in arrays:
-        name = ".".join(map(_key, (*path, key)))
-        for item in items:
-            lines += ["", f"[[{name}]]", *_table_lines(item, (*path, key))]
-    return lines
-
-
-def _key(key: str) -> str:
-    bare = key.replace("-", "").replace("_", "")
-    return key if bare.isalnum() and bare.isascii() else json.dumps(key, ensure_ascii=False)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else ("nan" if math.isnan(value) else f"{value}")
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    raise BadInput(
-        f"{value!r} of type {type(value).__name__} cannot be written as TOML.",
-        expected="text, a number, true or false, a list or a table",
-    )
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -5,10 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from labkit.base.errors import BadInput, UnknownName
 from labkit.measurements import Estimate, mean_over, proportion
 from labkit.measurements.estimate import bootstrap_interval, student_interval, wilson_interval
+from labkit.measurements.ranks import ranks, spearman
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,30 @@ def test_student_quantiles_are_those_of_the_printed_table(n, t):
 )
 def test_wilson_gives_newcombes_printed_intervals(right, n, low, high):
     assert wilson_interval(right, n) == pytest.approx((low, high), abs=5e-5)  # Newcombe 1998, Table I, method 3
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999])
+def test_intervals_and_ranks_are_those_of_scipy(level):
+    random = np.random.default_rng(17)
+    for n in (2, 3, 4, 5, 8, 31, 200):
+        values = np.round(random.normal(3, 2, n), 1)  # with ties
+        theirs = stats.t.interval(level, n - 1, loc=values.mean(), scale=stats.sem(values))
+        assert student_interval(values, level=level) == pytest.approx(theirs, rel=1e-9)
+        for right in {0, 1, n // 2, n}:
+            theirs = stats.binomtest(right, n).proportion_ci(level, method="wilson")
+            assert wilson_interval(right, n, level=level) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+        assert ranks(values) + 1 == pytest.approx(stats.rankdata(values))
+        other = values + np.round(random.normal(0, 2, n), 1)
+        if n > 3:
+            assert spearman(values, other).value == pytest.approx(stats.spearmanr(values, other).statistic, abs=1e-11)
+
+
+@pytest.mark.parametrize("n", [12, 60])
+def test_the_bootstrap_is_scipys_up_to_the_draws(n):
+    values = np.random.default_rng(n).exponential(2, n)
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", random_state=1)
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    assert bootstrap_interval(values) == pytest.approx(tuple(theirs.confidence_interval), abs=0.06 * width)
 
 
 def test_wilson_is_symmetric_and_stays_inside():
