@@ -37,7 +37,7 @@ lesson.exercise("02.2").check(joint)
 # One list, one sort. That the two kinds can share a list assumes that a turn by an attention is worth a turn by an MLP;
 # section 2 of the hour is about just that.
 #
-# ## 02.3 · Break it in_eval_mode
+# ## 02.3 · Break it quietly
 
 # %% tags=["nbval-check-output"]
 outcome = lesson.exercise("02.3").check(labkit.DropAttention(5))

@@ -8,7 +8,9 @@ from typing import Any
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 from labkit.course.numbers import number
 
-__all__ = ["EXERCISES", "OBJECTIVES", "rescored", "rescored_as_released"]
+from .suspects import impostors, innocents, rescored, rescored_as_released, small_models
+
+__all__ = ["EXERCISES", "OBJECTIVES"]
 
 _INVARIANT = "find a bug in a dropping procedure by an invariant, without reading its code"
 _CONTROL = "design the random control that a choice of layers must beat"
@@ -16,60 +18,43 @@ _CACHE = "say what a cut saves of a decode cache, from the model's sizes"
 OBJECTIVES = (_INVARIANT, _CONTROL, _CACHE)
 
 
-def rescored(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
-    """Return the score of every attention in the model without those in `gone`, whose own score is 0."""
-    from labkit.interventions import DropAttention, edit
-
-    from ..method.metrics import Cosine
-
-    with edit(model, *map(DropAttention, gone)):
-        return [one.value for one in Cosine()(model, documents).attention]
-
-
-def rescored_as_released(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
-    """Do it as the authors' released iterative mode does: a block with a dropped attention is passed over as a whole,
-    its MLP too, before the parts after it are scored."""
-    from labkit.interventions import DropBlock, edit
-
-    from ..method.metrics import Cosine
-
-    with edit(model, *map(DropBlock, gone)):
-        return [one.value for one in Cosine()(model, documents).attention]
-
-
-def _never_again(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
-    return rescored(model, documents, ())
-
-
-def _small() -> tuple[Any, list[Any]]:
-    """Return a random model of five blocks that write much, and texts for it."""
-    import torch
-
-    from labkit.models import DecoderConfig
-
-    config = DecoderConfig(vocab=23, width=16, depth=5, heads=2, ffn=24, context=16, init_std=0.3)
-    generator = torch.Generator().manual_seed(3)
-    return config.build(seed=4).eval(), list(torch.randint(23, (4, 12), generator=generator))
+_PASSES = {
+    "never": ("a function that scores the intact model every time passes.", "a layer that was dropped early"),
+    "released": (
+        "the released function passes. Its error shows only after the block that was dropped.",
+        "the scores of later layers after a drop in an early one",
+    ),
+    "one layer": (
+        "a function passes that has one layer's score wrong by a twentieth, and all others right.",
+        "how many of the scores you compare",
+    ),
+    "only the first": (
+        "a function passes that leaves out the first layer of `gone` and forgets the others.",
+        "what `gone` may hold",
+    ),
+    "never intact": (
+        "a function passes that is wrong when `gone` is empty, where every search begins.",
+        "the shortest list `gone` can be",
+    ),
+}
 
 
 def _check_judge(judge: Callable[..., Any]) -> Outcome:
-    model, texts = _small()
-    verdict = judge(rescored, model, texts)
-    if is_blank(verdict):
-        raise NotAttempted
-    if not verdict:
-        return wrong(
-            "you convict the function that does what it says.", "how close two ways of the same sum come: 1e-6"
-        )
-    if judge(_never_again, model, texts):
-        return wrong("a function that scores the intact model every time passes.", "a layer that was dropped early")
-    if judge(rescored_as_released, model, texts):
-        return wrong(
-            "the released function passes. Its error shows only after the block that was dropped.",
-            "the scores of later layers after a drop in an early one",
-        )
+    for model, texts in small_models():
+        for innocent in innocents():
+            verdict = judge(innocent, model, texts)
+            if is_blank(verdict):
+                raise NotAttempted
+            if not verdict:
+                return wrong(
+                    "you convict a function that does what it says.",
+                    "how close two ways of the same sum come (1e-6), and what stands for a layer that is gone",
+                )
+        for crime, impostor in impostors(len(innocent(model, texts, ()))):
+            if judge(impostor, model, texts):
+                return wrong(*_PASSES[crime])
     return right(
-        "A model without the part must score as a model that never had it. The rebuilt model knows nothing of the "
+        "A model without the parts must score as a model that never had them. The rebuilt model knows nothing of the "
         "function's shortcuts, so it finds them."
     )
 
@@ -79,19 +64,39 @@ def _answer(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
 
     from ..method.metrics import Cosine
 
-    small = shrink(model, [DropAttention(1)])
-    wanted = Cosine()(small, texts).attention
-    found = rescore(model, texts, [1])
-    return all(abs(found[i] - one.value) < 1e-6 for i, one in enumerate(wanted) if one is not None)
+    for gone in ((), (1,), (0, 2)):
+        small = shrink(model, [DropAttention(layer) for layer in gone]) if gone else model
+        wanted, found = Cosine()(small, texts).attention, rescore(model, texts, gone)
+        if any(abs(found[i] - one.value) > 1e-6 for i, one in enumerate(wanted) if one is not None):
+            return False
+    return True
 
 
 def _nothing_gone(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
-    return rescore(model, texts, []) == rescored(model, texts, [])
+    return all(abs(a - b) < 1e-6 for a, b in zip(rescore(model, texts, []), rescored(model, texts, [])))
 
 
 def _last_gone(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
-    found = rescore(model, texts, [4])
-    return all(abs(a - b) < 1e-6 for a, b in zip(found[:4], rescored(model, texts, [])[:4]))
+    intact = rescored(model, texts, [])
+    found = rescore(model, texts, [len(intact) - 1])
+    return all(abs(a - b) < 1e-6 for a, b in zip(found[:-1], intact[:-1]))
+
+
+def _one_score(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+    return abs(rescore(model, texts, [1])[2] - rescored(model, texts, [1])[2]) < 1e-6
+
+
+def _one_list(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+    return all(abs(a - b) < 1e-6 for a, b in zip(rescore(model, texts, [1]), rescored(model, texts, [1])))
+
+
+def _to_the_bit(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+    return all(rescore(model, texts, gone) == rescored(model, texts, gone) for gone in ((), (1,), (0, 2)))
+
+
+def _not_the_block(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+    found = rescore(model, texts, [1])
+    return found != rescored_as_released(model, texts, [1]) and found != rescored(model, texts, [])
 
 
 BUG_HUNT = Exercise(
@@ -104,9 +109,10 @@ BUG_HUNT = Exercise(
     task=(
         "*Iterative* dropping takes out one part, scores again, takes out the next. Somebody hands you "
         "`rescore(model, texts, gone)`: it says that it returns the score of every attention of the model **without** "
-        "the attentions of the layers in `gone`. Write `judge(rescore, model, texts)`: True if it does, False if not. "
-        "`model` is a small random decoder of five blocks. You cannot read the function's code; you can run it, and "
-        "you have labkit. The code released with the paper fails this."
+        "the attentions of the layers in `gone`, for any list of layers, also an empty one. Write "
+        "`judge(rescore, model, texts)`: True if it does, False if not. "
+        "`model` is a small random decoder of four to six blocks. The functions all look alike, so reading them does "
+        "not help; you can run them, and you have labkit. The code released with the paper is among them."
     ),
     expects="a function of (rescore, model, texts) that returns True or False",
     check=_check_judge,
@@ -114,43 +120,86 @@ BUG_HUNT = Exercise(
         "labkit.shrink(model, [labkit.DropAttention(1)]) is a model that never had that attention.",
         "Score the small model with labkit.papers.what_matters.Cosine()(small, texts).attention; the layer without "
         "one has None there.",
-        "Which layers does an error in block 1 reach? Those behind it. So drop early and compare late.",
+        "Which layers does an error in block 1 reach? Those after it. Compare every layer that is left, for a `gone` "
+        "of none, of one and of several.",
     ),
     solution=(
         "```python\n"
         "def judge(rescore, model, texts):\n"
-        "    small = labkit.shrink(model, [labkit.DropAttention(1)])\n"
-        "    wanted = Cosine()(small, texts).attention\n"
-        "    found = rescore(model, texts, [1])\n"
-        "    return all(abs(found[i] - one.value) < 1e-6 for i, one in enumerate(wanted) if one is not None)\n"
+        "    for gone in ((), (1,), (0, 2)):\n"
+        "        plan = [labkit.DropAttention(layer) for layer in gone]\n"
+        "        small = labkit.shrink(model, plan) if plan else model\n"
+        "        wanted = Cosine()(small, texts).attention\n"
+        "        found = rescore(model, texts, gone)\n"
+        "        left = [i for i, one in enumerate(wanted) if one is not None]\n"
+        "        if any(abs(found[i] - wanted[i].value) > 1e-6 for i in left):\n"
+        "            return False\n"
+        "    return True\n"
         "```\n"
         "The released function passes over the whole block of a dropped attention, its MLP too. So what stands after "
         "reads a stream that the cut model never has."
     ),
     answer=_answer,
-    typical_wrong=((_nothing_gone, "every time passes"), (_last_gone, "scores the intact model")),
+    typical_wrong=(
+        (_nothing_gone, "every time passes"),
+        (_last_gone, "scores the intact model"),
+        (_one_score, "one layer's score wrong"),
+        (_one_list, "forgets the others"),
+        (_to_the_bit, "you convict"),
+        (_not_the_block, "one layer's score wrong"),
+    ),
 )
+
+_DRAWS = ((12, 4), (8, 7), (24, 6))  # depth and n; the second leaves no choice but which comes first
+_SEEDS = 200
+
+
+def _state() -> tuple[Any, ...]:
+    """Return where the random generators stand that everybody shares."""
+    import random
+
+    import numpy as np
+    import torch
+
+    return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
 
 
 def _check_control(draw: Callable[..., Any]) -> Outcome:
-    drawn = [draw(12, 4, seed) for seed in range(60)]
-    if any(is_blank(one) for one in drawn):
-        raise NotAttempted
-    drawn = [[int(layer) for layer in one] for one in drawn]
-    if any(len(one) != 4 or len(set(one)) != 4 for one in drawn):
-        return wrong("a control that drops another number of layers, or one twice, is no match.", "four different ones")
-    layers = {layer for one in drawn for layer in one}
-    if any(draw(12, 4, seed) != draw(12, 4, seed) for seed in range(3)):
-        return wrong("the same seed draws differently each time, so nobody can repeat it.", "a generator of its own")
-    if len({tuple(sorted(one)) for one in drawn}) < 20:
-        return wrong("this hardly varies: it is one order, not a random one.", "what the seed does")
-    if 0 in layers:
-        return wrong(
-            "layer 0 is among those you draw. Everybody knows that it must stay, so whoever avoids it wins easily.",
-            "what a stupid rule without any score would already spare",
-        )
-    if layers != set(range(1, 12)):
-        return wrong("some layers after the first are never drawn.", "every layer from 1 to 11")
+    before = _state()
+    for depth, n in _DRAWS:
+        drawn = [draw(depth, n, seed) for seed in range(_SEEDS)]
+        if any(is_blank(one) for one in drawn):
+            raise NotAttempted
+        drawn = [[int(layer) for layer in one] for one in drawn]
+        if any(len(one) != n or len(set(one)) != n for one in drawn):
+            return wrong(
+                "a control that drops another number of layers, or one twice, is no match.",
+                f"a call with depth {depth} and n {n}",
+            )
+        if any(list(draw(depth, n, seed)) != drawn[seed] for seed in range(3)):
+            return wrong("the same seed draws differently each time: nobody can repeat it.", "a generator of its own")
+        if _state() != before:
+            return wrong(
+                "your draw moves the generator that all other code draws from, so what comes next depends on it.",
+                "a generator of its own",
+            )
+        layers = {layer for one in drawn for layer in one}
+        sets = {tuple(sorted(one)) for one in drawn}
+        if n < depth - 1 and len(sets) < 0.6 * _SEEDS:
+            return wrong("this hardly varies: a few orders, not random ones.", "what the seed does")
+        if 0 in layers:
+            return wrong(
+                "layer 0 is among those you draw. Everybody knows that it must stay, so whoever avoids it wins easily.",
+                "what a stupid rule without any score would already spare",
+            )
+        if layers != set(range(1, depth)):
+            return wrong(
+                "some layers after the first are never drawn, or layers that are not there.",
+                f"every layer from 1 to {depth - 1} of {depth}",
+            )
+        counts = [sum(layer in one for one in drawn) for layer in range(1, depth)]
+        if max(counts) > 2 * min(counts):
+            return wrong("some layers are drawn twice as often as others.", "how often each layer comes up")
     return right(
         "Now a score must know more than “not the first”. Beating chance is easy when chance may cut off the head."
     )
@@ -172,6 +221,29 @@ def _draw_deepest(depth: int, n: int, seed: int) -> list[int]:
     return list(range(depth - n, depth))
 
 
+def _draw_by_formula(depth: int, n: int, seed: int) -> list[int]:
+    return [(seed * 131 + 5 + k) % (depth - 1) + 1 for k in range(n)]
+
+
+def _draw_of_twelve(depth: int, n: int, seed: int) -> list[int]:
+    from random import Random
+
+    return Random(seed).sample(range(1, 12), 4)
+
+
+def _draw_with_everybody(depth: int, n: int, seed: int) -> list[int]:
+    import random
+
+    random.seed(seed)
+    return random.sample(range(1, depth), n)
+
+
+def _draw_twice(depth: int, n: int, seed: int) -> list[int]:
+    from random import Random
+
+    return Random(seed).choices(range(1, depth), k=n)
+
+
 CONTROL = Exercise(
     id="02.5",
     title="A fair opponent",
@@ -188,7 +260,7 @@ CONTROL = Exercise(
     hints=(
         "What do you know about layers without any score?",
         "The first layer is ruin in every model of the paper. Leave it out of the draw.",
-        "random.Random(seed).sample(range(1, depth), n)",
+        "A generator made from the seed alone can sample without putting back; from where to where?",
     ),
     solution=(
         "```python\n"
@@ -198,7 +270,14 @@ CONTROL = Exercise(
         "A control should share with the thing under test all that is not in question."
     ),
     answer=_draw,
-    typical_wrong=((_draw_all, "layer 0 is among"), (_draw_deepest, "hardly varies")),
+    typical_wrong=(
+        (_draw_all, "layer 0 is among"),
+        (_draw_deepest, "hardly varies"),
+        (_draw_by_formula, "hardly varies"),
+        (_draw_of_twelve, "another number"),
+        (_draw_with_everybody, "all other code"),
+        (_draw_twice, "no match"),
+    ),
 )
 
 _KEPT = 2 * (32 - 12) * 8 * 128 * 2 * 8192 / 2**30
@@ -219,11 +298,14 @@ CACHE = Exercise(
     check=number(
         _KEPT,
         "5 of every 8 attentions are left, so 5/8 of the cache. Dropping MLPs would not have saved a byte of it.",
-        tol=0.005,
+        tol=0.0051,  # two digits are enough, either way of rounding
         mistakes=[
             (_KEPT * 32 / 20, "this is the cache of the whole model.", "how many attentions still need one"),
             (_KEPT * 4, "you counted the query heads.", "which heads' vectors are kept: keys and values"),
             (_KEPT / 2, "you counted keys or values.", "both of them are kept"),
+            (_KEPT * 12 / 20, "this is what the dropped attentions would have kept.", "which attentions are left"),
+            (_KEPT * 1024, "these are MiB.", "the unit that is asked for"),
+            (_KEPT * 2**30 / 1e9, "these are billions of bytes.", "the unit: 2³⁰ bytes"),
         ],
         otherwise=("this is not the size.", "2 · attentions left · key and value heads · head size · bytes · tokens"),
     ),
@@ -234,7 +316,14 @@ CACHE = Exercise(
     ),
     solution="`2 * 20 * 8 * 128 * 2 * 8192 / 2**30` is 0.625: the whole model needs exactly 1 GiB.",
     answer=_KEPT,
-    typical_wrong=((_KEPT * 32 / 20, "the whole model"), (_KEPT * 4, "query heads")),
+    typical_wrong=(
+        (_KEPT * 32 / 20, "the whole model"),
+        (_KEPT * 4, "query heads"),
+        (_KEPT / 2, "keys or values"),
+        (_KEPT * 12 / 20, "dropped attentions"),
+        (_KEPT * 1024, "MiB"),
+        (_KEPT * 2**30 / 1e9, "billions"),
+    ),
 )
 
 EXERCISES = (BUG_HUNT, CONTROL, CACHE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from labkit.base.errors import LabkitError
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 from labkit.course.lesson_definition import LessonDefinition
 from labkit.course.numbers import number
@@ -51,6 +52,8 @@ BY_HAND = Exercise(
                 "this is the score on a stream that is a quarter as long.",
                 "the length of x: the square root of 12² + 16²",
             ),
+            (0.5 * (5 / 20) ** 2, "this is r² / 2, which S comes close to when r is small.", "the square root"),
+            (0.24498, "this is the angle itself.", "the cosine of it, which S is taken from"),
             (5 / 20, "this is how long the addition is beside the stream.", "the angle between x and y"),
         ],
         otherwise=("this is not the score.", "x · y divided by both lengths, and what is left to 1"),
@@ -65,14 +68,33 @@ BY_HAND = Exercise(
         "nearly half of r²."
     ),
     answer=_TURN,
-    typical_wrong=((1 - _TURN, "this is the cosine"), (1.0, "at right angles")),
+    typical_wrong=(
+        (1 - _TURN, "this is the cosine"),
+        (1.0, "at right angles"),
+        (_SHORT, "a quarter as long"),
+        (5 / 20, "how long the addition is"),
+        (0.03125, "r² / 2"),
+        (0.245, "the angle itself"),
+    ),
 )
 
-_CASES = (
-    ([0.19, 0.06, 0.04, 0.02], [0.81, 0.03, 0.02, 0.05], 3),
-    ([0.5, 0.4, 0.3, 0.1], [0.05, 0.2, 0.06, 0.07], 4),
-    ([0.01, 0.02, 0.03], [0.9, 0.8, 0.7], 2),
-)
+
+def _cases() -> list[tuple[list[float], list[float], int]]:
+    """Return scores and n: the kinds mixed, apart, of unequal length; nothing to drop, one to drop, and all."""
+    from random import Random
+
+    random = Random(202)
+    drawn = [random.sample(range(1, 1000), size) for size in (12, 5, 3)]
+    fresh = [[score / 1000 for score in one] for one in drawn]
+    return [
+        (fresh[0][:6], fresh[0][6:], 5),
+        ([0.5, 0.4, 0.3, 0.1], [0.05, 0.2, 0.06, 0.07], 4),
+        ([0.01, 0.02, 0.03], [0.9, 0.8, 0.7], 2),
+        (fresh[2], fresh[1], 4),
+        (fresh[0][:6], fresh[0][6:], 0),
+        (fresh[2], [0.0015], 1),
+        (fresh[0][:6], fresh[0][6:], 12),
+    ]
 
 
 def _joint(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
@@ -92,23 +114,44 @@ def _joint_each(attention: list[float], mlp: list[float], n: int) -> list[tuple[
     ]
 
 
+def _joint_scaled(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
+    return _joint(*([score / max(scores) for score in scores] for scores in (attention, mlp)), n)
+
+
+def _joint_by_layer(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
+    return sorted(_joint(attention, mlp, n), key=lambda pair: pair[1])
+
+
+def _joint_attentions_first(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
+    return sorted(_joint(attention, mlp, len(attention) + len(mlp)))[:n]
+
+
+def _joint_one_more(attention: list[float], mlp: list[float], n: int) -> list[tuple[str, int]]:
+    return _joint(attention, mlp, n + 1)
+
+
 def _check_joint(joint: Callable[..., Any]) -> Outcome:
-    for attention, mlp, n in _CASES:
-        given = joint(list(attention), list(mlp), n)
+    for attention, mlp, n in _cases():
+        given, wanted = joint(list(attention), list(mlp), n), _joint(attention, mlp, n)
         if is_blank(given):
             raise NotAttempted
         try:
-            found = {(str(kind), int(layer)) for kind, layer in given}
+            found = [(str(kind), int(layer)) for kind, layer in given]
         except (TypeError, ValueError):
             return wrong('these are not pairs such as ("mlp", 3).', "what each entry of the list holds, and its order")
-        if found == set(_joint(attention, mlp, n)) and len(given) == n:
+        if found == wanted:
             continue
-        if found == set(_joint_highest(attention, mlp, n)):
+        if n and set(found) == set(_joint_highest(attention, mlp, n)):
             return wrong("you dropped what turns the stream most.", "whether a low score or a high one says redundant")
-        if found == set(_joint_each(attention, mlp, n)):
+        if n and set(found) == set(_joint_each(attention, mlp, n)):
             return wrong(f"you dropped {n} of each kind.", "how many parts are to go in all")
-        if len(given) != n:
-            return wrong(f"this drops {len(given)} parts; {n} are to go.", "the n in the call")
+        if len(found) != n:
+            return wrong(f"this drops {len(found)} parts; {n} are to go.", "the n in the call")
+        if set(found) == set(wanted):
+            return wrong(
+                "the right parts, in another order. A plan is cut short at any count, so its order matters.",
+                "which part is to go first",
+            )
         return wrong("these are not the lowest scores of one list.", "a list that holds both kinds, sorted once")
     return right("One list, one sort. The first drops are whatever scores low, of either kind.")
 
@@ -120,14 +163,14 @@ JOINT = Exercise(
     objective=_CHOOSE,
     task=(
         "`attention` and `mlp` hold one score per layer. *Joint Layer Drop* puts them into one list and drops the `n` "
-        'lowest. Return them as pairs such as `("mlp", 3)`. Two lines are missing.'
+        'lowest. Return them as pairs such as `("mlp", 3)`, in the order in which they go. Two lines are missing.'
     ),
     expects="a function of (attention, mlp, n) that returns n pairs (kind, layer)",
     check=_check_joint,
     hints=(
         "Sort one list whose entries begin with the score.",
         "Add the MLPs to the list as the attentions were added, then sort and keep the first n.",
-        'scored += [(score, "mlp", layer) for layer, score in enumerate(mlp)]; then sorted(scored)[:n]',
+        "Python sorts tuples by their first entry. What is to be returned leaves that entry out.",
     ),
     solution=(
         "```python\n"
@@ -139,7 +182,14 @@ JOINT = Exercise(
         '`labkit.one_shot(model, texts, n, "joint")` does the same and returns a plan.'
     ),
     answer=_joint,
-    typical_wrong=((_joint_highest, "turns the stream most"), (_joint_each, "of each kind")),
+    typical_wrong=(
+        (_joint_highest, "turns the stream most"),
+        (_joint_each, "of each kind"),
+        (_joint_scaled, "another order"),
+        (_joint_by_layer, "another order"),
+        (_joint_attentions_first, "not the lowest"),
+        (_joint_one_more, "are to go"),
+    ),
 )
 
 QUESTIONS, TEXTS, SEED = 24, 8, 77
@@ -167,9 +217,16 @@ def damage(edits: Any) -> tuple[float, float, float]:
 
 
 def _check_quiet(given: Any) -> Outcome:
-    from labkit.interventions import Plan
+    from labkit import load
+    from labkit.interventions import Plan, dropped
 
-    plan = Plan(given() if callable(given) else given)
+    if isinstance(given, type):
+        return wrong(f"this is a kind of edit, {given.__name__}, of no layer yet.", "labkit.DropMLP(3)")
+    try:
+        plan = Plan(given() if callable(given) else given)
+        dropped(load("lab/deep"), plan)
+    except LabkitError as error:
+        return wrong(f"{str(error).splitlines()[0]}", "an edit such as labkit.DropMLP(3), of a layer from 0 to 11")
     if [edit.kind in ("drop_attention", "drop_mlp") for edit in plan] != [True]:
         given = ", ".join(map(str, plan)) or "nothing"
         return wrong(f"one part is to be left out, and this is {given}.", "DropAttention and DropMLP")
@@ -203,7 +260,7 @@ def _part(kind: str, layer: int) -> Callable[[], Any]:
 
 QUIET = Exercise(
     id="02.3",
-    title="Break it in_eval_mode",
+    title="Break it quietly",
     minutes=6,
     objective=_DOUBT,
     difficulty="hard",
@@ -225,7 +282,14 @@ QUIET = Exercise(
         "attentions cost as much loss, and the lantern stays."
     ),
     answer=_part("DropAttention", 5),
-    typical_wrong=((_part("DropAttention", 0), "that is loud"), (_part("DropAttention", 7), "still knows")),
+    typical_wrong=(
+        (_part("DropAttention", 0), "that is loud"),
+        (_part("DropAttention", 7), "still knows"),
+        (_part("DropMLP", 5), "still knows"),
+        (_part("DropBlock", 5), "one part is to be left out"),
+        (_part("DropAttention", 12), "no layer 12"),
+        ("attention 5", "is not an edit"),
+    ),
 )
 
 LESSON = LessonDefinition(
