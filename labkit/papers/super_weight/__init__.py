@@ -49,6 +49,7 @@ PAPER = Paper(
         "method.published": ("PublishedWeight", "index_sources", "published", "published_table"),
         "experiments.emergence": ("Emergence", "Moment", "emergence", "emergence_path"),
         "experiments.gains": ("every_gain", "gains_path", "store_gains"),
+        "experiments.sealed": ("SEALED", "sealed"),
     },
     sweeps={"gains": "experiments.gains.sweep_gains", "emergence": "experiments.emergence.sweep_emergence"},
     cards={"planted": "experiments.planted.planted_numbers"},

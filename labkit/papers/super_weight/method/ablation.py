@@ -183,7 +183,8 @@ def _null_plans(
     """Return (kind, places) of the nulls: of each kind, the n-th null of every address together."""
     plans = []
     for kind in NULLS:
-        found = [matched_nulls(model, address, 2 * n, kind, seed=seed) for address in addresses]
+        enough = 2 * n + len(addresses)  # some will be addresses themselves, or another's null
+        found = [matched_nulls(model, address, enough, kind, seed=seed) for address in addresses]
         for number in range(n):
             taken: list[str] = []
             for choices in found:  # weights of one matrix have the same nulls: each takes one that is free
