@@ -2,96 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 from labkit.course.numbers import number
+
+from .switch import BY_HAND, SWITCH
 
 __all__ = ["EXERCISES", "OBJECTIVES", "make", "make_released"]
 
 _INVARIANT = "find out by an invariant whether a model has the norm that its name promises"
 _ANGLE = "read a map of angles with its axis, and say which angles are possible"
 _LAW = "tell a power of the depth from exponential growth by numbers"
-OBJECTIVES = (_INVARIANT, _ANGLE, _LAW)
+OBJECTIVES = (_INVARIANT, _ANGLE, _LAW, BY_HAND)
 
 _SIZES = {"vocab": 23, "width": 16, "heads": 2, "ffn": 24, "context": 16, "init_std": 0.3}
 
 
-def make(norm_type: str, depth: int) -> Any:
+def make(norm_type: str, depth: int, seed: int = 4) -> Any:
     """Return a model as its name says: "pre" is Pre-LN, "LNS" has LayerNorm Scaling; the same weights in both."""
-    return _built("lns" if norm_type == "LNS" else "pre-norm", depth)
+    return _built("lns" if norm_type == "LNS" else "pre-norm", depth, seed)
 
 
-def make_released(norm_type: str, depth: int) -> Any:
+def make_released(norm_type: str, depth: int, seed: int = 4) -> Any:
     """Return a model as in code that was released: the name is lower-cased, then compared with capitals."""
     norm_type = norm_type.lower()
-    return _built("lns" if norm_type == "LNS" else "pre-norm", depth)
+    return _built("lns" if norm_type == "LNS" else "pre-norm", depth, seed)
 
 
-def _make_early(norm_type: str, depth: int) -> Any:
-    """Count blocks from 0 and add one too many: block 1 is scaled as well."""
-    model = _built("lns" if norm_type == "LNS" else "pre-norm", depth)
+def _make_folded(norm_type: str, depth: int, seed: int) -> Any:
+    """Do what the name says another way: no factor after the norm, smaller gains in it."""
+    model = _built("pre-norm", depth, seed)
     if norm_type == "LNS":
-        for layer, block in enumerate(model.trunk.blocks):
-            for branch in block.branches:
-                branch.norm.after = (layer + 2) ** -0.5
+        _times(model, lambda number: number**-0.5)
     return model
 
 
-def _make_attention_only(norm_type: str, depth: int) -> Any:
-    """Forget the second norm of every block."""
-    model = _built("lns" if norm_type == "LNS" else "pre-norm", depth)
-    if norm_type == "LNS":
-        for block in model.trunk.blocks:
-            block.mlp.norm.after = 1.0
-    return model
+def _maker(factor: Callable[[int], float], branches: slice = slice(None)) -> Callable[..., Any]:
+    """Return a maker whose "LNS" multiplies by another factor of the block's number, or in one branch alone."""
+
+    def make(norm_type: str, depth: int, seed: int) -> Any:
+        model = _built("pre-norm", depth, seed)
+        if norm_type == "LNS":
+            _times(model, factor, branches)
+        return model
+
+    return make
 
 
-def _built(kind: str, depth: int) -> Any:
+def _times(model: Any, factor: Callable[[int], float], branches: slice = slice(None)) -> None:
+    import torch
+
+    with torch.no_grad():
+        for number, block in enumerate(model.trunk.blocks, start=1):
+            for branch in list(block.branches)[branches]:
+                branch.norm.weight *= factor(number)
+
+
+def _built(kind: str, depth: int, seed: int) -> Any:
     from labkit.models import DecoderConfig
 
-    return DecoderConfig.from_dict({"kind": kind, "depth": depth, **_SIZES}).build(seed=4).eval()
+    return DecoderConfig.from_dict({"kind": kind, "depth": depth, **_SIZES}).build(seed=seed).eval()
+
+
+# Makers that do not what the name says: the maker, the thought behind a judge that lets it pass, and where to look.
+_WRONG_MAKERS: tuple[tuple[Callable[..., Any], str, str], ...] = (
+    (
+        make_released,
+        "the released code passes: under both names it builds the same Pre-LN model, and nothing ever fails.",
+        "whether the two models differ at all where they must",
+    ),
+    (
+        _maker(lambda number: (number + 1) ** -0.5),
+        "a maker passes whose first block is scaled.",
+        "a model of one block: there the two names mean the same",
+    ),
+    (
+        _maker(lambda number: number**-0.5, slice(0, 1)),
+        "a maker passes that scales one of the two norms of a block.",
+        "the exact twin: Pre-LN whose gains in block ℓ are multiplied by 1/√ℓ, in both branches",
+    ),
+    (
+        _maker(lambda number: number**-0.5, slice(1, 2)),
+        "a maker passes that scales one of the two norms of a block.",
+        "the exact twin: Pre-LN whose gains in block ℓ are multiplied by 1/√ℓ, in both branches",
+    ),
+    (
+        _maker(lambda number: number**-0.48),
+        "a maker passes whose factor is a little off: your comparison forgives too much.",
+        "by how much two logits may differ that are one function: atol",
+    ),
+    (
+        _maker(lambda number: min(number, 3) ** -0.5),
+        "a maker passes whose factor stops falling after the third block: your models end before that shows.",
+        "the depth of the models that you build",
+    ),
+    (
+        _maker(lambda number: 1 / number),
+        "a maker passes that divides by ℓ and not by √ℓ.",
+        "the factor of block 4: a half, not a quarter",
+    ),
+)
 
 
 def _check_judge(judge: Callable[..., Any]) -> Outcome:
-    """Try the reader's judge on a right maker and on three wrong ones."""
-    verdict = judge(make)
-    if is_blank(verdict):
-        raise NotAttempted
-    if not verdict:
+    """Try the reader's judge on two right makers and on seven wrong ones, each with other weights, all of one name."""
+    cases = [(make, True), *((maker, False) for maker, _, _ in _WRONG_MAKERS), (_make_folded, True), (make, True)]
+    said = {}
+    for place, (maker, _) in enumerate(cases):
+
+        def under_test(norm_type: str, depth: int, maker: Any = maker, seed: int = 11 + place) -> Any:
+            return maker(norm_type, depth, seed)
+
+        verdict = judge(under_test)
+        if is_blank(verdict):
+            raise NotAttempted
+        said[place] = bool(verdict)
+        if place == 0 and not verdict:
+            return wrong(
+                "you convict the maker that does what it says.",
+                "float rounding: equal functions may differ by a millionth; torch.allclose(..., atol=1e-4)",
+            )
+    for place, (_, thought, look_at) in enumerate(_WRONG_MAKERS, start=1):
+        if said[place]:
+            return wrong(thought, look_at)
+    if not all(said[place] for place, (_, honest) in enumerate(cases) if honest):
         return wrong(
-            "you convict the maker that does what it says.",
-            "float rounding: equal functions may differ by a millionth; torch.allclose(..., atol=1e-4)",
-        )
-    if judge(make_released):
-        return wrong(
-            "the released code passes: under both names it builds the same Pre-LN model, and nothing ever fails.",
-            "whether the two models differ at all where they must",
-        )
-    if judge(_make_early):
-        return wrong(
-            "a maker passes whose first block is scaled.", "a model of one block: there the two names mean the same"
-        )
-    if judge(_make_attention_only):
-        return wrong(
-            "a maker passes that scales one of the two norms of a block.",
-            "the exact twin: Pre-LN whose gains in block ℓ are multiplied by 1/√ℓ, in both branches",
+            "you convict a maker that does what it says another way: it made the gains smaller instead.",
+            "what the models compute, not what they are made of, nor when you were asked",
         )
     return right("A name proves nothing. An invariant that the wrong model breaks does.")
 
 
-def _judge(maker: Callable[..., Any]) -> bool:
+def _judge(maker: Callable[..., Any], depths: Sequence[int] = (1, 4), atol: float = 1e-4) -> bool:
     import torch
 
     ids = torch.arange(12)[None]
     with torch.no_grad():
-        for depth in (1, 4):
+        for depth in depths:
             scaled, twin = maker("LNS", depth), maker("pre", depth)
             for layer, block in enumerate(twin.trunk.blocks):
                 for branch in block.branches:
                     branch.norm.weight *= (layer + 1) ** -0.5
-            if not torch.allclose(scaled(ids).logits, twin(ids).logits, atol=1e-4):
+            if not torch.allclose(scaled(ids).logits, twin(ids).logits, atol=atol):
                 return False
     return True
 
@@ -107,6 +161,19 @@ def _judge_by_difference(maker: Callable[..., Any]) -> bool:
     ids = torch.arange(12)[None]
     with torch.no_grad():
         return not torch.allclose(maker("LNS", 4)(ids).logits, maker("pre", 4)(ids).logits, atol=1e-4)
+
+
+def _judge_by_two_signs(maker: Callable[..., Any]) -> bool:
+    import torch
+
+    ids = torch.arange(12)[None]
+    with torch.no_grad():
+        alike = torch.allclose(maker("LNS", 1)(ids).logits, maker("pre", 1)(ids).logits, atol=1e-4)
+    return alike and _judge_by_difference(maker)
+
+
+def _judge_by_its_name(maker: Callable[..., Any]) -> bool:
+    return "released" not in maker.__name__
 
 
 HUNT = Exercise(
@@ -127,8 +194,9 @@ HUNT = Exercise(
     check=_check_judge,
     hints=(
         "What must two models have in common, and where must they differ? Run both on the same ids.",
-        "A factor after a norm is a smaller gain: multiply the gains of block ℓ of the 'pre' model by 1/√ℓ.",
-        "Do that for one block and for four, and compare the logits with torch.allclose(..., atol=1e-4).",
+        "A factor after a norm is a smaller gain. So you can build from 'pre' what 'LNS' ought to be.",
+        "Compare the logits of your twin with those of 'LNS': in a model of one block, and in one deep enough for a "
+        "factor that stops falling to show. Rounding may differ by a millionth, no more.",
     ),
     solution=(
         "```python\n"
@@ -148,7 +216,15 @@ HUNT = Exercise(
         "not LayerNorm Scaling."
     ),
     answer=_judge,
-    typical_wrong=((_judge_by_size, "nothing ever fails"), (_judge_by_difference, "first block is scaled")),
+    typical_wrong=(
+        (_judge_by_size, "nothing ever fails"),
+        (_judge_by_its_name, "nothing ever fails"),
+        (_judge_by_difference, "first block is scaled"),
+        (_judge_by_two_signs, "one of the two norms"),
+        (lambda maker: _judge(maker, depths=(2,)), "stops falling after the third"),
+        (lambda maker: _judge(maker, atol=0.3), "forgives too much"),
+        (lambda maker: False, "you convict"),
+    ),
 )
 
 ANGLE = Exercise(
@@ -167,7 +243,7 @@ ANGLE = Exercise(
         1.0,
         "The update must first undo the whole stream; after the first block of a trained model it is far shorter. "
         "The released code stretches every row of that map from its least to its largest value to 0 … 1.",
-        tol=1e-3,
+        tol=5e-3,
         mistakes=[
             (
                 0.9511,
@@ -177,16 +253,26 @@ ANGLE = Exercise(
             (0.6, "an angle is not a length.", "a drawing of h, u and h + u"),
             (1.618, "this keeps the length of h + u at that of h, which nobody asked for.", "the word: at least"),
             (2.0, "this turns the stream right round.", "the least u that passes 90°"),
+            (0.309, "this is how far h + u would reach back, not how long u is.", "from where to where u leads"),
         ],
+        otherwise=("this is not the least length.", "the tip of h, and the point of the ray that is nearest to it"),
     ),
     hints=(
         "Draw h, and the ray on which h + u has to lie. u goes from the tip of h to some point of that ray.",
-        "For an angle below 90° the nearest point of the ray is at sin(angle) · |h|. Where is it beyond 90°?",
-        "Beyond 90° the ray leads away from the tip of h, so its nearest point is where it begins.",
+        "For an angle below 90° the nearest point of the ray is sin(angle) · |h| away. Where is it beyond 90°?",
+        "Beyond 90° every step along the ray leads further away from the tip of h. Which point is left?",
     ),
     solution="The nearest point of the ray is its beginning, 0: u must be as long as h, and any longer to get past it.",
     answer=1.0,
-    typical_wrong=((0.9511, "sin 108°"), (0.6, "not a length")),
+    typical_wrong=(
+        (0.9511, "sin 108°"),
+        (0.95, "sin 108°"),
+        (0.6, "not a length"),
+        (1.618, "nobody asked for"),
+        (2.0, "right round"),
+        (0.31, "reach back"),
+        (0.5, "not the least length"),
+    ),
 )
 
 
@@ -195,6 +281,12 @@ def _growth(depth: int) -> float:
 
     values = variance_recursion(2 * depth)
     return float(values[-1] / values[depth - 1])
+
+
+def _v(number: int) -> float:
+    from ..method.theory import variance_recursion
+
+    return float(variance_recursion(number)[-1])
 
 
 LAW = Exercise(
@@ -213,20 +305,27 @@ LAW = Exercise(
         lambda: _growth(100),
         "About four: twice the depth, four times the variance. That is N²/4, a power. Exponential growth would "
         "multiply by v₁₀₀ itself, which is over two thousand.",
-        tol=0.005,
+        tol=0.03,
         mistakes=[
             (
                 2.0,
-                "this is linear growth, what blocks that write independently would give.",
+                "this is linear growth (or the standard deviation's), what blocks that write independently would give.",
                 "the recursion, step by step",
             ),
-            (lambda: _growth(100) ** 0.5, "this is the growth of the standard deviation.", "what v is: σ²"),
+            (16.0, "you squared once too often: v itself is the variance.", "what v is: σ²"),
+            (lambda: _growth(100) * _v(100), "this is v₂₀₀ itself.", "the question: how many times v₁₀₀"),
+            (
+                lambda: _v(100),
+                "this is v₁₀₀, what exponential growth would multiply by.",
+                "the question: v₂₀₀ over v₁₀₀",
+            ),
         ],
+        otherwise=("the recursion gives another number.", "that v₁ = 1 is the first, so that v₁₀₀ takes 99 steps"),
     ),
     hints=(
         "A loop of 199 steps; keep every value in a list.",
-        "v.append(v[-1] * (1 + v[-1] ** -0.5)); v₁₀₀ is v[99].",
-        "For large v one step adds √v, so √v grows by about a half each time.",
+        "v₁ is the first value of the list, so v₁₀₀ is the hundredth: count from 0 with care.",
+        "To check your loop: v₂ is 2, and v₃ is 2 + √2.",
     ),
     solution=(
         "```python\n"
@@ -238,7 +337,14 @@ LAW = Exercise(
         "A little over 4."
     ),
     answer=_growth(100),
-    typical_wrong=((2.0, "linear growth"), (2.01, "standard deviation")),
+    typical_wrong=(
+        (2.0, "linear growth"),
+        (_growth(100) ** 0.5, "linear growth"),
+        (16.0, "once too often"),
+        (_growth(100) * _v(100), "v₂₀₀ itself"),
+        (_v(100), "exponential growth would multiply by"),
+        (1.3, "another number"),
+    ),
 )
 
-EXERCISES = (HUNT, ANGLE, LAW)
+EXERCISES = (HUNT, ANGLE, LAW, SWITCH)
