@@ -12,12 +12,13 @@ from random import Random
 
 import torch
 
-from labkit.anatomy import anatomy_of, view
+from labkit.anatomy import Address, anatomy_of, view
 from labkit.claims.records import Measured
 from labkit.claims.subjects import down_projections, stories, weights_hash
-from labkit.interventions import Edit, Plan, Quantise, ScaleWeight, ZeroWeight, edit
+from labkit.interventions import Edit, Plan, ScaleWeight, ZeroWeight, edit
 from labkit.measurements import TurnMeasure
 from labkit.papers import super_weight as super_weights
+from labkit.papers.super_weight.experiments.rounding import rounding
 from labkit.sweeps import sweep
 from labkit.world import paraphrases
 from labkit.zoo import Handle, load
@@ -37,18 +38,23 @@ __all__ = [
 
 CALIBRATION = 32  # stories on which the suspect is chosen
 GAIN, NORM = "layers.1.mlp_norm[99]", "layers.1.mlp_norm"
-CLIP = 4.0  # standard deviations of |w| above its mean, as in the quantiser panel
 NULL_GAINS = 32
 
 
-def best_suspect(*, n: int, seeds: Sequence[int], model: str = "lab/base", suspects: int = 40) -> Measured:
-    """Return per story (rise of its total loss in nats, its tokens) when the best suspect is set to zero.
+def best_suspect(*, n: int, seeds: Sequence[int], model: str = "lab/deep", suspects: int = 40) -> Measured:
+    """Return per story (rise by the best suspect beyond that by the costliest random weight, in nats; its tokens).
 
-    Suspects are the weights that write most in one pass; which of them costs most is found on other stories.
+    Suspects are the weights that write most in one pass. As many weights are drawn at random from the same matrices;
+    of either kind the one that costs most on other stories is zeroed, so that both were chosen alike.
     """
     handle = load(model)
-    address = _worst(handle, suspects, seeds[1])
-    return _rises(handle, [ZeroWeight(address)], n, seeds[0])
+    chosen = _suspects(handle, suspects, seeds[1])
+    drawn = _others(handle, chosen, seeds[2])
+    pair = [[ZeroWeight(_costliest(handle, one, seeds[1]))] for one in (chosen, drawn)]
+    rises = _two_rises(handle, *pair, n, seeds[0])
+    tokens = [float(len(ids) - 1) for ids in stories(handle, n, seeds[0])]
+    beyond = [(suspect - null, many) for (suspect, null), many in zip(rises.values, tokens)]
+    return _measured(handle, beyond, "story")
 
 
 def amplified(*, n: int, seeds: Sequence[int], model: str = "lab/planted", factor: float = 1.5) -> Measured:
@@ -86,11 +92,14 @@ def stop_words(*, n: int, seeds: Sequence[int], model: str = "lab/planted") -> M
     return _measured(handle, rises, "prompt")
 
 
-def kept_while_rounding(*, n: int, seeds: Sequence[int], model: str = "lab/planted", bits: int = 4) -> Measured:
-    """Return per story (rise with the planted weight kept, rise without): all down projections clipped and rounded."""
+def kept_while_rounding(
+    *, n: int, seeds: Sequence[int], model: str = "lab/planted", bits: int = 4, clip: float = 9.0
+) -> Measured:
+    """Return per story by how much clipping with the planted weight kept raises the loss beyond plain rounding."""
     handle = load(model)
-    kept = Quantise("mlp.down", bits, clip=CLIP, keep=(_planted(handle),))
-    return _two_rises(handle, [kept], [Quantise("mlp.down", bits, clip=CLIP)], n, seeds[0])
+    grid = rounding(handle, _planted(handle), stories(handle, n, seeds[0]), bits=(bits,), clips=(clip,))
+    both, plain = grid.at(bits, clip, kept=True).rises, grid.at(bits).rises
+    return _measured(handle, [ours - other for ours, other in zip(both, plain)], "story")
 
 
 def gain_against_gains(*, n: int, seeds: Sequence[int], gain: str = GAIN) -> Measured:
@@ -159,13 +168,26 @@ def _planted(handle: Handle) -> str:
     return handle.card["planted"]["address"]
 
 
-def _worst(handle: Handle, suspects: int, seed: int) -> str:
-    """Return the weight that costs most when it is gone, of those that write most."""
-    calibration = stories(handle, CALIBRATION, seed)
-    tiny = 1e-9
-    found = super_weights.find_super_weights(handle, calibration[0], prominence=tiny, share=tiny, persistence=tiny)
-    edits = [ZeroWeight(address) for address in found.addresses[:suspects]]
-    swept = sweep(handle, edits, calibration)
+def _suspects(handle: Handle, many: int, seed: int) -> tuple[str, ...]:
+    """Return the weights that write most, however little that is."""
+    tiny, (text, *_) = 1e-9, stories(handle, CALIBRATION, seed)
+    found = super_weights.find_super_weights(handle, text, prominence=tiny, share=tiny, persistence=tiny)
+    return found.addresses[:many]
+
+
+def _others(handle: Handle, chosen: Sequence[str], seed: int) -> list[str]:
+    """Return for each chosen weight one drawn at random from its matrix."""
+    draw, drawn = Random(seed), []
+    for place in map(Address.parse, chosen):
+        rows, columns = view(handle, place.whole).shape
+        drawn.append(f"{place.name}[{draw.randrange(rows)}, {draw.randrange(columns)}]")
+    return drawn
+
+
+def _costliest(handle: Handle, addresses: Sequence[str], seed: int) -> str:
+    """Return the weight that costs most when it is gone, on the calibration stories."""
+    edits = [ZeroWeight(address) for address in dict.fromkeys(addresses)]
+    swept = sweep(handle, edits, stories(handle, CALIBRATION, seed))
     return max(edits, key=lambda one: swept[one].change.value).address
 
 
