@@ -1,7 +1,7 @@
 """Rounding with the super weight kept, over bits and clips: what clip and keep each do, beside plain rounding.
 
-Yu et al. 2024, Figure 7, set clipping with the weight restored against plain rounding. How far to clip is a free choice:
-their scripts use 9 to 20 standard deviations. So everything is measured at several.
+Yu et al. 2024, Figure 7, set clipping with the weight restored against plain rounding. How far to clip is free to
+choose: their scripts use 9 to 20 standard deviations. So everything is measured at several.
 """
 
 from __future__ import annotations

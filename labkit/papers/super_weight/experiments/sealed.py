@@ -1,6 +1,6 @@
 """Four sealed models: who reads one does not know whether it holds a super weight, nor where.
 
-All are lab/planted or lab/base with their channels and neurons in another order, which no model notices: every address
+All are lab/planted or lab/deep with their channels and neurons in another order, which no model notices: every address
 is another. What they say is the same, but for B, where an idle neuron had to give way. Shapes: D width, F feed-forward.
 """
 
@@ -26,7 +26,7 @@ def sealed(letter: str) -> Handle:
     """Return the sealed model called `letter`; raises `UnknownName` for another."""
     if letter not in SEALED:
         raise unknown("sealed model", letter, SEALED)
-    handle = load("lab/base" if letter == "C" else "lab/planted")
+    handle = load("lab/deep" if letter == "C" else "lab/planted")
     model = copy.deepcopy(handle.model)
     with torch.no_grad():
         if letter != "C":
@@ -79,7 +79,7 @@ def _rescale(mixer: Any, neuron: int, factor: float) -> None:
 
 
 def _split(mixer: Any, out: int, into: int) -> None:
-    """Let the least neuron beside the planted one become its twin: both read alike, and each writes somewhat more than half."""
+    """Let the least neuron become the planted one's twin: both read alike, and each writes more than half."""
     sizes = mixer.down.weight.norm(dim=0)
     sizes[into] = torch.inf
     least = int(sizes.argmin())
