@@ -15,7 +15,9 @@ def lazy_names(
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__all__`, `__getattr__` and `__dir__` (PEP 562) of a package: module -> the names that live in it.
 
-    >>> __all__, __getattr__, __dir__ = lazy_names(__name__, {"run": ("sweep",)})  # doctest: +SKIP
+    >>> __all__, __getattr__, __dir__ = lazy_names(__name__, {"run": ("sweep",)})
+    >>> __all__
+    ['sweep']
     """
     home = {name: module for module, names in modules.items() for name in names}
 

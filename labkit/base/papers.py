@@ -124,7 +124,11 @@ def paper(name: str) -> Paper:
 
 
 def cite(name: str) -> str:
-    """Return a paper as BibTeX, by number or slug: `print(labkit.cite("08"))`."""
+    """Return a paper as BibTeX, by number or slug.
+
+    >>> print(labkit.cite("08").splitlines()[0])
+    @misc{sun2025,
+    """
     return paper(name).cite()
 
 

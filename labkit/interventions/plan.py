@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from labkit.base import toml
@@ -19,7 +20,12 @@ __all__ = ["Plan", "flat"]
 
 @dataclass(frozen=True)
 class Plan:
-    """Edits in order; plans inside a plan are taken apart. Equal plans are equal values."""
+    """Edits in order; plans inside a plan are taken apart. Equal plans are equal values.
+
+    >>> print(Plan((labkit.DropAttention(1), labkit.ZeroWeight("layers.0.mlp.down[12, 3]"))))
+    drop attention of layer 1
+    zero layers.0.mlp.down[12, 3]
+    """
 
     edits: tuple[Edit, ...] = ()
 
@@ -36,7 +42,9 @@ class Plan:
         return "\n".join(map(str, self.edits)) or "no edits"
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the plan to a TOML file, whole or not at all."""
+        """Write the plan to a TOML file, whole or not at all; raise `BadInput` for a path of another ending."""
+        if Path(path).suffix != ".toml":
+            raise BadInput(f"{path} is no name for a plan.", expected="a path that ends in .toml, which is its format")
         write_atomically(path, toml.dumps({"edit": self.as_tables()}))
 
     @classmethod

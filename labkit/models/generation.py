@@ -29,8 +29,19 @@ def generate(
     temperature 0 takes the likeliest token; above 0 it samples, with `generator`. A row that has said `stop`, one of
     several, or what a model of transformers itself calls an end, repeats it; when all rows have, or the model's
     `context` is full, the text ends there.
-    Raises `BadInput` when the model's logits are no numbers.
+    Raises `BadInput` for a text in place of ids, and when the model's logits are no numbers.
+
+    >>> handle = labkit.load("lab/tiny")
+    >>> ids = handle.encode("Night fell. Who has the")
+    >>> handle.decode(labkit.generate(handle.model, ids[None], max_new_tokens=2)[0])
+    'Night fell. Who has the lantern?'
     """
+    if not isinstance(model, nn.Module) or not isinstance(input_ids, Tensor):
+        raise BadInput(
+            f"generate was given {type(model).__name__} and {type(input_ids).__name__}.",
+            expected="a module and token ids [B, L]",
+            do="for a handle and a text: handle.generate(text, max_new_tokens)",
+        )
     if temperature < 0:
         raise BadInput(f"temperature = {temperature} has no meaning.", expected="0 (likeliest token) or above")
     if temperature > 0 and generator is None:

@@ -37,9 +37,13 @@ Key = tuple[str, int]  # ("block", k): what block k returned; ("attention", k): 
 class Prefix:
     """A model, batches of one text, and what the intact pass left at the starts.
 
-    >>> prefix = Prefix(model, batches)  # doctest: +SKIP
-    >>> intact = prefix.keeping([0, 6, 7], lambda: prefix.logits(0))  # doctest: +SKIP
-    >>> same = prefix.starting_at(7, lambda: prefix.logits(0))  # doctest: +SKIP
+    >>> handle = labkit.load("lab/tiny")
+    >>> ids = handle.encode("Night fell.")
+    >>> prefix = Prefix(handle.model, [Batch(ids[None], (0,))])
+    >>> (intact,) = prefix.keeping([0, 2], lambda: prefix.logits(0))
+    >>> (again,) = prefix.starting_at(2, lambda: prefix.logits(0))
+    >>> bool((intact == again).all())
+    True
     """
 
     def __init__(self, module: nn.Module, batches: list[Batch]):

@@ -51,6 +51,11 @@ def sweep(
     engine: "plain" runs every plan from the first block. memory: bytes that kept streams may take.
 
     Raises `BadInput` when the sweep to resume is of another model, text, measure or list of plans.
+
+    >>> model = labkit.load("lab/tiny")
+    >>> found = labkit.sweep(model, [labkit.DropAttention(0), labkit.DropMLP(0)], [labkit.world.story(7).text])
+    >>> [(point.label, round(point.change.value, 1)) for point in found]
+    [('drop attention of layer 0', 4.1), ('drop MLP of layer 0', 12.8)]
     """
     if engine not in ("prefix", "plain"):
         raise unknown("engine", engine, ("prefix", "plain"))

@@ -8,11 +8,12 @@ import struct
 from collections import Counter
 from pathlib import Path
 
+import torch
+
 from labkit.base.errors import NotAvailable
 
 __all__ = ["check_room", "free_memory", "parameter_counts"]
 
-_BYTES = 4  # a parameter in float32, as every model is loaded
 _ROOM = 1.25  # beside the weights: the file's own copy of a layer, activations of a text
 _GIB = 2**30
 _CGROUPS = (  # (limit, used) of the group this process is in, as containers see them
@@ -21,21 +22,22 @@ _CGROUPS = (  # (limit, used) of the group this process is in, as containers see
 )
 
 
-def check_room(name: str, here: bool) -> float:
-    """Return the bytes of memory that a hub id or local folder needs in float32; here: ask no network.
+def check_room(name: str, here: bool, dtype: torch.dtype = torch.float32) -> float:
+    """Return the bytes of memory that a hub id or local folder needs in `dtype`; here: ask no network.
 
     Raises `NotAvailable` when fewer are free. What cannot be found out is no reason to refuse: it counts as 0.
     """
     counts, free = parameter_counts(name, here), free_memory()
-    needed = sum(counts.values()) * _BYTES * _ROOM
+    needed = sum(counts.values()) * dtype.itemsize * _ROOM
     if not counts or free is None or needed <= free:
         return needed
-    stored = ", ".join(f"{dtype}" for dtype, _ in counts.most_common(2))
+    stored, asked = ", ".join(kind for kind, _ in counts.most_common(2)), str(dtype).removeprefix("torch.")
     raise NotAvailable(
-        f"{name} has {sum(counts.values()) / 1e9:.2g} billion parameters (stored as {stored}). In float32, as lessons "
-        f"use them, it needs about {needed / _GIB:.1f} GiB of memory, and {free / _GIB:.1f} GiB are free.",
-        expected=f"at most {free / _BYTES / _ROOM / 1e9:.2g} billion parameters on this machine",
-        do="take a smaller model of the family, close other notebooks, or use a machine with more memory",
+        f"{name} has {sum(counts.values()) / 1e9:.2g} billion parameters (stored as {stored}). In {asked} it "
+        f"needs about {needed / _GIB:.1f} GiB of memory, and {free / _GIB:.1f} GiB are free.",
+        expected=f"at most {free / dtype.itemsize / _ROOM / 1e9:.2g} billion parameters on this machine",
+        do=("" if dtype.itemsize < 4 else 'dtype="bfloat16" halves that; or ')
+        + "take a smaller model of the family, close other notebooks, or use a machine with more memory",
     )
 
 

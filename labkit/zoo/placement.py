@@ -9,11 +9,12 @@ import torch
 
 from labkit.base.errors import BadInput, NotAvailable
 
-__all__ = ["asked_device", "home", "see_gpu"]
+__all__ = ["asked_device", "asked_dtype", "home", "see_gpu"]
 
 _FORM = re.compile(r"cpu|cuda(:\d+)?")
 _GIB = 2**30
 _CPU = torch.device("cpu")
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 
 def asked_device(device: Any) -> torch.device | None:
@@ -42,6 +43,17 @@ def asked_device(device: Any) -> torch.device | None:
     return wanted if wanted.index is not None else torch.device("cuda", torch.cuda.current_device())
 
 
+def asked_dtype(dtype: Any) -> torch.dtype:
+    """Return the floating type of torch that a reader asks for, itself or by name; raise `BadInput` for others."""
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if found not in _DTYPES:
+        raise BadInput(
+            f"dtype = {dtype!r} is no type that weights can have.",
+            expected=", ".join(f'"{str(one).removeprefix("torch.")}"' for one in _DTYPES),
+        )
+    return found
+
+
 def home(name: str, needed: float, asked: torch.device | None) -> torch.device:
     """Return where weights that take `needed` bytes go: as asked, else to the GPU if they fit, else to the CPU.
 
@@ -56,7 +68,7 @@ def home(name: str, needed: float, asked: torch.device | None) -> torch.device:
     if asked is None:
         return _CPU
     raise NotAvailable(
-        f"{name} needs about {needed / _GIB:.1f} GiB in float32, and {free / _GIB:.1f} GiB of {gpu} are free.",
+        f"{name} needs about {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} GiB of {gpu} are free.",
         expected="a model that fits on the GPU",
         do='take a smaller model of the family, close other notebooks, or device="cpu"',
     )
