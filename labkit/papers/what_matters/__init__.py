@@ -32,6 +32,10 @@ PAPER = Paper(
         "method.positions": ("PositionScores", "position_scores"),
         "method.windows": ("WindowScores", "window_scores"),
         "method.dropping": ("consecutive", "iterative", "one_shot"),
+        "method.heads": ("drop_head", "head_scores", "lowest_heads"),
+        "method.keeping": ("load_cut", "save_cut"),
+        "method.lora": ("heal_by_lora",),
+        "method.pruning": ("pruned",),
         "experiments.race": ("Race", "race"),
     },
     sweeps={

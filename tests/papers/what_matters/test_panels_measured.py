@@ -186,8 +186,8 @@ def test_code_of_the_race_runs_and_gives_what_is_shown(handle, race, monkeypatch
     exec(race.code(race.state), names)
     run = race.data.race
     for name in ("attention", "block", "joint"):
-        lost, skill = names["found"][name]
-        assert lost.value - run.base.value == pytest.approx(run.loss[name][2].value, abs=1e-5)
+        (lost,), (skill,) = names["losses"].lines[name], names["skills"].measured[name]
+        assert lost.value == pytest.approx(run.loss[name][2].value, abs=1e-5)
         assert skill.value == pytest.approx(run.probes["recall"][name][2].value)
 
 

@@ -22,6 +22,7 @@ from labkit.measurements.layer_scores import LayerScores
 from labkit.sweeps import LeaveOneOut, sweep
 from labkit.zoo import Handle, load
 
+from ..experiments.race import race
 from ..method.dropping import iterative, one_shot
 from ..method.metrics import Cosine, RandomOrder, ReverseOrder
 
@@ -174,14 +175,12 @@ def _by_unit(scores: LayerScores, kinds: Sequence[str]) -> list[tuple[float, ...
 
 def _costs(handle: Handle, plans: Sequence[Plan], documents: Sequence) -> list[list[float]]:
     """Return for each plan the rise of every document's total loss, in nats."""
-    swept = sweep(handle, plans, documents)
-    return [
-        [
-            (cut - intact) * tokens
-            for cut, intact, tokens in zip(swept[plan].measured.per_unit, swept.intact, swept.weights)
-        ]
-        for plan in plans
-    ]
+    named = {str(place): plan for place, plan in enumerate(plans)}
+    lines = {}
+    for k in {len(plan) for plan in plans}:
+        found = race(handle, {name: plan for name, plan in named.items() if len(plan) == k}, documents, [k])
+        lines |= {name: line[0] for name, line in found.lines.items()}
+    return [[change * tokens for change, tokens in zip(lines[name].per_unit, lines[name].weights)] for name in named]
 
 
 def _pairs(handle: Handle, plans: Sequence[Any], n: int, seed: int) -> Measured:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from labkit.measurements.estimate import Estimate
 from labkit.panels.stored import estimate_of, short
+
+if TYPE_CHECKING:
+    from .race import Race
 
 __all__ = ["MOST", "PROBES", "STRATEGIES", "RaceData", "RaceRun", "RaceState"]
 
@@ -58,6 +61,28 @@ class RaceRun:
             one = self.intact[probe]
             kept[probe] = {"intact": short(one), "chance": one.null, **_kept(lines)}
         return kept
+
+    @classmethod
+    def of_races(
+        cls,
+        model: str,
+        loss: Race,
+        guess: float,
+        skills: Mapping[str, Race],
+        chances: Mapping[str, float],
+        orders: Mapping[str, tuple[str, ...]],
+    ) -> RaceRun:
+        """Return one race of the loss and one of each skill as a single result, the skills beside their chance."""
+
+        def beside(one: Estimate, probe: str) -> Estimate:  # Student's interval over orders knows no ends
+            return replace(one, low=max(0.0, one.low), high=min(1.0, one.high), null=chances[probe])
+
+        intact = {probe: beside(found.base, probe) for probe, found in skills.items()}
+        probes = {
+            probe: {name: tuple(beside(one, probe) for one in line) for name, line in found.measured.items()}
+            for probe, found in skills.items()
+        }
+        return cls(model, loss.counts, loss.base, guess, loss.lines, intact, probes, orders)
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> RaceRun:

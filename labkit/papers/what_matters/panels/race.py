@@ -14,17 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labkit import world
 from labkit.base.numbers import signed
 from labkit.panels.controls import Choice, Control, Slider
-from labkit.panels.measured import MeasuredPanel, between, in_slices
+from labkit.panels.measured import MeasuredPanel, between
 from labkit.panels.tables import Table
 
-from ..experiments.race_steps import MOST, PROBES, RaceData, RaceRun, RaceState
+from ..experiments.race_steps import MOST, NAMES, PROBES, RaceData, RaceRun, RaceState
 
 if TYPE_CHECKING:
     from labkit.interventions import Plan
-    from labkit.measurements.estimate import Estimate
-    from labkit.sweeps import Sweep
-
-from ..experiments.race_steps import NAMES
 
 __all__ = ["RacePanel"]
 
@@ -73,35 +69,28 @@ class RacePanel(MeasuredPanel):
         return min(MOST, anatomy_of(self.model).depth)
 
     def measure(self) -> Generator[float, None, RaceRun]:
-        plans, most = self._plans(), self._most()
-        counts = tuple(range(1, most + 1))
-        cut = {name: [[one.edits[:k] for k in counts] for one in several] for name, several in plans.items()}
-        asked = [line for several in cut.values() for row in several for line in row]
-        asked = list({str(one): one for one in asked}.values())
-        found = yield from between(0.0, 0.5, in_slices(self.model, asked, self._documents(TRUE), every=12))
-        base, loss = found.base, {name: _line(found, rows, "change") for name, rows in cut.items()}
-        intact, probes = {}, {}
-        for done, probe in enumerate(PROBES.values()):
-            steps = in_slices(self.model, asked, None, self._asked(probe), every=12)
-            found = yield from between(0.5 + 0.125 * done, 0.625 + 0.125 * done, steps)
-            chance = sum(1 / len(one.options) for one in self._asked(probe).questions) / self.n_questions
-            intact[probe] = _with_null(found.base, chance)
-            probes[probe] = {
-                name: tuple(_with_null(one, chance) for one in _line(found, rows, "measured"))
-                for name, rows in cut.items()
-            }
-        orders = {name: tuple(f"{e.kind.removeprefix('drop_')} {e.layer}" for e in several[0].edits)[:most]
-                  for name, several in plans.items() if name != "random"}  # fmt: skip
-        return RaceRun(self.model_name, (0, *counts), base, self._guess(), loss, intact, probes, orders)
+        from ..experiments.race import racing
 
-    def _plans(self) -> dict[str, list[Plan]]:
+        plans, counts = self._plans(), range(self._most() + 1)
+        loss = yield from between(0.0, 0.5, racing(self.model, plans, self._documents(TRUE), counts))
+        asked, skills = {probe: self._asked(probe) for probe in PROBES.values()}, {}
+        for done, (probe, measure) in enumerate(asked.items()):
+            steps = racing(self.model, plans, None, counts, measure)
+            skills[probe] = yield from between(0.5 + 0.125 * done, 0.625 + 0.125 * done, steps)
+        chances = {probe: sum(1 / len(one.options) for one in measure.questions) / self.n_questions
+                   for probe, measure in asked.items()}  # fmt: skip
+        orders = {name: tuple(f"{e.kind.removeprefix('drop_')} {e.layer}" for e in plan)
+                  for name, plan in plans.items() if name != "random"}  # fmt: skip
+        return RaceRun.of_races(self.model_name, loss, self._guess(), skills, chances, orders)
+
+    def _plans(self) -> dict[str, Plan | list[Plan]]:
         """Return each strategy's plan to the end; random ones are several."""
         from ..method.dropping import one_shot
         from ..method.metrics import Cosine, RandomOrder
 
         most, scores = self._most(), Cosine()(self.model, self._documents(SCORED))
         parts = ("attention", "mlp", "block", "joint")
-        plans = {part: [one_shot(self.model, None, most, part, lambda *_: scores)] for part in parts}
+        plans = {part: one_shot(self.model, None, most, part, lambda *_: scores) for part in parts}
         orders = [RandomOrder(seed) for seed in range(self.n_orders)]
         return plans | {"random": [one_shot(self.model, None, most, "joint", order) for order in orders]}
 
@@ -158,25 +147,6 @@ class RacePanel(MeasuredPanel):
 
     def table(self, data: Any) -> Table:
         return table_of(data)
-
-
-def _line(found: Sweep, rows: Sequence[Sequence], what: str) -> tuple[Estimate, ...]:
-    """Return one estimate per count, beginning with none gone; over the orders where there are several."""
-    from labkit.measurements.estimate import mean_over
-
-    lines = [[getattr(found[plan], what) for plan in row] for row in rows]
-    start = found.base if what == "measured" else mean_over([0.0] * len(found.intact), found.over, null=0.0)
-    if len(lines) == 1:
-        return (start, *lines[0])
-    means = [mean_over([one.value for one in column], "orders", method="t") for column in zip(*lines)]
-    return (start, *means)
-
-
-def _with_null(one: Estimate, chance: float) -> Estimate:
-    from dataclasses import replace
-
-    low, high = max(0.0, one.low), min(1.0, one.high)  # Student's interval over orders knows no ends
-    return replace(one, low=low, high=high, null=chance, per_unit=(), weights=())
 
 
 def _percent(share: float) -> str:
@@ -236,15 +206,14 @@ def table_of(data: RaceData) -> Table:
 
 
 def code_of(name: str, state: RaceState, documents: int, questions: int) -> str:
-    """Return the lines that measure every strategy with `state.gone` parts gone."""
+    """Return the lines that race every strategy to `state.gone` parts gone."""
     makers = {"copying": "copying_questions", "lantern": "questions", "facts": "facts_questions",
               "recall": "recall_questions"}  # fmt: skip
     return "\n".join([
         "import labkit",
         "from labkit import world",
-        "from labkit.measurements import choice_accuracy, loss",
-        "from labkit.papers.what_matters import RandomOrder",
-        "from labkit.papers.what_matters import one_shot",
+        "from labkit.measurements import ChoiceMeasure, as_questions",
+        "from labkit.papers.what_matters import RandomOrder, one_shot, race",
         "",
         f"model, gone = labkit.load({name!r}), {state.gone}",
         "",
@@ -252,14 +221,10 @@ def code_of(name: str, state: RaceState, documents: int, questions: int) -> str:
         f"    texts = world.documents('stories', {documents}, seed=seed, split='test')",
         "    return [model.encode(one.text) for one in texts]",
         "",
-        "scored, held_out = stories(1), stories(0)",
-        f"asked = world.{makers[state.probe]}({questions}, 0, 'test')",
-        "plans = {part: one_shot(model, scored, gone, part) for part in ('attention', 'mlp', 'block', 'joint')}",
+        "plans = {part: one_shot(model, stories(1), gone, part) for part in ('attention', 'mlp', 'block', 'joint')}",
         "plans['random'] = one_shot(model, None, gone, 'joint', RandomOrder(0))  # one order of several",
-        "",
-        "found = {}",
-        "for strategy, plan in plans.items():",
-        "    with labkit.edit(model, plan):",
-        "        found[strategy] = loss(model, held_out), choice_accuracy(model, asked)",
-        "    print(strategy, *found[strategy])",
+        f"asked = as_questions(model, world.{makers[state.probe]}({questions}, 0, 'test'))",
+        "losses = race(model, plans, stories(0), [gone])",
+        "skills = race(model, plans, None, [gone], ChoiceMeasure(tuple(asked)))",
+        "print(losses, *(f'{name} {line[0]}' for name, line in skills.measured.items()), sep='\\n')",
     ])  # fmt: skip
