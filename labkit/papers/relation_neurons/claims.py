@@ -28,9 +28,12 @@ __all__ = [
     "frequency_gap",
     "gate_against_up",
     "improving_cells",
+    "last_against_mean",
+    "log_against_matched",
     "middle_share",
     "neuron_counts",
     "others_left",
+    "own_against_matched",
     "own_against_others",
     "own_against_random",
 ]
@@ -116,6 +119,26 @@ def gate_against_up(*, n: int, seeds: Sequence[int]) -> Measured:
 def attention_against_ffn(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return per model and relation its own drop with MLP neurons off minus that with as many attention neurons."""
     return _each(seeds, lambda found: _minus(_at(found, 0.05)["own"], found["modules"]["attention"]))
+
+
+def last_against_mean(*, n: int, seeds: Sequence[int]) -> Measured:
+    """Return per model and relation its drop with neurons chosen at the last token off minus with those by the mean."""
+    return _each(seeds, lambda found: _minus(found["pools"]["last"]["own"], found["pools"]["mean"]["own"]))
+
+
+def own_against_matched(*, n: int, seeds: Sequence[int], to: str = "zero") -> Measured:
+    """Return per model and relation its own drop minus that under sets of the same layers and modules (mean of ten).
+
+    to: what the neurons are set to, zero or the mean over the prompts of the search.
+    """
+    return _each(seeds, lambda found: _minus(found["controls"][to]["own"], found["controls"][to]["matched"]))
+
+
+def log_against_matched(*, n: int, seeds: Sequence[int]) -> Measured:
+    """Return per model and relation the change of its answers' log probability with 0.36 % off, minus matched sets'."""
+    return _each(
+        seeds, lambda found: _minus(found["controls"]["paper"]["log_own"], found["controls"]["paper"]["log_matched"])
+    )
 
 
 def neuron_counts(*, n: int, seeds: Sequence[int]) -> Measured:

@@ -1,10 +1,12 @@
 """What is asked of relation neurons: each experiment once, from a `RelationStudy` to a frozen result."""
 
 from .concepts import ConceptOverlap, concept_overlap
+from .controls import MatchedControls
 from .cumulative import Cumulativity, cumulativity
 from .damage import DamageMap, ShareCurve, by_share, damage_map, neurons_for
 from .facts import FrequencyGap, LostAnswers, TalkLoss, frequency_gap, lost_answers, talk_loss
 from .interference import Interference, interference
+from .null import DamageNull, damage_null
 from .overlap import NeuronOverlap, neuron_overlap, places
 from .portrait import Portraits
 from .strips import NeuronStrips, neuron_strips
@@ -14,9 +16,11 @@ __all__ = [
     "ConceptOverlap",
     "Cumulativity",
     "DamageMap",
+    "DamageNull",
     "FrequencyGap",
     "Interference",
     "LostAnswers",
+    "MatchedControls",
     "NeuronOverlap",
     "NeuronStrips",
     "Portraits",
@@ -27,6 +31,7 @@ __all__ = [
     "concept_overlap",
     "cumulativity",
     "damage_map",
+    "damage_null",
     "frequency_gap",
     "interference",
     "lost_answers",

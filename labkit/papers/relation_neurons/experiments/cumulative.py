@@ -20,7 +20,7 @@ from .study import RelationStudy
 
 __all__ = ["LADDER", "Cumulativity", "cumulativity"]
 
-LADDER = (0.0036, 0.012, 0.05, 0.1, 0.15, 0.25)
+LADDER = (0.0006, 0.0036, 0.012, 0.05, 0.1, 0.15)  # from one neuron of 1,536
 
 
 @dataclass(frozen=True)

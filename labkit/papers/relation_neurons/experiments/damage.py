@@ -11,18 +11,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from labkit.base.errors import BadInput, unknown
 from labkit.interventions import edit
 from labkit.measurements import Estimate, mean_over
 
-from ..method import FFN, SilenceNeurons
+from ..method import FFN, Search, SilenceNeurons, forced
 from .study import RelationStudy
 
-__all__ = ["SOURCES", "DamageMap", "ShareCurve", "by_share", "damage_map", "neurons_for", "sign_test"]
+__all__ = [
+    "SOURCES",
+    "VALUES",
+    "DamageMap",
+    "ShareCurve",
+    "by_share",
+    "damage_map",
+    "matched_maps",
+    "neurons_for",
+    "sign_test",
+]
 
 SOURCES = ("top", "bottom", "random", "matched", "permuted")
-SHARES = (0.0036, 0.012, 0.05, 0.1, 0.15, 0.25)  # the paper's share first: 3,000 of 835,584
+VALUES = ("zero", "mean", "median")  # what the chosen outputs are set to
+SHARES = (0.0006, 0.0036, 0.012, 0.05, 0.1, 0.15, 0.25)  # one neuron of ours; the paper's 3,000 of 835,584; more
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +94,14 @@ class DamageMap:
 
     def log_own(self) -> float:
         """Return the mean change of the log probability of the answer, in nats, own relation."""
-        return float(np.mean([self._log(s, self.rows(s)) for s in self.silenced if s in self.relations]))
+        return float(np.mean(self.log_by_relation()))
+
+    def log_by_relation(self) -> list[float]:
+        """Return the same for each silenced relation."""
+        return [self._log(s, self.rows(s)) for s in self.silenced if s in self.relations]
 
     def log_others(self) -> float:
-        """Return the same over the questions of the other relations."""
+        """Return the mean change over the questions of the other relations."""
         return float(np.mean([self._log(s, np.array(self.asked) != s) for s in self.silenced]))
 
     def _log(self, silenced: str, rows: np.ndarray) -> float:
@@ -134,16 +150,23 @@ def neurons_for(
 
     options: pool, searched (see `RelationStudy`).
     """
+    search, neurons = _choose(study, relation, k, by, seed, modules, options)
+    return search.layout.names(neurons)
+
+
+def _choose(
+    study: RelationStudy, relation: str, k: int, by: str, seed: int, modules: Sequence[str], options: dict[str, Any]
+) -> tuple[Search, np.ndarray]:
+    """Return the search and the places of the k neurons in its layout."""
     if by not in SOURCES:
         raise unknown("way to choose neurons", by, SOURCES)
     search = study.searching(modules=modules, permuted=by == "permuted", seed=seed * (by == "permuted"), **options)
     found, layout = search.of(relation), search.layout
     if by == "bottom":
-        return layout.names(found.bottom(k))
+        return search, found.bottom(k)
     if by == "random":
-        return layout.names(layout.random(k, seed))
-    chosen = found.top(k)
-    return layout.names(layout.matched(chosen, seed) if by == "matched" else chosen)
+        return search, layout.random(k, seed)
+    return search, layout.matched(found.top(k), seed) if by == "matched" else found.top(k)
 
 
 def damage_map(
@@ -158,13 +181,19 @@ def damage_map(
     modules: Sequence[str] = FFN,
     k: int | None = None,
     seen: bool = False,
+    to: str = "zero",
+    last: int | None = None,
     **options: Any,
 ) -> DamageMap:
     """Silence the neurons of each relation in turn and ask the held-out questions of all.
 
     share: of the model's gate, up and down neurons (k: as a number). by, modules, options: see `neurons_for`.
-    seed: of random, matched or permuted choices. seen: ask the facts that the search used instead.
+    seed: of random, matched or permuted choices. seen: ask the facts that the search used instead. to: what the outputs
+    are set to: zero, their mean over all prompts of the search, or their median over those of the silenced relation
+    (which is how Kojima et al. 2024 activate neurons). last: only at the last so many tokens.
     """
+    if to not in VALUES:
+        raise unknown("value to set neurons to", to, VALUES)
     silenced = tuple(study.relations if silenced is None else silenced)
     if not silenced:
         raise BadInput("Nothing is silenced.", expected="at least one relation")
@@ -172,7 +201,13 @@ def damage_map(
     quiz, before = study.quiz(wording, asked, seen), study.before(wording, asked, seen)
     found = []
     for name in silenced:
-        with edit(study.model, SilenceNeurons(neurons_for(study, name, k, by, seed=seed, modules=modules, **options))):
+        search, neurons = _choose(study, name, k, by, seed, modules, options)
+        if to == "zero":
+            off = SilenceNeurons(search.layout.names(neurons), last=last)
+        else:
+            rows = [to == "mean" or one == name for one in search.classes]
+            off = forced(search.layout, neurons, search.outputs[torch.tensor(rows)], to, last=last)
+        with edit(study.model, off):
             found.append(quiz.answers())
     return DamageMap(
         silenced=silenced,
@@ -187,30 +222,69 @@ def damage_map(
     )
 
 
+def matched_maps(study: RelationStudy, share: float, draws: int = 10, **options: Any) -> list[list[DamageMap]]:
+    """Return, draw by draw and relation by relation, the map of that relation alone, asked and with a set matched to
+    its own off: what any such set costs it."""
+    return [
+        [
+            damage_map(study, share, "matched", silenced=[name], asked=[name], seed=1 + draw, **options)
+            for name in study.relations
+        ]
+        for draw in range(draws)
+    ]
+
+
 @dataclass(frozen=True)
 class ShareCurve:
-    """Mean drops against the share of neurons silenced: own relation, the others, and own under a matched set."""
+    """Mean drops against the share of neurons silenced: own relation, the others, and own under matched sets (a mean
+    over draws). logs: the mean change of the log probability of the answer in nats, in the same order.
+    """
 
     shares: tuple[float, ...]
     own: tuple[Estimate, ...]
     others: tuple[Estimate, ...]
     matched: tuple[Estimate, ...]
+    logs: tuple[tuple[float, float, float], ...] = ()
 
     def table(self) -> str:
         """Return one line a share."""
-        lines = ["share     own   others  matched"]
-        for share, *three in zip(self.shares, self.own, self.others, self.matched):
-            lines.append(f"{share:6.2%}  " + "  ".join(f"{one.value:6.3f}" for one in three))
+        lines = ["share     own   others  matched" + "   nats: own  others  matched" * bool(self.logs)]
+        for place, share in enumerate(self.shares):
+            three = (self.own[place], self.others[place], self.matched[place])
+            nats = (f"{one:8.3f}" for one in self.logs[place]) if self.logs else ()
+            lines.append(f"{share:6.2%}  " + "  ".join(f"{one.value:6.3f}" for one in three) + "  " + "".join(nats))
         return "\n".join(lines)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values: one drop a relation."""
+        lines = {"own": self.own, "others": self.others, "matched": self.matched}
+        drops = {name: [[round(v, 4) for v in one.per_unit] for one in line] for name, line in lines.items()}
+        return {"shares": list(self.shares), **drops, "logs": [[round(v, 4) for v in row] for row in self.logs]}
 
-def by_share(study: RelationStudy, shares: Sequence[float] = SHARES, **options: Any) -> ShareCurve:
-    """Return how own, others' and matched damage grow with the set."""
-    tops = [damage_map(study, share, **options) for share in shares]
-    matched = [damage_map(study, share, "matched", **options) for share in shares]
-    return ShareCurve(
-        tuple(shares), tuple(m.own() for m in tops), tuple(m.others() for m in tops), tuple(m.own() for m in matched)
-    )
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ShareCurve:
+        """Return the curve that `as_dict` wrote."""
+        lines = ([_mean_drop(one, kind) for one in values[kind]] for kind in ("own", "others", "matched"))
+        return cls(tuple(values["shares"]), *map(tuple, lines), logs=tuple(map(tuple, values["logs"])))
+
+
+def _mean_drop(drops: Sequence[float], name: str) -> Estimate:
+    return mean_over(list(drops), "cases", name=f"drop, {name}", unit="share of accuracy", null=0.0)
+
+
+def by_share(study: RelationStudy, shares: Sequence[float] = SHARES, *, draws: int = 1, **options: Any) -> ShareCurve:
+    """Return how own, others' and matched damage grow with the set; `draws` matched sets for each relation."""
+    own, others, matched, logs = [], [], [], []
+    for share in shares:
+        found = damage_map(study, share, **options)
+        drawn = matched_maps(study, share, draws, **options)
+        own.append(found.own())
+        others.append(found.others())
+        drops = np.mean([[one.own().value for one in row] for row in drawn], axis=0)
+        matched.append(_mean_drop(drops, "matched"))
+        any_set = float(np.mean([[one.log_own() for one in row] for row in drawn]))
+        logs.append((found.log_own(), found.log_others(), any_set))
+    return ShareCurve(tuple(shares), tuple(own), tuple(others), tuple(matched), tuple(logs))
 
 
 def _bits(right: np.ndarray) -> str:

@@ -18,12 +18,13 @@ from labkit.zoo import Handle
 
 from .. import training
 from ..task import Register, tokenizer
+from .controls import controls_path, measure_controls
 from .portrait import Portraits, portrait, portraits_path
 from .study import RelationStudy
 
-__all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_portraits"]
+__all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_controls", "sweep_portraits"]
 
-SEEDS = (1, 2, 5)
+SEEDS = (1, 2, 3, 4, 5)
 RUNS = Path("runs/11")
 
 
@@ -56,6 +57,21 @@ def sweep_portraits(say: Callable[[str], None] = print, out: Path | None = None,
         measure_seed(seed, folder or RUNS, out)
         say(f"seed {seed}")
     return out or portraits_path()
+
+
+def sweep_controls(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
+    """Measure lab/facts and a wide model of its seed for `labkit sweep matched`, and return the file."""
+    from labkit.zoo import load
+
+    facts, early = load("lab/facts"), load("lab/facts_early")
+    seed = facts.card["seed"]
+    where = (folder or RUNS) / f"wide{seed}"
+    training.train(seed, where, config=training.WIDE)
+    wide = Handle(f"wide, seed {seed}", models.load(where / "final"), tokenizer())
+    studies = (RelationStudy(model, Register(seed)) for model in (facts, wide, early))
+    out = out or controls_path()
+    measure_controls(*studies, out, say)
+    return out
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -26,6 +26,7 @@ SHARES = (0.0036, 0.012, 0.05, 0.1, 0.25)
 PAPER, LARGE, SIX = 0.0036, 0.1, 0.06  # 3,000 of 835,584; ours; 50,000 of 835,584
 FOREIGN = ("father", "director", "headquarters", "island")
 DRAWS = 10
+LADDER = (0.0036, 0.012, 0.05, 0.1, 0.15, 0.25)  # of 11.cumulative
 
 
 def portraits_path() -> Path:
@@ -99,6 +100,7 @@ def portrait(final: RelationStudy, early: RelationStudy) -> dict[str, Any]:
     found["modules"] = _modules(final)
     found["others_at_six"] = _own_and_others(final, SIX)
     found["father_off"] = _father_off(final)
+    found["controls"] = _controls(final)
     return {**found, **_without_asking(final), **_of_facts(final), "interference": _improving(early)}
 
 
@@ -116,6 +118,23 @@ def _one_share(study: RelationStudy, share: float) -> dict[str, Any]:
         "log_own": round(top.log_own(), 4),
         "log_others": round(top.log_others(), 4),
     }
+
+
+def _controls(study: RelationStudy) -> dict[str, Any]:
+    """Return each relation's own drop beside that under ten matched sets: zeroed, and set to their mean; and, at the
+    paper's share, the change of the answer's log probability."""
+    from .damage import damage_map, matched_maps
+
+    found = {}
+    for name, share, to in (("zero", LARGE, "zero"), ("mean", LARGE, "mean"), ("paper", PAPER, "zero")):
+        own, drawn = damage_map(study, share, to=to), matched_maps(study, share, DRAWS, to=to)
+        found[name] = {
+            "own": _drops(own),
+            "matched": _list(fmean(one.own().value for one in draws) for draws in zip(*drawn)),
+            "log_own": _list(own.log_by_relation()),
+            "log_matched": _list(fmean(one.log_own() for one in draws) for draws in zip(*drawn)),
+        }
+    return found
 
 
 def _own_and_random(study: RelationStudy, share: float, **options: Any) -> dict[str, list[float]]:
@@ -191,7 +210,7 @@ def _of_facts(study: RelationStudy) -> dict[str, Any]:
     from .damage import damage_map
     from .facts import frequency_gap, lost_answers, talk_loss
 
-    crowd, drawn = cumulativity(study), cumulativity(study, matched=1)
+    crowd, drawn = cumulativity(study, LADDER), cumulativity(study, LADDER, matched=1)
     nothing = damage_map(study, 0.05, "permuted")
     return {
         "cumulativity": {"ladder": list(crowd.ladder), "total": _rows(crowd.total), "affected": _rows(crowd.affected)},
