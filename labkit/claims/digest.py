@@ -126,11 +126,13 @@ class _Bare(ast.NodeTransformer):
 
 
 class _Unannotated(ast.NodeTransformer):
-    """Without the types: what they name is followed, how they are written does not count."""
+    """Without the types: what they name is followed, how they are written does not count. A field stays a field."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
-        return self.generic_visit(node)
+        node = self.generic_visit(node)
+        node.body = [_plain(statement) for statement in node.body]
+        return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
@@ -139,3 +141,10 @@ class _Unannotated(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
+
+
+def _plain(statement: ast.stmt) -> ast.stmt:
+    """Return a function's `x: int = 1` as `x = 1`."""
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        return ast.Assign([statement.target], statement.value)
+    return statement

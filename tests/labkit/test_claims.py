@@ -516,5 +516,5 @@ def test_words_and_types_change_no_digest_and_numbers_do():
         return ast.dump(_Unannotated().visit(_Bare().visit(ast.parse(text))))
 
     before = code("def f(x):\n    y = 2\n    return x + y")
-    assert code("def f(x: int) -> int:\n    'Words.'\n    y = 2  # why\n    return x + y") == before
+    assert code("def f(x: int) -> int:\n    'Words.'\n    y: int = 2  # why\n    return x + y") == before
     assert code("def f(x):\n    y = 3\n    return x + y") != before
