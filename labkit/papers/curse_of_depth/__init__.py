@@ -11,7 +11,7 @@ PAPER = Paper(
     year=2025,
     arxiv="2502.05795",
     code="https://github.com/lmsdss/LayerNorm-Scaling",
-    edits={"method.switching": ("switch_layernorm_scaling",)},
+    edits={"method.switching": ("switch_layernorm_scaling",), "method.swapping": ("swap_blocks",)},
     configs={
         "method.placements": (
             "pre-norm",
@@ -49,6 +49,7 @@ PAPER = Paper(
         ),
         "method.folding": ("fold", "unfold"),
         "method.switching": ("SwitchLayerNormScaling",),
+        "method.swapping": ("SwapBlocks",),
         "method.distances": ("AngularDistances", "angular_distance", "angular_distances", "relative_updates"),
         "method.theory": ("TheoryCurves", "check_theorems", "theory_curves"),
         "method.gradients": ("gradient_norms", "weight_changes"),

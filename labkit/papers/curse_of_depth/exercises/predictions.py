@@ -1,8 +1,39 @@
-"""The lesson's predictions: what is asked before anything runs, and why it turned out so."""
+"""The lesson's predictions: what is asked before anything runs, what decides it, and why it turned out so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labkit.course import Prediction
 
-__all__ = ["PREDICTIONS"]
+__all__ = ["PREDICTIONS", "lowest_arms"]
+
+
+def _side(interval: Any) -> int:
+    """Return 0 for an interval below 0, 1 for one above, 2 for one that holds it."""
+    return 0 if interval.high < 0 else 1 if interval.low > 0 else 2
+
+
+def lowest_arms(losses: Mapping[str, Sequence[float]]) -> tuple[int, ...]:
+    """Return the places of the arm with the lowest mean loss and of all that five pairs cannot tell from it."""
+    from labkit.measurements import mean_over
+
+    arms = list(losses.values())
+    best = min(arms, key=sum)
+
+    def apart(arm: Sequence[float]) -> bool:
+        return mean_over([a - b for a, b in zip(arm, best)], "seeds", method="t").low > 0
+
+    return tuple(place for place, arm in enumerate(arms) if arm is best or not apart(arm))
+
+
+def _furthest(points: Sequence[Any]) -> tuple[int, ...]:
+    """Return first, middle or last for the block with the largest change, and for all whose intervals meet its own."""
+    top = max(points, key=lambda point: point.change.value)
+    near = [place for place, point in enumerate(points) if point.change.high >= top.change.low]
+    return tuple(sorted({0 if place == 0 else 2 if place == len(points) - 1 else 1 for place in near}))
+
 
 PREDICTIONS = (
     Prediction(
@@ -11,9 +42,10 @@ PREDICTIONS = (
         options=(
             "it falls",
             "it stays the same",
-            "it rises by less than a half",
+            "it rises, to less than twice as much",
             "it more than doubles",
         ),
+        answer=lambda times: 0 if times < 0.98 else 1 if times < 1.02 else 2 if times < 2 else 3,
         because="It is another function now; from block 2 on, every part reads what it never read before.",
     ),
     Prediction(
@@ -26,6 +58,7 @@ PREDICTIONS = (
             "that of the one with scaling",
             "both turn it alike",
         ),
+        answer=lambda times: 0 if times > 1.05 else 1 if times < 0.95 else 2,
     ),
     Prediction(
         id="p3",
@@ -38,6 +71,7 @@ PREDICTIONS = (
             "two or three",
             "one or none",
         ),
+        answer=lambda better: (3, 3, 2, 2, 1, 1, 0)[better],
     ),
     Prediction(
         id="p4",
@@ -47,15 +81,34 @@ PREDICTIONS = (
             "that of Pre-LN",
             "five pairs cannot tell",
         ),
+        answer=_side,
     ),
     Prediction(
         id="p5",
-        question="Which models have more idle blocks among their eight deep ones?",
-        options=(
-            "those of Pre-LN, as in the paper",
-            "those with scaling",
-            "five pairs cannot tell",
+        question=(
+            "Three ways to begin, one learning rate for all, a short training, five seeds. Which ends with the lowest "
+            "loss on unseen stories?"
         ),
+        options=(
+            "plain Pre-LN",
+            "Pre-LN with smaller first values",
+            "LayerNorm Scaling",
+        ),
+        answer=lowest_arms,
+    ),
+    Prediction(
+        id="p6",
+        question=(
+            "In the paper about half of a large model's layers are nearly idle. Of the sixteen blocks of our Pre-LN "
+            "models, averaged over five seeds, how many are?"
+        ),
+        options=(
+            "less than one",
+            "one to four",
+            "about eight",
+            "twelve or more",
+        ),
+        answer=lambda idle: 0 if idle < 1 else 1 if idle <= 4.5 else 2 if idle < 12 else 3,
     ),
     Prediction(
         id="r1",
@@ -83,23 +136,25 @@ PREDICTIONS = (
     ),
     Prediction(
         id="d1",
-        question="One of the six changes nothing at all, whatever the weights. Which?",
+        question="One of these changes nothing at all, whatever the weights. Which?",
         options=(
             "in front of the norm",
             "after the branch",
-            "attention alone",
+            "after the norm of attention alone",
             "after the sum",
         ),
+        answer=lambda moved: {"before-norm": 0, "after-branch": 1, "attention": 2}.get(min(moved, key=moved.get), 3),
         because="A norm divides by the size of what it reads.",
     ),
     Prediction(
         id="d2",
-        question=("Untrained, 24 blocks: where does the gradient reach the first block as strongly as the last?"),
+        question="Untrained, 24 blocks: in which is the gradient at the first block most nearly that at the last?",
         options=(
             "Pre-LN",
             "Pre-LN with smaller outputs (GPT-2)",
             "LayerNorm Scaling",
         ),
+        answer=lambda gradients: min(range(3), key=lambda place: abs(gradients[place] - 1)),
         because="The nearest to 1 of the three.",
     ),
     Prediction(
@@ -110,15 +165,17 @@ PREDICTIONS = (
             "within 0.05 nats",
             "higher by more than 0.05 nats",
         ),
+        answer=lambda gap: 0 if gap < -0.05 else 1 if gap <= 0.05 else 2,
     ),
     Prediction(
         id="d4",
-        question=("One of its six blocks is left out. Without which one does a sentence's embedding turn furthest?"),
+        question="One of its six blocks is left out. Without which one does a sentence's embedding turn furthest?",
         options=(
             "the first",
             "one in the middle",
             "the last",
         ),
+        answer=_furthest,
     ),
     Prediction(
         id="d5",
@@ -128,5 +185,17 @@ PREDICTIONS = (
             "to Pre-LN",
             "five pairs cannot tell",
         ),
+        answer=_side,
+    ),
+    Prediction(
+        id="d6",
+        question="Two neighbouring blocks of lab/deep change places. Beside losing one block for good, this costs",
+        options=(
+            "more",
+            "about as much",
+            "less than a fifth",
+        ),
+        answer=lambda share: 2 if share < 0.2 else 1 if share < 1.5 else 0,
+        because="Each adds to the stream nearly the same, whichever of the two has added first.",
     ),
 )

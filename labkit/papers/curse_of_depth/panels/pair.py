@@ -205,7 +205,8 @@ def _idle(data: PairData) -> str:
 
 
 SIDE = 2.9  # inches for the chosen block
-LEAST, MOST = 1e-4, 10.0  # nats a token
+LEAST, MOST = 1e-4, 10.0  # nats a token; what is less or more stands at these, which the axis says
+ROOM = 1.7  # the axis goes on beyond both, so that no dot is cut in half
 LOOKS = (MARKS["intact"], MARKS["cut"])
 
 
@@ -238,7 +239,7 @@ def _chosen(figure: FigureBase, data: PairData) -> None:
     (ax,) = axes(figure, f"Block {data.block}, by seed", left=0.6, right=0.2, bottom=0.95)
     for place, (look, name) in enumerate(zip(LOOKS, data.costs)):
         costs = list(data.chosen(name).values())
-        spread = [place + 0.16 * (i - (len(costs) - 1) / 2) / max(1, len(costs) - 1) for i in range(len(costs))]
+        spread = [place + 0.36 * (i - (len(costs) - 1) / 2) / max(1, len(costs) - 1) for i in range(len(costs))]
         ax.plot(spread, list(map(_held, costs)), look.marker, color=look.colour, markersize=7, markeredgecolor="white")
         ax.hlines(_held(sum(costs) / len(costs)), place - 0.25, place + 0.25, color=INK, linewidth=1.8)
     column_names(ax, [wrapped(name, 1.0) for name in data.costs])
@@ -248,7 +249,10 @@ def _chosen(figure: FigureBase, data: PairData) -> None:
 
 def _scale(ax: Axes) -> None:
     ax.set_yscale("log")
-    ax.set_ylim(LEAST, MOST)
+    ax.set_ylim(LEAST / ROOM, MOST * ROOM)
+    ends = {LEAST: "≤ $10^{-4}$", MOST: "≥ $10^{1}$"}
+    ticks = [10.0**power for power in range(-4, 2)]
+    ax.set_yticks(ticks, [ends.get(tick, f"$10^{{{power}}}$") for power, tick in enumerate(ticks, start=-4)])
     ax.minorticks_off()
 
 
