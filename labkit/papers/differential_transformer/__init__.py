@@ -16,7 +16,7 @@ PAPER = Paper(
     drawings={"figures": ("Arms", "Microphones")},
     panels={"panels": ("LambdaPanel", "ReadingPanel")},
     experiments={
-        "task": ("Needles",),
+        "task": ("Examples", "Needles"),
         "method": (
             "DiffAttention",
             "DiffAttentionV2",
@@ -50,7 +50,10 @@ PAPER = Paper(
             "throughput",
             "two_microphones",
         ),
-        "figures": ("grid_lines", "lambda_history", "lambda_lines", "share_bars"),
+        "experiments.faithful": ("faithfulness",),
+        "experiments.further": ("compare_further",),
+        "experiments.language": ("loss_by_position",),
+        "figures": ("grid_lines", "lambda_history", "lambda_lines", "map_lines", "share_bars"),
     },
     sweeps={"needles": "experiments.measured_runs.measure_runs"},
     tokenizers={"needles": "task.tokenizer"},

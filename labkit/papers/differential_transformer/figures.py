@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import torch
 from matplotlib.figure import FigureBase
 
+from labkit.base.errors import BadInput
 from labkit.figures import Bars, Lines
 from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, axes, inches, label_axes, row_names, text_width
 
-from .experiments.allocation import PLACES, Allocation
+from .experiments.allocation import PLACES, Allocation, place_marks, question_maps
 from .experiments.arms import Arms
 from .experiments.measured_runs import of_arm
 from .experiments.microphones import Microphones
 from .experiments.retrieval import DepthGrid
 from .experiments.surgery import Surgery
+from .task import Batch
 from .training import CONFIRMING
 
-__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "share_bars"]
+__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "map_lines", "share_bars"]
 
 DIFF = MARKS["cut"]
 PLAIN = MARKS["intact"]
@@ -37,6 +41,28 @@ def share_bars(allocations: Mapping[str, Allocation], *, signed: bool, title: st
         x_label=f"{kind} share of a question's attention, mean over heads and texts",
         sentence=f"Where a question looks, {kind} shares. {told}.",
     )
+
+
+def map_lines(model: Any, batch: Batch, *, title: str) -> Lines:
+    """Return A1 and A2 of the first question of the first text over its words, mean over heads.
+
+    Raises `BadInput` for a model with one map.
+    """
+    maps = question_maps(model, batch)
+    if len(maps) != 3:
+        raise BadInput("This model has one map.", expected="a DIFF Transformer, which has two")
+    first, second, _ = (one[0, :, 0].mean(0).tolist() for one in maps)
+    last, place = int(batch.rows[0]) + 1, int(batch.places[0, 0])
+    noise = place_marks(batch)[PLACES.index("noise"), 0, 0, 0].bool()
+    told = " and ".join(
+        f"{name} gives the answer {weights[place]:.2f} and noise {float(torch.tensor(weights)[noise].sum()):.2f}"
+        for name, weights in (("A1", first), ("A2", second))
+    )
+    return Lines(
+        title=title, x=list(range(last)), lines={"A1": first[:last], "A2": second[:last]},
+        x_label="word of the text, from its start", y_label="weight, mean over heads", dots=True,
+        sentence=f"The weights of one question over the words of one text; the answer is word {place}. {told}.",
+    )  # fmt: skip
 
 
 def lambda_lines(surgeries: Mapping[str, Surgery], *, title: str) -> Lines:

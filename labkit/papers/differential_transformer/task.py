@@ -27,9 +27,11 @@ __all__ = [
     "QUESTION",
     "VOCAB",
     "Batch",
+    "Examples",
     "Needles",
     "class_of",
     "tokenizer",
+    "usual_numbers",
 ]
 
 _STEMS = ("Al", "Bor", "Cas", "Dun", "El", "Far", "Gor", "Hal")
@@ -110,6 +112,7 @@ class Needles:
     length: tokens of a text with its questions. needles, questions: how many pairs, and how many of them are asked.
     decoys: share of the fillers overwritten by lone numbers and cities. uniform: fillers drawn independently instead of
     from the Markov source. depth: where the first asked needle stands, from 0 (start) to 1 (end); None: anywhere.
+    habit: share of the needles whose number is the city's usual one, the same in every text (`usual_numbers`).
 
     Raises `BadInput` for a text that cannot hold its needles, or asks more than it holds.
     """
@@ -120,6 +123,7 @@ class Needles:
     decoys: float = 0.15
     uniform: bool = False
     depth: float | None = None
+    habit: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.questions <= self.needles <= len(CITIES) // 2:
@@ -132,7 +136,7 @@ class Needles:
                 f"A text of {self.length} tokens cannot hold {self.needles} needles and {self.questions} questions.",
                 expected=f"at least {2 * (self.needles + self.questions) + 4} tokens",
             )
-        for name in ("decoys", "depth"):
+        for name in ("decoys", "depth", "habit"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise BadInput(f"{name} = {value!r} makes no text.", expected="a number from 0 to 1")
@@ -150,15 +154,24 @@ class Needles:
         asked, others = order[:, : self.needles], order[:, self.needles :]
         body = self._with_decoys(body, others, random)
         numbers = torch.randint(len(NUMBERS), (count, self.needles), generator=random) + _NUMBER
-        places = self._places(count, random)
-        body.scatter_(1, places, asked + _CITY).scatter_(1, places + 1, numbers)
-        tail = torch.full((count, 1 + 2 * self.questions), _ASK)
-        tail[:, 1::2], tail[:, 2::2] = asked[:, : self.questions] + _CITY, numbers[:, : self.questions]
+        places, cities = self._places(count, random), asked + _CITY
+        if self.habit:
+            usual = torch.rand(numbers.shape, generator=random) < self.habit
+            numbers = torch.where(usual, usual_numbers()[asked], numbers)
+        told = slice(0, self.questions)
+        return self._written(body, (places, cities, numbers), (cities[:, told], numbers[:, told], places[:, told]))
+
+    def _written(self, body_BL: Tensor, shown: tuple[Tensor, ...], asked: tuple[Tensor, ...]) -> Batch:
+        """Write pairs (places, cities, numbers) into the body, and the questions (cities, numbers, places) after it."""
+        (places, cities, numbers), (cities_BQ, numbers_BQ, places_BQ) = shown, asked
+        body_BL.scatter_(1, places, cities).scatter_(1, places + 1, numbers)
+        tail = torch.full((len(body_BL), 1 + 2 * self.questions), _ASK)
+        tail[:, 1::2], tail[:, 2::2] = cities_BQ, numbers_BQ
         return Batch(
-            ids=torch.cat((torch.full((count, 1), tokenizer().bos), body, tail), 1),
+            ids=torch.cat((torch.full((len(body_BL), 1), tokenizer().bos), body_BL, tail), 1),
             rows=self.body + 2 + 2 * torch.arange(self.questions),
-            answers=numbers[:, : self.questions],
-            places=places[:, : self.questions] + 2,
+            answers=numbers_BQ,
+            places=places_BQ + 2,
             cities=places + 1,
         )
 
@@ -190,6 +203,66 @@ class Needles:
             shuffled = shuffled.masked_fill(shuffled == nearest, -1).sort(dim=1, stable=True).values
             shuffled[:, :1] = nearest
         return (chosen + torch.arange(self.needles)).gather(1, shuffled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples(Needles):
+    """Classification from examples: cities of one stem have one number, another in each text; new cities are asked.
+
+        ‹begin› rain Alburg 17 on Bordale 5 old Alham 17 ... ? Almere 17 Borton 5
+
+    needles: the examples, of `classes` stems in equal numbers. alternating: the classes take turns; otherwise the
+    examples stand in any order. A question's `places` is the number of the first example of its class.
+
+    Raises `BadInput` for stems that do not have so many cities.
+    """
+
+    needles: int = 12
+    questions: int = 4
+    classes: int = 4
+    alternating: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        each, new = self.needles // self.classes, -(-self.questions // self.classes)
+        if self.needles % self.classes or self.classes > len(_STEMS) or each + new > len(_ENDS):
+            raise BadInput(
+                f"{self.needles} examples and {self.questions} questions of {self.classes} classes make no text.",
+                expected=f"at most {len(_STEMS)} classes with as many examples each, and {len(_ENDS)} cities in each",
+            )
+
+    def draw(self, count: int, seed: int | torch.Generator) -> Batch:
+        """Return `count` texts; equal seeds give equal texts. A generator is used and moved on."""
+        random = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+        body = self._fillers(count, random)
+        stems, labels = (
+            torch.rand(count, size, generator=random).argsort(1)[:, : self.classes]
+            for size in (len(_STEMS), len(NUMBERS))
+        )
+        ends = torch.rand(count, self.classes, len(_ENDS), generator=random).argsort(2)
+        body = self._with_decoys(body, torch.rand(count, len(CITIES), generator=random).argsort(1), random)
+        order = torch.arange(self.needles).expand(count, -1)
+        if not self.alternating:
+            order = torch.rand(count, self.needles, generator=random).argsort(1)
+        asked = torch.arange(self.questions).expand(count, -1) + self.needles
+        text = torch.arange(count)[:, None]
+
+        def members(number: Tensor) -> tuple[Tensor, Tensor]:
+            kind, which = number % self.classes, number // self.classes
+            city = stems[text, kind] * len(_ENDS) + ends[text, kind, which]
+            return city + _CITY, labels[text, kind] + _NUMBER
+
+        places = self._places(count, random).sort(1).values
+        same = (order[:, None] % self.classes) == (asked[..., None] % self.classes)
+        first = places.gather(1, same.int().argmax(2))
+        return self._written(body, (places, *members(order)), (*members(asked), first))
+
+
+@cache
+def usual_numbers() -> Tensor:
+    """Return the token of each city's usual number [64], the same for every text there is."""
+    random = torch.Generator().manual_seed(2410)
+    return torch.randint(len(NUMBERS), (len(CITIES),), generator=random) + _NUMBER
 
 
 @cache

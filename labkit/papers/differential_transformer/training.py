@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, unknown
 from labkit.models import load as load_decoder
 from labkit.models import save
@@ -56,17 +57,27 @@ ARMS: Mapping[str, Arm] = {
     "diff, λ ≥ 0": {"kind": "needle-diff", "heads": 4, "lam": "clamped"},
     "diff, slow λ": {"kind": "needle-diff", "heads": 4},
     "diff, λ from 0.8": {"kind": "needle-diff", "heads": 4, "first_lambda": 0.8},
+    # The same factor after the norm as in "diff": λ is all that differs.
+    "diff, λ = −1": {"kind": "needle-diff", "heads": 4, "lam": "frozen", "first_lambda": -1.0, "head_factor": 0.8},
+    "off by one": {"kind": "needle-softmax", "heads": 8, "mixer": "off-by-one"},
+    "sink": {"kind": "needle-softmax", "heads": 8, "mixer": "sink"},
+    "gated": {"kind": "needle-softmax", "heads": 8, "mixer": "gated"},
 }
 MAIN = ("softmax 8×8", "softmax 4×16", "normed 4×16", "diff", "diff, no norm")
-# Told beside the claims, on fewer seeds, each at the rate that was best for the arm it is a variant of.
+# Told beside the claims, each at the rate that was best for the arm it is a variant of.
 SIDE = {
     "diff, λ frozen": "diff",
     "normed 8×8": "normed 4×16",
     "diff, λ ≥ 0": "diff",
     "diff, slow λ": "diff",
     "diff, λ from 0.8": "diff",
+    "diff, λ = −1": "diff",
+    "off by one": "softmax 8×8",
+    "sink": "softmax 8×8",
+    "gated": "softmax 8×8",
 }
-SIDE_SEEDS = CONFIRMING[:3]
+_FEWER = CONFIRMING[:3]
+SIDE_SEEDS = {arm: _FEWER if arm in ("diff, λ from 0.8", "off by one", "sink", "gated") else CONFIRMING for arm in SIDE}
 _SCALES = {"embed": 1.0, "lam": 1.0}  # which are named so that they do not decay
 _OWN_SCALES = {"diff, slow λ": {"embed": 1.0, "lam": 0.05}}
 FOLDER = Path("runs/04")
@@ -87,8 +98,18 @@ def build(arm: str, seed: int) -> Decoder:
 
 
 def runs(folder: Path = FOLDER) -> Runs:
-    """Return the table of runs."""
+    """Return the table of the runs whose weights lie in `folder`."""
     return Runs(folder / "needles.jsonl")
+
+
+def runs_path() -> Path:
+    """Return where the measured runs lie, which come with the course."""
+    return data_dir() / "sweeps" / "04_needles.jsonl"
+
+
+def known(folder: Path = FOLDER) -> list[dict[str, Any]]:
+    """Return every run that was ever made, measured or not."""
+    return [*Runs(runs_path()), *runs(folder)]
 
 
 def train_one(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> tuple[Decoder, dict[str, Any]]:
@@ -125,9 +146,9 @@ def train_one(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> tuple[De
     return model, found
 
 
-def answer_loss(model: Decoder, batch: Batch) -> Tensor:
+def answer_loss(model: Decoder, batch: Batch, noise_BLD: Tensor | None = None) -> Tensor:
     """Return the next-token loss at the answers, among the 64 numbers, nats an answer."""
-    return F.cross_entropy(answer_logits(model, batch).flatten(0, 1), batch.targets.flatten())
+    return F.cross_entropy(answer_logits(model, batch, noise_BLD).flatten(0, 1), batch.targets.flatten())
 
 
 @torch.no_grad()
@@ -174,7 +195,7 @@ def train(cells: Iterable[tuple[str, float, int]], folder: Path = FOLDER, *, min
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(f"{path}.lock", timeout=0):
-                if table.find(**settings) is None:
+                if all(find(**settings) is None for find in (table.find, Runs(runs_path()).find)):
                     model, found = train_one(arm, lr, seed)
                     save(model, path)
                     table.do(settings, lambda found=found: found)
@@ -204,12 +225,12 @@ def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int
         yield from itertools.product(MAIN, RATES, PILOT[:1])
         yield from itertools.product(UNSURE[:1], UNSURE[1], PILOT)
         return
-    table = list(runs(folder))
-    known = {(run["arm"], run["lr"], run["seed"]) for run in table}
-    if not known.issuperset(cells_of("rates", folder)):  # rates are chosen from all pilot runs, or not at all
+    table = known(folder)
+    made = {(run["arm"], run["lr"], run["seed"]) for run in table}
+    if not made.issuperset(cells_of("rates", folder)):  # rates are chosen from all pilot runs, or not at all
         return
-    arms, seeds = (MAIN, CONFIRMING) if name == "main" else (SIDE, SIDE_SEEDS)
-    yield from ((arm, best_rate(table, arm), seed) for seed in seeds for arm in arms)
+    arms = dict.fromkeys(MAIN, CONFIRMING) if name == "main" else SIDE_SEEDS
+    yield from ((arm, best_rate(table, arm), seed) for arm, seeds in arms.items() for seed in seeds)
 
 
 def ship(seed: int = CONFIRMING[0], folder: Path = FOLDER) -> None:

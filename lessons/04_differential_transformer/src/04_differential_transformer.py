@@ -55,7 +55,7 @@ lesson.result("r2")
 #
 # This is the task. A city directly before a number is a *needle*; everything else is noise, some of it lone numbers and
 # lone cities. After the question mark cities are asked, and the next word must be the city's number. A question's
-# attention has 50 words to choose from, and one of them matters.
+# attention has some 50 words to choose from, and one of them matters.
 
 # %%
 print(diff.Needles().draw(1, seed=7).texts()[0])
@@ -73,16 +73,19 @@ figures.show(diff.lambda_history())
 
 # %%
 lesson.result("p2", found=runs.mean("diff").value)
-holds(max(runs.values["diff"].values()) < 0, "λ ended below 0 in every one of them.")
+
+# %% tags=["collapsed"]
+highest, accurate = max(runs.values["diff"].values()), diff.compare_arms("right, as trained", ["diff"]).mean("diff")
+holds(highest < 0 and accurate.low > 0.99, "It is so in every one of the six, and each answers nearly everything.")
 
 # %% [markdown]
-# A1 − λ A2 with λ below 0 is a *sum*. No weight is negative, nothing is cancelled, and still the model answers nearly
-# everything. So what was the second map for? That is the question of this hour.
+# So what is the second map for? That is the question of this hour.
 #
 # ## 1 · Two microphones · 12 min
 #
-# First the idea. One microphone hears a speaker and noise, another hears noise. Subtract the second from the first. What
-# both hear goes; what each hears by itself *adds up*, since noise has no sign.
+# First the idea. One microphone hears a speaker and noise, another hears noise. Subtract the second from the first. The
+# noise that both hear cancels. The noise that the second hears alone is not in the first: it is *added*, with a minus that
+# nobody hears.
 
 # %%
 mix = lesson.predict("p1")
@@ -98,17 +101,19 @@ figures.show(diff.two_microphones(shared=1.0, own=0.5, lam=0.8))
 
 # %% [markdown]
 # With s for the shared noise and o for the own noise, what is left has the size √((1 − λ)² s² + (1 + λ²) o²). The first
-# term falls until λ = 1, the second grows from the start. If all noise is own noise, the best λ is 0: do not subtract.
+# term falls until λ = 1, the second grows from the start. If all noise is own noise, the best λ is 0: do not subtract. Mix
+# your own: change `shared` and `own` above and run the two cells again.
 #
 # Now attention. The formula is (paper, equation 1)
 #
 # > head = (softmax(Q₁K₁ᵀ/√d) − λ softmax(Q₂K₂ᵀ/√d)) V
 #
-# and here it is, for one head, written out. Two softmaxes come first, then the difference; nothing is brought back to 1.
+# and here is what stands before V, for one head, written out. Two softmaxes come first, then the difference. The rows are
+# not brought back to a sum of 1.
 
 
 # %%
-def one_head(q, k, v, lam):
+def one_head(q, k, lam):
     ahead = torch.ones(q.shape[1], q.shape[1]).triu(1).bool()
     scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(ahead, -torch.inf)
     first, second = scores.softmax(-1)
@@ -116,7 +121,7 @@ def one_head(q, k, v, lam):
 
 
 q, k = torch.randn(2, 2, 6, 8, generator=torch.Generator().manual_seed(1))
-weights = one_head(q, k, None, lam=0.8)
+weights = one_head(q, k, lam=0.8)
 print(weights[-1].numpy().round(2), "sum", round(float(weights[-1].sum()), 2))
 
 # %%
@@ -143,20 +148,34 @@ print(inspect.getsource(diff.DiffAttention.attend))
 # %%
 texts = diff.Needles().draw(64, seed=41)
 frozen, free = labkit.load("needle/diff-frozen"), labkit.load("needle/diff")
+figures.show(diff.map_lines(frozen, texts, title="Both maps of one question, λ kept at 0.2"))
+
+# %%
+figures.show(diff.map_lines(free, texts, title="The same question, λ learned"))
+
+# %% [markdown]
+# One question of one text is an anecdote. Here are all questions of 64 texts.
+
+# %%
 for name, model in {"λ kept at 0.2": frozen, "λ learned": free}.items():
     print(f"{name}\n{diff.shared_noise(model, texts).table()}\n")
 
 # %% tags=["collapsed"]
 kept, own = diff.shared_noise(frozen, texts), diff.shared_noise(free, texts)
+mean = lambda weights: sum(weights) / len(weights)  # noqa: E731
+holds(mean(kept.weight_2) > 5 * mean(kept.weight_1), "The model that must subtract has its noise in A2.")
 holds(
+
     max(kept.correlation.value, own.correlation.value) < 0.35,
     "Over the noise words the two maps are hardly alike, in both models.",
 )
 holds(abs(own.best_lambda.value) < 0.1, "The λ that would leave least of the free model's noise is near 0.")
 
 # %% [markdown]
-# These maps are two microphones in two rooms. Nearly all noise is own noise: for so little in common the formula gives a λ
-# of about 0.1, and for the median head it is about 0. There is hardly anything to subtract.
+# The peak in both pictures is the answer, and every map has it. In the model that must subtract, two fifths of A2's weight
+# are on noise at which A1 hardly looks, so there is nothing to cancel. In the model that chose its λ, both maps look at the
+# needle and each has its own noise. They are two microphones in two rooms: the correlation is about 0.1, and the λ that
+# would leave least of the noise is 0 in the median head.
 #
 # **What this does not show.** Models with many layers and long texts, where two maps may well share what they waste
 # attention on. The paper reports that the difference works; what it cancels was not measured there either.
@@ -187,8 +206,9 @@ gain = harder.difference("softmax 8×8", "diff")
 beside = harder.difference("normed 4×16", "diff")
 between = harder.difference("softmax 8×8", "normed 4×16")
 holds(gain.low > 0 and beside.low > 0, "DIFF is ahead of every control on these seeds.")
-holds(max(gain.value, beside.high) < 0.05, "Its lead is inside the margin of five points that was promised beforehand.")
-holds(between.low < 0 < between.high, "Whether wide heads with the norm make it smaller, six seeds do not settle.")
+holds(gain.low < 0.05 < gain.high, "Over softmax 8 × 8, the paper's baseline, the interval reaches across the margin.")
+holds(beside.high < 0.05, "Over the control with the head norm, the lead lies inside the margin: by our rule, nothing.")
+holds(between.low < 0 < between.high, "Whether the control is better than softmax 8 × 8, six seeds do not settle.")
 
 # %% [markdown]
 # Here is what was promised before these models were trained, as the ledger of this course has it. The dot is what we
@@ -203,8 +223,9 @@ figures.show(claims.assess("04.loss_normed"))
 
 # %% [markdown]
 # On texts like those it was trained on, DIFF is no better than the control that has its head shape and its norm: both have
-# learned the task. On the harder texts its lead over softmax 8 × 8 is 4 points [2, 7]. That is inside the margin of 5
-# promised beforehand, so a lead of this size counts as nothing. The paper reports about thirty.
+# learned the task. On the harder texts it leads softmax 8 × 8 by 4 points [2, 7]: the interval leaves out 0 and reaches
+# beyond the margin of 5, so the verdict is *direction*, the paper's sign and far less than its thirty points. The lead over
+# the control that has the norm is smaller than the margin.
 #
 # The learning rate matters more than the arm. This is the loss of softmax 8 × 8 at four rates, on the seeds on which rates
 # were chosen. Whoever gives all arms one rate has a hand in who wins.
@@ -248,7 +269,7 @@ models = {
     "DIFF, λ kept at 0.2": "needle/diff-frozen",
 }
 ready = {
-    "two needles": "rain Alburg 17 on old Bordale 5 light snow falls Casford ? Alburg".replace("falls ", ""),
+    "two needles": "rain Alburg 17 on old Bordale 5 light snow Casford ? Alburg",
     "a text of the task": " ".join(diff.Needles().draw(1, 7).texts()[0].split()[:52]),
     "told twice": "rain Alburg 17 on old Bordale 5 light Alburg 40 snow ? Alburg",
     "never told": "rain Alburg 17 on old Bordale 5 light snow ? Casford",
@@ -256,9 +277,9 @@ ready = {
 labkit.ReadingPanel(models, ready)
 
 # %% [markdown]
-# The paper's table gives the answer 0.31 of the attention in DIFF and 0.03 in the Transformer, and noise 0.02 against
-# 0.52, the answer in the middle of the text. These are signed shares. What a negative weight takes from noise is then counted for the answer, though the head
-# still reads that noise, with a minus. Over many texts:
+# With the answer in the middle of the text, the paper's table gives it 0.31 of the attention in DIFF and 0.03 in the
+# Transformer; noise gets 0.02 and 0.52. These are signed shares. What a negative weight takes from noise is then counted
+# for the answer, though the head still reads that noise, with a minus. Over many texts:
 
 # %%
 looks = {name: diff.allocate(labkit.load(model), texts) for name, model in models.items()}

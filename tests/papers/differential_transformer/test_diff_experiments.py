@@ -30,10 +30,10 @@ from labkit.papers.differential_transformer.experiments import (
 )
 from labkit.papers.differential_transformer.experiments.activations import absmax
 from labkit.papers.differential_transformer.experiments.allocation import PLACES, place_marks
-from labkit.papers.differential_transformer.experiments.arms import Arms, compare_arms
+from labkit.papers.differential_transformer.experiments.arms import Arms, compare_arms, rates_tried
 from labkit.papers.differential_transformer.experiments.microphones import best_lambda, noise_left
 from labkit.papers.differential_transformer.experiments.orders import reordered
-from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, share_bars
+from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, map_lines, share_bars
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
 from labkit.papers.differential_transformer.training import ARMS, answer_loss, build, train_one
@@ -189,6 +189,7 @@ def test_every_arm_can_be_trained(arm):
 
 def test_arms_are_alike_in_weights_and_read_the_same_texts():
     counts = {arm: sum(weight.numel() for weight in build(arm, 0).parameters()) for arm in ARMS}
+    assert counts.pop("gated") == counts["softmax 8×8"] + 64 * 64
     assert max(counts.values()) - min(counts.values()) < 100
     first, second = (train_one("softmax 4×16", 4e-3, 9, steps=3)[1] for _ in range(2))
     assert first["loss"] == second["loss"]
@@ -257,6 +258,7 @@ def test_training_goes_on_where_it_stopped_and_nobody_trains_twice(tmp_path, mon
         return build(arm, seed), {"right": 0.5, "loss": 1.0, "seconds": 0.1}
 
     monkeypatch.setattr(training, "train_one", once)
+    monkeypatch.setattr(training, "runs_path", lambda: tmp_path / "measured.jsonl")
     cells = [("diff", 4e-3, 0), ("diff", 4e-3, 1)]
     with FileLock(f"{training.kept(*cells[1], tmp_path)}.lock"):
         training.train(cells, tmp_path)
@@ -266,6 +268,36 @@ def test_training_goes_on_where_it_stopped_and_nobody_trains_twice(tmp_path, mon
     assert trained == [("diff", 0), ("diff", 1)] and len(training.runs(tmp_path)) == 2
     assert torch.equal(training.load_run(*cells[1], tmp_path).embed.weight, build("diff", 1).embed.weight)
     assert not list(training.cells_of("main", tmp_path))  # the pilot runs are not all there
+
+
+def test_rates_are_those_that_were_tried():
+    assert set(rates_tried("diff")) == {4e-3, 8e-3, 1.6e-2} and min(rates_tried("diff").values()) < 0.01
+    with pytest.raises(LabkitError, match="magic"):
+        rates_tried("magic")
+    with pytest.raises(LabkitError, match="not tried"):
+        rates_tried("diff, slow λ")
+
+
+def test_a_picture_of_both_maps_names_the_answer(diff, plain):
+    drawn = map_lines(diff, BATCH, title="maps")
+    first, second, _ = question_maps(diff, BATCH)
+    place = int(BATCH.places[0, 0])
+    assert drawn.lines["A1"][place] == pytest.approx(float(first[0, :, 0, place].mean()))
+    assert f"word {place}" in drawn.sentence and f"{float(second[0, :, 0, place].mean()):.2f}" in drawn.sentence
+    with pytest.raises(LabkitError, match="one map"):
+        map_lines(plain, BATCH, title="maps")
+
+
+def test_noise_is_heard_and_repeats(diff):
+    quiet, loud, again = (find_needles(diff, BATCH, noise=size, seed=3).nats for size in (0.0, 2.0, 2.0))
+    assert loud == again != quiet and find_needles(diff, BATCH, noise=2.0, seed=4).nats != loud
+    assert quiet == find_needles(diff, BATCH).nats
+
+
+def test_scores_of_another_kind_of_softmax_are_not_rounded():
+    model = build("sink", 1)
+    with pytest.raises(LabkitError, match="Sink"), edit(model, QuantiseScores(4)):
+        pass
 
 
 @pytest.mark.parametrize("what", ["lambda", "without the second map"])

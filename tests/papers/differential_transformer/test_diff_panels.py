@@ -58,14 +58,13 @@ def test_the_choice_is_the_edit(surgery, models):
 
 
 def test_a_model_without_lambda_is_refused(models):
-    panel = LambdaPanel(models["softmax"])
     with pytest.raises(BadInput, match="no λ"):
-        panel.set(lam=0.0)
+        LambdaPanel(models["softmax"])
 
 
 def test_its_code_gives_what_is_shown(surgery, models, monkeypatch):
     monkeypatch.setattr(labkit, "load", {"toy/diff": models["DIFF"]}.__getitem__)
-    for state in ({"lam": None}, {"lam": -1.0}, {"lam": 0.3, "norm": False}):
+    for state in ({"lam": surgery.learned}, {"lam": -1.0}, {"lam": 0.3, "norm": False}):
         surgery.set(**state)
         names: dict[str, Any] = {}
         exec(surgery.code(surgery.state), names)

@@ -99,7 +99,9 @@ def test_an_empty_place_takes_a_part_of_the_weight(mixer):
         assert torch.allclose(ours(x, state), plain(x, state), atol=1e-5)
 
 
-@pytest.mark.parametrize("mixer", ["softmax", "normed", "off-by-one", "sink", "gated", "v2", "v2-wrong-pairs"])
+@pytest.mark.parametrize(
+    "mixer", ["softmax", "normed", "off-by-one", "sink", "gated", "half-more", "v2", "v2-wrong-pairs"]
+)
 def test_every_mixer_decodes_with_a_cache(mixer):
     model = SoftmaxTransformer(heads=4, kv_heads=2, mixer=mixer, **SIZES).build(3).eval()
     ids = torch.tensor([[3, 1, 4, 1, 5, 9, 2]])

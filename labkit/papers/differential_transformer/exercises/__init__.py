@@ -32,7 +32,7 @@ def _after_surgery(found: float) -> int:
 PREDICTIONS = (
     Prediction(
         id="r1",
-        question="A new part makes a model better. Which model shows whether it was *that* part?",
+        question="A new part makes a model better. Which model shows whether it was that part?",
         options=(
             "a larger one without it",
             "the same one trained longer",
@@ -64,7 +64,10 @@ PREDICTIONS = (
         question="The model learned its λ, which started at 0.2. Where did it end?",
         options=("above 0.5: it takes more off", "near 0.2", "near 0: it gave the second map up", "below 0: it adds"),
         answer=_lambda,
-        because="Nothing in the formula keeps λ above 0. Section 3 asks whether the model needed it there.",
+        because=(
+            "Nothing in the formula keeps λ above 0. With λ below 0, A1 − λ A2 is a sum: no weight is negative, and "
+            "nothing is cancelled. Section 3 asks whether the model needed that."
+        ),
     ),
     Prediction(
         id="p3",
@@ -86,7 +89,7 @@ PREDICTIONS = (
         question="λ of the trained model is set to 0.8, where the paper's deep layers have it. Right answers, of ten?",
         options=("nine or ten, as before", "five to nine", "one to five", "none: it guesses"),
         answer=_after_surgery,
-        because="The parts behind attention were trained on a sum; now they read a difference.",
+        because="The parts after attention were trained on a sum; now they read a difference.",
     ),
 )
 

@@ -243,10 +243,11 @@ KEYS = Exercise(
     objective="find a real bug by a law that the right code must obey",
     difficulty="hard",
     task=(
-        "Heads may share keys in groups: `group` heads in a row read the same *pair* of keys. The first released file "
-        "of the paper prepared the keys with `k.repeat_interleave(group, dim=0)`; k is [2 · pairs, words, d], rows "
-        "2i and 2i + 1 being one pair. For groups of two A1 and A2 then come from the same key. Write "
-        "`keys_for(k, group)`: one key for each of the 2 · pairs · group queries, rows 2i and 2i + 1 for head i."
+        "Heads may share keys in groups: `group` heads in a row read the same *pair* of keys, one key for A1 and one "
+        "for A2. k is [2 · pairs, words, d]; rows 2i and 2i + 1 are a pair. The first released file of the paper "
+        "prepared the keys with `k.repeat_interleave(group, dim=0)`. With group = 1 its heads agree with the fused "
+        "code, with group = 2 they do not. Number the rows, find what broke, and write `keys_for(k, group)` that is "
+        "right: one key for each of the 2 · pairs · group queries, rows 2i and 2i + 1 for head i."
     ),
     expects="a function of (k, group) that returns [2 · pairs · group, words, d]",
     check=_check_keys,

@@ -15,7 +15,7 @@ from labkit.interventions.edits import Edit, whole_number
 from labkit.models.parts import Attention, readable
 from labkit.models.state import State
 
-from ..method.attention import DiffAttention
+from ..method.attention import DiffAttention, NormedAttention
 from ..method.edits import mixer_of
 from ..task import Batch
 
@@ -86,12 +86,19 @@ class QuantiseScores(Edit):
             raise BadInput(f"bits = {self.bits!r}.", expected="a whole number from 2 to 16")
 
     def prepare(self, model: Any) -> list[Forward]:
-        """Return one change of a forward."""
+        """Return one change of a forward; raise `BadInput` for an attention whose weights are made in another way."""
         mixer = mixer_of(model, self.layer)
+        if type(mixer).attend not in _KNOWN:
+            raise BadInput(
+                f"{type(mixer).__name__} does something else with its scores.", expected="softmax or its difference"
+            )
         return [_Attend(mixer, self.bits, f"scores of layer {self.layer}")]
 
     def __str__(self) -> str:
         return f"round the scores of layer {self.layer} to {self.bits} bits"
+
+
+_KNOWN = (Attention.attend, NormedAttention.attend, DiffAttention.attend)
 
 
 class _Attend:

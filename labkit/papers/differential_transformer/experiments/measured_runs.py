@@ -15,15 +15,15 @@ from typing import Any
 
 import torch
 
-from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.interventions import edit
 from labkit.models.decoder import Decoder
 from labkit.training import Runs
 
 from ..method import DiffAttention, SetLambda
+from ..method.others import OffByOneAttention
 from ..task import Needles
-from ..training import FOLDER, TASK, best_rate, load_run, runs
+from ..training import FOLDER, TASK, best_rate, load_run, runs, runs_path
 from .activations import QuantiseScores, large_activations
 from .allocation import PLACES, allocate
 from .retrieval import find_needles
@@ -45,11 +45,6 @@ _TEXTS = 256
 _SEED = 5_000_001
 
 
-def runs_path() -> Path:
-    """Return where the measured runs lie."""
-    return data_dir() / "sweeps" / "04_needles.jsonl"
-
-
 @torch.no_grad()
 def measure(model: Decoder) -> dict[str, Any]:
     """Return what the lesson wants to know of one trained model, as plain numbers."""
@@ -65,12 +60,12 @@ def measure(model: Decoder) -> dict[str, Any]:
     large = large_activations(model, batch)
     found["scores"], found["stream"] = [*map(_short, large.scores)], [*map(_short, large.stream)]
     found["medians"] = [_short(large.median_score), _short(large.median_stream)]
+    mixer = model.trunk.blocks[0].attention.mixer
     found["bits"] = {}
-    for bits in (3, 4, 6, 8):
+    for bits in () if isinstance(mixer, OffByOneAttention) else (3, 4, 6, 8):
         with edit(model, QuantiseScores(bits)):
             found["bits"][str(bits)] = _short(find_needles(model, batch).accuracy.value)
     found["bits"]["32"] = _short(find_needles(model, batch).accuracy.value)
-    mixer = model.trunk.blocks[0].attention.mixer
     if isinstance(mixer, DiffAttention):
         found["lambda"] = _short(mixer.lam().item())
         with edit(model, SetLambda(0.0)):

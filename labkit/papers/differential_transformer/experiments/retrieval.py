@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from labkit.anatomy import module_of
 from labkit.measurements.estimate import Estimate, mean_over
@@ -15,7 +16,7 @@ from labkit.measurements.estimate import Estimate, mean_over
 from ..method import answer_logits
 from ..task import Batch, Needles
 
-__all__ = ["DepthGrid", "Found", "depth_grid", "find_needles"]
+__all__ = ["DepthGrid", "Found", "depth_grid", "embedding_noise", "find_needles"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,22 @@ class Found:
         return f"{self.accuracy}\n{self.loss}"
 
 
+def embedding_noise(model: Any, batch: Batch, size: float, seed: int) -> Tensor | None:
+    """Return noise for every embedding of `batch` [B, L, D], of standard deviation `size`; None for size 0."""
+    if not size:
+        return None
+    shape = (*batch.ids.shape, module_of(model).embed.weight.shape[1])
+    return size * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
 @torch.no_grad()
-def find_needles(model: Any, batch: Batch) -> Found:
+def find_needles(model: Any, batch: Batch, *, noise: float = 0.0, seed: int = 0) -> Found:
     """Return how `model` answers the questions of `batch`, a choice among the 64 numbers.
 
-    Raises `BadInput` for texts longer than the model's context.
+    noise: size of what is added to the embeddings (an untrained embedding has size 1), drawn from `seed`. Raises
+    `BadInput` for texts longer than the model's context.
     """
-    logits_BRN = answer_logits(module_of(model), batch)
+    logits_BRN = answer_logits(module_of(model), batch, embedding_noise(model, batch, noise, seed))
     nats = F.cross_entropy(logits_BRN.flatten(0, 1), batch.targets.flatten(), reduction="none")
     right = (logits_BRN.argmax(-1) == batch.targets).float().mean(1)
     return Found(tuple(right.tolist()), tuple(nats.view_as(batch.targets).mean(1).tolist()))

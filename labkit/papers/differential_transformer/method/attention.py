@@ -16,11 +16,15 @@ __all__ = ["DiffAttention", "HeadNorm", "NormedAttention", "softmax_maps"]
 
 
 class HeadNorm(RMSNorm):
-    """factor · RMSNorm of each head by itself, over its channels; what the paper calls GroupNorm (eq. 3)."""
+    """factor · RMSNorm of each head by itself, over its channels; what the paper calls GroupNorm (eq. 3).
 
-    def __init__(self, width: int, factor: float = 1.0, eps: float = 1e-5):
+    gain: a learned gain for each channel, shared by the heads, as in the released code; without it the gain stays 1.
+    """
+
+    def __init__(self, width: int, factor: float = 1.0, eps: float = 1e-5, *, gain: bool = True):
         super().__init__(width, eps)
         self.factor = factor
+        self.weight.requires_grad_(gain)
 
     def forward(self, y_BHLK: Tensor) -> Tensor:
         return self.factor * super().forward(y_BHLK)

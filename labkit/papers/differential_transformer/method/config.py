@@ -15,7 +15,7 @@ from labkit.models.parts import Attention
 from .attention import DiffAttention, HeadNorm, NormedAttention
 from .lambdas import LAMBDAS, lambda_init, make_lambda
 from .others import GatedAttention, OffByOneAttention, SinkAttention
-from .second import DiffAttentionV2, NoLambda, NoSigmoid, WrongPairs
+from .second import DiffAttentionV2, HalfMoreHeads, NoLambda, NoSigmoid, WrongPairs
 from .smear import Smeared
 
 __all__ = ["DiffTransformer", "NeedleDiff", "NeedleSoftmax", "SoftmaxTransformer", "attention_flops", "halved"]
@@ -27,6 +27,7 @@ MIXERS = {
     "off-by-one": OffByOneAttention,
     "sink": SinkAttention,
     "gated": GatedAttention,
+    "half-more": HalfMoreHeads,
     **VERSIONS,
 }
 
@@ -36,7 +37,8 @@ class DiffTransformer(DecoderConfig):
     """A decoder with differential attention, version 1; `heads` are DIFF heads, each of two sub-heads.
 
     lam: exponential, scalar, frozen or clamped. first_lambda: λ_init of every layer (default: 0.8 − 0.6 exp(−0.3 l)).
-    lambda_per_head: one λ for each head. head_norm: the norm of each head, times 1 − λ_init; without it neither.
+    lambda_per_head: one λ for each head. head_norm: the norm of each head, times `head_factor` (default: 1 − λ_init),
+    its gain learned or not (`head_gain`); without the norm neither.
     """
 
     kind: ClassVar[str] = "diff-transformer"
@@ -45,6 +47,8 @@ class DiffTransformer(DecoderConfig):
     first_lambda: float | None = None
     lambda_per_head: bool = False
     head_norm: bool = True
+    head_factor: float | None = None
+    head_gain: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,7 +72,8 @@ class DiffTransformer(DecoderConfig):
 
     def attention(self, layer: int) -> nn.Module:
         """Make the token mixer of block `layer`."""
-        norm = HeadNorm(self.width // self.heads, 1 - self.lambda_at_first(layer)) if self.head_norm else nn.Identity()
+        factor = 1 - self.lambda_at_first(layer) if self.head_factor is None else self.head_factor
+        norm = HeadNorm(self.width // self.heads, factor, gain=self.head_gain) if self.head_norm else nn.Identity()
         return DiffAttention(
             self.width, self.heads, self.kv_heads, layer=layer, rope_theta=self.rope_theta,
             lam=self.make_lambda(layer), norm=norm,
@@ -77,7 +82,7 @@ class DiffTransformer(DecoderConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SoftmaxTransformer(DecoderConfig):
-    """The baseline, or another mixer of `MIXERS`: softmax, normed, off-by-one, sink, gated, v2 and its ablations."""
+    """The baseline, or another of `MIXERS`: softmax, normed, off-by-one, sink, gated, half-more, v2 and its kin."""
 
     kind: ClassVar[str] = "softmax-transformer"
 

@@ -12,7 +12,7 @@ from labkit.base.errors import BadInput
 from labkit.models.parts import Attention
 from labkit.models.state import State
 
-__all__ = ["DiffAttentionV2", "NoLambda", "NoSigmoid", "WrongPairs"]
+__all__ = ["DiffAttentionV2", "HalfMoreHeads", "NoLambda", "NoSigmoid", "WrongPairs"]
 
 
 class DiffAttentionV2(Attention):
@@ -49,6 +49,24 @@ class DiffAttentionV2(Attention):
     def share(self, x_BLD: Tensor) -> Tensor:
         """Return what part of the second head is taken off [B, h, L, 1]."""
         return self.lam(x_BLD).sigmoid().mT.unsqueeze(-1)
+
+
+class HalfMoreHeads(Attention):
+    """Softmax attention with half as many heads again: the baseline that has version 2's weights where keys are shared.
+
+    Raises `BadInput` for heads that cannot share the keys.
+    """
+
+    def __init__(self, width: int, heads: int, kv_heads: int | None = None, **options):
+        super().__init__(width, heads, kv_heads, **options)
+        self.heads = 3 * heads // 2
+        if heads % 2 or self.heads % self.kv_heads:
+            raise BadInput(
+                f"{heads} heads and half as many again cannot share {self.kv_heads} keys.",
+                expected="an even number of heads, 3/2 of it a multiple of the keys",
+            )
+        self.q = nn.Linear(width, self.heads * self.head_size, bias=False)
+        self.o = nn.Linear(self.heads * self.head_size, width, bias=False)
 
 
 class WrongPairs(DiffAttentionV2):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
+from labkit.models.parts import Attention
 from labkit.models.state import State
 from labkit.models.trunk import Block, Trunk
 
@@ -59,13 +60,15 @@ class Smeared(DecoderConfig):
                 matrix.mul_(std / self.init_std)
 
 
-def answer_logits(model: Decoder, batch: Batch) -> Tensor:
+def answer_logits(model: Decoder, batch: Batch, noise_BLD: Tensor | None = None) -> Tensor:
     """Return the logits [B, R, 64] of the numbers at the questions of `batch`: what is asked, and what is trained.
+
+    noise_BLD: added to the embeddings, so that everything that reads a word reads the same noise.
 
     Among all words of the vocabulary the same model learns far more slowly: it first spends its stream on saying
     "a number", the same for every question.
     """
-    stream = _stream_at(model, batch.ids, batch.rows)
+    stream = _stream_at(model, batch.ids, batch.rows, noise_BLD)
     return F.linear(model.norm(stream), model.head.weight[ANSWERS])
 
 
@@ -77,9 +80,11 @@ def logits_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor) -> Tensor:
     return model.head(model.norm(_stream_at(model, ids_BL, rows_R)))
 
 
-def _stream_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor) -> Tensor:
+def _stream_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor, noise_BLD: Tensor | None = None) -> Tensor:
     state = model.begin(ids_BL)
     trunk = model.trunk
+    if noise_BLD is not None:
+        state = state.with_stream(state.stream + noise_BLD)
     state = trunk.enter(state)
     for block in trunk.blocks[:-1]:
         state = block(state)
@@ -87,6 +92,9 @@ def _stream_at(model: Decoder, ids_BL: Tensor, rows_R: Tensor) -> Tensor:
     x_BLD, reads = attention.norm(state.stream), attention.mixer
     seen = torch.arange(ids_BL.shape[1]) <= rows_R[:, None]
     here = State(stream=state.stream[:, rows_R], positions=state.positions[:, rows_R], mask=seen[None, None])
+    if type(reads).read is not Attention.read or type(reads).forward is not Attention.forward:
+        # What is done to the heads afterwards is this variant's own affair: its attention is computed everywhere.
+        return mlp(here.with_stream(attention(state).stream[:, rows_R])).stream
     q_BHRK = reads.rotated(reads.split(reads.q(x_BLD[:, rows_R]), reads.heads), here)
     k_BHLK, v_BHLK = reads.keys_values(x_BLD, state)
     y_BHRK = reads.attend(q_BHRK, reads.rotated(k_BHLK, state), v_BHLK, here)

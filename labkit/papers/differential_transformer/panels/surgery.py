@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from labkit.panels.controls import Choice, Control, Toggle
+from labkit.panels.controls import Control, Slider, Toggle
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
@@ -18,14 +18,13 @@ __all__ = ["LambdaData", "LambdaPanel", "LambdaState"]
 
 TEXTS, SEED = 40, 4041
 MAPS = ("A1", "A2", "A1 − λ A2")
-LAMBDAS = {"as learned": None} | {f"{tenth / 10:.1f}".replace("-", "−"): tenth / 10 for tenth in range(-15, 16)}
 
 
 @dataclass(frozen=True)
 class LambdaState:
-    """lam: None for the λ that was learned. norm: whether the head norm is on."""
+    """lam: what λ is set to. norm: whether the head norm is on."""
 
-    lam: float | None = None
+    lam: float = 0.0
     norm: bool = True
 
 
@@ -42,17 +41,32 @@ class LambdaData:
 
 
 class LambdaPanel(Panel):
-    """Set λ in the last layer of a DIFF Transformer, and take its head norm off; forty texts are asked about."""
+    """Set λ in the first layer of a DIFF Transformer, and take its head norm off; forty texts are asked about.
+
+    The slider starts at the λ that was learned, to two digits. Raises `BadInput` for a model without λ.
+    """
 
     question = "What does the second map do?"
     State = LambdaState
     size = (8.6, 3.6)
 
+    def __init__(self, model: Any, **options: Any):
+        from labkit.zoo import load
+
+        from ..method.edits import diff_attention
+
+        handle = load(model) if isinstance(model, str) else model
+        self.learned = round(diff_attention(handle).lam().item(), 2)
+        options["start"] = options.get("start") or LambdaState(self.learned)
+        super().__init__(handle, **options)
+
     def make_controls(self) -> Sequence[Control]:
+        reach = max(1.5, abs(self.learned))
         return (
-            Choice("lam", LAMBDAS, label="λ", help="what part of the second map is taken off; below 0 it is added"),
+            Slider("lam", label="λ", low=-reach, high=reach, step=0.01,
+                   help="what part of the second map is taken off; below 0 it is added"),
             Toggle("norm", label="head norm", help="the norm of each head; its fixed factor stays"),
-        )
+        )  # fmt: skip
 
     def compute(self, state: LambdaState) -> LambdaData:
         from labkit.interventions import edit
@@ -62,14 +76,14 @@ class LambdaPanel(Panel):
         from ..method.edits import diff_attention
 
         own = diff_attention(self.model).lam().item()
-        edits = [] if state.lam is None else [SetLambda(state.lam)]
+        edits = [] if state.lam == self.learned else [SetLambda(state.lam)]
         edits += [] if state.norm else [HeadNormOff()]
         before = find_needles(self.model, texts())
         with edit(self.model, *edits):
             now = find_needles(self.model, texts())
             weights = weights_by_place(self.model)
         return LambdaData(
-            own if state.lam is None else state.lam,
+            own if state.lam == self.learned else state.lam,
             own,
             state.norm,
             (before.accuracy.value, now.accuracy.value),
@@ -78,10 +92,10 @@ class LambdaPanel(Panel):
         )
 
     def presets(self) -> Sequence[LambdaState]:
-        return [LambdaState(), LambdaState(0.0), LambdaState(0.8), LambdaState(norm=False)]
+        return [LambdaState(self.learned), LambdaState(0.0), LambdaState(0.8), LambdaState(self.learned, norm=False)]
 
     def restored(self, state: LambdaState) -> LambdaState:
-        return LambdaState()
+        return LambdaState(self.learned)
 
     def draw(self, data: LambdaData, figure: FigureBase) -> None:
         from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, row_names
@@ -100,11 +114,16 @@ class LambdaPanel(Panel):
         for number, (name, row, look) in enumerate(zip(MAPS, data.weights, looks)):
             places = [place + 0.26 * (number - 1) for place in range(len(PLACES))]
             bars(left, places, row, look, 0.24, across=True, label=name)
+            for place, weight in zip(places, row):
+                left.annotate(
+                    f"{weight:.2f}".replace("-", "−"), (max(weight, 0.0), place), xytext=(3, 0), va="center",
+                    textcoords="offset points", fontsize=SIZES["note"], color=INK,
+                )  # fmt: skip
         left.axvline(0, color=RULE, linewidth=1)
         left.set_xlim(-1.0, 2.2)
         row_names(left, PLACES)
         left.set_ylim(len(PLACES) - 0.4, -0.6)
-        left.legend(loc="lower right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
+        left.legend(loc="center right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
         label_axes(left, x="sum of weights")
         for row, (share, name) in enumerate(zip(data.right, ("intact", "cut"))):
             bars(right, [row], [share], MARKS[name], 0.5, across=True)
@@ -125,8 +144,9 @@ class LambdaPanel(Panel):
         return (
             f"With λ = {data.lam:.2f}{norm} (learned: {data.own:.2f}) the second map is {sign}. The answer has "
             f"weight {answer[0]:.2f} in A1, {answer[1]:.2f} in A2 and {answer[2]:.2f} in use. Right answers: "
-            f"{data.right[1]:.2f} now, {data.right[0]:.2f} as trained; nats {data.nats[1]:.2f} and {data.nats[0]:.2f}."
-        )
+            f"{data.right[1]:.2f} now, {data.right[0]:.2f} as trained. Loss: {data.nats[1]:.2f} nats an answer now, "
+            f"{data.nats[0]:.2f} as trained."
+        ).replace("-", "−")
 
     def table(self, data: LambdaData) -> Table:
         from ..experiments.allocation import PLACES
@@ -137,7 +157,7 @@ class LambdaPanel(Panel):
         return Table("Sum of weights by place, mean over heads and questions", ("", *MAPS), rows)
 
     def code(self, state: LambdaState) -> str:
-        edits = [] if state.lam is None else [f"diff.SetLambda({state.lam})"]
+        edits = [] if state.lam == self.learned else [f"diff.SetLambda({state.lam})"]
         edits += [] if state.norm else ["diff.HeadNormOff()"]
         lines = [
             "import labkit",

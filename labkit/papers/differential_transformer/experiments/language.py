@@ -1,0 +1,163 @@
+"""A small language model of each kind on the course's world: loss by position, and on words that were said before.
+
+    python -m labkit.papers.differential_transformer.experiments.language
+
+The paper draws the loss over the position in the text (figure 4) and tells words that end a pair already read from all
+others (table 6). Two blocks of width 64, whole texts of the world in rows of 128 tokens. Lesson: 04.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labkit.anatomy import module_of
+from labkit.base.data import data_dir
+from labkit.base.errors import BadInput
+from labkit.models import DecoderConfig, next_token_loss
+from labkit.training import Fit, Runs, fit
+
+from ..method import DiffAttention
+
+__all__ = ["LossByPosition", "language_path", "loss_by_position", "said_before", "text_rows", "train_language"]
+
+ARMS: Mapping[str, Mapping[str, Any]] = {
+    "softmax 8×8": {"kind": "softmax-transformer", "heads": 8},
+    "normed 4×16": {"kind": "softmax-transformer", "heads": 4, "mixer": "normed"},
+    "diff": {"kind": "diff-transformer", "heads": 4},
+}
+LENGTH, ROWS, STEPS, LR = 128, 16, 500, 8e-3
+SEEDS = (21, 22, 23)
+PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
+
+
+@dataclass(frozen=True)
+class LossByPosition:
+    """Nats a token from `edges[i]` up to `edges[i + 1]`, mean over texts.
+
+    cumulative[i]: mean over every position up to `edges[i + 1]`, as the paper draws it. hit, other: nats at targets
+    that end a pair of tokens already read in the text, and at all others; share: how many are hits.
+    """
+
+    edges: tuple[int, ...]
+    nats: tuple[float, ...]
+    cumulative: tuple[float, ...]
+    hit: float
+    other: float
+    share: float
+
+    def table(self) -> str:
+        """Return it as text."""
+        rows = zip(self.edges, self.edges[1:], self.nats, self.cumulative)
+        return "\n".join(
+            [f"{'tokens':>10} {'nats':>7} {'so far':>7}"]
+            + [f"{f'{start}-{stop - 1}':>10} {one:7.3f} {mean:7.3f}" for start, stop, one, mean in rows]
+            + [f"said before ({self.share:.0%}): {self.hit:.3f}   others: {self.other:.3f}"]
+        )
+
+
+def said_before(ids_BL: Tensor) -> Tensor:
+    """Return for each target ids[:, 1:] whether the pair it ends stood in the text before [B, L − 1]."""
+    pairs = ids_BL[:, :-1] * (int(ids_BL.max()) + 1) + ids_BL[:, 1:]
+    same = pairs[:, :, None] == pairs[:, None, :]
+    return (same & torch.ones(same.shape[1:], dtype=torch.bool).tril(-1)).any(-1)
+
+
+@torch.no_grad()
+def loss_by_position(model: Any, ids_BL: Tensor, *, bins: int = 8) -> LossByPosition:
+    """Return the loss of `model` on rows of tokens by position, in `bins` equal stretches.
+
+    Raises `BadInput` for rows that cannot be cut so.
+    """
+    targets = ids_BL.shape[1] - 1
+    if bins < 1 or targets < bins or targets % bins:
+        raise BadInput(f"{targets} targets cannot be cut into {bins} stretches.", expected="a multiple of bins, plus 1")
+    logits_BLV = module_of(model)(ids_BL[:, :-1]).logits
+    nats_BL = F.cross_entropy(logits_BLV.flatten(0, 1), ids_BL[:, 1:].flatten(), reduction="none").view(len(ids_BL), -1)
+    by_bin = nats_BL.mean(0).view(bins, -1).mean(1)
+    hit = said_before(ids_BL)
+    return LossByPosition(
+        edges=tuple(targets // bins * number for number in range(bins + 1)),
+        nats=tuple(by_bin.tolist()),
+        cumulative=tuple((by_bin.cumsum(0) / torch.arange(1, bins + 1)).tolist()),
+        hit=float(nats_BL[hit].mean()),
+        other=float(nats_BL[~hit].mean()),
+        share=float(hit.float().mean()),
+    )
+
+
+@lru_cache(maxsize=2)
+def text_rows(count: int, seed: int, split: str = "train") -> Tensor:
+    """Return `count` rows of LENGTH + 1 tokens [count, 129]: texts of the world one after the other, cut."""
+    from labkit import world
+
+    # One row of documents has fewer tokens than asked for at most by its last document.
+    ids = [token for document in world.corpus(PARTS, count * (LENGTH + 1) + 1000, seed, split) for token in document]
+    return torch.tensor(ids[: count * (LENGTH + 1)]).view(count, LENGTH + 1)
+
+
+def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
+    """Train one model and return what it does on texts it has not read, as plain numbers."""
+    from labkit import world
+
+    config = DecoderConfig.from_dict(
+        {
+            "vocab": world.tokenizer().vocab_size,
+            "width": 64,
+            "depth": 2,
+            "ffn": 168,
+            "context": LENGTH + 1,
+            "init_std": 0.08,
+        }
+        | ARMS[arm]
+    )
+    model, rows = config.build(seed), text_rows(STEPS * ROWS, seed)
+
+    def loss_at(model: nn.Module, step: int) -> Tensor:
+        ids = rows[(step - 1) * ROWS : step * ROWS]
+        return next_token_loss(model(ids).logits, ids)
+
+    went = fit(
+        model, loss_at,
+        Fit(steps=steps, lr=LR, warmup=min(50, steps), last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1,
+            scales={"lam.": 1.0}),
+    )  # fmt: skip
+    found = loss_by_position(model, text_rows(64, 9_000, "test"))
+    mixers = [block.attention.mixer for block in model.trunk.blocks]
+    return {
+        "nats": [round(one, 4) for one in found.nats],
+        "loss": round(found.cumulative[-1], 4),
+        "hit": round(found.hit, 4),
+        "other": round(found.other, 4),
+        "lam": [round(mixer.lam().item(), 4) for mixer in mixers if isinstance(mixer, DiffAttention)],
+        "seconds": round(went.seconds, 1),
+    }
+
+
+def language_path() -> Path:
+    """Return where the runs lie."""
+    return data_dir() / "sweeps" / "04_language.jsonl"
+
+
+def main(minutes: float = math.inf) -> None:
+    """Train and measure every arm on every seed, one after the other."""
+    torch.set_num_threads(1)
+    end = time.monotonic() + 60 * minutes
+    for seed in SEEDS:
+        for arm in ARMS:
+            if time.monotonic() < end:
+                cell = {"arm": arm, "seed": seed}
+                print(Runs(language_path()).do(cell, lambda cell=cell: train_language(**cell)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
