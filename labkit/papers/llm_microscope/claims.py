@@ -108,9 +108,9 @@ def matched_context(*, n: int, seeds: Sequence[int], first: str, second: str) ->
 
 def won_back(*, n: int, seeds: Sequence[int], arm: str) -> Measured:
     """Return per seed the accuracy of an arm on its own texts, minus that of the whole-text arm on whole ones."""
-    cells = two_by_two().cells
-    own, whole = cells[arm, arm].per_unit, cells["full", "intact"].per_unit
-    return _measured([a - b for a, b in zip(own, whole)][:n], [f"seed {seed}" for seed in seeds])
+    grid = two_by_two()
+    own, whole = grid.by_seed(arm, arm), grid.by_seed("full", "intact")
+    return _measured([own[seed] - whole[seed] for seed in seeds[:n]], [f"seed {seed}" for seed in seeds[:n]])
 
 
 def power_errors(*, n: int, seeds: Sequence[int]) -> Measured:

@@ -11,39 +11,42 @@ Everything resumes: a reader that is there is not trained again, and runs are ke
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import world
-from labkit.models import Decoder, DecoderConfig
+from labkit.anatomy import module_of
+from labkit.models import Decoder, DecoderConfig, next_token_loss
 from labkit.training import Fit, Fitted, Runs, fit
 from labkit.zoo import Handle, load
 
 from .method.answering import right_answers
 from .method.contextualiser import Adapter, Contextualiser, windows
+from .method.states import levels as levels_of
 from .method.states import states_of
 from .method.storage import Reader, load_reader, ship_reader
 from .task.documents import DISTRACTORS
 from .task.passages import body_of, story_passages, training_passage
+from .task.removal import UNTRAINED
 
 __all__ = ["ARMS", "READER_FIT", "REMOVAL_FIT", "SINGLE_LEVELS", "new_reader", "train_reader", "train_removal"]
 
 SUBJECT = "lab/deep"
 BLOCKS = (0, 1, 2, 11)  # of the subject: what the decoder starts from; of the choices tried, they write best together
 WINDOW = 16  # words before a token that are to be rebuilt
-DOCUMENTS, DOCUMENT_SEED, VALID_SEED = 4000, 1000, 1001
+DOCUMENTS, DOCUMENT_SEED = 4000, 1000
 PER_STEP, PER_DOCUMENT = 8, 32  # documents in a batch, tokens looked at in each
 READER_FIT = Fit(steps=500, lr=1e-3, warmup=30, weight_decay=0.01, last_lr=0.02)
 EMPTY_SHARE = 0.5  # of the baseline's rows get nothing at all, the others their own word
 
 SINGLE_LEVELS = (0, 2, 4, 6, 8, 10, 12)
-SINGLE_FIT = Fit(steps=120, lr=3e-3, warmup=10, weight_decay=0.01, last_lr=0.02)
+SINGLE_FIT = Fit(steps=120, lr=3e-3, warmup=15, weight_decay=0.01, last_lr=0.02)
 
 CONTROL = "content words as many as punctuation"
 ARMS = ("full", "punctuation", "stop words", CONTROL)  # what was taken out of the texts it went on reading
@@ -55,26 +58,37 @@ SHORT = replace(REMOVAL_FIT, steps=20, warmup=2)  # what a reader trains in the 
 # Readers ---------------------------------------------------------------------------------------------------------
 
 
-def new_reader(subject: Handle, levels: int, seed: int = 0) -> Contextualiser:
-    """Return a fresh reader: adapter at random, decoder from a few of the subject's blocks, embedding frozen."""
-    own = subject.model.config
-    config = DecoderConfig(
-        vocab=own.vocab, width=own.width, depth=len(BLOCKS), heads=own.heads, ffn=own.ffn, context=WINDOW
-    )
+def new_reader(subject: Handle, levels: int, seed: int = 0, *, blocks: Sequence[int] | None = BLOCKS) -> Contextualiser:
+    """Return a fresh reader: adapter at random, decoder from some of the subject's blocks, embedding frozen.
+
+    blocks: which ones; None is the paper's full copy. A subject of another make (from the hub) lends its embedding
+    alone: as many blocks are then drawn by `seed`.
+    """
+    ours, embedding = isinstance(subject.model, Decoder), module_of(subject).get_input_embeddings().weight
+    chosen = range(len(levels_of(subject)) - 1) if blocks is None else blocks
+    vocab, width = embedding.shape
+    if ours:
+        shape = {"heads": subject.model.config.heads, "ffn": subject.model.config.ffn}
+    else:
+        shape = {"heads": math.gcd(width, subject.model.config.num_attention_heads), "ffn": 3 * width}
+    config = DecoderConfig(vocab=vocab, width=width, depth=len(chosen), context=WINDOW, **shape)
     reader = Contextualiser.empty(config, levels)
-    reader.adapter.initialise(torch.Generator().manual_seed(seed), config.init_std)
-    for mine, block in zip(reader.decoder.trunk.blocks, BLOCKS):
-        mine.load_state_dict(subject.model.trunk.blocks[block].state_dict())
-    reader.decoder.norm.load_state_dict(subject.model.norm.state_dict())
-    reader.decoder.embed.load_state_dict(subject.model.embed.state_dict())
+    reader.adapter.initialise(torch.Generator().manual_seed(seed))
+    reader.decoder.load_state_dict(config.build(seed).state_dict())
+    if ours:
+        for mine, block in zip(reader.decoder.trunk.blocks, chosen):
+            mine.load_state_dict(subject.model.trunk.blocks[block].state_dict())
+        reader.decoder.norm.load_state_dict(subject.model.norm.state_dict())
+    with torch.no_grad():
+        reader.decoder.embed.weight.copy_(embedding)
     reader.decoder.embed.weight.requires_grad_(False)
     return reader
 
 
 @cache
-def _texts(seed: int = DOCUMENT_SEED, n: int = DOCUMENTS, split: str = "train") -> list[list[int]]:
+def _texts(subject: Handle, seed: int = DOCUMENT_SEED, n: int = DOCUMENTS, split: str = "train") -> list[list[int]]:
     made = world.documents("stories", n, seed, split)
-    return world.tokenizer().encode_documents([one.text for one in made])
+    return [ids.tolist() for ids in subject.encode_documents([one.text for one in made])]
 
 
 def draw(texts: Sequence[Sequence[int]], seed: int, n: int, per_text: int) -> list[tuple[Tensor, Tensor]]:
@@ -87,62 +101,84 @@ def draw(texts: Sequence[Sequence[int]], seed: int, n: int, per_text: int) -> li
     return found
 
 
-def contextual_loss(subject: Handle, seed: int) -> Callable[[Contextualiser, int], Tensor]:
-    """Return C per token of a batch, as the loss of a step: the reader sees every level of the subject."""
+def contextual_loss(
+    subject: Handle,
+    seed: int,
+    given: Sequence[int] | None = None,
+    *,
+    empty: float = 0.0,
+    texts: Sequence[Sequence[int]] | None = None,
+    per_step: int = PER_STEP,
+) -> Callable[[Contextualiser, int], Tensor]:
+    """Return C per token of a batch, as the loss of a step.
+
+    given: the levels of the subject that the reader is shown (default: all). empty: the share of rows that are shown
+    nothing instead. texts: token ids to train on (default: stories of the islands).
+    """
+    texts = _texts(subject) if texts is None else texts
 
     def loss_at(reader: Contextualiser, step: int) -> Tensor:
-        batch = draw(_texts(), 10_000 * seed + step, PER_STEP, PER_DOCUMENT)
-        h_BSD = torch.cat([states_of(subject, ids)[:, at].transpose(0, 1) for ids, at in batch])
-        return _mean_loss(reader, reader.embed(h_BSD), batch)
+        batch = draw(texts, 10_000 * seed + step, per_step, PER_DOCUMENT)
+        e_BD = reader.embed(_shown(subject, batch, given))
+        if empty:
+            empty_B = torch.arange(len(e_BD)) % round(1 / empty) == 0
+            e_BD = e_BD.masked_fill(empty_B[:, None], 0.0)
+        before_BK = _before(batch)
+        return reader.loss(e_BD, before_BK).sum() / (before_BK >= 0).sum()
 
     return loss_at
 
 
-def baseline_loss(subject: Handle, seed: int) -> Callable[[Contextualiser, int], Tensor]:
-    """Return the same for the baseline on the same tokens: half of its rows are given their own word, half nothing."""
-
-    def loss_at(reader: Contextualiser, step: int) -> Tensor:
-        batch = draw(_texts(), 10_000 * seed + step, PER_STEP, PER_DOCUMENT)
-        with torch.no_grad():
-            h_BSD = torch.cat([subject.model.embed(ids[at])[:, None] for ids, at in batch])
-        empty_B = torch.arange(len(h_BSD)) % round(1 / EMPTY_SHARE) == 0
-        return _mean_loss(reader, reader.embed(h_BSD).masked_fill(empty_B[:, None], 0.0), batch)
-
-    return loss_at
+def _shown(subject: Handle, batch: Sequence[tuple[Tensor, Tensor]], given: Sequence[int] | None) -> Tensor:
+    """Return the states [B, S, D] of the tokens looked at, at the levels given."""
+    which = slice(None) if given is None else list(given)
+    return torch.cat([states_of(subject, ids)[which][:, at].transpose(0, 1) for ids, at in batch])
 
 
-def single_level_loss(subject: Handle, level: int, seed: int) -> Callable[[Contextualiser, int], Tensor]:
-    """Return the reader's loss with one level in place of all: `reader` pools a single one."""
-
-    def loss_at(reader: Contextualiser, step: int) -> Tensor:
-        batch = draw(_texts(), 10_000 * seed + step, PER_STEP // 2, PER_DOCUMENT)
-        h_BSD = torch.cat([states_of(subject, ids)[level, at][:, None] for ids, at in batch])
-        return _mean_loss(reader, reader.embed(h_BSD), batch)
-
-    return loss_at
-
-
-def train_single(level: int, *, seed: int = 0, settings: Fit = SINGLE_FIT) -> tuple[Reader, Fitted]:
-    """Return the shipped reader with an adapter of its own for one level, its decoder as it was."""
-    reader = load_reader("microscope/reader")
-    reader.model.adapter = Adapter(1, reader.model.decoder.config.width)
-    reader.model.adapter.initialise(torch.Generator().manual_seed(seed), 0.0)
-    return reader, fit(reader.model, single_level_loss(reader.subject, level, seed), settings)
-
-
-def _mean_loss(reader: Contextualiser, e_BD: Tensor, batch: list[tuple[Tensor, Tensor]]) -> Tensor:
-    before_BK = torch.cat([windows(ids, at.tolist(), WINDOW) for ids, at in batch])
-    return reader.loss(e_BD, before_BK).sum() / (before_BK >= 0).sum()
+def _before(batch: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    return torch.cat([windows(ids, at.tolist(), WINDOW) for ids, at in batch])
 
 
 def train_reader(
-    kind: str, *, seed: int = 0, settings: Fit = READER_FIT, watch: Any = None
+    kind: str,
+    *,
+    seed: int = 0,
+    settings: Fit = READER_FIT,
+    subject: Handle | None = None,
+    texts: Sequence[Sequence[int]] | None = None,
+    blocks: Sequence[int] | None = BLOCKS,
+    watch: Any = None,
 ) -> tuple[nn.Module, Fitted]:
-    """Return a trained "reader" or "own_word", and how the fit went."""
-    subject = load(SUBJECT)
-    levels, loss_of = (len(subject.model.trunk.blocks) + 1, contextual_loss) if kind == "reader" else (1, baseline_loss)
-    reader = new_reader(subject, levels, seed)
-    return reader, fit(reader, loss_of(subject, seed), settings, watch=watch)
+    """Return a trained "reader" or "own_word" of a subject (default: lab/deep), and how the fit went.
+
+    texts, blocks: see `contextual_loss` and `new_reader`.
+    """
+    subject = load(SUBJECT) if subject is None else subject
+    given, empty = (None, 0.0) if kind == "reader" else ((0,), EMPTY_SHARE)
+    reader = new_reader(subject, len(levels_of(subject)) if given is None else 1, seed, blocks=blocks)
+    return reader, fit(reader, contextual_loss(subject, seed, given, empty=empty, texts=texts), settings, watch=watch)
+
+
+def train_single(
+    given: Sequence[int],
+    *,
+    seed: int = 0,
+    settings: Fit = SINGLE_FIT,
+    subject: Handle | None = None,
+    texts: Sequence[Sequence[int]] | None = None,
+) -> tuple[Reader, Fitted]:
+    """Return the shipped reader with an adapter of its own for some levels, its decoder as it was.
+
+    The adapter's two matrices start from the shipped ones, so that what is learned is how to read these levels.
+    """
+    reader = load_reader("microscope/reader", subject)
+    shipped, own = reader.model.adapter, Adapter(len(given), reader.model.decoder.config.width)
+    own.initialise(torch.Generator().manual_seed(seed))
+    for mine, theirs in ((own.up, shipped.up), (own.down, shipped.down)):
+        mine.load_state_dict(theirs.state_dict())
+    reader.model.adapter = own
+    loss = contextual_loss(reader.subject, seed, given, texts=texts, per_step=PER_STEP // 2)
+    return reader, fit(reader.model, loss, settings)
 
 
 # Removal ---------------------------------------------------------------------------------------------------------
@@ -157,8 +193,8 @@ def removal_loss(arm: str, seed: int) -> Callable[[Decoder, int], Tensor]:
         bodies = [one.body if arm == "full" else body_of(one, arm, step * 1000 + row) for row, one in enumerate(made)]
         rows = [torch.tensor([begin, *body, *one.tail]) for body, one in zip(bodies, made)]
         ids_BL = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-100)
-        logits_BLV = model(ids_BL.clamp_min(0)).logits  # what fills a row up stands after it: nobody reads it
-        return F.cross_entropy(logits_BLV[:, :-1].flatten(0, 1), ids_BL[:, 1:].flatten(), ignore_index=-100)
+        # what fills a row up stands after it: nobody reads it
+        return next_token_loss(model(ids_BL.clamp_min(0)).logits, ids_BL)
 
     return loss_at
 
@@ -228,20 +264,48 @@ def make_removal(arms: Sequence[str], seeds: Sequence[int], lr: float, passages:
             print(arm, seed, lr, found["loss"], shares, flush=True)
 
 
+def make_untrained(passages: int, judged: int) -> None:
+    """Keep what the model makes of the same questions before it goes on reading."""
+    asked = story_passages(passages, judged, distractors=DISTRACTORS)
+
+    def ask() -> dict[str, Any]:
+        model = load(SUBJECT).model
+        return {"right": {name: [int(one) for one in right_answers(model, asked, name)] for name in CONDITIONS["full"]}}
+
+    found = Runs(f"{RUNS}/removal.jsonl").do({"arm": UNTRAINED, "seed": 0, "steps": 0, "judged": judged}, ask)
+    print(UNTRAINED, {name: sum(right) / len(right) for name, right in found["right"].items()}, flush=True)
+
+
 def make_single(judged: int, stories: int = 24) -> None:
-    """Train an adapter for each of some levels and keep its C on unseen stories in a table."""
-    runs = Runs(f"{RUNS}/levels.jsonl")
-    batch = draw(_texts(judged, stories, "test"), judged, stories, PER_DOCUMENT)
-    for level in SINGLE_LEVELS:
+    """Train an adapter for each of some levels, and for all, and keep C on unseen stories, one value a story.
 
-        def train(level: int = level) -> dict[str, Any]:
-            reader, found = train_single(level)
-            with torch.no_grad():
-                h_BSD = torch.cat([states_of(reader.subject, ids)[level, at][:, None] for ids, at in batch])
-                C = float(_mean_loss(reader.model, reader.model.embed(h_BSD), batch))
-            return {"C": round(C, 4), "loss": round(found.last(), 4), "seconds": round(found.seconds, 1)}
+    What the baseline pays for the same words when it is given nothing is kept beside.
+    """
+    runs, subject = Runs(f"{RUNS}/levels.jsonl"), load(SUBJECT)
+    batch = draw(_texts(subject, judged, stories, "test"), judged, stories, PER_DOCUMENT)
 
-        print(runs.do({"level": level, "steps": SINGLE_FIT.steps, "judged": judged}, train), flush=True)
+    def per_story(model: Contextualiser, embed: Callable[[Tensor], Tensor], given: Sequence[int]) -> list[float]:
+        with torch.no_grad():
+            found = [
+                (model.loss(embed(_shown(subject, [one], given)), _before([one])).sum() / (_before([one]) >= 0).sum())
+                for one in batch
+            ]
+        return [round(float(C), 4) for C in found]
+
+    def nothing() -> dict[str, Any]:
+        baseline = load_reader("microscope/own_word", subject).model
+        return {"C": per_story(baseline, lambda h_BSD: torch.zeros_like(h_BSD[:, 0]), (0,))}
+
+    print(runs.do({"given": [], "steps": 0, "judged": judged}, nothing), flush=True)
+    for given in (*((level,) for level in SINGLE_LEVELS), tuple(range(len(levels_of(subject))))):
+
+        def train(given: Sequence[int] = given) -> dict[str, Any]:
+            reader, found = train_single(given, subject=subject)
+            weights = [round(one, 4) for one in reader.model.adapter.pool.weights_S.tolist()]
+            C = per_story(reader.model, reader.model.embed, given)
+            return {"C": C, "weights": weights, "loss": round(found.last(), 4), "seconds": round(found.seconds, 1)}
+
+        print(runs.do({"given": list(given), "steps": SINGLE_FIT.steps, "judged": judged}, train), flush=True)
 
 
 def main() -> None:
@@ -255,6 +319,7 @@ def main() -> None:
     parser.add_argument("--judged", type=int, default=2000)
     asked = parser.parse_args()
     if asked.what == "removal":
+        make_untrained(asked.passages, asked.judged)
         make_removal(asked.arms, asked.seeds, asked.lr, asked.passages, asked.judged)
     elif asked.what == "single":
         make_single(asked.judged)

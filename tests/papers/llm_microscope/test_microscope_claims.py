@@ -46,12 +46,12 @@ def test_functions_give_one_number_a_unit() -> None:
 def test_what_is_won_back_is_the_arm_on_its_own_texts_minus_the_other_on_whole_ones(monkeypatch) -> None:
     shares = {
         ("punctuation", "intact"): (0.1, 0.1),
-        ("punctuation", "punctuation"): (0.7, 0.9),
-        ("full", "intact"): (0.8, 0.85),
+        ("punctuation", "punctuation"): (0.9, 0.7),
+        ("full", "intact"): (0.85, 0.8),
         ("full", "punctuation"): (0.2, 0.2),
     }
     cells = {key: mean_over(values, "seeds", method="t") for key, values in shares.items()}
-    monkeypatch.setattr(measures, "two_by_two", lambda: TwoByTwo(cells, 24, 100))
+    monkeypatch.setattr(measures, "two_by_two", lambda: TwoByTwo(cells, (2, 1), 24, 100))
     found = measures.won_back(n=2, seeds=[1, 2], arm="punctuation")
     assert found.values == pytest.approx((-0.1, 0.05)) and found.units == ("seed 1", "seed 2")
 

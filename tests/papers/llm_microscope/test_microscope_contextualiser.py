@@ -17,7 +17,7 @@ def model() -> Contextualiser:
     made = Contextualiser.empty(CONFIG, levels=4)
     generator = torch.Generator().manual_seed(0)
     made.decoder.load_state_dict(CONFIG.build(1).state_dict())
-    made.adapter.initialise(generator, 0.02)
+    made.adapter.initialise(generator)
     return made.requires_grad_(False)
 
 
@@ -76,5 +76,5 @@ def test_writing_takes_the_most_likely_word_at_each_step(model: Contextualiser) 
 
 def test_nothing_is_drawn_from_the_global_random_state() -> None:
     before = torch.random.get_rng_state()
-    Contextualiser.empty(CONFIG, levels=3).adapter.initialise(torch.Generator().manual_seed(0), 0.02)
+    Contextualiser.empty(CONFIG, levels=3).adapter.initialise(torch.Generator().manual_seed(0))
     assert torch.equal(before, torch.random.get_rng_state())

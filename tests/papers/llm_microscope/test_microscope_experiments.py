@@ -8,6 +8,7 @@ import torch
 import labkit
 from labkit import figures
 from labkit.base.errors import BadInput, NotAvailable, UnknownName
+from labkit.papers.llm_microscope.experiments.attention import attention_to
 from labkit.papers.llm_microscope.experiments.causal import necessity
 from labkit.papers.llm_microscope.experiments.levels import single_levels
 from labkit.papers.llm_microscope.experiments.linear import associate, linearity_profile, token_nonlinearity
@@ -15,10 +16,12 @@ from labkit.papers.llm_microscope.experiments.memory import gap, nats, read_memo
 from labkit.papers.llm_microscope.experiments.removal import strip_text
 from labkit.papers.llm_microscope.experiments.retrained import two_by_two
 from labkit.papers.llm_microscope.experiments.shape import shape_by_level
+from labkit.papers.llm_microscope.experiments.spread import histogram, spread_over
 from labkit.papers.llm_microscope.method.answering import right_answers
 from labkit.papers.llm_microscope.method.contextualiser import windows
 from labkit.papers.llm_microscope.method.states import cloud_of, states_of
 from labkit.papers.llm_microscope.method.storage import load_reader
+from labkit.papers.llm_microscope.task.classes import classes_of
 from labkit.papers.llm_microscope.task.passages import story_passages
 from labkit.training import Runs
 
@@ -92,6 +95,65 @@ def test_texts_without_a_past_or_a_class_say_so(memory) -> None:
         short.mean("determiner")
 
 
+def test_only_the_last_words_may_be_scored_and_parts_add_up(stories, memory) -> None:
+    last, all_of_them = read_memory(stories[:2], last=3), read_memory(stories[:2], last=16)
+    assert memory.C[: len(all_of_them.C)] == all_of_them.C and max(last.words) == 3
+    before = windows(stories[0], [30], 16)
+    reader = shipped("reader")
+    each = nats(
+        reader.model, reader.model.embed, states_of(reader.subject, stories[0])[:, [30]].transpose(0, 1), before
+    )
+    row = last.position.index(30)
+    assert last.C[row] == pytest.approx(float(each[0, -3:].mean()), abs=1e-5)
+    assert last.total()[row] == pytest.approx(float(each[0, -3:].sum()), abs=1e-4)
+    assert memory.total()[row] == pytest.approx(float(each.sum()), abs=1e-4)
+    with pytest.raises(BadInput, match="last 0 words"):
+        read_memory(stories, last=0)
+
+
+def test_a_constant_tells_nothing(stories) -> None:
+    nothing, h_TSD = (
+        shipped("own_word").model,
+        states_of(shipped("reader").subject, stories[0])[:1, 20:60].transpose(0, 1),
+    )
+    before_TK = windows(stories[0], range(20, 60), 16)
+    one, other = (nats(nothing, lambda h: torch.zeros_like(h[:, 0]), h, before_TK) for h in (h_TSD, h_TSD.flip(0)))
+    assert torch.equal(one, other)  # the gain of e = 0 is 0, whatever the token
+
+
+def test_spreads_hold_every_token_once(memory) -> None:
+    for over in ("position", "frequency"):
+        found = spread_over(memory, over, "gain")
+        assert sum(found.tokens) == len(memory.ids)
+        kept = [(one.value, count) for one, count in zip(found.means, found.tokens) if one]
+        total = sum(value * count for value, count in kept) / len(memory.ids)
+        assert total == pytest.approx(sum(memory.values("gain")) / len(memory.ids), abs=1e-6)
+        assert over in found.table()
+    counts = histogram(memory, "noun")
+    assert sum(counts) == len(memory.of_class("noun")) and max(counts) < sum(counts)
+    with pytest.raises(UnknownName):
+        spread_over(memory, "length")
+    with pytest.raises(BadInput, match="edges"):
+        histogram(memory, "noun", edges=[1.0, 0.5])
+
+
+def test_attention_to_a_class_is_a_share_and_shares_of_all_classes_add_up(deep, stories) -> None:
+    found = [attention_to(deep, stories[:1], name) for name in ("punctuation", "noun")]
+    assert len(found[0].share) == 12 and all(0 <= one <= 1 for heads in found[0].share for one in heads)
+    kinds = {name: attention_to(deep, stories[:1], name) for name in set(classes_of(deep, stories[0]))}
+    assert sum(one.share[3][1] for one in kinds.values()) == pytest.approx(1.0, abs=1e-5)
+    assert sum(one.alike for one in kinds.values()) == pytest.approx(1.0, abs=1e-5)
+    with pytest.raises(BadInput, match="of class determiner"):
+        attention_to(deep, [stories[0][:6]], "determiner")
+
+
+@pytest.mark.parametrize("texts", [[], [torch.tensor([0])]])
+def test_measures_of_no_tokens_are_refused(deep, texts) -> None:
+    for measure in (linearity_profile, shape_by_level, cloud_of):
+        with pytest.raises(BadInput, match="token"):
+            measure(deep, texts)
+
+
 def test_profiles_of_a_model(deep, stories) -> None:
     whole = linearity_profile(deep, stories)
     assert len(whole.residual) == 12 and all(a >= b - 1e-9 for a, b in zip(whole.residual, whole.orthogonal))
@@ -142,12 +204,29 @@ def test_stored_runs_make_a_table_and_missing_ones_say_how_to_make_them(tmp_path
         for seed in range(1, 6):
             right = {test: [1, int(arm == "punctuation" or test == "intact"), seed % 2] for test in tests}
             runs.do({"arm": arm, "seed": seed, "steps": 24}, lambda right=right: {"right": right})
-    levels.do({"level": 0}, lambda: {"C": 1.0})
+    as_trained = {"intact": [1, 1, 1], "punctuation": [1, 0, 0]}
+    runs.do({"arm": "as trained", "seed": 0, "steps": 0}, lambda: {"right": as_trained})
     grid = two_by_two(runs.path)
-    assert grid.trained == ("full", "punctuation") and all(one.n == 5 for one in grid.cells.values())
+    assert grid.trained == ("as trained", "full", "punctuation") and grid.seeds == (1, 2, 3, 4, 5)
     assert grid.cells["punctuation", "punctuation"].value > grid.cells["full", "punctuation"].value
-    assert "whole texts" in grid.table() and "after reading such texts" in figures.describe(grid)
-    assert single_levels(levels.path).C == (1.0,)
+    assert grid.by_seed("full", "intact") == pytest.approx({seed: (2 + seed % 2) / 3 for seed in grid.seeds})
+    assert grid.cells["as trained", "punctuation"].value == pytest.approx(1 / 3)
+    assert "nothing more" in grid.table() and "having read texts without punctuation" in figures.describe(grid)
+    assert "without punctuation" not in grid.table(["intact"]).splitlines()[1]
+    with pytest.raises(UnknownName):
+        grid.by_seed("as trained", "intact")
+    runs.do({"arm": "full", "seed": 6, "steps": 24}, lambda: {"right": {"intact": [1]}})
+    with pytest.raises(BadInput, match="was run with seeds"):
+        two_by_two(runs.path)
+
+    levels.do({"given": []}, lambda: {"C": [1.0, 1.4]})
+    for given in ([0], [2], [0, 1, 2]):
+        found = {"C": [0.1 * given[-1] + 0.5, 0.9], "weights": [1 / len(given)] * len(given)}
+        levels.do({"given": given}, lambda found=found: found)
+    profile = single_levels(levels.path)
+    assert profile.levels == (0, 2) and profile.C[1].value == pytest.approx(0.8)
+    assert [one.value for one in profile.gain] == pytest.approx([0.5, 0.4])
+    assert profile.weights == pytest.approx((1 / 3,) * 3) and "level 2 0.40" in figures.describe(profile)
     for missing in (two_by_two, single_levels):
         with pytest.raises(NotAvailable, match="training"):
             missing(tmp_path / "none.jsonl")

@@ -26,7 +26,7 @@ def test_the_last_level_is_what_the_model_says(deep) -> None:
     for norm in (True, False):
         lens = logit_lens(deep, ids, norm=norm)
         assert torch.allclose(lens.loss[-1], nats, atol=1e-5)
-        assert torch.equal(lens.top[-1], said.argmax(-1))
+        assert torch.equal(lens.top[-1, :, 0], said.argmax(-1))
         assert float(lens.kl[-1].abs().max()) < 1e-6
 
 
@@ -61,6 +61,8 @@ def test_confidence_never_exceeds_the_true_loss_and_ranks_agree(deep) -> None:
 
 def test_below_the_last_level_the_norm_matters(deep) -> None:
     ids = deep.encode(TEXT)
+    assert torch.equal(logit_lens(deep, ids, k=3).top[..., :1], logit_lens(deep, ids).top)
+    assert logit_lens(deep, ids).error_curve()[-1] == pytest.approx(float(logit_lens(deep, ids).loss[-1].mean()))
     with_norm, without = (logit_lens(deep, ids, norm=norm).loss[:-1].mean() for norm in (True, False))
     assert abs(float(with_norm - without)) > 0.1
 

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from labkit.base.errors import BadInput
-from labkit.papers.llm_microscope.method.linearity import chance_score, fit_linear, linearity, procrustes_score
+from labkit.papers.llm_microscope.method.linearity import (
+    chance_score,
+    fit_linear,
+    linearity,
+    linearity_by_channel,
+    procrustes_score,
+    whitened_score,
+)
 from labkit.papers.llm_microscope.method.nonlinearity import fit_steps, nonlinearity
 
 
@@ -58,6 +65,18 @@ def test_an_orthogonal_map_never_beats_a_free_one() -> None:
         assert 0 <= procrustes_score(x, y) <= linearity(x, y) + 1e-12
     turn = torch.linalg.qr(cloud(10, 10, 3)).Q
     assert procrustes_score(x, 3 * x @ turn + 1) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_channel_by_channel_and_with_all_directions_alike() -> None:
+    x = cloud(200, 8)
+    y = (x @ cloud(8, 5, 3) + cloud(200, 5, 1)) * torch.tensor([1.0, 50.0, 1.0, 1.0, 0.0])
+    by_channel, spread = linearity_by_channel(x, y), (y - y.mean(0)).square().sum(0)
+    assert float((by_channel * spread).sum() / spread.sum()) == pytest.approx(linearity(x, y), abs=1e-9)
+    alone = [linearity(x, y[:, [channel]]) for channel in range(4)]
+    assert by_channel.tolist() == pytest.approx([*alone, 1.0], abs=1e-9)
+    u = torch.linalg.svd(y[:, :4] - y[:, :4].mean(0), full_matrices=False).U
+    assert whitened_score(x, y) == pytest.approx(linearity(x, u), abs=1e-9)
+    assert whitened_score(x, y[:, :4] @ cloud(4, 4, 7) + 2) == pytest.approx(whitened_score(x, y), abs=1e-9)
 
 
 def test_a_cloud_of_lower_rank_is_fitted_and_ridge_only_costs() -> None:

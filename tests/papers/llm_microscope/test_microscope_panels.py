@@ -7,7 +7,7 @@ import pytest
 import labkit
 from labkit import figures
 from labkit.base.errors import BadInput, LabkitError
-from labkit.papers.llm_microscope.figures import TokenMap
+from labkit.papers.llm_microscope.figures.token_map import TokenMap
 from labkit.papers.llm_microscope.panels.strip import RULES, StripPanel
 
 
@@ -29,6 +29,17 @@ def test_every_lens_shows_all_tokens_and_draws(microscope, view: str) -> None:
     figures.png(figure)
     assert data.token.strip() in microscope.sentence(data)
     assert len(microscope.table(data).rows) == len(data.tokens)
+
+
+def test_the_words_of_the_lens_have_room_and_the_chosen_token_is_among_them(microscope) -> None:
+    for token in (2, 14, 26):
+        microscope.set(view="lens", token=token)
+        data, figure = microscope.data, figures.new_figure(microscope.size)
+        microscope.draw(data, figure)
+        shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert len(shown) == 13 < len(data.tokens)
+        bold = [label.get_text() for label in figure.axes[0].get_xticklabels() if label.get_fontweight() == "bold"]
+        assert bold == [data.token.strip()]
 
 
 def test_the_model_is_as_before(microscope) -> None:

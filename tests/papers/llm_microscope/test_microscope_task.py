@@ -13,7 +13,14 @@ from labkit.papers.llm_microscope.task.passages import (
     conditions,
     story_passages,
 )
-from labkit.papers.llm_microscope.task.removal import RULES, remove, remove_as_many
+from labkit.papers.llm_microscope.task.removal import (
+    DISPENSABLE,
+    RULES,
+    remove,
+    remove_as_many,
+    remove_judged,
+    word_list,
+)
 
 
 def a_text(seed: int = 3) -> tuple[list[int], list[str]]:
@@ -63,6 +70,17 @@ def test_controls_take_exactly_as_many_and_the_seed_decides_which() -> None:
         remove_as_many(ids, classes, len(ids), "content words", 0)
     with pytest.raises(UnknownName):
         remove(ids, classes, "commas")
+
+
+def test_a_judge_names_places_and_a_saved_list_is_one() -> None:
+    words = world.tokenizer()
+    ids = words.encode("The ferry was almost on time, and the lamp was very old.")
+    pieces = words.pieces(ids)
+    gone = remove_judged(ids, pieces, word_list())
+    assert {pieces[i].strip() for i in gone.positions} == {"almost", "very"} <= set(DISPENSABLE)
+    assert remove_judged(ids, pieces, lambda _: [2, 0, 2], keep=1).positions == (2,)
+    with pytest.raises(BadInput, match="named place"):
+        remove_judged(ids, pieces, lambda _: [len(ids)])
 
 
 @pytest.mark.parametrize("distractors", [0, 8])

@@ -9,6 +9,8 @@ import torch
 import labkit
 from labkit.papers.llm_microscope import training
 from labkit.papers.llm_microscope.experiments.memory import test_stories
+from labkit.papers.llm_microscope.method.contextualiser import one_hot
+from labkit.papers.llm_microscope.method.storage import load_reader
 from labkit.papers.llm_microscope.task.passages import training_passage
 
 
@@ -28,6 +30,22 @@ def test_a_fresh_reader_starts_from_blocks_of_its_subject_and_keeps_its_embeddin
     frozen = [name for name, p in reader.named_parameters() if not p.requires_grad]
     assert frozen == ["decoder.embed.weight"]
     assert torch.allclose(reader.adapter.pool.weights_S, torch.full((13,), 1 / 13))
+
+
+def test_a_full_copy_is_the_subject_and_single_levels_start_from_the_shipped_reader() -> None:
+    deep = labkit.load("lab/deep")
+    copy, ids = training.new_reader(deep, 13, blocks=None), test_stories(1, 3)[0][None, :16]
+    with torch.no_grad():
+        assert torch.allclose(copy.decoder(ids).logits, deep.model(ids).logits, atol=1e-5)
+    texts = [one.tolist() for one in test_stories(4, 1)]
+    single, _ = training.train_single(
+        (6,), settings=replace(training.SINGLE_FIT, steps=1, warmup=0, lr=1e-9), texts=texts
+    )
+    shipped = load_reader("microscope/reader", deep).model
+    h = torch.randn(3, 13, 96, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(single.model.embed(h[:, 6:7]), shipped.embed(h, one_hot(6, 13)), atol=1e-5)
+    moved = {name for name, one in single.model.named_parameters() if one.requires_grad}
+    assert moved and all(name.startswith("adapter.") for name in moved)
 
 
 def test_an_arm_reads_on_and_the_shipped_model_does_not_change() -> None:

@@ -103,11 +103,20 @@ class Memory:
         return text_table(["class", "tokens", *QUANTITIES], rows, title="Nats a word, up to 16 words back")
 
 
-def read_memory(documents: Sequence[Any], reader: Reader | None = None, baseline: Reader | None = None) -> Memory:
+def read_memory(
+    documents: Sequence[Any],
+    reader: Reader | None = None,
+    baseline: Reader | None = None,
+    *,
+    last: int | None = None,
+) -> Memory:
     """Return what the reader and its baseline can tell from every token of documents of token ids.
 
+    last: score only so many words right before each token (default: all of its window), given those before them.
     Raises `BadInput` when no token has a word before it.
     """
+    if last is not None and last < 1:
+        raise BadInput(f"The last {last} words are none.", expected="a number from 1")
     reader, baseline = reader or shipped("reader"), baseline or shipped("own_word")
     ids_found, place, states, words, befores = [], [], [], [], []
     for number, ids in enumerate(documents):
@@ -123,14 +132,17 @@ def read_memory(documents: Sequence[Any], reader: Reader | None = None, baseline
     if not place:
         raise BadInput("No token here has a word before it.", expected="a text of at least two words", do="write more")
     before_TK = torch.cat(befores)
-    words = (before_TK >= 0).sum(1)
+    there_TK = before_TK >= 0
+    places_T = there_TK.sum(1, keepdim=True) - (there_TK.shape[1] if last is None else last)
+    scored_TK = there_TK & (torch.arange(there_TK.shape[1]) >= places_T)
+    words = scored_TK.sum(1)
     h_TSD = torch.cat(states)
     given = {
         "C": (reader.model, reader.model.embed, h_TSD),
         "own_word_C": (baseline.model, baseline.model.embed, h_TSD[:, :1]),
         "empty_C": (baseline.model, lambda h_BSD: torch.zeros_like(h_BSD[:, 0]), h_TSD[:, :1]),
     }
-    found = {name: (nats(*how, before_TK).sum(1) / words).tolist() for name, how in given.items()}
+    found = {name: ((nats(*how, before_TK) * scored_TK).sum(1) / words).tolist() for name, how in given.items()}
     return Memory(
         ids=tuple(ids_found),
         document=tuple(number for number, _ in place),
@@ -182,8 +194,12 @@ class Gap:
 
     def table(self) -> str:
         """Return the gap as one line."""
-        how = "matched on document, place and frequency" if self.matched else "all tokens"
-        return f"{self.quantity}, {self.first} minus {self.second} ({how}): {self.difference}"
+        how = "matched" if self.matched else "all tokens"
+        one = self.difference
+        return (
+            f"{f'{self.quantity}, {how}':20} {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}] nats a word, "
+            f"{self.pairs:,} pairs in {one.n} stories"
+        )
 
 
 def gap(memory: Memory, first: str, second: str, quantity: str = "C", *, matched: bool = False, seed: int = 0) -> Gap:
@@ -238,6 +254,8 @@ class Rebuilt:
     token: str
     written: str
     true: str
+    written_pieces: tuple[str, ...]
+    true_pieces: tuple[str, ...]
     right: int
     words: int
     C: float
@@ -256,11 +274,13 @@ def rebuild(text: str, position: int, reader: Reader | None = None, baseline: Re
         written = reader.model.write(e_BD, count)[0]
         C = float(reader.model.loss(e_BD, before_BK).sum()) / count
         empty = float(baseline.model.loss(torch.zeros_like(e_BD), before_BK).sum()) / count
-    decode, true = reader.subject.decode, before_BK[0, :count]
+    subject, true = reader.subject, before_BK[0, :count]
     return Rebuilt(
-        token=reader.subject.pieces([int(ids[position])])[0],
-        written=decode(written),
-        true=decode(true),
+        token=subject.pieces([int(ids[position])])[0],
+        written=subject.decode(written),
+        true=subject.decode(true),
+        written_pieces=tuple(subject.pieces(written)),
+        true_pieces=tuple(subject.pieces(true)),
         right=int((written == true).sum()),
         words=count,
         C=C,

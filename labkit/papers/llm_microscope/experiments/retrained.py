@@ -1,31 +1,37 @@
 """The 2 × 2 that the paper lacks: models that went on reading texts whole or stripped, asked about both.
 
-lab/deep went on by next-token loss alone for a few dozen steps, five seeds an arm; `training.py` makes the runs, whose
-answers are stored in data/sweeps/10_removal.jsonl.
+lab/deep went on by next-token loss alone for a few dozen steps, five seeds an arm; the model before that stands beside
+them. `training.py` makes the runs, whose answers are stored in data/sweeps/10_removal.jsonl.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.base.data import data_dir
-from labkit.base.errors import NotAvailable
+from labkit.base.errors import BadInput, NotAvailable, unknown
 from labkit.measurements import Estimate, mean_over
 from labkit.measurements.tables import text_table
 from labkit.training import Runs
 
+from ..task.removal import AS_MANY, UNTRAINED
+
 __all__ = ["TwoByTwo", "two_by_two"]
 
-SHORT = {"full": "whole texts", "intact": "whole texts", "punctuation": "no punctuation", "stop words": "no stop words"}
+SHORT = {UNTRAINED: "nothing more", "full": "whole texts", "intact": "whole texts"}
 
 
 @dataclass(frozen=True)
 class TwoByTwo:
-    """Accuracy by what was read in training and what is read in the test; each an estimate over seeds."""
+    """Accuracy by what was read in training and what is read in the test: over seeds, one value for each of `seeds`.
+
+    The model as trained is one model: its estimates are over questions.
+    """
 
     cells: Mapping[tuple[str, str], Estimate]
+    seeds: tuple[int, ...]
     steps: int
     questions: int
     chance: float = 0.25
@@ -40,16 +46,23 @@ class TwoByTwo:
         """What the tests read."""
         return tuple(dict.fromkeys(test for _, test in self.cells))
 
-    def table(self) -> str:
-        """Return a row for each arm and a column for each test."""
-        rows = []
+    def by_seed(self, arm: str, test: str) -> dict[int, float]:
+        """Return the accuracy of each seed's model of an arm; raise `UnknownName` for a cell that was not asked."""
+        if (arm, test) not in self.cells or arm == UNTRAINED:
+            raise unknown("cell", f"{arm}, {test}", [", ".join(key) for key in self.cells if key[0] != UNTRAINED])
+        return dict(zip(self.seeds, self.cells[arm, test].per_unit, strict=True))
+
+    def table(self, tests: Sequence[str] | None = None) -> str:
+        """Return a row for each arm and a column for each test (default: all of them)."""
+        tests, rows = self.tested if tests is None else tests, []
         for arm in self.trained:
-            found = [self.cells.get((arm, test)) for test in self.tested]
+            found = [self.cells.get((arm, test)) for test in tests]
             said = [f"{one.value:.2f} ({one.low:.2f}–{one.high:.2f})" if one else "not asked" for one in found]
             rows.append([named(arm), *said])
-        first = next(iter(self.cells.values()))
-        title = f"Right answers to {self.questions} questions, mean over {first.n} seeds after {self.steps} steps"
-        return text_table(["went on reading", *(f"test: {named(test)}" for test in self.tested)], rows, title=title)
+        title = (
+            f"Right answers to {self.questions} questions, mean over {len(self.seeds)} seeds after {self.steps} steps"
+        )
+        return text_table(["went on reading", *(f"test: {named(test)}" for test in tests)], rows, title=title)
 
 
 def two_by_two(path: Path | None = None) -> TwoByTwo:
@@ -61,17 +74,27 @@ def two_by_two(path: Path | None = None) -> TwoByTwo:
             expected="data/sweeps/10_removal.jsonl",
             do="python -m labkit.papers.llm_microscope.training removal",
         )
-    shares: dict[tuple[str, str], list[float]] = {}
-    for run in sorted(runs, key=lambda run: run["seed"]):
-        for test, right in run["right"].items():
-            shares.setdefault((run["arm"], test), []).append(sum(right) / len(right))
+    trained = sorted((run for run in runs if run["arm"] != UNTRAINED), key=lambda run: run["seed"])
     cells = {
-        key: mean_over(values, "seeds", method="t", name=f"trained on {key[0]}, tested on {key[1]}", unit="share")
-        for key, values in shares.items()
+        (UNTRAINED, test): mean_over(right, "questions", name=f"{UNTRAINED}, tested on {test}", unit="share")
+        for run in runs
+        if run["arm"] == UNTRAINED
+        for test, right in run["right"].items()
     }
-    return TwoByTwo(cells, runs[0]["steps"], len(next(iter(runs[0]["right"].values()))))
+    shares: dict[tuple[str, str], dict[int, float]] = {}
+    for run in trained:
+        for test, right in run["right"].items():
+            shares.setdefault((run["arm"], test), {})[run["seed"]] = sum(right) / len(right)
+    seeds = tuple(dict.fromkeys(run["seed"] for run in trained))
+    for (arm, test), values in sorted(shares.items(), key=lambda item: item[0][0] != "full"):
+        if tuple(values) != seeds:
+            raise BadInput(f"Arm {arm} was run with seeds {list(values)}.", expected=f"seeds {list(seeds)}, each once")
+        name = f"trained on {arm}, tested on {test}"
+        cells[arm, test] = mean_over(list(values.values()), "seeds", method="t", name=name, unit="share")
+    return TwoByTwo(cells, seeds, trained[0]["steps"], len(next(iter(trained[0]["right"].values()))))
 
 
 def named(condition: str) -> str:
-    """Return a condition as a reader calls it."""
-    return SHORT.get(condition, "fewer content words")
+    """Return what an arm read, or a test asks about, as a reader calls it."""
+    how = "with fewer" if AS_MANY in condition else "without"
+    return SHORT.get(condition, f"texts {how} {condition}")

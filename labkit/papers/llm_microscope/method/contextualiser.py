@@ -51,7 +51,7 @@ class Adapter(nn.Module):
         self.up = nn.Linear(width, 2 * width)
         self.down = nn.Linear(2 * width, width)
 
-    def initialise(self, generator: torch.Generator, std: float) -> None:
+    def initialise(self, generator: torch.Generator) -> None:
         """Set the weights: equal weights of levels, N(0, 1 / inputs) matrices, no biases."""
         nn.init.zeros_(self.pool.logits)
         for linear in (self.up, self.down):

@@ -12,10 +12,11 @@ Shapes: S levels, L tokens, V vocabulary, D width.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from labkit.anatomy import anatomy_of, in_eval_mode, module_of, tokens
 from labkit.base.errors import BadInput, unknown
@@ -29,10 +30,10 @@ SCALES = ("everything", "sentence", "token")
 
 @dataclass(frozen=True)
 class Lens:
-    """What each level would say: every field is [S, L - 1], about the token after each one but `top` words [S, L].
+    """What each level would say: every field is [S, L - 1], about the token after each one, but `top` [S, L, K].
 
     loss: nats of the true next token. confidence: -log p of the most likely one. rank: how many are more likely than
-    the true one. kl: from the last level to this one, in nats.
+    the true one. kl: from the last level to this one, in nats. top: the K most likely tokens, the likeliest first.
     """
 
     loss: Tensor
@@ -40,6 +41,10 @@ class Lens:
     rank: Tensor
     kl: Tensor
     top: Tensor
+
+    def error_curve(self) -> list[float]:
+        """Return the mean loss of the true next token at each level, in nats."""
+        return self.loss.mean(1).tolist()
 
     def first_right(self) -> list[int | None]:
         """Return for each token the first level from which on the true next token stays the most likely one."""
@@ -52,10 +57,11 @@ class Lens:
         return found
 
 
-def logit_lens(model, ids, *, norm: bool = True) -> Lens:
+def logit_lens(model: Any, ids: Any, *, norm: bool = True, k: int = 1) -> Lens:
     """Return the lens over one text of token ids [L]; `norm` False skips the final norm except at the last level.
 
-    Raises `BadInput` for a text of one token, which has no next one.
+    k: how many of the most likely tokens are kept. Raises `BadInput` for a text of one token, which has no next one,
+    and for a model without a head.
     """
     ids_L = tokens(model, ids)[0]
     if len(ids_L) < 2:
@@ -65,11 +71,10 @@ def logit_lens(model, ids, *, norm: bool = True) -> Lens:
         raise BadInput("This model has no head, so no lens.", expected="a model that predicts the next token")
     h_SLD, final = states_of(model, ids_L), anatomy_of(model).final_norm
 
-    cap = getattr(
-        getattr(module_of(model), "config", None), "final_logit_softcapping", None
-    )  # Gemma 2 bends its logits
+    config = getattr(module_of(model), "config", None)
+    cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2 bends its logits
 
-    def read(module) -> list[Tensor]:
+    def read(module: nn.Module) -> list[Tensor]:
         levels = [final(h_LD) if norm else h_LD for h_LD in h_SLD[:-1]]
         logits = [head(h_LD).float() for h_LD in (*levels, final(h_SLD[-1]))]
         return [F.log_softmax(cap * torch.tanh(one / cap) if cap else one, dim=-1) for one in logits]
@@ -83,7 +88,7 @@ def logit_lens(model, ids, *, norm: bool = True) -> Lens:
         confidence=torch.stack([-logp_LV[:-1].max(-1).values for logp_LV in logp_SLV]),
         rank=torch.stack([(logp_LV[:-1] > p).sum(-1) for logp_LV, p in zip(logp_SLV, picked)]),
         kl=torch.stack([(last.exp() * (last - logp_LV[:-1])).sum(-1) for logp_LV in logp_SLV]),
-        top=torch.stack([logp_LV.argmax(-1) for logp_LV in logp_SLV]),
+        top=torch.stack([logp_LV.topk(k).indices for logp_LV in logp_SLV]),
     )
 
 

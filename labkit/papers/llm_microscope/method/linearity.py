@@ -18,7 +18,15 @@ from torch import Tensor
 
 from labkit.base.errors import BadInput
 
-__all__ = ["LinearMap", "chance_score", "fit_linear", "linearity", "procrustes_score"]
+__all__ = [
+    "LinearMap",
+    "chance_score",
+    "fit_linear",
+    "linearity",
+    "linearity_by_channel",
+    "procrustes_score",
+    "whitened_score",
+]
 
 CUT = 10  # roundings of the states' own number format: singular values below are noise, and are not inverted
 
@@ -86,6 +94,27 @@ def linearity(
     y_ND = y_ND if residual else y_ND - x_ND
     fit, judge = (slice(0, None, 2), slice(1, None, 2)) if held_out else (slice(None), slice(None))
     return fit_linear(x_ND[fit], y_ND[fit], ridge=ridge).score(x_ND[judge], y_ND[judge])
+
+
+def linearity_by_channel(x_ND: Tensor, y_ND: Tensor, *, ridge: float = 0.0) -> Tensor:
+    """Return the share of each channel's variance that the map explains [D]; a channel that never varies counts as 1.
+
+    Weighted with the channels' variances, its mean is the linearity score: a few huge channels can make that up.
+    """
+    spread_D = (y_ND.double() - y_ND.double().mean(0)).square().sum(0)
+    left_D = (fit_linear(x_ND, y_ND, ridge=ridge).predict(x_ND) - y_ND.double()).square().sum(0)
+    return torch.where(spread_D > 0, 1 - left_D / spread_D.clamp_min(1e-300), 1.0)
+
+
+def whitened_score(x_ND: Tensor, y_ND: Tensor) -> float:
+    """Return the score with all directions of y made equally long: the mean squared canonical correlation."""
+    fit_linear(x_ND, y_ND)  # raises what cannot be scored
+    bases = []
+    for z_ND in (x_ND, y_ND):
+        z = z_ND.double()
+        u, s, _ = torch.linalg.svd(z - z.mean(0), full_matrices=False)
+        bases.append(u[:, s > CUT * torch.finfo(z_ND.dtype).eps * s[0]])
+    return float((bases[0].mT @ bases[1]).square().sum() / bases[1].shape[1])
 
 
 def procrustes_score(x_ND: Tensor, y_ND: Tensor) -> float:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from labkit.anatomy import anatomy_of, record
+from labkit.base.errors import BadInput
 
 __all__ = ["Cloud", "cloud_of", "levels", "states_of"]
 
@@ -49,6 +50,8 @@ def cloud_of(model: Any, documents: Sequence[Any], *, skip: int = 1) -> Cloud:
 
     The begin token has the same states in every text: kept, it would be one point drawn many times.
     """
+    if not any(len(one) > skip for one in documents):
+        raise BadInput("These texts have no token to look at.", expected=f"a text of more than {skip} tokens")
     parts, ids, document, position = [], [], [], []
     for number, one in enumerate(documents):
         one = torch.as_tensor(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from labkit import world
@@ -15,6 +16,7 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from ..method.linearity import LinearMap
     from ..method.storage import Reader
 
 __all__ = ["MicroscopeData", "MicroscopePanel", "MicroscopeState"]
@@ -29,6 +31,7 @@ READY = {
 }
 FIRST, LAST = 2, 44  # tokens that can be looked at; the begin token is 0
 REFERENCE, REFERENCE_SEED = 12, 76  # stories on which the linear maps are fitted
+READABLE = 13  # tokens side by side whose cells have room for a word
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,6 @@ class MicroscopePanel(Panel):
     size = (8.6, 4.6)
 
     def __init__(self, model: Any = "lab/deep", **options: Any):
-        self._readers: tuple[Reader, Reader] | None = None
-        self._maps: list | None = None
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
@@ -95,7 +96,7 @@ class MicroscopePanel(Panel):
                 f"This text has {len(ids) - 1} tokens.", expected=f"{FIRST} to {LAST}", do="shorten or lengthen it"
             )
         position = min(state.token, len(ids) - 1)
-        found = rebuild(state.text, position, *self._both_readers())
+        found = rebuild(state.text, position, *self._readers)
         rows, values, top = getattr(self, f"_{state.view}")(ids)
         return MicroscopeData(
             tokens=tuple(self.model.pieces(ids[FIRST:])),
@@ -113,27 +114,30 @@ class MicroscopePanel(Panel):
             unknown=tuple(world.unknown_words(state.text)),
         )
 
-    def _both_readers(self) -> tuple[Reader, Reader]:
+    @cached_property
+    def _readers(self) -> tuple[Reader, Reader]:
         from ..method.storage import load_reader
 
-        if self._readers is None:
-            self._readers = tuple(load_reader(f"microscope/{kind}", self.model) for kind in ("reader", "own_word"))
-        return self._readers
+        return load_reader("microscope/reader", self.model), load_reader("microscope/own_word", self.model)
+
+    @cached_property
+    def _maps(self) -> list[LinearMap]:
+        from ..experiments.memory import test_stories
+        from ..method.nonlinearity import fit_steps
+        from ..method.states import cloud_of
+
+        return fit_steps(cloud_of(self.model, test_stories(REFERENCE, REFERENCE_SEED, "valid")).h_STD)
 
     def _memory(self, ids: Any) -> tuple:
         from ..experiments.memory import QUANTITIES, read_memory
 
-        memory = read_memory([ids], *self._both_readers())
+        memory = read_memory([ids], *self._readers)
         return QUANTITIES[1:], tuple(tuple(memory.values(name)) for name in QUANTITIES[1:]), None
 
     def _nonlinearity(self, ids: Any) -> tuple:
-        from ..experiments.memory import test_stories
-        from ..method.nonlinearity import fit_steps, nonlinearity
-        from ..method.states import cloud_of, states_of
+        from ..method.nonlinearity import nonlinearity
+        from ..method.states import states_of
 
-        if self._maps is None:
-            reference = cloud_of(self.model, test_stories(REFERENCE, REFERENCE_SEED, "valid"))
-            self._maps = fit_steps(reference.h_STD)
         E_NT = nonlinearity(states_of(self.model, ids)[:, FIRST:], self._maps, "relative")
         return tuple(f"into level {n}" for n in range(1, len(E_NT) + 1)), tuple(map(tuple, E_NT.tolist())), None
 
@@ -142,7 +146,7 @@ class MicroscopePanel(Panel):
 
         lens = logit_lens(self.model, ids)
         loss_SL = lens.loss[:, FIRST:].tolist()  # of the word after each token; the last token has none
-        top = tuple(tuple(self.model.pieces(row[FIRST:])) for row in lens.top.tolist())
+        top = tuple(tuple(self.model.pieces(row[FIRST:])) for row in lens.top[..., 0].tolist())
         values = tuple((*row, float("nan")) for row in loss_SL)
         return tuple(f"level {level}" for level in range(len(values))), values, top
 
@@ -150,16 +154,21 @@ class MicroscopePanel(Panel):
         return [MicroscopeState(view=view) for view in VIEWS.values()]
 
     def draw(self, data: MicroscopeData, figure: FigureBase) -> None:
-        from ..figures import TokenMap, paint_token_map
+        from ..figures.token_map import TokenMap, paint_token_map
 
         title, label, low, high = {
-            "memory": ("What each token holds of the words before it", "nats a word", -0.2, 1.2),
+            "memory": ("What each token holds of the words before it", "nats a word", -0.4, 1.2),
             "nonlinearity": ("How far each step is from the common linear map", "error ÷ step", 0.0, 1.5),
             "lens": ("What each level would say next; dark: the true word costs much", "nats", 0.0, 8.0),
         }[data.view]
+        start, end = 0, len(data.tokens)
+        if data.top is not None and end > READABLE:  # the neighbourhood of the chosen token
+            start = min(max(0, data.chosen - READABLE // 2), end - READABLE)
+            end = start + READABLE
         picture = TokenMap(
-            title=title, tokens=data.tokens, rows=data.rows, values=data.values, label=label, words=data.top,
-            chosen=data.chosen, low=low, high=high, sentence=self.sentence(data),
+            title=title, tokens=data.tokens[start:end], rows=data.rows, values=[row[start:end] for row in data.values],
+            label=label, words=None if data.top is None else [row[start:end] for row in data.top],
+            chosen=data.chosen - start, low=low, high=high, sentence=self.sentence(data),
         )  # fmt: skip
         paint_token_map(picture, figure)
 

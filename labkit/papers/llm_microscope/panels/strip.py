@@ -86,7 +86,7 @@ class StripPanel(Panel):
         return [StripState(rule) for rule in RULES]
 
     def draw(self, data: Stripped, figure: FigureBase) -> None:
-        from ..figures import paint_stripped
+        from ..figures.removal import paint_stripped
 
         paint_stripped(data, figure)
 

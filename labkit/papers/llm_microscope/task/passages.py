@@ -13,11 +13,9 @@ from labkit.base.errors import BadInput, unknown
 
 from . import documents
 from .classes import classes_of
-from .removal import CONTROLS, RULES, remove, remove_as_many
+from .removal import AS_MANY, CONTROLS, RULES, remove, remove_as_many
 
 __all__ = ["Ask", "Passage", "body_of", "conditions", "story_passages", "training_passage"]
-
-AS_MANY = " as many as "  # "random tokens as many as punctuation"
 
 
 @dataclass(frozen=True)
