@@ -19,7 +19,7 @@ from labkit.training import Curve, Curves
 from ..experiments.block_runs import BlockRun, BlockRuns, one_rate_blocks_path, one_rate_curves_path
 from .trained import all_there, of_runs
 
-__all__ = ["loss_difference", "started_behind", "variance_ratio"]
+__all__ = ["behind_early", "loss_difference", "variance_ratio"]
 
 TRAIN = "labkit grid depth/pre depth/pre-scaled depth/lns --lr LR --steps STEPS --seeds ..., then --save and --measure"
 
@@ -40,17 +40,14 @@ def variance_ratio(*, n: int, seeds: Sequence[int], first: str, second: str, lr:
     return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
 
 
-def started_behind(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:
-    """Return per seed how far the second recipe is behind over the first third, minus the same over the last tenth.
+def behind_early(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:
+    """Return per seed the training loss of the second recipe minus that of the first, averaged over a short run.
 
-    From the curves: the training loss, second minus first, averaged over the steps of each stretch.
+    From the curves, nats a token: above 0 where the second is behind.
     """
     sides = [_curves(recipe, lr, steps) for recipe in (first, second)]
     all_there(seeds, *sides, do=TRAIN)
-    values = []
-    for seed in seeds:
-        gap = np.subtract(sides[1][seed].loss, sides[0][seed].loss)
-        values.append(float(gap[: len(gap) // 3].mean() - gap[-max(1, len(gap) // 10) :].mean()))
+    values = [float(np.subtract(sides[1][seed].loss, sides[0][seed].loss).mean()) for seed in seeds]
     return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
 
 
