@@ -9,6 +9,8 @@ from labkit.figures.style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, colu
 
 from .experiments.films import Filmed
 from .experiments.plane import Plane
+from .experiments.steering import Steered
+from .task import PLACES
 
 __all__ = ["DRAWINGS", "paint_film", "paint_plane", "paint_said"]
 
@@ -55,24 +57,27 @@ def describe_plane(plane: Plane) -> str:
 
 def paint_film(filmed: Filmed, figure: FigureBase, step: int | None = None) -> None:
     """Draw size and spread of the guesses, and how many say each possible future, over the steps of the sampler."""
-    left, right = axes(figure, "Size and spread", "What the guesses say", left=0.75, right=1.75, between=0.95)
+    left, right = axes(figure, "Size and spread", "What the guesses say", left=0.75, right=2.25, between=0.9)
     steps = range(1, len(filmed.t) + 1)
     left.plot(steps, filmed.norm, MARKS["intact"].line, color=MARKS["intact"].colour, linewidth=2, label="size")
-    left.plot(steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="apart")
+    left.plot(
+        steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="distance between draws"
+    )
     left.axhline(1, color=RULE, linewidth=1)
     left.legend(loc="lower right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
     left.set_yscale("log")  # guidance makes guesses several times as large
     left.set_ylim(0.03, 9)
     left.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
     left.minorticks_off()
-    label_axes(left, x="step of the sampler", y="1: as in true futures")
+    label_axes(left, x="step of the sampler", y="over that of true futures")
     marks = list(MARKS.values())
     for k, p in enumerate(filmed.probabilities):
         line = [row[k] for row in filmed.shares]
         mark = marks[k]
         right.plot(
-            steps, line, mark.line, color=mark.colour, marker=mark.marker, markersize=4, label=f"future {k + 1} ({p:g})"
-        )
+            steps, line, mark.line, color=mark.colour, marker=mark.marker, markersize=4,
+            label=f"{_short(filmed.futures[k])} ({p:g})",
+        )  # fmt: skip
         right.axhline(p, color=mark.colour, linewidth=0.8, linestyle=":")
     right.plot(steps, filmed.impossible, ":", color=SOFT, linewidth=2.4, label="impossible")
     right.set_ylim(-0.03, 1.03)
@@ -92,19 +97,24 @@ def describe_film(filmed: Filmed) -> str:
     )
 
 
-def paint_said(filmed: Filmed, figure: FigureBase) -> None:
+def _short(text: str) -> str:
+    """Return the first word of a future and where it leads."""
+    return f"{text.split()[0]} … {next(word for word in text.split() if word in PLACES)}"
+
+
+def paint_said(said: Steered, figure: FigureBase) -> None:
     """Draw how often each future was said beside how likely it is."""
-    (ax,) = axes(figure, "What is said next, against what is likely", left=0.8, right=1.7)
-    places = range(len(filmed.futures) + 1)
-    likely, said = [*filmed.probabilities, 0.0], [*filmed.shares[-1], filmed.impossible[-1]]
-    for shift, heights, name, mark in ((-0.2, likely, "likely", "intact"), (0.2, said, "said", "cut")):
+    (ax,) = axes(figure, "What is said next, against what is likely", left=0.8, right=1.1)
+    places = range(len(said.futures) + 1)
+    likely, drawn = [*said.probabilities, 0.0], [*said.shares, said.impossible]
+    for shift, heights, name, mark in ((-0.2, likely, "likely", "intact"), (0.2, drawn, "said", "cut")):
         bars(ax, [p + shift for p in places], heights, MARKS[mark], 0.36, label=name)
         for place, height in zip(places, heights):
             ax.annotate(
                 f"{height:.2f}", (place + shift, height), xytext=(0, 2), textcoords="offset points", ha="center",
                 fontsize=SIZES["note"], color=INK,
             )  # fmt: skip
-    column_names(ax, [*(f"future {k + 1}" for k in range(len(filmed.futures))), "impossible"])
+    column_names(ax, [*map(_short, said.futures), "impossible"])
     ax.set_ylim(0, 1.1)
     label_axes(ax, y="share of draws")
     legend(ax)

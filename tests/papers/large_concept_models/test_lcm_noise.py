@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from labkit.base.errors import BadInput, UnknownName
+from labkit.papers.large_concept_models.method.generation import film_of
+from labkit.papers.large_concept_models.method.losses import Cleaned, denoising_loss
 from labkit.papers.large_concept_models.method.sampling import PAPER_KNOBS, Knobs, guided, sample
 from labkit.papers.large_concept_models.method.schedule import SCHEDULES, Schedule, clamped_snr, spaced
 
@@ -141,3 +143,33 @@ def test_bad_steps_and_names_are_refused():
         Schedule("linear")
     with pytest.raises(UnknownName):
         Schedule().target("score", torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))
+
+
+@pytest.mark.parametrize("target", ["x0", "eps", "v"])
+def test_a_model_asked_for_another_target_is_trained_and_sampled(target):
+    """A stand-in that always knows the answer: its loss is 0, and wrapped in `Cleaned` it leads to the clean vector."""
+    x, schedule, seen = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0)), Schedule(), {}
+
+    class Knows(torch.nn.Module):
+        def all_at_once(self, x_BNC, xt_BNC, t_BN, drop_BN, start):
+            seen["loss"] = True
+            flat = [one[:, start:].flatten(0, 1) for one in (x_BNC, xt_BNC, t_BN)]
+            return self.answer(*flat).unflatten(0, (3, 1))
+
+        def answer(self, x_BC, xt_BC, t_B):
+            return schedule.target(target, x_BC, schedule.eps(x_BC, xt_BC, t_B), t_B)
+
+        def next(self, x_BNC, xt_BC, t_B, seen=True):
+            return self.answer(x[:, 1], xt_BC, t_B)
+
+    model = Knows()
+    loss = denoising_loss(model, x, schedule, torch.Generator().manual_seed(1), target=target)
+    assert seen["loss"] and loss == pytest.approx(0, abs=1e-6)
+    if target != "x0":
+        assert denoising_loss(model, x, schedule, torch.Generator().manual_seed(1)) > 0.1
+    spacing = "leading" if target == "eps" else "trailing"
+    run = lambda knobs: film_of(Cleaned(model, target, schedule), x[:, :1], torch.Generator(), knobs)  # noqa: E731
+    assert torch.allclose(run(Knobs(spacing=spacing)).guess_SBC[-1], x[:, 1], atol=1e-3)
+    if target == "eps":
+        with pytest.raises(BadInput, match="noise alone"):
+            run(Knobs())

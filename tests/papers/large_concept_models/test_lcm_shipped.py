@@ -8,7 +8,7 @@ import torch
 import labkit
 from labkit import zoo
 from labkit.papers.large_concept_models import task
-from labkit.papers.large_concept_models.experiments.codecs import GATE, check_codec, fragility
+from labkit.papers.large_concept_models.experiments.codecs import GATE, check_codec, fragility, fragility_by_words
 from labkit.papers.large_concept_models.experiments.quality import quality_of, test_events
 from labkit.papers.large_concept_models.method import store
 
@@ -19,6 +19,10 @@ SHIPPED = [name for name in zoo.entries() if name.startswith("concepts/")]
 @pytest.fixture(scope="module")
 def space():
     return store.load_space("aligned")
+
+
+def test_what_the_lesson_loads_is_shipped():
+    assert {"concepts/aligned", "concepts/unaligned", "concepts/base", "concepts/two-tower"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -52,6 +56,13 @@ def test_noise_only_hurts(space):
     assert all(after <= before + 0.03 for before, after in pairwise(shares))
 
 
+def test_our_sentences_are_too_alike_in_length_to_ask_what_length_does(space):
+    by_words = fragility_by_words(space.codec, n=120)
+    assert set(by_words) == {7, 8, 9} and sum(one.n for one in by_words.values()) == 240
+    assert max(one.value for one in by_words.values()) - min(one.value for one in by_words.values()) < 0.25
+    assert fragility_by_words(space.codec, alpha=0.9, n=40)[8].value < by_words[8].value
+
+
 def test_base_shrinks_and_two_tower_draws(space):
     events = test_events(10)
     base = quality_of(store.load_model("base"), space, events, draws=1)
@@ -63,7 +74,6 @@ def test_base_shrinks_and_two_tower_draws(space):
     assert two.of("l2", "lost").value > base.of("l2", "lost").value
 
 
-@pytest.mark.skipif("concepts/unaligned" not in SHIPPED, reason="the control codec is not shipped")
 def test_the_control_knows_both_languages_and_ties_them_not(space):
     exact = {way: one.value for way, one in check_codec(store.load_space("unaligned").codec, n=100).exact.items()}
     assert min(exact["English → English"], exact["German → German"]) > 0.9
