@@ -16,7 +16,7 @@ PAPER = Paper(
     year=2024,
     arxiv="2406.15786",
     code="https://github.com/CASE-Lab-UMD/LLM-Drop",
-    drawings={"figures.race": ("Race",), "figures.positions": ("PositionScores",)},
+    drawings={"figures.race": ("Race",), "figures.left": ("Left",), "figures.positions": ("PositionScores",)},
     panels={
         "panels.cost": ("CostPanel",),
         "panels.heal": ("HealPanel",),
@@ -37,6 +37,7 @@ PAPER = Paper(
         "method.lora": ("heal_by_lora",),
         "method.pruning": ("pruned",),
         "experiments.race": ("Race", "race"),
+        "experiments.left": ("Left", "what_is_left"),
     },
     sweeps={
         "truth": "panels.score_vs_ablation.ScoreVsAblationPanel",

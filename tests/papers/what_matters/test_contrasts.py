@@ -174,6 +174,24 @@ def test_pruned_and_headless_models_are_measured_beside_the_cut_one(few, tiny):
         assert value == pytest.approx(loss(tiny, [story]).value - thin, abs=1e-5)
 
 
+def test_rounding_is_set_beside_the_intact_model_token_by_token(few, tiny):
+    ((cut, intact),) = trained.rounding_after_dropping(n=1, seeds=[7, 8], gone=1, model=TINY).values
+    (value,) = contrasts.rounding_beside_intact(n=1, seeds=[7, 8], gone=1, model=TINY).values
+    (story,) = labkit.claims.subjects.stories(tiny, 1, 7)
+    assert value == pytest.approx((cut - intact) / (len(story) - 1))
+
+
+def test_each_calibration_is_a_unit(tiny):
+    found = contrasts.residual_over_calibrations(n=2, seeds=[7, 8], gone=1, sample=2, documents=2, model=TINY)
+    documents = labkit.claims.subjects.stories(tiny, 2, 7)
+    for place, pair in enumerate(found.values):
+        calibration = labkit.claims.subjects.stories(tiny, 2, 8 + place)
+        for rise, metric in zip(pair, (Cosine(), Cosine(residual=False))):
+            with edit(tiny, labkit.papers.what_matters.one_shot(tiny, calibration, 1, metric=metric)):
+                cut = loss(tiny, documents).value
+            assert rise == pytest.approx(cut - loss(tiny, documents).value, abs=1e-5)
+
+
 # A cut model in a folder ---------------------------------------------------------------------------------------------
 
 SMALL = {"vocab_size": 53, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "pad_token_id": 0}

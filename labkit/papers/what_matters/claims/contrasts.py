@@ -18,10 +18,17 @@ from ..method.heads import lowest_heads
 from ..method.lora import heal_by_lora
 from ..method.metrics import Cosine, RandomOrder
 from ..method.pruning import pruned
-from .trained import CALIBRATION, MODEL, few_samples
+from .trained import CALIBRATION, MODEL, few_samples, rounding_after_dropping
 
-__all__ = ["chosen_against_orders", "dropped_against_pruned", "heads_against_attentions", "healed_by_lora",
-           "samples_against_no_text"]  # fmt: skip
+__all__ = [
+    "chosen_against_orders",
+    "dropped_against_pruned",
+    "heads_against_attentions",
+    "healed_by_lora",
+    "residual_over_calibrations",
+    "rounding_beside_intact",
+    "samples_against_no_text",
+]
 
 
 def chosen_against_orders(
@@ -42,6 +49,32 @@ def chosen_against_orders(
     rises = {name: line[0].value for name, line in found.lines.items()}
     pairs = tuple((rises["chosen"], rises[name]) for name in orders)
     return Measured(values=pairs, units=tuple(orders), models={handle.name: weights_hash(handle)})
+
+
+def residual_over_calibrations(
+    *, n: int, seeds: Sequence[int], gone: int, sample: int = 32, documents: int = 32, model: str = MODEL
+) -> Measured:
+    """Return per draw of `sample` calibration stories (rise without the attentions of lowest score, the same by the
+    score without the residual), both on the same documents: which stories are scored is what is drawn here."""
+    handle = load(model)
+    plans = {}
+    for place in range(n):
+        calibration = stories(handle, sample, seeds[1] + place)
+        for name, metric in (("with", Cosine()), ("without", Cosine(residual=False))):
+            plans[f"{name} {place}"] = one_shot(handle, calibration, gone, metric=metric)
+    found = race(handle, plans, stories(handle, documents, seeds[0]), [gone])
+    pairs = tuple(tuple(found.lines[f"{name} {place}"][0].value for name in ("with", "without")) for place in range(n))
+    units = tuple(f"calibration {place}" for place in range(n))
+    return Measured(values=pairs, units=units, models={handle.name: weights_hash(handle)})
+
+
+def rounding_beside_intact(*, n: int, seeds: Sequence[int], gone: int, bits: int = 4, model: str = MODEL) -> Measured:
+    """Return per story the rise by rounding the cut model minus the rise by rounding the intact one, in nats a token: a
+    difference, for at four bits both are nearly nothing and their ratio is anything."""
+    pairs = rounding_after_dropping(n=n, seeds=seeds, gone=gone, bits=bits, model=model)
+    tokens = [len(ids) - 1 for ids in stories(load(model), n, seeds[0])]
+    values = tuple((cut - intact) / length for (cut, intact), length in zip(pairs.values, tokens))
+    return Measured(values=values, units=pairs.units, models=pairs.models)
 
 
 def samples_against_no_text(

@@ -129,4 +129,16 @@ PREDICTIONS = (
         ),
         because="It tells the kinds apart.",
     ),
+    Prediction(
+        id="d6",
+        question=(
+            "Four attentions go, or as many single weights all over the blocks, the least of them. Which costs less?"
+        ),
+        options=(
+            "four attentions",
+            "both alike, as in the paper",
+            "the single weights, by far",
+        ),
+        because="A weight can be spared in every matrix; an attention is all or nothing.",
+    ),
 )

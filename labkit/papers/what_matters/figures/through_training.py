@@ -25,8 +25,8 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
     mark, row = MARKS[mark_name], data.values[data.place]
     left.plot(range(len(row)), [max(v, LEAST) for v in row], mark.line, marker=mark.marker, color=mark.colour)
     left.set_xticks(range(0, len(row), max(1, -(-len(row) // 8))))
-    note = f"step {data.step:,}; faint: the other kept steps"
-    left.annotate(note, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=SIZES["note"], color=INK)
+    note = f"step {data.step:,}; faint: the others"
+    left.annotate(note, (1, 0.98), xycoords="axes fraction", ha="right", va="top", fontsize=SIZES["note"], color=INK)
     for part, (look, spoken) in LOOKS.items():
         _mean(right, data, part, look, spoken)
     right.axvline(data.step, color=RULE, linewidth=1, linestyle=":")

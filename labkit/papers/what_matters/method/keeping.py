@@ -8,6 +8,8 @@ cut model computes; the plan beside it, cut.toml, says what `load_cut` then leav
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,8 @@ def save_cut(model: Any, plan: Any, folder: str | Path) -> Path:
             with torch.no_grad():
                 for parameter in writer.parameters(recurse=False):
                     parameter.zero_()
-    silent.save_pretrained(folder)
+    with _without_bars():
+        silent.save_pretrained(folder)
     plan.save(folder / PLAN)
     return folder
 
@@ -56,5 +59,20 @@ def load_cut(folder: str | Path) -> Any:
     if not (folder / PLAN).is_file():
         raise BadInput(f"{folder} has no {PLAN}.", expected="a folder that save_cut wrote")
     plan = Plan.load(folder / PLAN)
-    module = AutoModelForCausalLM.from_pretrained(folder).eval()
+    with _without_bars():
+        module = AutoModelForCausalLM.from_pretrained(folder).eval()
     return shrink(module, plan) if len(plan) else module
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep the progress bars of transformers off the page."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
