@@ -68,7 +68,11 @@ PAPER = Paper(
         ),
         "experiments.transfers": ("Transfer", "Transfers", "transfer", "transfers_path"),
     },
-    sweeps={"twins": "panels.twins.store", "transfer": "experiments.transfers.sweep_transfers"},
+    sweeps={
+        "twins": "panels.twins.store",
+        "transfer": "experiments.transfers.sweep_transfers",
+        "one-rate": "experiments.block_runs.sweep_one_rate",
+    },
     measures={"labkit.claims.lesson08": "claims.checkpoints", "labkit.claims.lesson08_runs": "claims.trained"},
 )
 __all__, __getattr__, __dir__ = PAPER.lazily()

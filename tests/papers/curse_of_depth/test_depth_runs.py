@@ -14,7 +14,7 @@ from labkit.models import load
 from labkit.papers.curse_of_depth.experiments import block_runs as depth_runs
 from labkit.papers.curse_of_depth.experiments.block_runs import DEPTH_KINDS, BlockRun, BlockRuns, measure_runs
 from labkit.papers.curse_of_depth.panels.pair import PairPanel
-from labkit.training import Recipe, grid, recipes, run_grid
+from labkit.training import Curves, Recipe, grid, recipes, run_grid
 
 MODEL = {"width": 8, "depth": 3, "heads": 2, "ffn": 8, "context": 256, "tie": False, "init_std": 0.2}
 COMMON = {
@@ -95,7 +95,7 @@ def test_the_file_keeps_them_and_what_is_known_is_not_measured_again(folder, run
 def test_what_was_measured_before_an_interrupt_is_kept(folder, runs, tmp_path, monkeypatch):
     ready, path = iter(runs.runs[:2]), tmp_path / "blocks.json"
 
-    def measured(model, documents, **about):
+    def measured(model, documents, parts, **about):
         if run := next(ready, None):
             return replace(run, **about)
         raise KeyboardInterrupt
@@ -111,6 +111,16 @@ def test_the_command_takes_the_runs_it_finds(folder, tmp_path, capsys):
     assert main(["grid", "pre", "lns", "--found", *options]) == 0
     assert len(BlockRuns.load(tmp_path / "b.json")) == 8 and "finished" in capsys.readouterr().out
     assert main(["grid", "sandwich", "--found", "--out", str(folder)]) != 0
+
+
+def test_a_grid_is_stored_without_leaving_anything_out(folder, runs, tmp_path):
+    path = depth_runs.sweep_one_rate(lambda line: None, tmp_path / "b.json", folder)
+    stored = BlockRuns.load(path)
+    assert [run.step for run in stored] == ["end"] * 4 and {run.block for run in stored} == {()}
+    for run in stored:
+        (whole,) = runs.of(run.recipe, seeds=[run.seed])
+        assert (run.loss, run.variance[-1]) == pytest.approx((whole.loss, whole.variance[-1]), rel=1e-4)
+    assert len(Curves.load(tmp_path / "08_one_rate_curves.json")) == 4
 
 
 def test_of_several_rates_the_one_with_most_seeds_counts():

@@ -9,6 +9,7 @@ import labkit
 from labkit import claims, measurements, world, zoo
 from labkit.base.errors import NotAvailable
 from labkit.papers.curse_of_depth.claims import checkpoints as lesson08
+from labkit.papers.curse_of_depth.claims import one_rate
 from labkit.papers.curse_of_depth.claims import trained as lesson08_runs
 from labkit.papers.curse_of_depth.experiments.block_runs import BlockRun, BlockRuns
 from labkit.papers.curse_of_depth.experiments.transfers import Transfer, Transfers
@@ -143,16 +144,34 @@ def test_runs_that_are_not_there_are_asked_for(runs):
         lesson08_runs.loss_difference(n=1, seeds=[1], second="depth/sandwich")
 
 
-def test_who_was_behind_at_first(runs, monkeypatch, tmp_path):
-    def curve(recipe, loss):
-        steps = tuple(range(1, 31))
-        return Curve(recipe=recipe, size="cpu", lr=2.0, seed=1, status="finished", planned=30, model={},
-                     step=steps, tokens=steps, loss=loss, gradient=loss)  # fmt: skip
+def curve(recipe, loss, *, lr=2.0, seed=1, planned=4):
+    steps = tuple(range(1, len(loss) + 1))
+    return Curve(recipe=recipe, size="cpu", lr=lr, seed=seed, status="finished", planned=planned, model={},
+                 step=steps, tokens=steps, loss=loss, gradient=loss)  # fmt: skip
 
-    pre, lns = curve("depth/pre", (3.0,) * 30), curve("depth/lns", (3.5,) * 10 + (3.0,) * 17 + (2.75,) * 3)
-    Curves((pre, lns)).save(tmp_path / "08_curves.json")
-    monkeypatch.setattr(lesson08_runs, "curves_path", lambda: tmp_path / "08_curves.json")
-    assert lesson08_runs.started_behind(n=1, seeds=[1]).values == (0.75,)
+
+def test_at_one_rate_only_runs_of_that_rate_and_length_are_compared(monkeypatch, tmp_path):
+    models, curves = [], []
+    for recipe, shift in (("depth/pre", 0.0), ("depth/lns", 0.25)):
+        for lr, planned, seed in ((2.0, 4, 1), (2.0, 4, 2), (3.0, 4, 1), (2.0, 9, 3)):
+            more = {"variance": (1.0, 4.0 - 8 * shift)}
+            models.append(block_run(recipe, seed, lr=lr, loss=seed + lr + shift, **more))
+            losses = (3.0 + shift, 2.0, 1.0, 1.0 - shift * seed)
+            curves.append(curve(recipe, losses, lr=lr, seed=seed, planned=planned))
+    BlockRuns(tuple(models)).save(tmp_path / "08_one_rate_blocks.json")
+    Curves(tuple(curves)).save(tmp_path / "08_one_rate_curves.json")
+    for name in ("blocks", "curves"):
+        monkeypatch.setattr(one_rate, f"one_rate_{name}_path", lambda name=name: tmp_path / f"08_one_rate_{name}.json")
+    ask = {"first": "depth/pre", "second": "depth/lns", "lr": 2.0, "steps": 4}
+    assert one_rate.loss_difference(n=2, seeds=[1, 2], **ask).values == (0.25, 0.25)
+    assert one_rate.variance_ratio(n=2, seeds=[1, 2], **ask).values == (0.5, 0.5)
+    assert one_rate.behind_early(n=2, seeds=[1, 2], **ask).values == pytest.approx((0.0, -0.0625))
+    turned = {**ask, "first": "depth/lns", "second": "depth/pre"}
+    assert one_rate.variance_ratio(n=1, seeds=[1], **turned).values == (2.0,)
+    with pytest.raises(NotAvailable, match=r"seeds \[3\]"):  # another length
+        one_rate.loss_difference(n=1, seeds=[3], **ask)
+    with pytest.raises(NotAvailable, match="sweep one-rate"):
+        one_rate.loss_difference(n=1, seeds=[1], **{**ask, "second": "depth/sandwich"})
 
 
 def test_tuned_models_are_compared_at_the_rate_of_the_choosing_seed(monkeypatch, tmp_path):

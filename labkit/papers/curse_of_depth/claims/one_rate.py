@@ -21,7 +21,7 @@ from .trained import all_there, of_runs
 
 __all__ = ["behind_early", "loss_difference", "variance_ratio"]
 
-TRAIN = "labkit grid depth/pre depth/pre-scaled depth/lns --lr LR --steps STEPS --seeds ..., then --save and --measure"
+TRAIN = "labkit grid depth/pre depth/pre-scaled depth/lns --lr 8e-3 --steps 80 --seeds ..., then labkit sweep one-rate"
 
 
 def loss_difference(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:

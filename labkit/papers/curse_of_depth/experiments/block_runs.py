@@ -30,6 +30,7 @@ __all__ = [
     "one_rate_curves_path",
     "placements_path",
     "stories",
+    "sweep_one_rate",
 ]
 
 PARTS = ("block", "attention", "mlp")
@@ -58,7 +59,7 @@ class BlockRun:
 
     step: the number of the training step, "0" before the first, or "end". loss and costs are nats a token, means over
     the same stories.
-    variance has one number more than there are blocks: the embedding's comes first.
+    variance has one number more than there are blocks: the embedding's comes first. Costs that were not asked are ().
     """
 
     recipe: str
@@ -169,42 +170,63 @@ def stories() -> list[list[int]]:
     return world.tokenizer().encode_documents(texts)
 
 
-def measure_model(model: Any, documents: Sequence, **about: Any) -> BlockRun:
-    """Return one checkpoint measured on `documents`; about: its recipe, lr, seed and step."""
-    from labkit.measurements import residual_stats
+def measure_model(model: Any, documents: Sequence, *, parts: Sequence[str] = PARTS, **about: Any) -> BlockRun:
+    """Return one checkpoint measured on `documents`; parts: whose loss is asked; about: its recipe, lr, seed, step."""
+    from labkit.measurements import loss, residual_stats
     from labkit.sweeps.leave_one_out import DROPS
     from labkit.sweeps.run import sweep
 
     from ..method.distances import angular_distances
 
     turns = [one.value for one in angular_distances(model, documents).adjacent]
-    drops = {(part, layer): DROPS[part](layer) for part in PARTS for layer in range(len(turns))}
-    found = sweep(model, list(drops.values()), documents)
-    costs = {part: tuple(found[drops[part, layer]].change.value for layer in range(len(turns))) for part in PARTS}
+    costs: dict[str, tuple[float, ...]] = dict.fromkeys(PARTS, ())
+    if parts:
+        drops = {(part, layer): DROPS[part](layer) for part in parts for layer in range(len(turns))}
+        found = sweep(model, list(drops.values()), documents)
+        for part in parts:
+            costs[part] = tuple(found[drops[part, layer]].change.value for layer in range(len(turns)))
+    base = found.base if parts else loss(model, documents)
     variance = tuple(one.value for one in residual_stats(model, documents).variance)
-    return BlockRun(loss=found.base.value, variance=variance, turns=tuple(turns), **costs, **about)
+    return BlockRun(loss=base.value, variance=variance, turns=tuple(turns), **costs, **about)
 
 
 def measure_runs(
     folders: Sequence[str | os.PathLike],
     *,
     steps: Sequence[str] = (START, END),
+    parts: Sequence[str] = PARTS,
     known: BlockRuns | None = None,
     say: Callable[[BlockRuns, BlockRun], None] | None = None,
 ) -> BlockRuns:
     """Return `known` and the finished runs in `folders`, measured at those of `steps` that they kept.
 
-    steps: "0" is before training, "end" after. known: what need not be measured again. say: called after each
-    checkpoint with all so far and that one. Runs that did not finish are left out.
+    steps: "0" is before training, "end" after. parts: which parts are left out. known: what need not be measured again.
+    say: called after each checkpoint with all so far and that one. Runs that did not finish are left out.
     """
     documents, steps = stories(), sorted(steps, key=_when)
     done = {(run.recipe, run.lr, run.seed, run.step): run for run in known or ()}
     for about, model in _checkpoints(folders, steps):
         if about not in done:
-            done[about] = measure_model(model(), documents, **dict(zip(("recipe", "lr", "seed", "step"), about)))
+            named = dict(zip(("recipe", "lr", "seed", "step"), about))
+            done[about] = measure_model(model(), documents, parts=parts, **named)
             if say is not None:
                 say(_sorted(done.values()), done[about])
     return _sorted(done.values())
+
+
+def sweep_one_rate(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
+    """Store a grid's finished runs for `labkit sweep one-rate`: their curves, and each trained model as it is.
+
+    out: the file of the models; the curves lie beside it. folder: the grid's (default: runs/grid).
+    """
+    from labkit.training import collect
+
+    out = out or one_rate_blocks_path()
+    folders = [about.parent for about in sorted((folder or Path("runs/grid")).glob("*/run.json"))]
+    collect(folders).save(out.with_name(one_rate_curves_path().name))
+    found = measure_runs(folders, steps=(END,), parts=())
+    say(f"{len(found)} runs")
+    return found.save(out)
 
 
 def _sorted(runs: Iterable[BlockRun]) -> BlockRuns:
