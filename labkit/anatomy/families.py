@@ -18,7 +18,9 @@ from labkit.models import Decoder
 
 from .description import Family, Stored, Sublayer
 
-__all__ = ["FAMILIES", "family_of"]
+__all__ = ["FAMILIES", "INERT", "family_of"]
+
+INERT = ("transformers.utils.output_capturing",)  # whose hooks stay on a model once its states were asked for
 
 _Q_K_V_O = {f"attn.{part}": Stored(f"self_attn.{part}_proj") for part in "qkvo"}
 _QK_NORMS = {f"attn.{part}_norm": Stored(f"self_attn.{part}_norm") for part in "qk"}

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from labkit.zoo import module_of
 
+from .families import INERT
+
 __all__ = ["HOOK_TABLES", "fingerprint", "fingerprint_parts", "hooks_of"]
 
 # Where torch keeps a module's hooks.
@@ -65,12 +67,13 @@ def _parts(model: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def hooks_of(module: nn.Module) -> Iterator[tuple[str, int, Any]]:
-    """Yield (table, key, hook) for every hook attached to one module."""
+    """Yield (table, key, hook) for every hook attached to one module, without those of transformers that do nothing."""
     own = vars(module)
     for table in HOOK_TABLES:
         if hooks := own.get(table):
             for key, hook in hooks.items():
-                yield table, key, hook
+                if getattr(hook, "__module__", None) not in INERT:
+                    yield table, key, hook
 
 
 def _tensor(tensor: Tensor, name: str, owners: dict[int, str]) -> str:
@@ -80,7 +83,7 @@ def _tensor(tensor: Tensor, name: str, owners: dict[int, str]) -> str:
     head = f"{tensor.dtype} {list(tensor.shape)} {tensor.device} grad={tensor.requires_grad}"
     if tensor.is_meta:
         return head
-    flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8).cpu()
+    flat: Any = tensor.detach().contiguous().reshape(-1).view(torch.uint8).cpu()
     return f"{head} {hashlib.blake2b(flat.numpy(), digest_size=16).hexdigest()}"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
+from labkit.base import locks
 from labkit.base.interrupts import InterruptGuard, uninterruptible
 from labkit.zoo import module_of
 
@@ -17,25 +17,21 @@ __all__ = ["in_eval_mode", "model_lock"]
 
 T = TypeVar("T")
 
-_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
-_LOCKS_GUARD = threading.Lock()
-
 
 def model_lock(model: Any) -> threading.RLock:
     """Return the one re-entrant lock of `model` (a handle or a module)."""
-    module = module_of(model)
-    with _LOCKS_GUARD:
-        return _LOCKS.setdefault(module, threading.RLock())
+    return locks.lock_of(module_of(model))
 
 
 def in_eval_mode(model: Any, work: Callable[[nn.Module], T]) -> T:
     """Return `work(module)`, done under the model's lock, in evaluation mode and without gradients.
 
-    Every module's mode is put back. Evaluation mode keeps dropout from drawing on the global random state.
+    Every module's mode is put back. Evaluation mode keeps dropout from drawing on the global random state. What is
+    made is no tensor of inference mode, also inside of it, so that it can be used outside.
     """
     module = module_of(model)
     guard, training, gradients = InterruptGuard(), [], torch.is_grad_enabled()
-    with model_lock(module):
+    with model_lock(module), torch.inference_mode(False):
         try:
             guard.install()
             training += [part for part in module.modules() if part.training]

@@ -51,17 +51,19 @@ class Anatomy:
     """Where the parts of one model are. Get it from `anatomy_of(model)`.
 
     family, depth (N), width (D); blocks; trunk (the module that runs them); embed, final_norm, head (the last two
-    are None in an encoder).
+    are None in an encoder). covered: addresses whose module is there but holds no weight of its own (an adapter around
+    it, a quantised or parametrised one), with what it is.
     """
 
     def __init__(self, model: nn.Module):
         self.description = family = family_of(model)
         self.kind = type(model).__name__
         self._ways = ways = _Ways()
-        self.trunk, self.embed = ways.need(model, family.trunk), ways.need(model, family.embed)
+        self.trunk: Any = ways.need(model, family.trunk)
+        self.embed: Any = ways.need(model, family.embed)
         self.final_norm = ways.need(model, family.final_norm) if family.final_norm else None
         self.head = ways.need(model, family.head) if family.head else None
-        self.block_list: nn.ModuleList = ways.need(model, family.blocks)
+        self.block_list: Any = ways.need(model, family.blocks)
         self._block_ids = tuple(map(id, self.block_list))
         if len(set(self._block_ids)) < len(self._block_ids):
             second = next(i for i, one in enumerate(self._block_ids) if one in self._block_ids[:i])
@@ -76,6 +78,8 @@ class Anatomy:
         self.blocks = tuple(self._block(block, layer) for layer, block in enumerate(self.block_list))
         self._positions, self._embed_norm = ways.find(model, family.positions), ways.find(model, family.embed_norm)
         self._places: dict[str, Place] = dict(self._find_places())
+        self.covered: dict[str, str] = dict(self._find_covered())
+        self._check_own()
 
     @property
     def family(self) -> str:
@@ -205,7 +209,35 @@ class Anatomy:
         yield from _places("final_norm", self.final_norm, offset=family.gain_offset)
         yield from _places("head", self.head)
 
+    def _find_covered(self) -> Iterator[tuple[str, str]]:
+        for layer, block in enumerate(self.block_list):
+            for part, stored in self.description.weights.items():
+                module, name = self._ways.find(block, stored.path), f"layers.{layer}.{part}"
+                here = module is not None and not isinstance(module, Absent)
+                if here and name not in self._places and not part.endswith("norm"):  # a norm may have no gain
+                    yield name, f"{type(module).__module__}.{type(module).__name__}"
+
+    def _check_own(self) -> None:
+        """Raise `BadInput` when two layers share a sub-layer: cutting one would cut the other."""
+        owner: dict[int, str] = {}
+        for layer, block in enumerate(self.blocks):
+            for which in ("attention", "mlp"):
+                part = getattr(block, which)
+                first = owner.setdefault(id(part.module), f"layer {layer}") if part is not None else f"layer {layer}"
+                if first != f"layer {layer}":
+                    raise BadInput(
+                        f"The {which} of {first} and that of layer {layer} are one and the same module.",
+                        expected="a module of its own for each layer, so that one can be cut without the other",
+                        do="give the later one a copy of its own (copy.deepcopy)",
+                    )
+
     def _absent(self, address: Address) -> Exception:
+        if kind := self.covered.get(address.name):
+            return BadInput(
+                f"The module at {address.name} is {kind}, which holds no weight of its own.",
+                expected="a plain layer",
+                do="take away what wraps it (of PEFT: model = model.merge_and_unload()), or load the model unquantised",
+            )
         why = self.description.notes.get(address.part)
         if address.bias and address.name.removesuffix(".bias") in self._places:
             why = "that part has no bias in this model"
@@ -224,6 +256,9 @@ def anatomy_of(model: Any) -> Anatomy:
     """Return where the parts of a causal language model (or a handle to one) are.
 
     Raises `BadInput` for a family that is not described. Kept as long as the model lives and keeps its blocks.
+
+    >>> labkit.anatomy_of(labkit.load("lab/tiny")).depth
+    4
     """
     module = module_of(model)
     known = _CACHE.get(module)
@@ -235,7 +270,9 @@ def anatomy_of(model: Any) -> Anatomy:
 def view(model: Any, address: str | Address) -> View:
     """Return the view of an address of `model`: `.shape` [out, in], `.read()`, `.write(values)`.
 
-    >>> view(model, "layers.0.mlp.down[12, :]").read()  # doctest: +SKIP
+    >>> model = labkit.load("lab/tiny")
+    >>> labkit.view(model, "layers.0.mlp.down[12, 0:3]").read()
+    tensor([-0.0649,  0.1469,  0.1271])
     """
     return anatomy_of(model).view(address)
 

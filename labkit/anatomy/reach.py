@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from labkit.base.errors import BadInput
@@ -9,20 +10,27 @@ from labkit.base.errors import BadInput
 __all__ = ["check_reach"]
 
 
-def check_reach(model: nn.Module) -> None:
-    """Raise `BadInput` when hooks and replaced forwards on `model` would not decide what it computes.
+def check_reach(model: nn.Module, *, by_hook: bool = True) -> None:
+    """Raise `BadInput` when an edit of `model` would not decide what it computes.
 
-    Named are: a compiled model, or a compiled part of one, which runs code made from the model as it was; adapters of
-    PEFT, beside which a weight is no longer what is multiplied; weights that are moved in at each call; a training
-    pass with checkpointing, whose second run comes when the edit has left.
+    Named are: a compiled model, or a compiled part of one, which runs code made from the model as it was (by_hook:
+    what is written into its weights does reach it); adapters of PEFT, beside which a weight is no longer what is
+    multiplied; weights that are moved in at each call; a training pass with checkpointing, whose second run comes
+    when the edit has left.
     """
     for name, module in model.named_modules():
         where = f"{name} of the model" if name else "The model"
-        if getattr(module, "_compiled_call_impl", None) is not None:
+        if by_hook and getattr(module, "_compiled_call_impl", None) is not None:
             raise BadInput(
                 f"{where} is compiled: it runs code made before the edit, and hooks are passed over.",
                 expected="a model as it was before model.compile()",
                 do="load it again and edit that; compile a copy made by labkit.apply afterwards",
+            )
+        if by_hook and isinstance(module, torch.jit.ScriptModule):
+            raise BadInput(
+                f"{where} is a script of TorchScript: it runs its own code, and hooks are passed over.",
+                expected="the model it was made from",
+                do="edit the model before torch.jit.script or trace",
             )
         if type(module).__module__.startswith("peft."):
             raise BadInput(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from torch import nn
 
 from labkit.base.errors import NotAvailable
 
-from .parts import BlockParts, SublayerParts, anatomy_of
-from .skips import Absent, PassOn, Skip, WriteNothing
+from .parts import SublayerParts, anatomy_of
+from .skips import Absent, PassOn, WriteNothing
 
 __all__ = ["remove"]
 
@@ -40,7 +41,7 @@ def _replace(block: nn.Module, part: SublayerParts) -> None:
         _put(block, module, WriteNothing(skip.returns, layer=None) if isinstance(skip, WriteNothing) else skip)
 
 
-def _put(block: nn.Module, old: nn.Module, skip: Skip) -> None:
+def _put(block: nn.Module, old: nn.Module, skip: Any) -> None:
     """Put a stand-in where `old` is, wherever in the block that may be."""
     for parent in list(block.modules()):
         for name, child in list(parent._modules.items()):
@@ -48,7 +49,7 @@ def _put(block: nn.Module, old: nn.Module, skip: Skip) -> None:
                 parent._modules[name] = Absent(skip)
 
 
-def _renumber(model: nn.Module, blocks: Sequence[BlockParts], removed: dict[int, SublayerParts]) -> None:
+def _renumber(model: nn.Module, blocks: Sequence[Any], removed: dict[int, SublayerParts]) -> None:
     """Give the entries of the cache to the attentions that are left, in order.
 
     An entry is of the kind of its place (a window, or all of the past), so places are given out kind by kind. The

@@ -143,6 +143,10 @@ def record(model: Any, ids: Any, sites: Iterable[str | Site]) -> dict[str, Tenso
     """Run `model` once on token ids [L] or [B, L] and return what was at each site, as copies [B, L, ...].
 
     sites: names, or sites of your own. The model runs in evaluation mode, without gradients, and is left as it was.
+
+    >>> model = labkit.load("lab/tiny")
+    >>> labkit.record(model, model.encode("Night fell."), ["layers.1.mlp"])["layers.1.mlp"].shape
+    torch.Size([1, 4, 128])
     """
     wanted = [sites] if isinstance(sites, str) else sites
     found = [site if isinstance(site, Site) else site_of(model, site) for site in wanted]

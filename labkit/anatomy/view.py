@@ -11,7 +11,10 @@ from labkit.base.errors import BadInput
 
 from .address import Address, Axis
 
-__all__ = ["Place", "View"]
+__all__ = ["INTEGERS", "Place", "View"]
+
+INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes: as bits, NaN equals itself
+ROWS = 64  # compared at a time
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,18 @@ class View:
         """Put back what `read_stored` returned."""
         target = self._oriented()
         target[self._key] = values.to(device=target.device, dtype=target.dtype)
+
+    @torch.no_grad()
+    def holds(self, values: Tensor) -> bool:
+        """Whether the stored numbers seen here are these, bit for bit, in the format they are stored in now.
+
+        Compared a few at a time, without a copy: this is asked when memory may be full.
+        """
+        here = self._oriented()[self._key]
+        there = values.to(device=here.device, dtype=here.dtype)
+        integers = INTEGERS[here.dtype.itemsize]
+        rows = zip(here.split(ROWS), there.split(ROWS)) if here.dim() else [(here, there)]
+        return all(torch.equal(mine.view(integers), theirs.view(integers)) for mine, theirs in rows)
 
     def read(self) -> Tensor:
         """Return a copy of the values (of a gain: the gain itself, whatever is stored)."""

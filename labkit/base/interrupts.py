@@ -1,4 +1,4 @@
-"""Keep a Ctrl-C (or the stop button of a notebook) from cutting a critical section in two."""
+"""Keep a Ctrl-C (or the stop button of a notebook, or an alarm) from cutting a critical section in two."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from types import CodeType, FrameType
-from typing import Any, ParamSpec, TypeVar
+from types import CodeType, FrameType, FunctionType
+from typing import Any, ParamSpec, TypeVar, cast
 
-__all__ = ["InterruptGuard", "deferred_interrupts", "uninterruptible"]
+__all__ = ["InterruptGuard", "breakable", "deferred_interrupts", "deliver_held", "unbroken", "uninterruptible"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @contextmanager
@@ -41,56 +42,86 @@ def deferred_interrupts() -> Iterator[None]:
 
 
 class InterruptGuard:
-    """From `install()` to `remove()`, a Ctrl-C inside an `uninterruptible` function waits until it has ended.
+    """From `install()` to `remove()`, signals wait while a function runs that is marked as `unbroken`.
 
+    Every signal that has a handler of Python's is meant: Ctrl-C, and an alarm or a SIGTERM whose handler raises.
     `deferred_interrupts` cannot cover the instant between the end of a `with` body and the first line of
-    `__exit__`. A handler that was there before can: it looks whose frame was interrupted. Off the main thread, or
-    inside another guard, both methods do nothing.
+    `__exit__`. A handler that was there before can: it looks whose frame was interrupted. Off the main thread, and
+    for signals that another guard holds already, both methods do nothing.
     """
 
     def __init__(self) -> None:
-        self._previous: Any = None
-        self._held: tuple | None = None
+        self._previous: dict[int, Any] = {}
+        self._held: list[tuple[int, FrameType | None]] = []
 
     def install(self) -> None:
-        """Take over SIGINT."""
+        """Take over the signals."""
         if threading.current_thread() is not threading.main_thread():
             return
-        previous = signal.getsignal(signal.SIGINT)
-        if callable(previous) and not isinstance(previous, InterruptGuard):
-            self._previous = previous
-            signal.signal(signal.SIGINT, self)
+        for number in _SIGNALS:
+            previous = signal.getsignal(number)
+            if callable(previous) and not isinstance(previous, InterruptGuard):
+                self._previous[number] = previous
+                signal.signal(number, self)
 
     def remove(self) -> None:
-        """Give SIGINT back, if it is still ours to give, and deliver what was kept."""
-        if signal.getsignal(signal.SIGINT) is self:
-            signal.signal(signal.SIGINT, self._previous)
+        """Give back the signals that are still ours to give, and deliver what was kept."""
+        if threading.current_thread() is threading.main_thread():
+            for number, previous in self._previous.items():
+                if signal.getsignal(number) is self:
+                    signal.signal(number, previous)
         self.deliver()
 
     def deliver(self) -> None:
-        """Hand on a signal that was kept."""
-        held, self._held = self._held, None
-        if held is not None:
-            self._previous(*held)
+        """Hand on the signals that were kept, all of them, whatever the handlers raise."""
+        if self._held:
+            number, frame = self._held.pop(0)
+            try:
+                self._previous[number](number, frame)
+            finally:
+                self.deliver()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if _inside_unbroken(frame):
-            self._held = (number, frame)
+            if all(number != held for held, _ in self._held):  # as the system keeps them: each once
+                self._held.append((number, frame))
         else:
-            self._previous(number, frame)
+            self._previous[number](number, frame)
 
 
+_SIGNALS = sorted(signal.valid_signals())
 _UNBROKEN: set[CodeType] = set()
+_OPEN: set[CodeType] = set()
 
 
 def _inside_unbroken(frame: FrameType | None) -> bool:
-    while frame is not None and frame.f_code not in _UNBROKEN:
+    while frame is not None and frame.f_code not in _UNBROKEN and frame.f_code not in _OPEN:
         frame = frame.f_back
-    return frame is not None
+    return frame is not None and frame.f_code in _UNBROKEN
+
+
+def deliver_held() -> None:
+    """Deliver the signals that guards have kept, unless the caller's caller is to run to its end itself."""
+    if not _inside_unbroken(sys._getframe(2)):
+        guards = {id(one): one for one in map(signal.getsignal, _SIGNALS) if isinstance(one, InterruptGuard)}
+        for guard in guards.values():
+            guard.deliver()
+
+
+def unbroken(function: F) -> F:
+    """Mark a function: while it runs inside a guard, signals wait."""
+    _UNBROKEN.add(function.__code__)
+    return function
+
+
+def breakable(function: F) -> F:
+    """Mark what an unbroken function calls and a signal may end: it waits or measures, and holds nothing."""
+    _OPEN.add(function.__code__)
+    return function
 
 
 def uninterruptible(function: Callable[P, T]) -> Callable[P, T]:
-    """Let `function` run to its end before a Ctrl-C arrives (from its very first instruction inside a guard)."""
+    """Let `function` run to its end before a signal arrives (from its very first instruction inside a guard)."""
 
     @wraps(function)
     def whole(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -100,9 +131,7 @@ def uninterruptible(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         finally:
             own.remove()
-            outer = signal.getsignal(signal.SIGINT)
-            if isinstance(outer, InterruptGuard) and not _inside_unbroken(sys._getframe(1)):
-                outer.deliver()
+            deliver_held()
 
-    _UNBROKEN.update((function.__code__, whole.__code__))
+    _UNBROKEN.update((function.__code__, cast(FunctionType, whole).__code__))
     return whole

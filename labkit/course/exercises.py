@@ -14,6 +14,7 @@ from labkit.base.errors import BadInput
 
 __all__ = ["Exercise", "NotAttempted", "Outcome", "is_blank", "judge", "one_of", "right", "wrong"]
 
+WITNESSES: list[Callable[[Exercise, Any, Outcome], None]] = []  # who is shown each answer with what became of it
 _SYMBOLS = {"not attempted": "○", "wrong": "✗", "right": "✓"}
 
 
@@ -105,7 +106,10 @@ def judge(exercise: Exercise, answer: Any) -> Outcome:
             )
     if found is None:
         found = Outcome("not attempted", f"put your answer in place of the dots ({exercise.expects}).")
-    return Outcome(found.status, found.message, exercise.id)
+    outcome = Outcome(found.status, found.message, exercise.id)
+    for witness in WITNESSES:
+        witness(exercise, answer, outcome)
+    return outcome
 
 
 def is_blank(answer: Any) -> bool:

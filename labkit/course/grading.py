@@ -1,7 +1,8 @@
 """Reading what a class has handed in, without a server: progress files, exported answers, codes, notebooks.
 
-What a learner's machine judged is taken as it is and called so; `again=True` executes the notebooks here and judges
-their answers anew. Nothing here proves who wrote an answer.
+What a learner's machine judged is taken as it is and called so; `again=True` executes the notebooks in a room of their
+own (`sandbox`). Answers that are data are judged here; one that is code is called in that room by our checker, and its
+row says so. Nothing here proves who wrote an answer.
 """
 
 from __future__ import annotations
@@ -11,19 +12,25 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from labkit.base.data import lessons_dir
 from labkit.base.errors import BadInput, LabkitError
 
+from . import sandbox
 from .catalogue import definitions
 from .codes import decode, find_codes
+from .exercises import Exercise, judge
 from .predictions import CONFIDENCES
-from .progress import ProgressStore
+from .running import from_plain
 
 __all__ = ["Submission", "collect", "table"]
 
 STATUSES = ("right", "wrong", "not attempted")
+SECONDS = 300.0  # for one notebook
+_MOST_RECORD, _MOST_BESIDE = 8 << 20, 50 << 20  # bytes
 _TRUST = ("run again", "progress file", "exported answers", "answer code")
 
 
@@ -40,19 +47,37 @@ class Submission:
 
 
 def collect(
-    folder: Path, *, lesson: str | None = None, again: bool = False, say: Callable[[str], None] = print
+    folder: Path,
+    *,
+    lesson: str | None = None,
+    again: bool = False,
+    inside: bool = True,
+    seconds: float = SECONDS,
+    say: Callable[[str], None] = print,
 ) -> list[Submission]:
-    """Return what was found in `folder` (or one text file of codes), the most trusted per learner and lesson."""
+    """Return what was found in `folder` (or one text file of codes), the most trusted per learner and lesson.
+
+    again: execute each notebook, for at most `seconds`; inside: in bubblewrap. A Ctrl-C ends it early: what was done
+    is returned, and a row for each file that was not reached.
+    """
     folder = Path(folder)
     if not folder.exists():
         raise BadInput(f"There is no {folder}.", expected="a folder with what the class handed in, or a file of codes")
     files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if _is_submission(path))
-    found = []
+    found: list[Submission] = []
+    run = (lambda path: _run_again(path, seconds, inside)) if again else None
+    stopped = False
     for path in files:
         who = path.stem if folder.is_file() else _who(path.relative_to(folder))
-        if again and path.suffix == ".ipynb":
+        if again and path.suffix == ".ipynb" and not stopped:
             say(f"running {path.name} of {who}")
-        found += [one for one in _read(path, who, again) if lesson in (None, one.lesson) or one.problem]
+        try:
+            if stopped:
+                raise KeyboardInterrupt
+            found += [one for one in _read(path, who, run) if lesson in (None, one.lesson) or one.problem]
+        except KeyboardInterrupt:
+            stopped = True
+            found.append(Submission(who=who, lesson="", source=path.name, problem="not reached: grading was stopped"))
     found += _left_out(folder, files)
     if not found:
         raise BadInput(
@@ -107,7 +132,7 @@ def _who(path: Path) -> str:
     return path.parts[0] if len(path.parts) > 1 else path.stem
 
 
-def _read(path: Path, who: str, again: bool) -> Iterator[Submission]:
+def _read(path: Path, who: str, run: Callable[[Path], Ran] | None) -> Iterator[Submission]:
     try:
         if path.suffix == ".json":
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -117,7 +142,7 @@ def _read(path: Path, who: str, again: bool) -> Iterator[Submission]:
             else:
                 yield _submission(who, record["lesson"], "exported answers", record)
         elif path.suffix == ".ipynb":
-            yield from _read_notebook(path, who, again)
+            yield from _read_notebook(path, who, run)
         else:
             yield from _read_codes(path.read_text(encoding="utf-8"), who, by_line=True)
     except Exception as error:  # whatever one file does, the class has its rows
@@ -127,36 +152,123 @@ def _read(path: Path, who: str, again: bool) -> Iterator[Submission]:
         )
 
 
-def _read_notebook(path: Path, who: str, again: bool) -> Iterator[Submission]:
+def _read_notebook(path: Path, who: str, run: Callable[[Path], Ran] | None) -> Iterator[Submission]:
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    said = "\n".join(str(output.get("text", "")) for output in outputs)
-    recorded = list(_read_codes(said, who))
-    if path.stem.endswith("_solutions"):
+    recorded = list(_read_codes("\n".join(str(output.get("text", "")) for output in outputs), who))
+    if path.stem.endswith("_solutions") or _code_of(notebook) in _solutions():
         raise BadInput(f"{path.name} holds our solutions")
-    if not again:
+    if run is None:
         if not recorded:
             raise BadInput(f"{path.name} holds no answer code: its last cell was not run")
         yield from recorded
         return
-    guesses = {one.lesson: one.predictions for one in recorded}
-    for lesson, part in _run_again(notebook).items():
-        part = {**part, "predictions": guesses.get(lesson, {})}  # made with buttons, so not in the cells
-        yield _submission(who, lesson, "run again", part)
+    ran = run(path)
+    told = f"{path.name}: {ran.problem}" if ran.problem else ""
+    guesses = {one.lesson: one.predictions for one in recorded}  # made with buttons, so not in the cells
+    for lesson in sorted({*ran.exercises, *guesses} if ran.exercises else ()):
+        part = {"predictions": guesses.get(lesson, {}), "exercises": ran.exercises.get(lesson, {})}
+        yield replace(_submission(who, lesson, "run again", part), problem=told)
+    if not ran.exercises:  # what it says of itself still counts, as what it is
+        yield from recorded
+        none = f"{path.name}: it was run, and attempted no exercise"
+        yield Submission(who=who, lesson="", source=path.name, problem=told or none)
 
 
-def _run_again(notebook: Any) -> dict[str, Any]:
-    """Execute a notebook in an empty folder and return what its checks put on record, by lesson."""
-    from .executing import execute
+def _code_of(notebook: Any) -> tuple[str, ...]:
+    return tuple(cell.source for cell in notebook.cells if cell.cell_type == "code")
 
-    folder = Path(tempfile.mkdtemp())
-    try:
-        execute(notebook, folder, allow_errors=True, my=folder / "my")
-        return ProgressStore(folder / "my" / "progress.json").read()["lessons"]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+@cache
+def _solutions() -> frozenset[tuple[str, ...]]:
+    """Return the code of our notebooks with solutions, to know them under any name."""
+    import nbformat
+
+    paths = lessons_dir().glob("*/*_solutions.ipynb")
+    return frozenset(_code_of(nbformat.read(path, as_version=4)) for path in paths)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a notebook's checks put on record, by lesson and exercise, and what kept it from its end."""
+
+    exercises: dict[str, dict[str, dict[str, Any]]]
+    problem: str = ""
+
+
+def _run_again(path: Path, seconds: float, inside: bool) -> Ran:
+    """Execute a notebook in a folder with what was handed in beside it, and judge what it checked."""
+    with tempfile.TemporaryDirectory() as folder:
+        room = Path(folder)
+        _copy_beside(path, room)
+        shutil.copyfile(path, room / "notebook.ipynb")
+        record = room / "answers.jsonl"
+        record.touch()
+        (room / "my").mkdir(exist_ok=True)
+        problem = sandbox.run(
+            "labkit.course.running", ["notebook.ipynb", "answers.jsonl"], room, seconds, inside=inside
+        )
+        lines = _lines(record)
+    exercises: dict[str, dict[str, dict[str, Any]]] = {}
+    for line in lines:
+        if error := line.get("error"):
+            problem = problem or f"an error in it went on: {error}"
+        known = _exercises().get(line.get("exercise"))
+        if known is None:
+            continue
+        lesson, exercise = known
+        entry = exercises.setdefault(lesson, {}).setdefault(exercise.id, {"attempts": 0})
+        if entry.get("status") == "right":  # once right stays right
+            continue
+        entry |= {"attempts": entry["attempts"] + 1, **_judged(exercise, line)}
+    if not problem and not any(line.get("end") for line in lines):
+        problem = "it did not come to its end"
+    return Ran(exercises, problem)
+
+
+def _judged(exercise: Exercise, line: dict[str, Any]) -> dict[str, Any]:
+    """Return what becomes of an answer: data is judged here, of code we have what was said beside it."""
+    if "answer" in line:
+        try:
+            return {"status": judge(exercise, from_plain(line["answer"])).status, "called": False}
+        except (ValueError, TypeError, RecursionError, RuntimeError):
+            return {"status": "wrong", "called": False}
+    status = line.get("status")
+    return {"status": status if status in ("right", "wrong") else "wrong", "called": True}
+
+
+def _lines(record: Path) -> list[dict[str, Any]]:
+    """Return the lines of a record that are whole; a hand-in may have written anything there."""
+    found = []
+    if record.is_symlink() or not record.is_file():
+        return []
+    with record.open("rb") as file:
+        for raw in file.read(_MOST_RECORD).splitlines():
+            try:
+                line = json.loads(raw)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(line, dict) and all(isinstance(line.get(key, ""), str) for key in ("exercise", "error")):
+                found.append(line)
+    return found
+
+
+def _copy_beside(path: Path, room: Path) -> None:
+    """Copy the plain files that lie beside a notebook, as far as they are small."""
+    left = _MOST_BESIDE
+    for other in sorted(path.parent.iterdir()):
+        if other == path or other.is_symlink() or not other.is_file() or other.suffix == ".ipynb":
+            continue
+        left -= other.stat().st_size
+        if left >= 0:
+            shutil.copyfile(other, room / other.name)
+
+
+@cache
+def _exercises() -> dict[Any, tuple[str, Exercise]]:
+    return {one.id: (lesson, one) for lesson, known in definitions().items() for one in known.exercises}
 
 
 def _read_codes(text: str, who: str, by_line: bool = False) -> Iterator[Submission]:
@@ -198,9 +310,9 @@ def _submission(who: str, lesson: str, source: str, part: dict[str, Any]) -> Sub
 def _best(found: list[Submission]) -> list[Submission]:
     """Return one submission per learner and lesson, the most trusted and then the last; problems always stay."""
     best: dict[tuple[str, str], Submission] = {}
-    problems = [one for one in found if one.problem]
+    problems = [one for one in found if one.problem and not one.exercises]
     for one in found:
-        if one.problem:
+        if one in problems:
             continue
         held = best.get((one.who, one.lesson))
         if held is not None and one.source == held.source == "run again":  # the hour and the deeper notebook
@@ -208,6 +320,7 @@ def _best(found: list[Submission]) -> list[Submission]:
                 one,
                 predictions={**held.predictions, **one.predictions},
                 exercises={**held.exercises, **one.exercises},
+                problem="; ".join(filter(None, (held.problem, one.problem))),
             )
         if held is None or _TRUST.index(one.source) <= _TRUST.index(held.source):
             best[one.who, one.lesson] = one
@@ -225,4 +338,5 @@ def _tries(entry: dict[str, Any]) -> str:
     for key, word in (("attempts", "tries"), ("hints", "hints")):
         if entry.get(key):
             words.append(f"{entry[key]} {word}")
-    return ", ".join([*words, *(["solution opened"] if entry.get("solution_seen") else [])])
+    words += ["solution opened"] if entry.get("solution_seen") else []
+    return ", ".join([*words, *(["called where it ran"] if entry.get("called") else [])])

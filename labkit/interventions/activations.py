@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,10 @@ class _At(Edit, abstract=True):
     """
 
     measures: ClassVar[bool] = True
+    if TYPE_CHECKING:  # fields of both, each in its own order
+        site: str
+        positions: tuple[int, ...] | None
+        channels: tuple[int, ...] | None
 
     def _check(self) -> None:
         if not isinstance(self.site, str):

@@ -9,27 +9,29 @@ from labkit.anatomy import Skip, hooks_of, module_of
 from labkit.anatomy.sites import OnInput, OnOutput
 
 from .activations import Clock
-from .editing import active_on, applied_to
+from .editing import active_on, applied_to, left_on
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "audit", "left_behind"]
 
 
 @dataclass(frozen=True)
 class Audit:
     """active: edits in force, oldest first. applied: edits made for good by `apply`.
 
-    hooks, forwards: hooks and forward overrides that labkit did not put there, by module.
+    left: what an edit of another model left on this one, which was copied or pickled inside of it: nobody takes it
+    back. hooks, forwards: hooks and forward overrides that labkit did not put there, by module.
     """
 
     active: tuple[str, ...]
     applied: tuple[str, ...]
     hooks: tuple[str, ...]
     forwards: tuple[str, ...]
+    left: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
         """Whether the model is as its class and weights say."""
-        return not (self.active or self.applied or self.hooks or self.forwards)
+        return not (self.active or self.applied or self.left or self.hooks or self.forwards)
 
     def __str__(self) -> str:
         if self.clean:
@@ -37,6 +39,7 @@ class Audit:
         titles = {
             "Active edits, oldest first": self.active,
             "Made for good on this copy": self.applied,
+            "Left by an edit on another copy, for good": self.left,
             "Hooks that are not ours": self.hooks,
             "Forward overrides that are not ours": self.forwards,
         }
@@ -57,7 +60,22 @@ def audit(model: Any) -> Audit:
         if override is not None and not isinstance(override, Skip):
             forwards.append(f"{place}: {_origin(override)}")
     active = tuple(str(edit) for editing in active_on(model) for edit in editing.plan)
-    return Audit(active, tuple(map(str, applied_to(model))), tuple(hooks), tuple(forwards))
+    applied = tuple(map(str, applied_to(model)))
+    return Audit(active, applied, tuple(hooks), tuple(forwards), left_behind(model))
+
+
+def left_behind(model: Any) -> tuple[str, ...]:
+    """Return what an edit of another model left here: the edits, as they were noted, else the stand-ins by place."""
+    if noted := left_on(model):
+        return noted
+    if active_on(model) or applied_to(model):
+        return ()
+    return tuple(
+        f"a stand-in at {name or 'the model'}"
+        for name, module in module_of(model).named_modules()
+        if isinstance(vars(module).get("forward"), Skip)
+        or any(isinstance(hook, OnInput | OnOutput | Clock) for _, _, hook in hooks_of(module))
+    )
 
 
 def _origin(thing: Any) -> str:

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from labkit.anatomy import Site, View
+from labkit.anatomy.view import INTEGERS
 from labkit.base.errors import BadInput
 
 __all__ = ["Change", "ConflictingWrite", "Forward", "Hook", "Write"]
-
-_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,14 @@ class Write:
                 do="load the model in float32 (not quantised, not on the meta device)",
             )
         self.view, self.rule = view, rule
+        if stored.is_inference():
+            raise BadInput(
+                f"{view.address} was made inside torch.inference_mode(), where nothing can be written for good.",
+                expected="a model made outside of it",
+                do="load or build the model outside of torch.inference_mode()",
+            )
         self._before = self._written = torch.empty(0)
+        self._compared: tuple[ConflictingWrite | None] | None = None
 
     def install(self) -> None:
         before, old = self.view.read_stored(), self.view.read()
@@ -65,16 +71,34 @@ class Write:
                 expected=f"values within the range of {before.dtype}",
                 do="use a smaller factor or value",
             )
-        self.view.write(new)
-        self._before, self._written = before, self.view.read_stored()
+        try:
+            self.view.write(new)
+            self._before, self._written, self._compared = before, self.view.read_stored(), None
+        except BaseException:
+            self.view.write_stored(before)
+            raise
 
     def undo(self) -> ConflictingWrite | None:
-        found = self.view.read_stored()
-        self.view.write_stored(self._before)
-        # Moving the whole model to another device or number format meanwhile is nobody's writing.
-        alien = _bits(found) != _bits(self._written.to(device=found.device, dtype=found.dtype))
-        if not alien.any():
+        """Put back what was there, whatever else fails, and see that it is; report what somebody else wrote."""
+        try:
+            if self._compared is None:  # once: an undo that was cut short goes on
+                self._compared = (self._foreign(),)
+        finally:
+            self.view.write_stored(self._before)
+            self._compared = self._compared or (None,)  # an error struck: what is here now is ours
+        if not self.view.holds(self._before):
+            raise RuntimeError("what was written is not what is there")
+        return self._compared[0]
+
+    def _foreign(self) -> ConflictingWrite | None:
+        """Return what is there now if it is not what this edit wrote; only then is there a copy made of it."""
+        try:
+            if self.view.holds(self._written):
+                return None
+            found = self.view.read_stored()
+        except (MemoryError, RuntimeError):  # no room to look: an error is on its way already, and tells more
             return None
+        alien = _bits(found) != _bits(self._written.to(device=found.device, dtype=found.dtype))
         count, first = int(alien.sum()), found[alien][0].item()
         place = str(self.view.address)
         return ConflictingWrite(
@@ -127,4 +151,4 @@ class Hook:
 
 def _bits(values: Tensor) -> Tensor:
     """Return the numbers as integers, so that NaN equals itself and -0 does not equal 0."""
-    return values.contiguous().view(_INTEGERS[values.dtype.itemsize])
+    return values.view(INTEGERS[values.dtype.itemsize])

@@ -27,7 +27,7 @@ class Plan:
     zero layers.0.mlp.down[12, 3]
     """
 
-    edits: tuple[Edit, ...] = ()
+    edits: Any = ()  # given in any nesting; kept as a tuple of edits
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edits", flat(self.edits))
@@ -84,7 +84,7 @@ def _table(value: Any) -> Any:
         return list(value)
     if not isinstance(value, Kinds):
         return value
-    given = {field.name: getattr(value, field.name) for field in fields(value)}
+    given = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
     return {"kind": value.kind, **{name: _table(item) for name, item in given.items() if item is not None}}
 
 

@@ -63,7 +63,7 @@ class Quantise(Edit):
     def prepare(self, model: Any) -> list[Change]:
         """Return one write for each matrix; raise `BadInput` where a block or a kept address does not fit."""
         views = [anatomy_of(model).view(address) for address in self._addresses(model)]
-        kept = {view.address: [] for view in views}
+        kept: dict[Address, list[View]] = {view.address: [] for view in views}
         for place in map(Address.parse, self.keep):
             if place.whole not in kept:
                 raise BadInput(
@@ -86,6 +86,9 @@ class Quantise(Edit):
             and not part.bias
             and (part.part == self.address or (self.address == _ALL and part.part in _GROUPS))
         ]
+        covered = [name for name in anatomy_of(model).covered if self.address in (_ALL, Address.parse(name).part)]
+        if covered:
+            anatomy_of(model).view(covered[0])  # says what covers it
         if not found:
             raise unknown("group of weights in this model", self.address, anatomy_of(model).addresses())
         yield from found

@@ -12,6 +12,7 @@ from labkit.anatomy import remove as remove_parts
 from labkit.base.errors import BadInput, NotAvailable
 from labkit.models import Decoder, shrunk
 
+from .audit import left_behind
 from .drops import DropAttention, DropBlock, DropMLP
 from .editing import active_on, applied_to
 from .edits import Edit, WeightEdit
@@ -51,6 +52,7 @@ def dropped(model: Any, plan: Any) -> dict[str, tuple[int, ...]]:
     """
     gone: dict[str, list[int]] = {"attention": [], "mlp": []}
     blocks = anatomy_of(model).blocks
+    edit: Any
     for edit in Plan(plan):
         if type(edit) not in _PARTS:
             raise BadInput(f"{edit} is no drop.", expected="DropAttention, DropMLP and DropBlock only")
@@ -73,6 +75,10 @@ def shrink(model: Any, plan: Any) -> Any:
     It computes what `edit(model, plan)` computes, with fewer parameters and a decode cache for the attentions that
     are left. Layers keep their numbers. A shrunk decoder of ours is saved and loaded like any other; of a model of
     transformers the copy lives in memory (to keep it, save the plan). Raises `BadInput` as `dropped` does.
+
+    >>> model = labkit.load("lab/tiny")
+    >>> labkit.shrink(model, labkit.drops(model, blocks=[1]))
+    Handle('lab/tiny', 748,544 parameters)
     """
     module = module_of(model)
     with model_lock(module):
@@ -83,6 +89,12 @@ def shrink(model: Any, plan: Any) -> Any:
                 f"The model is edited already ({active[0]}).",
                 expected="an intact model and one plan",
                 do="leave the edit first, and put its drops into the plan",
+            )
+        if left := left_behind(module):
+            raise BadInput(
+                f"The model was copied while it was edited ({left[0]}), and the copy stays so.",
+                expected="an intact model and one plan",
+                do="copy the model outside of `with labkit.edit(...)`, or make an edited copy by labkit.apply",
             )
         gone = dropped(model, plan)
         if isinstance(module, Decoder):

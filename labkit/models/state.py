@@ -54,7 +54,8 @@ class Cache:
         if torch.is_grad_enabled():  # nothing may be written over that a gradient needs
             return torch.cat((old[..., : self.length, :], fresh), dim=-2)
         room = self._rooms.get(key)
-        if room is None or room.shape[-2] < end or room.data_ptr() != old.data_ptr():
+        closed = old.is_inference() and not torch.is_inference_mode_enabled()  # made inside, it is read only outside
+        if room is None or room.shape[-2] < end or room.data_ptr() != old.data_ptr() or closed:
             room = self._rooms[key] = old.new_empty(*old.shape[:-2], 2 * end, old.shape[-1])
             room[..., : self.length, :] = old[..., : self.length, :]
         room[..., self.length : end, :] = fresh

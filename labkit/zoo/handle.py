@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from labkit import models
 from labkit.base.errors import BadInput
+from labkit.base.locks import lock_of
 
 __all__ = ["Handle", "module_of"]
 
@@ -55,7 +56,7 @@ class Handle:
     @property
     def context(self) -> int | None:
         """How many tokens a text may have: of our models, and of those that look positions up in a table."""
-        if self.ours:
+        if isinstance(self.model, models.Decoder):
             return self.model.config.context
         tables = ("wpe", "embed_positions")
         named = self.model.named_modules()
@@ -96,18 +97,22 @@ class Handle:
         return self.tokenizer.pieces(ids) if self.ours else [self.tokenizer.decode([i]) for i in ids]
 
     def generate(self, text: str, max_new_tokens: int = 40, *, temperature: float = 0.0, seed: int = 0) -> str:
-        """Return `text` continued by up to `max_new_tokens` tokens, or to the end the model gives it."""
+        """Return `text` continued by up to `max_new_tokens` tokens, or to the end the model gives it.
+
+        Waits while another thread edits or measures the model.
+        """
         generator = torch.Generator().manual_seed(seed) if temperature > 0 else None
         ids = self.encode(text)[None]
-        ids = models.generate(
-            self.model,
-            ids,
-            max_new_tokens,
-            temperature=temperature,
-            generator=generator,
-            stop=self.end,
-            context=self.context,
-        )
+        with lock_of(self.model):  # from the first token to the last it is one model
+            ids = models.generate(
+                self.model,
+                ids,
+                max_new_tokens,
+                temperature=temperature,
+                generator=generator,
+                stop=self.end,
+                context=self.context,
+            )
         return self.decode(ids[0])
 
 

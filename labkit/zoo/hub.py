@@ -8,12 +8,14 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import torch
 
 from labkit.base.errors import BrokenFile, LabkitError, NoNetwork, NotAvailable, unknown
 
+from .described import check_described
 from .handle import Handle
 from .memory import check_room
 from .placement import home
@@ -49,8 +51,8 @@ def refuse_pickle(path: Path) -> None:
         return
     if path.suffix in _PICKLES:
         raise BrokenFile(f"{path} is a pickle, which can run code when opened.", expected=_SAFE, do=_CONVERT)
-    with path.open("rb") as file:
-        head = file.read(9)
+    with path.open("rb") as opened:
+        head = opened.read(9)
     if head[8:9] == b"{":  # how a safetensors header begins, after its length
         return
     if head.startswith(b"PK\x03\x04") or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05"):
@@ -71,8 +73,10 @@ def no_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_hub(name: str, shipped: Iterable[str], asked: torch.device | None = None) -> Handle:
-    """Return the handle of a hub id or a local folder in hub layout, in float32.
+def load_hub(
+    name: str, shipped: Iterable[str], asked: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> Handle:
+    """Return the handle of a hub id or a local folder in hub layout, its weights in `dtype`.
 
     asked: the device; None for a GPU where one is here with room for the weights, else the CPU, where they are read.
 
@@ -80,25 +84,31 @@ def load_hub(name: str, shipped: Iterable[str], asked: torch.device | None = Non
     from elsewhere, is behind a licence, does not fit into memory (found out before its weights are read) or the hub
     cannot be reached, `UnknownName` when the hub has no such model.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # seconds to import; our own models need neither
+    # seconds to import; our own models need none of it
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     if Path(name).is_dir():
         refuse_pickle(Path(name))
         here = True
     else:
         here = not _reachable()
-    device = home(name, check_room(name, here), asked)
+    device = home(name, check_room(name, here, dtype), asked)
     try:
         # The flags that keep foreign code out are named, not left to a default that may change.
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=here)
-        model, report = AutoModelForCausalLM.from_pretrained(
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
+        check_described(name, config)  # before gigabytes are fetched
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             name,
-            dtype=torch.float32,
+            dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
             local_files_only=here,
         )
+        model, report = loaded
+    except LabkitError:
+        raise
     except Exception as error:  # the libraries below raise a dozen kinds for the same few reasons
         raise _explained(name, error, list(shipped)) from error
     missing = [*report.get("missing_keys", ()), *map(str, report.get("mismatched_keys", ()))]
@@ -171,7 +181,7 @@ def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
             do=stand_in,
         )
     return NoNetwork(
-        f"{name} is not on this machine, and the hub cannot be reached.",
+        f"{name} is no folder and no cached model on this machine, and the hub cannot be reached.",
         expected=f"network, or one of the models that come with the course: {', '.join(shipped)}",
         do=f'labkit.load("{nearest(name, shipped)}") can stand in' if shipped else "connect to the network",
     )

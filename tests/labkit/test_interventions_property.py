@@ -155,7 +155,8 @@ ignore = _as_tracer(("Py_IsInitialized", ctypes.pythonapi))
 def ctrl_c_at(line):
     """Let SIGINT arrive at the `line`-th line of our own code (or of the `with` around it); yield whether it did.
 
-    A signal that was sent must have been delivered by the end, and exactly once.
+    A signal that was sent must have been delivered by the end. (The mark is made anew at each line of that frame until
+    then, so that one that waits may come twice.)
     """
     left, sent, delivered = line, [], []
 
@@ -188,7 +189,7 @@ def ctrl_c_at(line):
         sys.settrace(earlier[1])
         assert signal.getsignal(signal.SIGINT) is deliver, "SIGINT is back in its place"
         signal.signal(signal.SIGINT, earlier[0])
-    assert delivered == sent
+    assert delivered[:1] == sent
 
 
 def operate(model, levels, event, where, depth=0):
