@@ -123,7 +123,12 @@ def look_at_text(model: Any, text: str, *, likely: int = 3) -> Look:
 
     Raises `BadInput` for a word that is not of this language, and for a text longer than the model's context.
     """
-    ids = torch.tensor([[tokenizer().bos, *tokenizer().encode(text)]])
+    try:
+        ids = torch.tensor([[tokenizer().bos, *tokenizer().encode(text)]])
+    except BadInput as problem:
+        raise BadInput(
+            problem.what, expected="cities such as Alburg, numbers from 1 to 64, words such as rain and light, and ?"
+        ) from problem
     if ids.shape[1] < 3:
         raise BadInput("The text is too short to read anything in.", expected="some words, the last of them a city")
     last = torch.tensor([ids.shape[1] - 1])

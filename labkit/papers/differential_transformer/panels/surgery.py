@@ -120,7 +120,7 @@ class LambdaPanel(Panel):
                     textcoords="offset points", fontsize=SIZES["note"], color=INK,
                 )  # fmt: skip
         left.axvline(0, color=RULE, linewidth=1)
-        left.set_xlim(-1.0, 2.2)
+        left.set_xlim(-0.6, 2.6)
         row_names(left, PLACES)
         left.set_ylim(len(PLACES) - 0.4, -0.6)
         left.legend(loc="center right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
