@@ -7,6 +7,7 @@ PAPER = Paper(
     slug="cut_compare_restore",
     lesson="00_cut_compare_restore",
     title="Cut, compare, restore",
+    drawings={"figures.cut": ("CutData",)},
     panels={"panels.cut": ("CutPanel",), "panels.address_map": ("AddressMap",)},
     sweeps={"cut-panel": "experiments.cut_replay.sweep_cuts"},
     budgets={"cut_compare_restore": "panels.timed.trials"},

@@ -21,6 +21,7 @@ PAPER = Paper(
         "figures.spikes": ("SpikeProfile", "SuperActivation"),
         "figures.ablations": ("Ablation", "DoseCurve", "RestoreCurve"),
         "figures.emergence": ("Emergence",),
+        "figures.rounding": ("RoundingGrid",),
     },
     panels={"panels.weight": ("WeightPanel",), "panels.quantiser": ("QuantiserPanel",)},
     experiments={
@@ -44,6 +45,7 @@ PAPER = Paper(
         ),
         "method.amplifier": ("amplifier_directions", "amplifier_matrix", "amplifier_sizes"),
         "method.detector": ("Candidate", "Detection", "Peeling", "find_super_weights", "detect_iteratively"),
+        "method.drain": ("ValueDrain", "value_drain"),
         "method.kv_bias": ("BiasedAttention", "KeyValueBias"),
         "method.profile": ("Spike", "SpikeProfile", "spike_profile"),
         "method.published": ("PublishedWeight", "index_sources", "published", "published_table"),

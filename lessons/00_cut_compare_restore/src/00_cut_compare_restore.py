@@ -7,7 +7,7 @@
 # than a guess it is right, in stories that nobody has told before. It has four blocks, and each block has two parts. You
 # will take parts out while it reads, see what it forgets, and put them back so exactly that not one bit differs.
 #
-# *45 minutes. You need Python, and to have trained a small network once. Afterwards you can cut a part out of a model,
+# *50 minutes. You need Python, and to have trained a small network once. Afterwards you can cut a part out of a model,
 # put it back and prove that it is back; and say whether a difference in loss is much. Words you would like refreshed:
 # [the primer](../primer/primer.ipynb).*
 
@@ -21,6 +21,27 @@ except ImportError:  # on Colab
 lesson = labkit.open_lesson("00")
 
 # %% [markdown]
+# Here is one cut, to begin with. The model reads a day to the words *The lantern is with*: intact (plain blue), and with
+# the first of its four blocks left out (hatched orange). Below the bars is how each of the two goes on.
+
+# %%
+first = labkit.CutPanel("lab/tiny")
+first.set(part="block", layer=0)
+labkit.figures.show(first.data)
+
+# %% [markdown]
+# A quarter of it is gone, and it babbles. Now the third block instead, which is as large:
+
+# %%
+first.set(part="block", layer=2)
+print("goes on with:", first.data.cut.goes_on)
+labkit.course.holds(
+    first.data.cut.probabilities[first.data.words.index(first.data.right)] > 0.9, "It still names the right person."
+)
+
+# %% [markdown]
+# Why can one quarter go and the other not? And is the third block of no use, then?
+#
 # ## 1 · Who has the lantern? · 3 min
 #
 # `lab/tiny` comes with the course. It has read some thousands of days on seven islands, each with its own people,
@@ -51,8 +72,10 @@ known = labkit.measurements.choice_accuracy(tiny, questions)
 print(f"{known.value:.3f} of {known.n}, interval {known.low:.2f} to {known.high:.2f}; guessing {known.null}")
 
 # %% tags=["nbval-check-output"]
-labkit.course.report(known.value, digits=2, label="right")
-labkit.course.holds(known.low > known.null, "The whole interval lies above guessing.")
+labkit.course.holds(
+    known.low > known.null,
+    f"The whole interval lies above guessing: its lower end is {known.low:.2f}, guessing gives {known.null}.",
+)
 
 # %% [markdown]
 # ## 2 · Cut · 8 min
@@ -103,17 +126,17 @@ for name, part in parts.items():
     print(f"{without[name].value:.2f} [{without[name].low:.2f}, {without[name].high:.2f}]  without {name}")
 
 # %%
-worst, second = sorted(without, key=lambda name: without[name].value)[:2]
-tie = " Its interval meets the next one's, so these two are not apart." * (without[worst].high > without[second].low)
-lesson.result("p1", answer=worst, because=f"The lowest of the four lines above.{tie}")
+worst = min(without, key=lambda name: without[name].value)
+same = [name for name in without if without[name].low <= without[worst].high]  # their intervals meet
+lesson.result("p1", answer=[list(parts).index(name) for name in same], because="The lowest of the four lines above.")
 
 # %% [markdown]
 # **What this does not show.** That the lantern is *kept* in that part. A part that only tidies up for others is missed
 # just as much. And it is one model of one seed: another may share the work differently.
 #
-# ## 3 · Compare · 12 min
+# ## 3 · Compare · 20 min
 #
-# Right or wrong is a coarse measure. A finer one is the *loss*: the average surprise at the next token, in *nats*
+# Right or wrong is a coarse measure: each question counts one. A finer one is the *loss*: the average surprise at the next token, in *nats*
 # ([refresher](../primer/primer.ipynb#Nats-and-surprise-(5-min))). Take out every part once, and write down how much the
 # loss rises on sixty days the model has not read.
 
@@ -126,15 +149,28 @@ figures.show(removed)
 costs = [point.change.value for point in removed.points]  # attention, MLP, attention, ... from the first block up
 labkit.course.holds(
     min(costs[:2]) > 10 * max(costs[2:]),
-    "Each part of the first block costs more than ten times what any part of a later block costs.",
+    f"A part of the first block costs {min(costs[:2]):.1f} nats or more; of the later ones none costs over "
+    f"{max(costs[2:]):.2f}.",
 )
-labkit.course.holds(costs[1] > costs[0], "By the loss, the MLP is the more expensive of the two.")
+labkit.course.holds(
+    costs[1] > costs[0],
+    f"In the first block the loss blames the MLP more: {costs[1]:.1f} nats, and {costs[0]:.1f} for the attention.",
+)
 
 # %% [markdown]
-# On the picture each line is ten times the one below it. The first block stands alone; and within it the loss blames the
-# MLP more, while the lantern was lost at least as much without the attention. What a part is worth depends on what you
-# ask for.
+# On the picture each line is ten times the one below it. The first block stands alone. Within it the loss blames the MLP
+# more, while the lantern was lost at least as much without the attention. What a part is worth depends on what you ask
+# for.
 #
+# How much is a nat? Work it out once. Stuck? `factor.hint()` gives one of three hints at a time.
+
+# %%
+factor = lesson.exercise("00.1")
+
+# %%
+factor.check(...)
+
+# %% [markdown]
 # And the others? The cheapest part costs about 0.02 nats: is that much? You need something to compare with, a *control*:
 # alike in everything but the thing you chose. Parts have each other. Suppose somebody showed you a single *weight* that
 # costs 0.02: its control is a weight drawn at random from the same matrix.
@@ -146,7 +182,18 @@ labkit.course.holds(costs[1] > costs[0], "By the loss, the MLP is the more expen
 labkit.AddressMap(tiny)
 
 # %% [markdown]
-# Now for the control.
+# Now for the control. Which weights are fair to compare with, and who draws them? Design it before you see ours.
+
+# %%
+design = lesson.exercise("00.3")
+
+
+# %%
+def control_for(shape, chosen, seed):
+    return ...
+
+
+design.check(control_for)
 
 # %%
 chance = lesson.predict("p2")
@@ -164,7 +211,9 @@ print(f"typical change {changes[20]:.6f} nats, largest of 40 {changes[-1]:.6f} n
 # %%
 answer = sum(changes[20] >= edge for edge in (0.0003, 0.005, 0.05))
 lesson.result("p2", answer=answer)
-labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves the loss by 0.02 nats.")
+labkit.course.holds(
+    changes[-1] < 0.02, f"None of the forty random weights moves the loss by 0.02 nats: at most {changes[-1]:.4f}."
+)
 
 # %% [markdown]
 # So 0.02 nats from one weight would be a finding; from a whole part it is the least of eight. The number means something
@@ -178,29 +227,42 @@ labkit.course.holds(changes[-1] < 0.02, "None of the forty random weights moves 
 lesson.predict("p3")
 
 # %%
-well = labkit.vitals(tiny, 32)
+from dataclasses import replace
+
+
+def signs(model):
+    """Its vital signs, without the three at which so small a model is as good as a guess or never succeeds."""
+    return replace(labkit.vitals(model, 32), recall=None, facts=None, whole_stories=None)
+
+
+well = signs(tiny)
 with labkit.edit(tiny, labkit.DropMLP(2)):
-    unwell = labkit.vitals(tiny, 32)
+    unwell = signs(tiny)
 figures.show(well.beside(unwell))
 
 # %%
 times = unwell.contradictions.value / well.contradictions.value
 answer = 3 if times < 0.95 else sum(times > edge for edge in (1.05, 1.5))
 lesson.result("p3", answer=answer, because=f"{times:.1f} times as often as intact.")
-labkit.course.holds(unwell.contradictions.low > well.contradictions.high, "The two intervals do not even touch.")
+labkit.course.holds(
+    unwell.contradictions.low > well.contradictions.high,
+    f"The two intervals do not touch: {well.contradictions.low:.1f} to {well.contradictions.high:.1f} slips in ten "
+    f"sentences intact, {unwell.contradictions.low:.1f} to {unwell.contradictions.high:.1f} cut.",
+)
 
 # %% [markdown]
 # These *vital signs* are the chart used all course long. Further right is better: what is counted in nats or slips is
 # mirrored for the picture, and its own number stands beside it. Chance decides part of every day, so nobody can foresee
-# every word; *above the floor* counts only the loss beyond that. A story is told *whole* when the checker finds no slip in
-# it; this model manages hardly one, even intact, and some signs are at chance: it is too small to know facts. A cut that is
-# cheap by one sign can be expensive by another, so it is judged by all.
+# every word; *above the floor* counts only the loss beyond that. A cut that is cheap by one sign can be expensive by
+# another, so it is judged by all. The three signs on top are shares of 32 questions: their intervals are wide, and only a
+# large change would show in them. Three more are left out: `lab/tiny` is too small to know facts or recall lists, and
+# tells hardly a story without a slip. Later lessons have models that do.
 #
 # **What this does not show.** That no single weight matters: forty drawn at random will miss the one that does, and the
 # next lesson looks for it. Nor that this part is the one that keeps stories straight: a model that is a little worse at
 # every word has many chances to slip in a story.
 #
-# ## 4 · Restore · 4 min
+# ## 4 · Restore · 15 min
 #
 # A cut that does not heal spoils every measurement after it. A *fingerprint* is a hash over all weights, buffers, hooks
 # and settings of a model. Break something inside the `with` block, and look at it afterwards.
@@ -223,34 +285,7 @@ labkit.course.holds(labkit.fingerprint(tiny) == before, "After it: bit for bit t
 print(labkit.audit(tiny))
 
 # %% [markdown]
-# A plan is only data. It can be printed, saved and sent to somebody who has the same model.
-#
-# ## 5 · A claim, from sentence to verdict · 4 min
-#
-# Papers state sentences. He, Sun and colleagues (2024) removed parts of large models and wrote that attention is cheaper
-# to lose than MLPs. They count points of a task, we count nats: what can be compared is how many times as much one costs
-# as the other. Before we measured our small model we wrote down what would count: the direction, what nothing looks
-# like (the null), and how many documents. The verdict then follows by rule.
-
-# %%
-ledger = labkit.claims.ledger()
-claim = ledger.claim("00.attention_cheaper")
-print(claim.sentence)
-print(
-    f"Measured, on other days than yours: {claim.scale}. Alike would be {claim.null:g}; within {claim.delta:g} of it counts as alike."
-)
-figures.show(labkit.claims.assess(claim))
-
-# %% [markdown]
-# This is one small model's answer to a sentence about large ones. Lesson 02 asks it properly.
-#
-# ## Exercises · 14 min
-
-# %%
-factor = lesson.exercise("00.1")
-
-# %%
-factor.check(...)
+# The error came through, and the model is whole all the same. There is no magic in it. Write it yourself.
 
 # %%
 operation = lesson.exercise("00.2")
@@ -274,19 +309,38 @@ def operate(model, layer, ids):
 
 operation.check(operate)
 
+# %% [markdown]
+# A plan is only data. It can be printed, saved and sent to somebody who has the same model. And it may hold several cuts.
+# All of yours so far were made one at a time: what if two parts stand in for each other?
+
 # %%
-design = lesson.exercise("00.3")
-
+pair = lesson.exercise("00.9")
 
 # %%
-def control_for(shape, chosen, seed):
-    return ...
-
-
-design.check(control_for)
+cuts = labkit.sweeps.every_sublayer(tiny)
+pair.check((..., ...))
 
 # %% [markdown]
-# Stuck? `factor.hint()` gives one of three hints at a time. What you have done so far:
+# ## 5 · A claim, from sentence to verdict · 4 min
+#
+# Papers state sentences. He, Sun and colleagues (2024) removed parts of large models and wrote that attention is cheaper
+# to lose than MLPs. They count points of a task, we count nats: what can be compared is how many times as much one costs
+# as the other. Before we measured our small model we wrote down what would count: the direction, what nothing looks
+# like (the null), and how many documents. The verdict then follows by rule.
+
+# %%
+ledger = labkit.claims.ledger()
+claim = ledger.claim("00.attention_cheaper")
+print(claim.sentence)
+print(
+    f"Measured, on other days than yours: {claim.scale}. Alike would be {claim.null:g}; within {claim.delta:g} of it counts as alike."
+)
+figures.show(labkit.claims.assess(claim))
+
+# %% [markdown]
+# This is one small model's answer to a sentence about large ones. Lesson 02 asks it properly.
+#
+# What you have done so far:
 
 # %%
 lesson.progress()

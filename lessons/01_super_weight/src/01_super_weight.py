@@ -46,7 +46,7 @@ again = lesson.predict("r2")
 lesson.result("r2")
 
 # %% [markdown]
-# ## 1 · Twenty-two million numbers · 15 min
+# ## 1 · Twenty-two million numbers · 18 min
 #
 # `all-MiniLM-L6-v2` is a sentence encoder: it turns a sentence into 384 numbers, so that sentences of one meaning lie
 # close together. Search engines run it, and it installs with the course. These weights were trained by others on a
@@ -75,13 +75,31 @@ def found(encoder):
 
 # %% tags=["nbval-check-output"]
 intact = found(encoder)
-labkit.course.holds(intact.low > 0.9, "Intact, it finds more than nine of ten.")
+labkit.course.holds(
+    intact.low > 0.9, f"Intact, it finds {intact.value:.2f} of them, [{intact.low:.2f}, {intact.high:.2f}]."
+)
 
 # %% [markdown]
-# Now choose one number to destroy. Most of the 22 million are weights of matrices. Some thousands are *gains*: a norm
-# brings a vector to a common length ([refresher](../primer/primer.ipynb#Residual-and-norm-(5-min))) and then multiplies
-# each channel by a gain of its own. Here are five numbers, two of them the largest of their kind, each with its value
-# and its *address*, as in lesson 00.
+# Most of the 22 million are weights of matrices. Some thousands are *gains*: a norm brings a vector to a common length
+# ([refresher](../primer/primer.ipynb#Residual-and-norm-(5-min))) and then multiplies each channel by a gain of its own.
+# In this encoder, a BERT, the norms stand *after* each part and act on the stream itself (*post-norm*): whatever passes a
+# block passes its two norms. In lesson 00 the norms stood *before* the parts, and the stream went past them. All numbers
+# have an *address*, as there.
+
+# %%
+print("\n".join(labkit.anatomy_of(encoder).tree().splitlines()[:14]))
+
+# %% [markdown]
+# Here is a hunt. You have ten zeroings.
+
+# %%
+hunt = lesson.exercise("01.5")
+
+# %%
+hunt.check([...])
+
+# %% [markdown]
+# Whether you found one or not: here are five numbers, two of them the largest of their kind, with their values.
 
 # %%
 down = labkit.view(encoder, "layers.1.mlp.down").read()
@@ -114,16 +132,20 @@ print(f"{intact.value:.2f} [{intact.low:.2f}, {intact.high:.2f}]  intact")
 
 # %% tags=["nbval-check-output"]
 worst = min(after, key=lambda name: after[name].value)
-lesson.result("p1", answer=worst)
+same = [name for name in after if after[name].low <= after[worst].high]  # their intervals meet
+lesson.result("p1", answer=[list(candidates).index(name) for name in same])
 others = [share for name, share in after.items() if name != worst]
-labkit.course.holds(after[worst].high < 0.6, "Without it the encoder finds six of ten at the most.")
 labkit.course.holds(
-    min(share.low for share in others) > 0.8, "Without any other it still finds more than eight of ten."
+    after[worst].high < min(share.low for share in others),
+    f"Without it the encoder finds {after[worst].value:.2f} of its sentences; without any other of the five "
+    f"{min(share.value for share in others):.2f} or more.",
 )
 
 # %% [markdown]
-# One number in 22 million. Try others: every address of a single number will do, and any factor. Look at the likeness to
-# other sentences too, and then measure it on all pairs.
+# One number in 22 million, and not one of the largest. Try others: every address of a single number will do, and any
+# factor. The panel measures a *turn*: how far the embedding of one sentence moves, 1 minus the cosine between before and
+# after ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min))). At 0 nothing happened, at 1 the two have nothing
+# in common. It is another measure than the share found: try the same number on both sentences.
 
 # %%
 labkit.WeightPanel(
@@ -138,16 +160,20 @@ whole = encoder.embed(asked) @ encoder.embed(kept).T
 with labkit.edit(encoder, labkit.ZeroWeight(candidates[worst])):
     broken = encoder.embed(asked) @ encoder.embed(kept).T
 strangers = ~torch.eye(len(asked), dtype=torch.bool)
-labkit.course.holds(broken[strangers].mean() > whole[strangers].mean(), "Without it strangers are more alike.")
-labkit.course.holds(broken.trace() < whole.trace(), "The two halves of a pair are less alike.")
+labkit.course.holds(
+    broken[strangers].mean() > whole[strangers].mean(),
+    f"Without it strangers are more alike: mean cosine {whole[strangers].mean():.2f} before, "
+    f"{broken[strangers].mean():.2f} now.",
+)
+labkit.course.holds(
+    broken.trace() < whole.trace(),
+    f"The two halves of a pair are less alike: {whole.diag().mean():.2f} before, {broken.diag().mean():.2f} now.",
+)
 
 # %% [markdown]
-# So the matching sentence is no longer the nearest. Was it luck to be told where to look? Let us try them all. Each of
-# the 4,608 gains of the twelve norms after attention and MLP was set to zero once, and five everyday sentences were
-# embedded again. That took `labkit.sweep` some minutes; its numbers come with the course. How far does a sentence
-# *turn*: 1 minus the cosine between its embeddings before and after
-# ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min)))? At 0 nothing happened, at 1 the two have nothing
-# in common.
+# So the matching sentence is often no longer the nearest. Was it luck to be told where to look? Let us try them all. Each
+# of the 4,608 gains of the twelve norms was set to zero once, and the turn of five everyday sentences was measured. That
+# took `labkit.sweep` some minutes; its numbers come with the course.
 
 # %%
 scan = labkit.Sweep.load(labkit.gains_path())
@@ -156,8 +182,8 @@ figures.show(
     figures.Bars(
         title="The ten worst of 4,608 gains, and the one in the middle",
         labels=[label for _, label in turns[:10]] + ["the median gain"],
-        groups={"turn of a sentence": [turn for turn, _ in turns[:10]] + [turns[len(turns) // 2][0]]},
-        x_label="1 - cosine of the sentence with itself",
+        groups={"mean turn of five sentences": [turn for turn, _ in turns[:10]] + [turns[len(turns) // 2][0]]},
+        x_label="turn: 1 - cosine of a sentence with itself, mean of five",
         sentence=f"The worst gain, {turns[0][1]}, turns a sentence by {turns[0][0]:.2f}; the median gain by "
         f"{turns[len(turns) // 2][0]:.4f}.",
         digits=4,
@@ -167,6 +193,8 @@ figures.show(
 # %% tags=["nbval-check-output"]
 worst_seven = {label.split("[")[1] for _, label in turns[:7]}
 labkit.course.holds(worst_seven == {"99]"}, "The seven worst all sit on channel 99.")
+next_three = {label.split("[")[1] for _, label in turns[7:10]}
+labkit.course.holds(next_three == {"157]"}, "The next three sit on one channel as well, 157.")
 
 # %% [markdown]
 # Could their size have told you? Look where channel 99 stands among the 384 gains of its norm, from the largest (rank 1).
@@ -179,10 +207,10 @@ for _, address in turns[:7]:
     print(f"{gains[99]:5.2f}  rank {ranks[address]:3} of {len(gains)}  {address}")
 
 # %% tags=["nbval-check-output"]
-behind_attention = [rank for address, rank in ranks.items() if "attn_norm" in address]
-behind_mlp = [rank for address, rank in ranks.items() if "mlp_norm" in address]
-labkit.course.holds(set(behind_attention) == {1}, "After the attention it is each time the largest gain,")
-labkit.course.holds(min(behind_mlp) > 350, "after the MLP each time one of the smallest.")
+after_attention = [rank for address, rank in ranks.items() if "attn_norm" in address]
+after_mlp = [rank for address, rank in ranks.items() if "mlp_norm" in address]
+labkit.course.holds(set(after_attention) == {1}, "After the attention it is each time the largest gain, rank 1;")
+labkit.course.holds(min(after_mlp) > 350, f"after the MLP one of the smallest: rank {min(after_mlp)} or further down.")
 
 # %% [markdown]
 # So size does tell something, in half of the norms, and you would have to know which. In the other half a search for the
@@ -214,6 +242,23 @@ planted = labkit.load("lab/planted")
 stories = [story.text for story in labkit.world.documents("stories", 24, seed=11, split="test")]
 figures.show(super_weights.spike_profile(planted, stories[0]))
 
+# %% [markdown]
+# Left: a number of 1,500 goes into the first down projection and one of 605 comes out; the last block writes nearly as
+# much, with the other sign, at another token. Right: what was written stays in the stream. But after block 1 it is more
+# than twice as much, and no down projection wrote that. Who did? Ask every part what it adds at that token and channel.
+
+# %%
+parts = [f"layers.{layer}.{part}" for layer in range(4) for part in ("attn", "mlp")]
+added = labkit.record(planted, planted.encode(stories[0]), parts)
+for part in parts:
+    print(f"{added[part][0, 0, 77]:+8.1f}  {part}")
+
+# %% tags=["nbval-check-output"]
+labkit.course.holds(
+    added["layers.1.attn"][0, 0, 77] > added["layers.0.mlp"][0, 0, 77],
+    "The attention of block 1 adds more than the planted weight did: one of its heads reads the spike and passes it on.",
+)
+
 # %%
 seen = super_weights.find_super_weights(planted, stories[0])
 print(seen.table())
@@ -223,14 +268,15 @@ print("\nplanted at:", planted.card["planted"]["address"])
 # The detector asks what a weight *writes*: its input times itself, the column *contribution*. Three columns decide.
 # *share*: how much of the value written at that place is this one product. *prominence*: the value, divided by the median
 # of what the layer writes. *persistence*: how much of it is still in the stream before the last block, 1 for all of it,
-# more where later blocks added to it; what nobody carries on, nobody reads. A *candidate* passes a threshold in all three,
-# which is stricter than the paper's rule. The *rank* by size among all weights of the matrix is printed and not used.
+# more where later blocks added to it; what nobody carries on, nobody reads. A *candidate* has a share of at least 0.2, a
+# prominence of at least 60 and a persistence of at least 0.5. That is stricter than the paper's rule, which asks for more
+# than 50 going in and coming out, whatever the scale of the model. The *rank* by size among all weights of the matrix is printed and not used.
 #
 # It must also be able to say *nothing*. Here are five models of the same shape with random weights.
 
 # %% tags=["nbval-check-output"]
 right = seen.addresses == (planted.card["planted"]["address"],)
-labkit.course.holds(right, "It finds the planted weight and no other.")
+labkit.course.holds(right, f"It finds the planted weight and no other: {len(seen.addresses)} named.")
 ids = planted.encode(stories[0])
 untrained = [planted.model.config.build(seed).eval() for seed in range(5)]
 none = all(not super_weights.find_super_weights(model, ids).candidates for model in untrained)
@@ -247,9 +293,30 @@ trial = super_weights.ablate(planted, seen.addresses, stories[:12], nulls=3)
 figures.show(trial)
 
 # %% tags=["nbval-check-output"]
-labkit.course.holds(trial.stands_out(trial.tried[0]), "The suspect's whole interval lies above every null.")
+zeroed, nulls = trial.tried[0].ratio, max(null.ratio.value for null in trial.nulls)
+labkit.course.holds(
+    trial.stands_out(trial.tried[0]),
+    f"The suspect's whole interval, {zeroed.low:.1f} to {zeroed.high:.1f} times, lies above every null; none is above "
+    f"{nulls:.2f}.",
+)
 
 # %% [markdown]
+# At zero it breaks everything. And at half, or twice its value?
+
+# %%
+dose = super_weights.dose_curve(planted, seen.addresses, stories[:12], factors=(0, 0.5, 1, 2))
+print(dose.table())
+
+# %% tags=["nbval-check-output"]
+gone, half, _, double = dose.ratios
+labkit.course.holds(
+    gone.low > 2 and abs(half.value - 1) < 0.05 and abs(double.value - 1) < 0.05,
+    "Half or twice the weight changes the perplexity by less than 5 percent.",
+)
+
+# %% [markdown]
+# Every norm that reads the spike divides by it, so what counts is that it is large, not how large.
+#
 # What does the weight do? It writes one value at one token, and every later part reads it. So put only that value back
 # while the weight is at zero: at none of a text's tokens, at the loudest one, at all (-1).
 
@@ -258,7 +325,10 @@ curve = super_weights.restore_curve(planted, seen.addresses[0], stories[:12], to
 print(curve.table())
 
 # %% tags=["nbval-check-output"]
-labkit.course.holds(curve.recovered[1].low > 0.7, "One token is nearly enough: it was made to act at one.")
+labkit.course.holds(
+    curve.recovered[1].low > 0.7,
+    f"One token brings back {curve.recovered[1].value:.2f} of the lost nats: the weight was made to act at one.",
+)
 
 # %% [markdown]
 # In Llama-7B one value brings back 42 percent: the rest of the damage goes another way, and the paper leaves open which.
@@ -267,61 +337,70 @@ labkit.course.holds(curve.recovered[1].low > 0.7, "One token is nearly enough: i
 # of *any* sensible value. Owen and colleagues (2025) set such activations to their mean instead, and in 16 of 16 models
 # nothing happened. The deeper notebook does both.
 #
-# ## 3 · Has ours one? · 14 min
+# ## 3 · Has ours one? · 12 min
 #
-# `lab/base` was trained on the islands and on nothing else. In the first part of its training some heads were shown
-# where to look (its card says which); no weight was planted. Two million weights: does everything hang on one of them?
+# `lab/deep`, twelve blocks, learned from the next token alone: nobody planted anything, nobody showed it where to look.
+# One and a half million weights. Does everything hang on one of them?
 
 # %%
-base = labkit.load("lab/base")
-named = super_weights.find_super_weights(base, stories[0])
-suspects = named if named.candidates else super_weights.find_super_weights(base, stories[0], prominence=1e-9)
-print(suspects.table(5))
-suspect = suspects.candidates[0]
-said = "The detector names it" if named.candidates else "It passes no threshold of prominence; it is the nearest to one"
-print(f"\nThe suspect is {suspect.address}. {said}. It reads {abs(suspect.input):.0f}; in Llama-7B it is 560.")
+deep = labkit.load("lab/deep")
+named = super_weights.find_super_weights(deep, stories[0])
+print(named.table(5), "\n")
+print(super_weights.find_super_weights(deep, stories[0], rule="paper").table())
+suspect = named.candidates[0]
+
+# %% tags=["nbval-check-output"]
+by_paper = super_weights.find_super_weights(deep, stories[0], rule="paper").addresses
+labkit.course.holds(
+    suspect.address == by_paper[0] and suspect.rank == 1,
+    f"Both rules name {suspect.address} first. It is the largest weight of its matrix and reads {suspect.input:.0f}.",
+)
 
 # %% [markdown]
-# In the encoder one number was enough; in the constructed model one was made to be. Here nobody planted any, and there are
-# spikes.
+# In Llama-7B the super weight reads 560. You know what a spike is worth: it is a reason to suspect.
 
 # %%
 verdict = lesson.predict("p3")
 
 # %%
-tried = super_weights.ablate(base, [suspect.address], stories[:8], nulls=2)
+tried = super_weights.ablate(deep, [suspect.address], stories[:8], nulls=2)
 figures.show(tried)
 
 # %%
 times = tried.tried[0].ratio
 answer = sum(times.value >= edge for edge in (1.05, 3, 100))
-lesson.result("p3", answer=answer, because=f"{times.value:.4f} times; a spike was all there was.")
-labkit.course.holds(times.high < 1.5, "Whatever it does, it is far from the 214 times of Llama-7B.")
+lesson.result("p3", answer=answer, because=f"{times.value:.4f} times, [{times.low:.4f}, {times.high:.4f}].")
+labkit.course.holds(times.high < 1.05, "Whatever it does, it is far from the 214 times of Llama-7B.")
 
 # %% [markdown]
-# Loud is not the same as needed: every norm divides loudness away. This weight serves one channel, its neuron writes to
-# every one. Is the whole neuron worth more? That is the figure's second row.
+# Loud is not the same as needed: every norm divides loudness away. Is the whole neuron worth more? That is the figure's
+# second row.
 #
-# Our ledger holds the question with the forty weights that write most, on stories that were not used to choose the
-# costliest of them. What would count was written down first: *absent here* if the whole interval lies within the margin
-# around 0, whatever its sign; *reproduced* if it is at least half of the paper's effect; *direction* if it is less of it,
-# beyond the margin, on the same side of 0.
+# Perhaps the loudest is the wrong one. Our ledger tries the forty weights that write most, and forty drawn at random from
+# the same matrices. Of either kind it takes the one that costs most on some stories, and compares the two on others. What
+# would count was written down first: *absent here* if the whole interval lies within the margin around 0, whatever its
+# sign; *reproduced* if it is at least half of the paper's effect; *direction* if it is less of it, beyond the margin.
 
 # %%
 claim = labkit.claims.ledger().claim("01.base_has_one")
 print(claim.sentence)
 one_weight = labkit.claims.assess(claim)
 figures.show(one_weight)
-labkit.course.holds(one_weight.high < claim.delta, "To whichever side of 0 it leans: all of it lies within the margin.")
+labkit.course.holds(
+    max(abs(one_weight.low), abs(one_weight.high)) < claim.delta,
+    f"All of it lies within the margin of {claim.delta} nats: from {one_weight.low:.5f} to {one_weight.high:.5f}.",
+)
 
 # %% [markdown]
 # No model smaller than about a billion weights is known to have a super weight. Whether size, length of training or the
 # kind of text makes them, nobody has shown.
 #
 # What are they good for, then? For *rounding*. A matrix stored in 4 bits has 16 values for all its numbers, spread from
-# the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in all that lies
-# more than, say, 4 standard deviations from the mean, and the steps get finer. But what if the model leans on one of the
-# numbers that are pulled in? Then keep that one aside. (The panel has one story, the cell after it 24.)
+# the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in what lies further
+# out than so many standard deviations, and the steps get finer. If the model leans on one of the numbers that are pulled
+# in, that one is put back afterwards: *kept*. In the paper, clipping with the weight kept beats plain rounding by far
+# (Llama-7B at its largest blocks: 45.4 points against 27.6). How far to clip is free to choose; the authors' scripts use 9
+# to 20 standard deviations. We try eight distances on `lab/planted`, whose one weight we know.
 
 # %%
 rounding = lesson.predict("p4")
@@ -329,34 +408,40 @@ rounding = lesson.predict("p4")
 # %%
 labkit.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
 
-# %%
-ways = dict(zip(rounding.options, [(None, ()), (4.0, ()), (None, seen.addresses), (4.0, seen.addresses)]))
-difference, whole, rounded = labkit.measurements.difference, labkit.measurements.loss(planted, stories), {}
-for way, (clip, keep) in ways.items():
-    with labkit.edit(planted, labkit.Quantise("mlp.down", 4, clip=clip, keep=keep)):
-        rounded[way] = labkit.measurements.loss(planted, stories)
-    rise = difference(rounded[way], whole)
-    print(f"+{rise.value:.4f} [{rise.low:.4f}, {rise.high:.4f}] nats a token: {way}")
-best, next_best = sorted(ways, key=lambda way: rounded[way].value)[:2]
-tie = difference(rounded[next_best], rounded[best]).low <= 0
-lesson.result("p4", answer=best, because=f"The least of the four{', though the next is not apart' * tie}.")
+# %% [markdown]
+# The panel has one story. Here is every choice on 64, each compared with plain rounding to the same number of bits.
 
-# %% tags=["nbval-check-output"]
-everything, clipped, kept, both = rounded.values()
-labkit.course.holds(
-    difference(clipped, both).low > 0, "Story by story: where all is clipped, keeping the one weight pays."
-)
-labkit.course.holds(abs(kept.value - everything.value) < 0.01, "Without clipping it makes hardly a difference.")
+# %%
+grid = super_weights.RoundingGrid.load()
+figures.show(grid)
+
+# %%
+lesson.result("p4", found=grid.words(3))
+for bits in grid.bits:
+    words = grid.words(bits)
+    print(f"{bits} bits, plain rounding +{grid.at(bits).rise.value:.3f} nats a token. Clipped and kept:")
+    for word in dict.fromkeys(words.values()):
+        print(f"   {word} at {', '.join(f'{clip:g}' for clip in words if words[clip] == word)} standard deviations")
 
 # %% [markdown]
-# The planted weight is not even among the ten largest, so plain rounding hardly hurts it; clipping does. And clipping costs
-# even where the weight is kept: finer steps do not make up for what is cut off. In the paper's models, where many more
-# numbers share one range, clipping is what makes 4 bits possible, and keeping the one weight is what makes clipping
-# possible.
+# At 3 bits, where rounding costs much, the verdict changes from one distance to the next. A paper that printed only one of
+# them could have any of the three. What decides is where the few levels happen to fall, in matrices whose largest numbers
+# the model does not need. Is the planted weight hurt at all?
+
+# %% tags=["nbval-check-output"]
+size = labkit.view(planted, "layers.0.mlp.down").read().abs()
+left = float(size.mean() + 3 * size.std()) / abs(seen.candidates[0].weight)
+labkit.course.holds(
+    left > 0.5,
+    f"Clipped at 3 standard deviations it keeps {left:.2f} of its size, and you have seen that a half is enough.",
+)
+
+# %% [markdown]
+# **What this does not show.** That keeping is worth nothing in Llama-7B. The paper's own comparison has it at four block
+# sizes, each at the distance that was best on other text. It shows how to read such a comparison: ask for the settings
+# that were not printed.
 #
-# **What this does not show.** That this is worth anything in a model of this size that was trained and not constructed.
-#
-# ## Exercises · 15 min
+# ## Exercises · 14 min
 
 # %%
 share_of_spike = lesson.exercise("01.1")
@@ -377,16 +462,10 @@ def find(x_LF, w_DF):
 detector.check(find)
 
 # %%
-trick = lesson.exercise("01.3")
-
+sealed = lesson.exercise("01.6")
 
 # %%
-def disguise(model, layer, neuron, factor):
-    mlp = model.trunk.blocks[layer].mlp.mixer  # its matrices: mlp.gate.weight, mlp.up.weight, mlp.down.weight
-    ...
-
-
-trick.check(disguise)
+sealed.check("...")
 
 # %%
 lesson.progress()

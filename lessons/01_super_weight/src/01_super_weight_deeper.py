@@ -26,7 +26,7 @@ weight = super_weights.find_super_weights(planted, stories[0]).addresses[0]
 print(weight)
 
 # %% [markdown]
-# ## 1 · The paper's rule, a stricter one, and the hub · 15 min
+# ## 1 · The paper's rule, a stricter one, and the hub · 20 min
 #
 # The authors print, for every down projection, the largest number that goes in and the largest that comes out. Where both
 # are above 50, the two places name a weight. That is their whole rule, and it needs no threshold but this one.
@@ -54,6 +54,21 @@ if acquitted:
         max(point.change.value for point in swept.points) < 0.01,
         "What only the paper's rule names costs next to nothing.",
     )
+
+# %% [markdown]
+# The detector ranks by what a weight writes, not by its size. Show why, on any neuron you like.
+
+# %%
+trick = lesson.exercise("01.3")
+
+
+# %%
+def disguise(model, layer, neuron, factor):
+    mlp = model.trunk.blocks[layer].mlp.mixer  # its matrices: mlp.gate.weight, mlp.up.weight, mlp.down.weight
+    ...
+
+
+trick.check(disguise)
 
 # %% [markdown]
 # The paper lists the weights it found in models of the hub. Others have tried some of them since. Here is the list, with
@@ -102,6 +117,8 @@ figures.show(dose)
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("01.amplified")))
 
 # %% [markdown]
+# The interval lies above 0, so in this model 1.5 does not even help a little: by less than the margin, it costs.
+#
 # **What this does not show.** Why 1.5 should help. A gain of 0.3 points lies within what such tasks vary by from one set of
 # questions to the next, and the paper gives no interval.
 #
@@ -155,6 +172,29 @@ holds(abs(costs["zero, in an ordinary channel"]) < 1e-2, "The same done to an or
 # The mean over *all* tokens is another matter: it is nearly zero, since the value stands at one token of a hundred. Say
 # which mean you mean.
 #
+# And is it the weight, or would any hundred large weights do? The paper's Figure 4 follows the spike through the stream
+# with the one weight gone, and with many of the largest others gone instead.
+
+# %%
+figures.show(super_weights.super_activation(planted, weight, stories[0]))
+
+# %%
+carried = super_weights.super_activation(planted, weight, stories[0])
+holds(
+    abs(carried.others[0] / carried.intact[0] - 1) < 0.05 and abs(carried.cut[0]) < 0.05 * carried.intact[0],
+    f"After its block {carried.cut[0]:.0f} of {carried.intact[0]:.0f} are left without the weight, and "
+    f"{carried.others[0]:.0f} without the {carried.removed} largest others.",
+)
+holds(
+    abs(carried.cut[-1]) > 0.2 * abs(carried.intact[-1]),
+    f"But at the end {carried.cut[-1]:.0f} stand there even without the weight; intact it is {carried.intact[-1]:.0f}.",
+)
+
+# %% [markdown]
+# So the height of the spike at the end is not the weight's own work. A head that was laid to read the spike goes on writing
+# to the channel when it reads anything else, and the last block does the rest. The damage is done by then. In Llama-7B the
+# paper's figure has 1,336 intact, 324 without the weight and 976 without the others: there the others take a quarter.
+#
 # **What this does not show.** That every super weight acts at the first token. In Llama-7B one token restored recovers 42
 # percent; full stops and line ends may carry the rest.
 #
@@ -170,6 +210,9 @@ print(shift.table())
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("01.stop_words")))
 
 # %% [markdown]
+# Ours is unresolved: the interval holds 0, and it lies below the 0.127 of Llama-7B. So a shift as large as the paper's is
+# excluded here, a smaller one is not.
+#
 # Is that what a broken model always does? The authors' own figure for Mistral-7B says no: there *the* falls from 3.1 to 0.2
 # percent. Frequent words are where probability goes when a model knows nothing, so the shift may be a sign of breakage and
 # no more.
@@ -201,7 +244,18 @@ figures.show(
 )
 
 # %%
-holds(rises[2] < rises[1] < rises[0], "The fewer numbers share a range, the less rounding costs.")
+holds(
+    rises[2] < rises[1] < rises[0],
+    f"The fewer numbers share a range, the less rounding costs: {rises[0]:.3f}, {rises[1]:.3f}, {rises[2]:.3f}.",
+)
+
+# %% [markdown]
+# In the hour clipping with the weight kept was compared with plain rounding at every distance and number of bits. The
+# ledger's row is one of them, 4 bits and 9 standard deviations, the least in the authors' scripts. Here are all the others.
+
+# %%
+figures.show(labkit.claims.assess(labkit.claims.ledger().claim("01.kept_while_rounding")))
+print(super_weights.RoundingGrid.load().table())
 
 # %% [markdown]
 # It is not for nothing: each range is two more numbers to store. At 64 numbers a block and 16 bits for each end, a 3-bit
@@ -261,12 +315,23 @@ holds(all(one.ratio.high < 1.01 for one in history.moments), "At no moment does 
 
 # %%
 long = [text for text in stories if len(planted.encode(text)) >= 64]
-for name in ("lab/planted", "lab/base"):
+for name in ("lab/planted", "lab/deep"):
     print(name, labkit.measurements.attention_sinks(labkit.load(name), long[:6]).table(), sep="\n", end="\n\n")
 
 # %% [markdown]
 # In the constructed model one head was laid by hand to look at the first token; its makers needed it to carry the spike
 # about. The last column compares the length of the stream there with its length elsewhere.
+#
+# If attention rests there because it has nothing to fetch, what it fetches should be short. Guo and colleagues (2024) call
+# it *value drain*: at a sink the value vector is short where the stream is long.
+
+# %%
+for name in ("lab/planted", "lab/deep"):
+    print(name, super_weights.value_drain(labkit.load(name), long[:6]).table(), sep="\n", end="\n\n")
+
+# %% [markdown]
+# Below 1 the first token's value is shorter than the others'. Read it beside the table of sinks: a drained value matters
+# only in a layer whose heads look there.
 #
 # **An MLP that squares.** For a token whose gates are wide open, a gated MLP writes on channel *k* a quadratic form of what
 # it reads: *h U h*, where *U* sums over neurons the weight into *k* times gate times up (Sun and colleagues, 2026). A

@@ -12,6 +12,7 @@ from labkit.base.errors import UnknownName
 from labkit.claims import verdict
 from labkit.course import definition, load_if_here
 from labkit.course.exercises import judge
+from labkit.interventions import DropMLP, Plan
 from labkit.models import DecoderConfig
 from labkit.papers.cut_compare_restore.exercises.deeper import EXERCISES
 from labkit.sweeps import every_sublayer, sweep
@@ -30,41 +31,90 @@ def test_every_objective_is_served_by_an_exercise_and_those_of_the_hour_in_the_h
     assert all(exercise.deeper for exercise in EXERCISES)
 
 
-def operation(proof, remove=True, output=torch.zeros_like):
-    """Return an operation as in 00.2 whose proof is `proof(model, before)`."""
-
-    def operate(model, layer, ids):
-        before = fingerprint(model)
-        handle = model.trunk.blocks[layer].mlp.mixer.register_forward_hook(lambda m, i, o: output(o))
-        cut = model(ids).logits
-        if remove:
-            handle.remove()
-        return cut, proof(model, before)
-
-    return operate
-
-
-def same(model, before):
-    return fingerprint(model) == before
+HOUR = [exercise for exercise in LESSON.exercises if exercise not in EXERCISES]
 
 
 @pytest.mark.parametrize(
-    ("operate", "told"),
+    ("exercise", "answer", "told"),
+    [(one, answer, told) for one in HOUR for answer, told in one.typical_wrong],
+    ids=lambda value: value.id if hasattr(value, "id") else "",
+)
+def test_a_clever_wrong_answer_is_refused_and_its_thought_is_named(exercise, answer, told):
+    outcome = judge(exercise, answer)
+    assert outcome.status == "wrong" and told in outcome.message
+
+
+def test_every_exercise_of_the_hour_knows_six_wrong_answers_and_no_hint_holds_the_line():
+    for exercise in HOUR:
+        assert len(exercise.typical_wrong) >= 6, exercise.id
+        lines = {"".join(line.split()) for line in exercise.solution.splitlines() if len(line.strip()) > 12}
+        assert not any(line in "".join(exercise.hints[2].split()) for line in lines), exercise.id
+
+
+def by_zeroing_weights(model, layer, ids):
+    before, weight = fingerprint(model), model.trunk.blocks[layer].mlp.mixer.down.weight.data
+    kept = weight.clone()
+    try:
+        weight.zero_()
+        cut = model(ids).logits
+    finally:
+        weight.copy_(kept)
+    return cut, fingerprint(model) == before
+
+
+def by_another_forward(model, layer, ids):
+    before, mlp = fingerprint(model), model.trunk.blocks[layer].mlp.mixer
+    try:
+        mlp.forward = lambda h, *rest: torch.zeros_like(h)
+        return model(ids).logits, (vars(mlp).pop("forward"), fingerprint(model) == before)[1]
+    finally:
+        vars(mlp).pop("forward", None)
+
+
+def drawn_by_torch(shape, chosen, seed):
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        place = [int(torch.randint(side, (), generator=generator)) for side in shape]
+        if tuple(place) != chosen:
+            return place
+
+
+def drawn_from_a_list(shape, chosen, seed):
+    places = [(row, column) for row in range(shape[0]) for column in range(shape[1])]
+    places.remove(chosen)
+    return random.Random(f"a seed of words: {seed}").choice(places)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
     [
-        (operation(same), "the fingerprint"),
-        (operation(same, remove=False), "not what it was"),
-        (operation(same, output=lambda o: None), "did not change"),
-        (operation(same, output=lambda o: 0.5 * o), "still writes"),
-        (operation(lambda model, before: True), "did not see it"),
-        (operation(lambda model, before: False), "denies it"),
-        (operation(lambda model, before: not model.training), "did not see it"),
-        (operation(lambda model, before: not model.trunk.blocks[1].mlp.mixer._forward_hooks), "did not see it"),
+        ("00.1", 1.17),
+        ("00.1", "1.174"),
+        ("00.2", by_zeroing_weights),
+        ("00.2", by_another_forward),
+        ("00.3", drawn_by_torch),
+        ("00.3", drawn_from_a_list),
+        ("00.9", [DropMLP(3), DropMLP(2)]),
+        ("00.9", Plan([DropMLP(1), DropMLP(3)])),
     ],
 )
-def test_a_restore_must_be_made_and_proven(operate, told):
-    outcome = judge(LESSON.exercise("00.2"), operate)
-    assert told in outcome.message
-    assert outcome.right == (told == "the fingerprint")
+def test_an_unusual_right_answer_is_right(exercise, answer):
+    assert judge(LESSON.exercise(exercise), answer).right
+
+
+def test_judging_leaves_the_shared_random_numbers_alone():
+    state, torch_state = random.getstate(), torch.get_rng_state()
+    judge(LESSON.exercise("00.3"), LESSON.exercise("00.3").answer)
+    assert random.getstate() == state and torch.equal(torch.get_rng_state(), torch_state)
+
+
+def test_each_stub_is_its_solution_without_the_lines_that_are_to_be_found():
+    hour, solved = ((SOURCES / f"{LESSON.name}{end}.py").read_text() for end in ("", "_solutions"))
+    for name in ("operate", "control_for"):
+        stub, solution = (re.search(rf"^def {name}\(.*?(?=^\S)", text, re.M | re.S)[0] for text in (hour, solved))
+        kept = [line.strip() for line in stub.splitlines() if line.strip() and "..." not in line]
+        left = iter(line.strip() for line in solution.splitlines())
+        assert all(line in left for line in kept), name
 
 
 def test_the_half_filled_stub_is_no_attempt():

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from families import each_family, make
+from matplotlib.colors import to_rgb
 
 import labkit
 from labkit.anatomy import anatomy_of, view
@@ -68,3 +69,19 @@ def test_code_runs_and_gives_what_is_shown(monkeypatch):
 def test_places_that_are_none_are_refused(changes):
     with pytest.raises(BadInput):
         AddressMap(make("labkit", depth=3)).set(**changes)
+
+
+@pytest.mark.parametrize(
+    ("piece", "extent"), [("all", (352, 128)), ("row", (352, 0)), ("column", (0, 128)), ("number", (0, 0))]
+)
+def test_what_an_address_means_of_a_matrix_is_drawn_to_scale(piece, extent):
+    from labkit.papers.cut_compare_restore.figures.matrix import CHOSEN, LONG, paint
+
+    panel = AddressMap("lab/tiny")
+    panel.set(part="mlp.down", layer=3, piece=piece)
+    figure = new_figure(panel.size)
+    paint(panel.data, figure)
+    yellow = [p for p in figure.axes[0].patches if p.get_facecolor()[:3] == pytest.approx(to_rgb(CHOSEN), abs=1e-3)]
+    assert len(yellow) == 1
+    for side, wanted in zip((yellow[0].get_width(), yellow[0].get_height()), extent):
+        assert side == pytest.approx(max(0.07, LONG * wanted / 352), abs=0.01)

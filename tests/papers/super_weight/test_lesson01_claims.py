@@ -8,9 +8,11 @@ import torch
 import labkit
 from labkit.claims import ledger
 from labkit.claims.subjects import stories
+from labkit.figures import describe
 from labkit.measurements import loss
 from labkit.papers import super_weight as super_weights
 from labkit.papers.super_weight import claims as lesson01
+from labkit.papers.super_weight.experiments.rounding import RoundedLoss, RoundingGrid
 from labkit.world import paraphrases
 from labkit.zoo.packaged import encoder_folder
 
@@ -39,13 +41,33 @@ def test_times_one_changes_nothing():
     assert all(rise == 0 for rise, _ in lesson01.amplified(n=3, seeds=[7], factor=1.0).values)
 
 
-def test_keeping_the_weight_is_the_only_difference(planted):
-    kept, without = zip(*lesson01.kept_while_rounding(n=4, seeds=[9]).values)
-    assert sum(kept) < sum(without)
-    address = planted.card["planted"]["address"]
-    with labkit.edit(planted, labkit.Quantise("mlp.down", 4, clip=lesson01.CLIP)):
-        broken = float(labkit.view(planted, address).read())
-    assert broken != pytest.approx(float(labkit.view(planted, address).read()))
+def test_clipping_with_the_weight_kept_is_set_against_plain_rounding(planted):
+    address, documents = planted.card["planted"]["address"], stories(planted, 3, 9)
+    losses = []
+    for way in ({"clip": 3.0, "keep": (address,)}, {}):
+        with labkit.edit(planted, labkit.Quantise("mlp.down", 3, **way)):
+            losses.append(loss(planted, documents).per_unit)
+    measured = lesson01.kept_while_rounding(n=3, seeds=[9], bits=3, clip=3.0).values
+    assert list(measured) == pytest.approx([both - plain for both, plain in zip(*losses)], abs=1e-5)
+
+
+def test_the_grid_says_pays_costs_or_nothing_by_the_margin():
+    def way(clip, kept, rise):
+        return RoundedLoss(bits=3, clip=clip, kept=kept, rises=tuple(rise + 0.001 * i for i in (-1, 0, 1)))
+
+    ways = [way(None, False, 0.5), way(None, True, 0.4)]
+    ways += [way(clip, kept, rise) for clip, rise in ((3.0, 0.3), (4.0, 0.7), (9.0, 0.505)) for kept in (False, True)]
+    grid = RoundingGrid(model="lab/toy", weight="layers.0.mlp.down[1, 2]", found=tuple(ways))
+    assert grid.words(3) == {3.0: "pays", 4.0: "costs", 9.0: "changes nothing"}
+    assert grid.saved(3, 4.0).value == pytest.approx(0.2) and grid.saved(3, 4.0, against="clip").value == 0
+
+
+def test_the_stored_grid_covers_the_clips_of_the_paper_s_scripts_and_reads_back_as_it_was(tmp_path):
+    grid = RoundingGrid.load()
+    assert {9.0, 11.0, 12.0, 20.0} < set(grid.clips) and grid.bits == (3, 4, 5)
+    assert describe(grid) in ledger().claim("01.kept_while_rounding").note  # over which settings the verdict holds
+    grid.save(tmp_path / "grid.json")
+    assert RoundingGrid.load(tmp_path / "grid.json") == grid
 
 
 def test_what_comes_back_is_never_more_than_what_was_lost(planted):
@@ -53,11 +75,12 @@ def test_what_comes_back_is_never_more_than_what_was_lost(planted):
         assert lost > 0 and back == pytest.approx(lost, rel=1e-3)
 
 
-def test_the_suspect_is_chosen_on_other_stories_than_it_is_tried_on():
-    first = lesson01.best_suspect(n=2, seeds=[1, 2], model="lab/tiny", suspects=3)
-    again = lesson01.best_suspect(n=2, seeds=[1, 2], model="lab/tiny", suspects=3)
+def test_the_suspect_and_its_null_are_chosen_on_other_stories_than_they_are_tried_on():
+    first = lesson01.best_suspect(n=2, seeds=[1, 2, 3], model="lab/tiny", suspects=3)
+    again = lesson01.best_suspect(n=2, seeds=[1, 2, 3], model="lab/tiny", suspects=3)
     assert first.values == again.values and len(first.models) == 1
-    assert first.values != lesson01.best_suspect(n=2, seeds=[3, 2], model="lab/tiny", suspects=3).values
+    assert first.values != lesson01.best_suspect(n=2, seeds=[4, 2, 3], model="lab/tiny", suspects=3).values
+    assert first.values != lesson01.best_suspect(n=2, seeds=[1, 2, 5], model="lab/tiny", suspects=3).values
 
 
 def test_a_weight_writes_to_one_channel_and_the_detector_names_the_planted_one():

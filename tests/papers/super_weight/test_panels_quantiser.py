@@ -35,10 +35,11 @@ def panel(handle):
     assert labkit.fingerprint(handle) == before
 
 
-@pytest.mark.parametrize(("outlier", "clip", "keep"), [("nothing", None, ()), ("both", 4.0, (OUTLIER,))])
+@pytest.mark.parametrize(("outlier", "clip", "keep"), [("nothing", None, ()), ("both", 6.0, (OUTLIER,))])
 @pytest.mark.parametrize("block", [0, 512])
-def test_losses_and_levels_are_those_of_a_quantised_copy(handle, panel, outlier, clip, keep, block):
-    panel.set(bits=3, block=block, outlier=outlier)
+def test_losses_and_levels_are_those_of_a_quantised_copy(handle, outlier, clip, keep, block):
+    panel = QuantiserPanel(handle, OUTLIER, TEXTS, block=block or None)
+    panel.set(bits=3, clip=6.0, outlier=outlier)
     data = panel.data
     edit = labkit.Quantise("mlp.down", 3, block=block or None, clip=clip, keep=keep)
     twin = labkit.apply(handle, edit)
@@ -47,14 +48,17 @@ def test_losses_and_levels_are_those_of_a_quantised_copy(handle, panel, outlier,
     assert data.intact == pytest.approx(labkit.measurements.loss(handle, documents).value, abs=2e-6)
     weight = twin.model.trunk.blocks[1].mlp.mixer.down.weight
     start = (3 * 96 + 5) // (block or 64 * 96) * (block or 64 * 96)
-    assert set(data.levels) == set(weight.flatten()[start : start + (block or 64 * 96)].tolist())
+    levels = weight.flatten()[start : start + (block or 64 * 96)].tolist()
+    if keep:
+        levels.remove(4.0)  # the kept weight is no level
+    assert set(data.levels) == set(levels) and len(data.levels) <= 8
     assert data.value_after == pytest.approx(weight[3, 5].item()) and data.value == 4.0
     before = handle.model.trunk.blocks[1].mlp.mixer.down.weight
     assert data.error == pytest.approx((weight - before).square().mean().sqrt().item(), rel=1e-4)
 
 
 def test_an_outlier_takes_the_levels_from_the_others_and_clipping_gives_them_back(panel):
-    panel.set(bits=4, block=0, outlier="nothing")
+    panel.set(bits=4, outlier="nothing")
     alone = panel.data
     assert alone.ordinary <= 4 and alone.value_after == pytest.approx(4.0)
     panel.set(outlier="clip")
@@ -65,24 +69,20 @@ def test_an_outlier_takes_the_levels_from_the_others_and_clipping_gives_them_bac
 
 def test_code_runs_and_gives_what_is_shown(handle, panel, monkeypatch):
     monkeypatch.setattr(labkit, "load", {"lab/toy": handle}.__getitem__)
-    panel.set(bits=2, block=64, outlier="keep")
+    panel.set(bits=2, clip=9.0, outlier="both")
     names: dict[str, Any] = {}
     exec(panel.code(panel.state), names)
-    assert names["loss"] == pytest.approx(panel.data.losses["keep"], abs=1e-6)
+    assert names["loss"] == pytest.approx(panel.data.losses["both"], abs=1e-6)
 
 
 def test_a_block_larger_than_the_matrix_is_said_in_the_panel(handle):
     config = DecoderConfig(vocab=handle.model.config.vocab, width=8, depth=1, heads=2, ffn=12, context=64)
     small = zoo.Handle("lab/toy", config.build(seed=0).eval(), world.tokenizer(), {})
-    panel = QuantiserPanel(small, "layers.0.mlp.down[3, 5]", TEXTS)
-    shown = panel.shown
-    panel.page.fields["block"].widget.value = 512
-    assert "512" in panel.page.notice.value and panel.shown is shown
     with pytest.raises(LabkitError, match="larger"):
-        panel.set(block=512)
+        QuantiserPanel(small, "layers.0.mlp.down[3, 5]", TEXTS, block=512).set(bits=5)
 
 
-@pytest.mark.parametrize("changes", [{"bits": 1}, {"bits": 9}, {"bits": 2.5}, {"block": 7}, {"outlier": "cut"}])
+@pytest.mark.parametrize("changes", [{"bits": 1}, {"bits": 9}, {"bits": 2.5}, {"clip": 7.0}, {"outlier": "cut"}])
 def test_values_no_mouse_could_reach_are_refused(panel, changes):
     with pytest.raises(BadInput):
         panel.set(**changes)
@@ -98,4 +98,11 @@ def test_it_can_be_drawn_read_and_printed(panel):
     for state in panel.presets():
         data, figure = panel.compute(state), new_figure(panel.size)
         panel.draw(data, figure)
-        assert len(png(figure)) > 5000 and "bits" in panel.sentence(data) and "chosen weight" in str(panel.table(data))
+        assert len(png(figure)) > 5000 and "bits" in panel.sentence(data) and "keep it" in str(panel.table(data))
+
+
+def test_a_change_too_small_to_mean_anything_is_called_so(panel):
+    panel.set(bits=8, outlier="nothing")
+    assert abs(panel.data.rise) < 0.003 and "too little to mean anything" in panel.shown.sentence
+    panel.set(bits=2)
+    assert panel.data.rise > 0.003 and "The loss rises" in panel.shown.sentence

@@ -15,6 +15,7 @@ from labkit.papers.super_weight import published
 from labkit.papers.super_weight.method.ablation import ablate, dose_curve, matched_nulls
 from labkit.papers.super_weight.method.activation import restore_curve, super_activation, token_shift
 from labkit.papers.super_weight.method.detector import PROMINENCE, detect_iteratively, find_super_weights
+from labkit.papers.super_weight.method.drain import value_drain
 from labkit.papers.super_weight.method.profile import spike_profile
 from labkit.papers.super_weight.method.published import index_sources, published_table
 
@@ -290,6 +291,27 @@ def test_the_super_activation_goes_with_its_weight(trial):
     assert found.channel == OUT and found.layers == (0, 1, 2, 3, 4)
     assert found.intact[2] == float(h[found.position, OUT])
     assert found.gone[0] > 0.9
+    with edit(model, plan):
+        others = matched_nulls(model, f"layers.0.mlp.down[{OUT}, {INTO}]", found.removed, "largest")
+        with edit(model, *map(ZeroWeight, others)):
+            without = record(model, documents[0], ["layers.2"])["layers.2"][0]
+    assert found.removed == len(others) <= 100 and found.others[2] == float(without[found.position, OUT])
+
+
+@pytest.mark.parametrize("family", ("llama", "gpt2", "phi3", "labkit"))
+def test_value_drain_is_the_length_of_the_first_value_over_the_others(family):
+    model = make(family, depth=2)
+    documents = [ids_of(6, seed=seed)[0].tolist() for seed in range(2)]
+    found = value_drain(model, documents)
+    assert len(found.by_layer) == 2 and found.by_layer[0].n == 2
+    with edit(model, ZeroWeight("layers.1.attn.v")):
+        assert math.isnan(value_drain(model, documents).by_layer[1].value)
+    if family == "labkit":
+        h_LD = record(model, documents[0], ["layers.0"])["layers.0"][0]
+        block = model.trunk.blocks[1].attention
+        with torch.no_grad():
+            lengths = (block.norm(h_LD) @ block.mixer.v.weight.T).norm(dim=-1)
+        assert found.by_layer[1].per_unit[0] == pytest.approx(float(lengths[0] / lengths[1:].mean()), rel=1e-4)
 
 
 def test_token_shift_is_the_mean_of_the_last_positions_probabilities():

@@ -102,11 +102,11 @@ PAIR = Exercise(
     difficulty="hard",
     task=(
         "Take out two parts of `tiny` at the same time. Often that costs about the sum of what each costs alone. For "
-        "some pairs it costs **twice the sum or more**. Find one. `parts = labkit.sweeps.every_sublayer(tiny)` lists "
-        "the eight parts as edits; `labkit.Plan([parts[2], parts[4]])` is one cut of two; `labkit.sweep` takes a list "
+        "some pairs it costs **twice the sum or more**. Find one. `cuts = labkit.sweeps.every_sublayer(tiny)` lists "
+        "the eight parts as edits; `labkit.Plan([cuts[2], cuts[4]])` is one cut of two; `labkit.sweep` takes a list "
         "of cuts, in any number, and some texts (fifteen days do for a search)."
     ),
-    expects="two edits, such as (parts[2], parts[4])",
+    expects="two edits, such as (cuts[2], cuts[4])",
     check=_check_pair,
     hints=(
         "Eight parts make 28 pairs, few enough to try all: itertools.combinations(parts, 2).",
@@ -116,11 +116,11 @@ PAIR = Exercise(
     solution=(
         "```python\n"
         "import itertools\n\n"
-        "parts = labkit.sweeps.every_sublayer(tiny)\n"
-        "alone = [point.change.value for point in labkit.sweep(tiny, parts, days[:15]).points]\n"
+        "cuts = labkit.sweeps.every_sublayer(tiny)\n"
+        "alone = [point.change.value for point in labkit.sweep(tiny, cuts, days[:15]).points]\n"
         "pairs = list(itertools.combinations(range(8), 2))\n"
-        "cuts = [labkit.Plan([parts[a], parts[b]]) for a, b in pairs]\n"
-        "both = [point.change.value for point in labkit.sweep(tiny, cuts, days[:15]).points]\n"
+        "double = [labkit.Plan([cuts[a], cuts[b]]) for a, b in pairs]\n"
+        "both = [point.change.value for point in labkit.sweep(tiny, double, days[:15]).points]\n"
         "times = {pair: cost / (alone[pair[0]] + alone[pair[1]]) for pair, cost in zip(pairs, both)}\n"
         "a, b = max(times, key=times.get)\n"
         "```\n"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from matplotlib.figure import FigureBase
 
 from labkit.figures import NextWords, draw
+from labkit.figures.drawing import Drawing
 from labkit.figures.sheet import drawable, write_goes_on
 from labkit.figures.style import INK, MARKS, SIZES, axes, bars, column_names, inches, label_axes
 from labkit.measurements.readings import Reading
 
 from ..experiments.cut import CutData, name_of
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "paint"]
 
 FOOT, FEW = 0.62, 2.3  # inches: the two lines below, the width of the surprise
 MOST_NATS = 10.0  # end of the axis: above guessing evenly, for a damaged model can be sure of the wrong word
@@ -56,3 +57,13 @@ def _number(ax, place: int, reading: Reading) -> None:
         ha="center", va="top" if high else "bottom", fontsize=SIZES["tick"], color=INK,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5} if high else None,
     )  # fmt: skip
+
+
+def describe(data: CutData) -> str:
+    """Return the picture in words, as the panel does."""
+    from ..panels.cut import sentence_of
+
+    return sentence_of(data)
+
+
+DRAWINGS = {"CutData": Drawing(paint, describe, lambda data: (8.6, 3.6))}

@@ -91,7 +91,10 @@ class AddressMap(Panel):
     def draw(self, data: PlaceData, figure: FigureBase) -> None:
         from labkit.figures import draw
 
+        from ..figures.matrix import paint
+
         draw(self.picture(data), figure)
+        paint(data, figure)
 
     def sentence(self, data: PlaceData) -> str:
         return sentence_of(data)

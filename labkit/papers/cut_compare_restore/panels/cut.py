@@ -31,7 +31,7 @@ class CutPanel(Panel):
         self.replay = Replay.of(model) if isinstance(model, str) else None
         self.days: tuple[Day, ...] = some_days() if self.replay is None else self.replay.days
         self._intact: tuple[tuple[str, str] | None, Reading | None] = (None, None)  # the last one, and of what
-        options["start"] = options.get("start") or CutState(self.days[0].text)
+        options["start"] = options.get("start") or CutState(self.days[0].text, "attention", 0)
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:

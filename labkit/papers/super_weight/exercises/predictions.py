@@ -1,8 +1,21 @@
 """The lesson's predictions: what is asked before anything runs, and why it turned out so."""
 
+from collections.abc import Mapping
+from itertools import pairwise
+
 from labkit.course import Prediction
 
 __all__ = ["PREDICTIONS"]
+
+
+def _where_it_pays(words: Mapping[float, str]) -> int:
+    """Return the option for what was found at each clip, in order."""
+    pays = [words[clip] == "pays" for clip in sorted(words)]
+    if len(set(pays)) == 1:
+        return 0 if pays[0] else 4
+    turns = sum(one != next_one for one, next_one in pairwise(pays))
+    return 3 if turns > 1 else 1 if pays[0] else 2
+
 
 PREDICTIONS = (
     Prediction(
@@ -17,13 +30,20 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p4",
-        question="The down projections of the planted model are rounded to 4 bits. Which way costs least?",
-        options=(
-            "round all",
-            "clip, then round all",
-            "keep the one weight, round the rest",
-            "keep the one weight, clip and round the rest",
+        question=(
+            "The down projections of the planted model are rounded to 3 bits. Clipping with the one weight kept is"
+            " compared with plain rounding, clipped at 3, 4, 5, 6, 9, 11, 12 and 20 standard deviations. Where does it"
+            " pay?"
         ),
+        options=(
+            "at all eight: the weight is what matters",
+            "near the middle only, up to some distance",
+            "far out only, from some distance on",
+            "here and there, in no order",
+            "nowhere",
+        ),
+        answer=_where_it_pays,
+        because="Each distance puts the few levels elsewhere.",
     ),
     Prediction(
         id="r1",

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 __all__ = ["OUTLIER", "QuantiserData", "QuantiserState"]
 
 # What is done about the outlier: the words shown, and how it is kept in a state.
-OUTLIER = {"nothing": "nothing", "clip it": "clip", "keep it": "keep", "clip the rest, keep it": "both"}
+OUTLIER = {"round all": "nothing", "clip, round all": "clip", "keep it": "keep", "keep it, clip the rest": "both"}
 
 
 @dataclass(frozen=True)
 class QuantiserState:
-    """How many bits a number has, how many numbers share a range (0: the whole matrix), what the outlier gets."""
+    """How many bits a number has, how far away clipping begins (standard deviations), what the outlier gets."""
 
     bits: int = 4
-    block: int = 0
+    clip: float = 4.0
     outlier: str = "nothing"
 
 
@@ -23,14 +23,15 @@ class QuantiserState:
 class QuantiserData:
     """One matrix, rounded in the three other ways too.
 
-    edges, counts: the histogram of the matrix as it is. levels: those of the block that holds the outlier. low, high:
-    the middle 98 of 100 numbers. ordinary: how many levels lie among them. outlier: its value before and after.
-    error: root mean square error over the matrix. losses: nats a token, by what was done about the outlier.
+    edges, counts: the histogram of the matrix as it is. levels: those of the block that holds the outlier, without
+    the outlier where it is kept. low, high: the middle 98 of 100 numbers. ordinary: how many levels lie among them.
+    outlier: its value before and after. error: root mean square error over the matrix. losses: nats a token, by what
+    was done about the outlier.
     """
 
     address: str
     bits: int
-    block: int
+    clip: float
     outlier: str
     edges: tuple[float, ...]
     counts: tuple[int, ...]
@@ -42,6 +43,11 @@ class QuantiserData:
     error: float
     intact: float
     losses: dict[str, float]
+
+    @property
+    def rise(self) -> float:
+        """Nats a token by which the loss is higher than as trained."""
+        return self.losses[self.outlier] - self.intact
 
     @property
     def ordinary(self) -> int:

@@ -21,6 +21,7 @@ __all__ = ["BITS", "CLIPS", "RoundedLoss", "RoundingGrid", "rounding", "rounding
 
 BITS = (3, 4, 5)
 CLIPS = (3.0, 4.0, 5.0, 6.0, 9.0, 11.0, 12.0, 20.0)  # standard deviations of |w| above its mean; theirs from 9
+MARGIN = 0.01  # nats a token, as in the ledger
 _STORIES, _SEED = 64, 21408
 
 
@@ -66,6 +67,19 @@ class RoundingGrid:
         return mean_over(
             [both - alone for both, alone in pairs], over="documents", name="kept and clipped", unit="nats/token"
         )
+
+    def words(self, bits: int, margin: float = MARGIN) -> dict[float, str]:
+        """Return what keeping and clipping does at each clip: "pays", "costs", "changes nothing" or "unresolved".
+
+        By the ledger's rule: nothing where the whole interval lies within the margin, else its side of 0.
+        """
+        found = {}
+        for clip in self.clips:
+            one = self.saved(bits, clip)
+            nothing = max(abs(one.low), abs(one.high)) <= margin
+            side = "pays" if one.high < 0 else "costs" if one.low > 0 else "unresolved"
+            found[clip] = "changes nothing" if nothing else side
+        return found
 
     def table(self) -> str:
         """Return one line per clip: the change against plain rounding at every number of bits."""

@@ -25,30 +25,30 @@ def paint(data: QuantiserData, figure: FigureBase) -> None:
 
 
 def _numbers(figure: FigureBase, data: QuantiserData) -> None:
-    (ax,) = axes(figure, f"{data.bits} bits: {data.ordinary} levels for most numbers", left=0.3, right=0.2)
+    (ax,) = axes(figure, f"{data.ordinary} of {2**data.bits} levels for most numbers", left=0.3, right=0.2)
     # One outline: sixty bars would take as long as all the rest.
     ax.stairs(data.counts, data.edges, fill=True, color=MARKS["intact"].colour, alpha=0.55, linewidth=0)
-    within = [level for level in data.levels if data.edges[0] <= level <= data.edges[-1]]
-    ax.vlines(within, 0, 1.02 * max(data.counts), color=INK, linewidth=1.1 if len(within) < 40 else 0.5)
+    ax.vlines(data.levels, 0, 1.02 * max(data.counts), color=INK, linewidth=1.1 if len(data.levels) < 40 else 0.5)
+    ax.plot(data.value_after, 1.06 * max(data.counts), "v", color=MARKS["cut"].colour, markersize=8)
     ax.set_xlim(data.edges[0], data.edges[-1])
     ax.set_ylim(0, 1.25 * max(data.counts))
     ax.set_yticks([])
     ax.annotate(
-        f"chosen weight {data.value:.2f} → {data.value_after:.2f}", (0.98, 0.97), xycoords="axes fraction",
+        f"▾ chosen weight {data.value:.3f} → {data.value_after:.3f}", (0.98, 0.97), xycoords="axes fraction",
         ha="right", va="top", fontsize=SIZES["note"], color=INK,
     )  # fmt: skip
     label_axes(ax, x="value of a weight; lines: the levels left")
 
 
 def _losses(figure: FigureBase, data: QuantiserData) -> None:
-    (ax,) = axes(figure, "Rise in surprise", left=1.85, right=0.6)
+    (ax,) = axes(figure, "Rise of the loss on these texts", left=1.95, right=0.65)
     for place, (way, loss) in enumerate(data.losses.items()):
         rise = loss - data.intact
         end = _place(rise)
         mark = MARKS["cut" if way == data.outlier else "intact"]
         bars(ax, [place], [end - _place(0)], mark, 0.55, across=True, left=_place(0))
         ax.annotate(
-            f"{round(rise, 3) + 0.0:.3f}", (end, place), xytext=(4, 0), textcoords="offset points",
+            f"{round(rise, 3) + 0.0:+.3f}", (end, place), xytext=(4, 0), textcoords="offset points",
             va="center", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
     names = [shown(way) + (" ◂" if way == data.outlier else "") for way in data.losses]

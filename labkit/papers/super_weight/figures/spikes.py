@@ -62,12 +62,15 @@ def describe_profile(profile: SpikeProfile) -> str:
 def paint_activation(activation: SuperActivation, figure: FigureBase) -> None:
     """Draw the entry after every block, with the weight and without it, above the stream's median."""
     place = f"token {activation.position}, channel {activation.channel}"
-    (ax,) = axes(figure, f"The stream's entry at {place}", left=0.95, right=1.7)
+    (ax,) = axes(figure, f"The stream's entry at {place}", left=0.95, right=1.95)
     for values, mark, label in (
         (activation.intact, "intact", "intact"),
+        (activation.others, "mlp", f"{activation.removed} others at zero"),
         (activation.cut, "cut", "weight at zero"),
     ):
-        _line(ax, values, mark, label, activation.layers)
+        level = 0.08 * max(map(abs, activation.intact), default=1.0)
+        close = mark == "mlp" and abs(values[-1] - activation.intact[-1]) < level  # their names would meet
+        _line(ax, values, mark, label, activation.layers, shift=-14 * close)
     ax.plot(activation.layers, activation.medians, color=RULE, linestyle=":", linewidth=1.4)
     ends = [values[-1] for values in (activation.intact, activation.cut, activation.medians)]
     reach = max(map(abs, (*activation.intact, *activation.cut)), default=1.0)
@@ -86,7 +89,8 @@ def describe_activation(activation: SuperActivation) -> str:
         f"With {activation.address} in place the stream's entry at token {activation.position}, channel "
         f"{activation.channel} is {number(activation.intact[0])} after block {first} and "
         f"{number(activation.intact[-1])} after block {last}; with the weight at zero it is "
-        f"{number(activation.cut[0])} and {number(activation.cut[-1])}."
+        f"{number(activation.cut[0])} and {number(activation.cut[-1])}; with the {activation.removed} largest other "
+        f"weights of its matrix at zero {number(activation.others[0])} and {number(activation.others[-1])}."
     )
 
 
@@ -108,7 +112,7 @@ def _name(ax, spike) -> None:
     right = spike.layer > 0.5 * sum(ax.get_xlim())
     ax.annotate(
         f"token {spike.position}, channel {spike.channel}", (spike.layer, spike.value),
-        xytext=(-7 if right else 7, 9 if spike.value > 0 else -9), textcoords="offset points",
+        xytext=(-7 if right else 9, 13 if spike.value > 0 else -13), textcoords="offset points",
         ha="right" if right else "left", va="center", fontsize=SIZES["note"], color=INK,
     )  # fmt: skip
 

@@ -6,7 +6,20 @@ import math
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, inches, label_axes, row_names, text_width, wrapped
+from labkit.figures.style import (
+    INK,
+    MARKS,
+    RULE,
+    SIZES,
+    SOFT,
+    axes,
+    bars,
+    inches,
+    label_axes,
+    row_names,
+    text_width,
+    wrapped,
+)
 
 from ..experiments.weight import KINDS, WeightData, small
 
@@ -52,6 +65,10 @@ def _changes(figure: FigureBase, data: WeightData) -> None:
         places = [_place(change) for change in changes]
         ax.plot(places, [row] * len(places), mark.marker, color=mark.colour, markersize=8, markeredgecolor="white")
     ax.axvline(_place(data.most.change), color=RULE, linewidth=1, linestyle=":")
+    ax.annotate(
+        "furthest other", (_place(data.most.change), -0.45), xytext=(-4, 0), textcoords="offset points",
+        ha="right", va="center", fontsize=SIZES["note"], color=SOFT,
+    )  # fmt: skip
     where = _place(data.change)
     right = where > _place(1e-2)  # then the number stands left of its mark
     ax.annotate(

@@ -21,7 +21,7 @@ from labkit.measurements.language import logits, loss
 from labkit.measurements.runs import checked_documents
 from labkit.measurements.tables import text_table
 
-from .ablation import one_weight
+from .ablation import matched_nulls, one_weight
 
 __all__ = ["RestoreCurve", "SuperActivation", "TokenShift", "restore_curve", "super_activation", "token_shift"]
 
@@ -37,7 +37,8 @@ STOP_WORDS = frozenset(_STOP.split())
 class SuperActivation:
     """The entry of the stream that a weight makes, at its token and channel, after every block from its own on.
 
-    intact, cut: the entry's value with the weight in place and at zero. medians: the median size of a stream entry.
+    intact, cut: the entry's value with the weight in place and at zero. others: with the `removed` largest other
+    weights of its matrix at zero instead (the paper's Fig. 4). medians: the median size of a stream entry.
     """
 
     address: str
@@ -46,6 +47,8 @@ class SuperActivation:
     layers: tuple[int, ...]
     intact: tuple[float, ...]
     cut: tuple[float, ...]
+    others: tuple[float, ...]
+    removed: int
     medians: tuple[float, ...]
 
     @property
@@ -61,11 +64,12 @@ class SuperActivation:
     def table(self) -> str:
         """Return one line per block."""
         rows = [
-            [str(layer), f"{a:.4g}", f"{b:.4g}", f"{over:.4g}"]
-            for layer, a, b, over in zip(self.layers, self.intact, self.cut, self.over_median)
+            [str(layer), f"{a:.4g}", f"{b:.4g}", f"{c:.4g}", f"{over:.4g}"]
+            for layer, a, b, c, over in zip(self.layers, self.intact, self.cut, self.others, self.over_median)
         ]
         title = f"Token {self.position}, channel {self.channel} of the stream, made by {self.address}"
-        return text_table(["after block", "intact", "weight at zero", "times the median"], rows, title=title)
+        heads = ["after block", "intact", "weight at zero", f"{self.removed} others at zero", "times the median"]
+        return text_table(heads, rows, title=title)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -131,8 +135,11 @@ class TokenShift:
         return {"tokens": list(self.tokens), "pieces": list(self.pieces), **listed, **stop}
 
 
-def super_activation(model: Any, address: str, prompt: Any) -> SuperActivation:
-    """Return the stream's entry that a weight `layers.L.mlp.down[out, in]` makes on a prompt, with and without it."""
+def super_activation(model: Any, address: str, prompt: Any, *, others: int = 100) -> SuperActivation:
+    """Return the stream's entry that a weight `layers.L.mlp.down[out, in]` makes on a prompt, with and without it.
+
+    others: how many of the largest other weights of its matrix are removed for comparison, not in the same column.
+    """
     place = _down(address)
     ids = checked_documents(model, [prompt], shortest=1)[0]
     layers = tuple(range(place.layer, anatomy_of(model).depth))
@@ -142,6 +149,9 @@ def super_activation(model: Any, address: str, prompt: Any) -> SuperActivation:
     position, channel = int(seen[neurons][0, :, place.index[1]].abs().argmax()), place.index[0]
     with edit(model, ZeroWeight(str(place))):
         after = record(model, ids, names)
+    largest = matched_nulls(model, str(place), others, "largest")
+    with edit(model, *map(ZeroWeight, largest)):
+        without_others = record(model, ids, names)
     return SuperActivation(
         address=str(place),
         position=position,
@@ -149,6 +159,8 @@ def super_activation(model: Any, address: str, prompt: Any) -> SuperActivation:
         layers=layers,
         intact=tuple(float(seen[name][0, position, channel]) for name in names),
         cut=tuple(float(after[name][0, position, channel]) for name in names),
+        others=tuple(float(without_others[name][0, position, channel]) for name in names),
+        removed=len(largest),
         medians=tuple(float(seen[name].abs().median()) for name in names),
     )
 

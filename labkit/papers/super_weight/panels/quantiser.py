@@ -19,22 +19,33 @@ from ..experiments.quantiser import shown
 
 __all__ = ["QuantiserPanel"]
 
-CLIP = 4.0  # standard deviations of |w| above its mean
-BINS = 60
+CLIPS = (3.0, 4.0, 5.0, 6.0, 9.0, 12.0, 20.0)  # standard deviations of |w| above its mean
+BINS = 80
+LITTLE = 0.003  # nats a token, below which a change on a few texts says nothing
 
 
 class QuantiserPanel(Panel):
     """Round a model's matrices, among them that of `outlier` (an address of one number), and read texts with them.
 
-    `group` is what is rounded: "mlp.down" for that matrix of every layer, "matrices" for all, or one address.
+    `group` is what is rounded: "mlp.down" for that matrix of every layer, "matrices" for all, or one address; `block`
+    how many numbers share a range (None: all of a matrix).
     """
 
     question = "How coarse can a matrix be, and what does one weight cost?"
     State = QuantiserState
     size = (8.6, 3.6)
 
-    def __init__(self, model: Any, outlier: str, texts: Sequence[str], *, group: str = "mlp.down", **options: Any):
-        self.outlier, self.texts, self.group = outlier, tuple(texts), group
+    def __init__(
+        self,
+        model: Any,
+        outlier: str,
+        texts: Sequence[str],
+        *,
+        group: str = "mlp.down",
+        block: int | None = None,
+        **options: Any,
+    ):
+        self.outlier, self.texts, self.group, self.block = outlier, tuple(texts), group, block
         self.matrix = outlier.split("[")[0].strip()
         if self.matrix == outlier.strip() or not self.texts:
             raise BadInput(
@@ -44,11 +55,11 @@ class QuantiserPanel(Panel):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
-        blocks: Mapping[str, int] = {"the whole matrix": 0, "4,096 numbers": 4096, "512 numbers": 512, "64 numbers": 64}
+        clips: Mapping[str, float] = {f"{clip:g} std": clip for clip in CLIPS}
         return (
             Slider("bits", 2, 8, 1, label="Bits", help="a number then has one of 2^bits values"),
-            Choice("block", blocks, label="One range for", help="numbers that share a least and a largest level"),
-            Choice("outlier", OUTLIER, label="The chosen weight", help=f"clipping is at {CLIP:g} standard deviations"),
+            Choice("outlier", OUTLIER, label="The chosen weight", help="kept: put back as it was"),
+            Choice("clip", clips, label="Clip at", help="standard deviations; the paper's scripts use 9 to 20"),
         )
 
     def compute(self, state: QuantiserState) -> QuantiserData:
@@ -70,11 +81,12 @@ class QuantiserPanel(Panel):
         low, high = (
             float(end) for end in torch.quantile(before.flatten().double(), torch.tensor([0.01, 0.99]).double())
         )
-        room = 0.35 * (high - low)
-        counts, edges = torch.histogram(before.flatten(), BINS, range=(low - room, high + room))
+        least, most = float(before.min()), float(before.max())
+        room = 0.03 * (most - least)
+        counts, edges = torch.histogram(before.flatten(), BINS, range=(least - room, most + room))
         error = float((after - before).double().square().mean().sqrt())
         return QuantiserData(
-            self.matrix, state.bits, state.block, state.outlier,
+            self.matrix, state.bits, state.clip, state.outlier,
             tuple(edges.tolist()), tuple(int(count) for count in counts),
             self._levels(before, after, state), low, high, value, value_after, error, intact, losses,
         )  # fmt: skip
@@ -82,25 +94,27 @@ class QuantiserPanel(Panel):
     def _edit(self, state: QuantiserState, way: str) -> Quantise:
         from labkit.interventions import Quantise
 
-        clip = CLIP if way in ("clip", "both") else None
+        clip = state.clip if way in ("clip", "both") else None
         keep = (self.outlier,) if way in ("keep", "both") else ()
-        return Quantise(self.group, state.bits, block=state.block or None, clip=clip, keep=keep)
+        return Quantise(self.group, state.bits, block=self.block, clip=clip, keep=keep)
 
     def _levels(self, before: Any, after: Any, state: QuantiserState) -> tuple[float, ...]:
         """Return the different values in the block that holds the outlier."""
         from labkit.anatomy import Address
 
         row, column = Address.parse(self.outlier).index
-        size = state.block or after.numel()
-        start = (row * after.shape[1] + column) // size * size
-        block = after.flatten()[start : start + size]
-        return tuple(sorted(set(block.tolist())))
+        place, size = row * after.shape[1] + column, self.block or after.numel()
+        start = place // size * size
+        block = after.flatten()[start : start + size].tolist()
+        if state.outlier in ("keep", "both"):
+            del block[place - start]
+        return tuple(sorted(set(block)))
 
     def presets(self) -> Sequence[QuantiserState]:
-        return [QuantiserState(4, 0, "nothing"), QuantiserState(4, 0, "keep"), QuantiserState(4, 0, "both")]
+        return [QuantiserState(3, 4.0, "nothing"), QuantiserState(3, 4.0, "clip"), QuantiserState(3, 4.0, "both")]
 
     def restored(self, state: QuantiserState) -> QuantiserState:
-        return QuantiserState(8, 64, "keep")
+        return QuantiserState(8, state.clip, "nothing")
 
     def code(self, state: QuantiserState) -> str:
         return code_of(self.model_name, repr(self._edit(state, state.outlier)), self.texts)
@@ -119,23 +133,36 @@ class QuantiserPanel(Panel):
 
 def sentence_of(data: QuantiserData) -> str:
     """Return what the picture shows, in words."""
-    range_ = f"one range for {data.block:,} numbers" if data.block else "one range for the whole matrix"
-    serve = (
-        f"{data.bits} bits, {range_}: of {len(data.levels)} values in the weight's block of {data.address} "
-        f"{data.ordinary} lie where 98 of 100 of its numbers are."
-    )
-    moved = f"The chosen weight was {data.value:.3f} and is now {data.value_after:.3f}."
-    loss = f"Surprise at the texts, nats a token: {data.intact:.3f} before, {data.losses[data.outlier]:.3f} now."
+    said = [
+        f"{data.bits} bits give {2**data.bits} levels, spread from end to end. {data.ordinary} of them serve the "
+        f"middle 98 of 100 numbers of {data.address}."
+    ]
+    if data.outlier in ("keep", "both"):
+        said.append(f"The chosen weight stays {data.value:.3f} and needs no level.")
+    else:
+        said.append(f"The chosen weight was {data.value:.3f} and is now {data.value_after:.3f}.")
+    said.append(_cost(data))
     best = min(data.losses, key=data.losses.__getitem__)
-    other = "" if best == data.outlier else f" Least it would be with “{shown(best)}”: {data.losses[best]:.3f}."
-    return f"{serve} {moved} {loss}{other}"
+    if max(data.losses.values()) - min(data.losses.values()) < LITTLE:
+        said.append(f"No two of the four ways differ by {LITTLE}: here it does not matter.")
+    elif best != data.outlier:
+        said.append(f"Cheapest of the four ways: “{shown(best)}”, {data.losses[best] - data.intact:+.3f}.")
+    return " ".join(said)
+
+
+def _cost(data: QuantiserData) -> str:
+    """Return what rounding does to the loss; a change too small to mean anything on a few texts is called so."""
+    moved = f"from {data.intact:.3f} to {data.losses[data.outlier]:.3f} nats a token"
+    if abs(data.rise) < LITTLE:
+        return f"The loss goes {moved}: too little to mean anything."
+    return f"The loss {'rises' if data.rise > 0 else 'falls'} {moved}."
 
 
 def table_of(data: QuantiserData) -> Table:
     """Return the loss by what is done about the outlier."""
     rows = [("as trained", data.intact, 0.0)]
     rows += [(shown(way), loss, loss - data.intact) for way, loss in data.losses.items()]
-    return Table(f"Nats a token at {data.bits} bits", ("the chosen weight", "loss", "rise"), rows)
+    return Table(f"Nats a token at {data.bits} bits, clipped at {data.clip:g} std", ("way", "loss", "rise"), rows)
 
 
 def code_of(name: str, edit: str, texts: Sequence[str]) -> str:

@@ -128,8 +128,8 @@ def sentence_of(data: WeightData) -> str:
     else:
         says = (
             f"{data.address} times {data.factor:g} (it is {data.value:.4g}) moves the model by {small(data.change)} "
-            f"({data.unit}). Of {len(data.nulls)} others of the same {_home(data.address)} none moves it by more than "
-            f"{small(most.change)}."
+            f"({data.unit}, on this text alone). Of {len(data.nulls)} others of the same {_home(data.address)} none "
+            f"moves it by more than {small(most.change)}."
         )
         if data.change < _NOTHING:
             says += " That is next to nothing."
@@ -139,7 +139,7 @@ def sentence_of(data: WeightData) -> str:
             says += " So it is nothing special."
     best, now = (max(range(len(side)), key=side.__getitem__) for side in (data.intact, data.cut))
     was, then = f"“{data.labels[best]}” ({data.intact[best]:.2f})", f"“{data.labels[now]}” ({data.cut[now]:.2f})"
-    reading = f"Highest before: {was}; now: {then}."
+    reading = f"By {data.reads}, first of {len(data.labels)} was {was}; now it is {then}."
     shown = ", ".join(f"“{word}”" for word in data.unseen[:5])
     return " ".join(part for part in (says, reading, f"Words it has never seen: {shown}." if shown else "") if part)
 

@@ -1,0 +1,132 @@
+"""Lesson 01's exercises: short cuts are refused by name, unusual right ways taken, sealed models are what they are."""
+
+import re
+
+import pytest
+import torch
+
+import labkit
+from labkit.base.data import lessons_dir
+from labkit.base.errors import UnknownName
+from labkit.course import definition
+from labkit.course.exercises import judge
+from labkit.papers import super_weight as super_weights
+from labkit.papers.super_weight.experiments.sealed import SEALED, sealed, seals, shuffle
+from labkit.zoo.packaged import encoder_folder
+
+LESSON = definition("01")
+SOURCES = lessons_dir() / LESSON.name / "src"
+needs_encoder = pytest.mark.skipif(encoder_folder() is None, reason="the encoder's package is not installed")
+TRIED = [one for one in LESSON.exercises if one.id not in ("01.4", "01.5")]
+
+
+def cases(exercises):
+    return [(one, answer, told) for one in exercises for answer, told in one.typical_wrong]
+
+
+@pytest.mark.parametrize(("exercise", "answer", "told"), cases(TRIED))
+def test_a_clever_wrong_answer_is_refused_and_its_thought_is_named(exercise, answer, told):
+    outcome = judge(exercise, answer)
+    assert outcome.status == "wrong" and told in outcome.message
+
+
+@needs_encoder
+@pytest.mark.parametrize(("exercise", "answer", "told"), cases([LESSON.exercise("01.5")]))
+def test_ten_zeroings_that_do_nothing_win_nothing(exercise, answer, told):
+    outcome = judge(exercise, answer)
+    assert outcome.status == "wrong" and told in outcome.message
+
+
+def test_every_exercise_knows_six_wrong_answers_and_no_hint_holds_the_line():
+    for exercise in LESSON.exercises:
+        assert len(exercise.typical_wrong) >= 6 or exercise.id == "01.4", exercise.id
+        lines = {"".join(line.split()) for line in exercise.solution.splitlines() if len(line.strip()) > 12}
+        assert not any(line in "".join(exercise.hints[2].split()) for line in lines), exercise.id
+
+
+def in_a_loop(x_LF, w_DF):
+    places = [(out, into) for out in range(w_DF.shape[0]) for into in range(w_DF.shape[1])]
+    return max(places, key=lambda place: float((x_LF[:, place[1]] * w_DF[place]).abs().max()))
+
+
+def by_numpy(x_LF, w_DF):
+    import numpy as np
+
+    written = np.abs(x_LF.numpy()[:, None] * w_DF.numpy()).max(0)
+    return np.unravel_index(written.argmax(), written.shape)
+
+
+def by_new_matrices(model, layer, neuron, factor):
+    mlp = model.trunk.blocks[layer].mlp.mixer
+    scale = torch.ones(mlp.up.weight.shape[0])
+    scale[neuron] = factor
+    mlp.up.weight = torch.nn.Parameter(mlp.up.weight / scale[:, None])
+    mlp.down.weight = torch.nn.Parameter(mlp.down.weight * scale)
+
+
+def in_two_steps(model, layer, neuron, factor):
+    for _ in range(2):
+        LESSON.exercise("01.3").answer(model, layer, neuron, factor**0.5)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        ("01.1", 0.82),
+        ("01.1", "0.8226"),
+        ("01.2", in_a_loop),
+        ("01.2", by_numpy),
+        ("01.3", by_new_matrices),
+        ("01.3", in_two_steps),
+        ("01.6", "da"),
+        ("01.6", ["A", "D"]),
+    ],
+)
+def test_an_unusual_right_answer_is_right(exercise, answer):
+    assert judge(LESSON.exercise(exercise), answer).right
+
+
+@needs_encoder
+@pytest.mark.parametrize("answer", ["layers.1.mlp_norm[99]", ("layers.4.mlp.down[1, 2]", "layers.2.attn_norm[99]")])
+def test_any_number_that_breaks_the_encoder_is_a_find(answer):
+    assert judge(LESSON.exercise("01.5"), answer).right
+
+
+def test_a_shuffled_model_says_the_same_under_other_addresses():
+    handle = labkit.load("lab/tiny")
+    ids = handle.encode("Hana met Nils. The lantern was with Hana.")[None]
+    with torch.no_grad():
+        before, weight = handle.model(ids).logits, handle.model.trunk.blocks[1].mlp.mixer.down.weight.clone()
+        model = labkit.apply(handle).model
+        shuffle(model, seed=1)
+        assert torch.allclose(model(ids).logits, before, atol=1e-3)
+        assert not torch.equal(model.trunk.blocks[1].mlp.mixer.down.weight, weight)
+
+
+@pytest.mark.parametrize("letter", SEALED)
+def test_the_sealed_models_are_what_the_key_says(letter):
+    model = sealed(letter)
+    stories = [story.text for story in labkit.world.documents("stories", 4, seed=11, split="test")]
+    suspects = super_weights.find_super_weights(model, stories[0]).addresses
+    assert suspects  # the detector names somebody in each of them
+    trial = super_weights.ablate(model, suspects[:2], stories, nulls=1, neurons=False)
+    alone = [cut.ratio.value for cut in trial.tried if cut.kind == "single"]
+    assert (max(alone) > 3) == seals()[letter]
+    if letter == "B":
+        assert max(alone) < 1.05 and next(cut for cut in trial.tried if cut.kind == "joint").ratio.value > 3
+
+
+def test_there_is_no_fifth_sealed_model():
+    with pytest.raises(UnknownName):
+        sealed("E")
+
+
+def test_each_stub_is_its_solution_without_the_lines_that_are_to_be_found():
+    texts = {end: (SOURCES / f"{LESSON.name}{end}.py").read_text() for end in ("", "_deeper", "_solutions")}
+    for name, page in (("find", ""), ("disguise", "_deeper")):
+        stub, solution = (
+            re.search(rf"^def {name}\(.*?(?=^\S)", texts[end], re.M | re.S)[0] for end in (page, "_solutions")
+        )
+        kept = [line.split("#")[0].strip() for line in stub.splitlines() if line.strip() and "..." not in line]
+        left = iter(line.strip() for line in solution.splitlines())
+        assert all(line in left for line in kept), name
