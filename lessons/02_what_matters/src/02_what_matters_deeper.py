@@ -4,8 +4,8 @@
 # {{badges}}
 #
 # Sections that stand on their own, in any order, after the hour and after the next cell: what the score sees and on
-# which text; dropping one by one, with a bug that was released; a fair opponent; time and memory; healing; rounding
-# what is left; redundancy through training; and the same on models of the hub.
+# which text; dropping one by one, with a bug that was released; fair opponents, among them single heads and single
+# weights; time and memory; healing; rounding what is left; redundancy through training; and models of the hub.
 
 # %% tags=["setup", "network", "collapsed"]
 try:
@@ -65,7 +65,7 @@ lowest = {name: [layer for _, layer in scores.ranked("attention")[:4]] for name,
 for name, layers in lowest.items():
     print(f"{name:30} {layers}")
 same = len(set(lowest["stories"]) & set(lowest["copying"]))
-lesson.result("d1", answer=0 if same == 4 else 1 if same > 1 else 2)
+lesson.result("d1", found=same)
 
 # %%
 figures.show(
@@ -77,18 +77,19 @@ figures.show(
     )
 )
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 holds(lowest["stories"] == lowest["stories, first token left out"], "The first token changes nothing here.")
 
 # %% [markdown]
 # How far does a handful of stories agree with many? The ledger drew samples of four.
 
 # %%
-figures.show(labkit.claims.assess("02.few_samples"))
+told("02.few_samples")
 
 # %% [markdown]
-# Two other choices can be tried in the same way: the score without the residual, which in the paper is ruin, and
-# *joint* dropping, which there begins with attentions only.
+# A handful names most of what many name, more than a choice for which nobody reads a text. Two other choices can be tried in the same way: the score without the residual, which in the paper is ruin, and
+# *joint* dropping, which there begins with attentions only. (Ours begins with four attentions among five parts. One
+# random order in six has as many, so the null is set where luck reaches.)
 
 # %%
 told("02.residual_in_score")
@@ -109,10 +110,11 @@ panel
 compared = {name: score_agreement(panel.kept.scores[name], panel.kept.truth) for name in best.options}
 for name, found in compared.items():
     inside = ", ".join(f"{kind} {one.value:.2f}" for kind, one in found.within.items())
-    print(f"{name:20} all {found.correlation.value:.2f}; inside {inside}")
-lesson.result("d5", answer=max(compared, key=lambda name: compared[name].correlation.value))
+    one = found.correlation
+    print(f"{name:20} all {one.value:.2f} [{one.low:.2f}, {one.high:.2f}]; inside {inside}")
+lesson.result("d5", found=compared)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 plain, bare = compared["cosine"], compared["without residual"]
 scores = panel.kept.scores["without residual"]
 lowest_attention, highest_mlp = min(one.value for one in scores.attention), max(one.value for one in scores.mlp)
@@ -175,7 +177,7 @@ plans = {"at once": once, "one by one": right, "one by one, as released": releas
 plans = {name: Plan(map(DropAttention, layers)) for name, layers in plans.items()}
 figures.show(race(deep, plans, tried, counts=range(8)))
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 holds(released != right, "The bug chooses other layers.")
 holds(5 in released and 5 not in right, "It takes attention 5, which keeps the lantern, among the first seven.")
 
@@ -184,11 +186,10 @@ holds(5 in released and 5 not in right, "It takes attention 5, which keeps the l
 # one by one is not worse.
 
 # %%
-print(labkit.claims.ledger().claim("02.iterative_against_one_shot").sentence)
-figures.show(labkit.claims.assess("02.iterative_against_one_shot"))
+told("02.iterative_against_one_shot")
 
 # %% [markdown]
-# ## 3 · A fair opponent · 12 min
+# ## 3 · Fair opponents · 18 min
 #
 # The paper's Table 7 sets its score against random choices: after 12 of 32 attentions, 64.8 points against 39.4.
 
@@ -208,9 +209,10 @@ anywhere = [one_shot(deep, None, 4, metric=redundancy.RandomOrder(seed)) for see
 deepest = one_shot(deep, None, 4, metric=redundancy.ReverseOrder())
 lines = {"lowest score": one_shot(deep, scored, 4), "the deepest": deepest, "random": anywhere, "random, not 0": fair}
 met = race(deep, lines, tried, counts=[4])
-print(*(f"{line[0]}  {name}" for name, line in met.lines.items()), sep="\n")
+for name, (one,) in met.lines.items():
+    print(f"{name:15} {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] nats a token, over {one.n} {one.over}")
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 score, reverse, random, spared = (line[0].value for line in met.lines.values())
 holds(spared < 0.6 * random, "An opponent that spares layer 0 loses far less than one that may draw it.")
 holds(score < spared, "The score is still ahead of its mean.")
@@ -218,13 +220,49 @@ holds(met.lines["random, not 0"][0].low < score, "But not of its interval over s
 holds(reverse < score, "And the four deepest, chosen without any score, cost less than its choice.")
 
 # %% [markdown]
-# Most of what the score wins, one sentence of common sense wins as well. Against the deepest layers it depends: here
-# four stories were scored, and the score loses; for the ledger thirty-two others were, and it wins. Which attentions
+# Most of what the score wins, one sentence of common sense wins as well: spare the first. Against the deepest layers it
+# depends: here four stories were scored, and the score loses; for the ledger thirty-two others were. Which attentions
 # are *the* lowest is a close race among several, and the text that is scored decides it.
+#
+# The ledger draws forty random orders. Where the first layer may be drawn, the orders that take it decide the mean; where
+# it is spared, most of the lead is gone, and the score is still ahead.
 
 # %%
 told("02.cosine_against_random")
+told("02.random_without_first")
 told("02.cosine_against_reverse")
+
+# %% [markdown]
+# And must it be a whole attention? Its heads could go one by one, and so could single weights. *Wanda* gives each weight
+# a score, its size times the size of what it reads, and sets the lowest of each row to zero. The paper says that dropping
+# attentions is as good, and faster. Four attentions hold a ninth of the weights of all blocks.
+
+# %%
+finer = lesson.predict("d6")
+
+# %%
+heads = redundancy.lowest_heads(deep, scored, 12)
+whole, four = labkit.measurements.loss(deep, tried).value, one_shot(deep, scored, 4)
+paid = {}
+for name, plan in (("4 attentions", four), ("12 heads", heads)):
+    with labkit.edit(deep, plan):
+        paid[name] = labkit.measurements.loss(deep, tried).value - whole
+for share in (1 / 9, 0.3, 0.5):
+    thin = redundancy.pruned(deep, scored, share)
+    paid[f"{share:.0%} of the weights"] = labkit.measurements.loss(thin, tried).value - whole
+lesson.result("d6", found=paid["11% of the weights"] / paid["4 attentions"])
+print(*(f"{cost:+.4f} nats a token without {name}" for name, cost in paid.items()), sep="\n")
+
+# %% tags=["nbval-check-output", "collapsed"]
+holds(abs(paid["30% of the weights"]) < 0.01, "Three tenths of all weights can go for next to nothing.")
+holds(paid["50% of the weights"] < 0.5 * paid["4 attentions"], "Half of them cost less than four attentions.")
+told("02.dropped_against_pruned")
+told("02.heads_against_attentions")
+
+# %% [markdown]
+# At equal parameters single weights are far cheaper here than attentions. What they do not buy is time: the zeros are
+# stored and multiplied like any number, until somebody writes a kernel that skips them. Twelve heads cost about what four
+# whole attentions cost: ours have three heads each, so there is little to choose between.
 
 # %% [markdown]
 # ## 4 · Time and memory · 18 min
@@ -242,7 +280,7 @@ from labkit.measurements.accounting import cache_table, cache_text
 
 print(cache_text(cache_table()))
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 print([row.model for row in cache_table() if not row.exact], "differ")
 holds(sum(row.exact for row in cache_table()) == 4, "Four of the five models agree to the byte.")
 
@@ -263,13 +301,13 @@ sizes = labkit.measurements.sizes_of(deep)
 flops = [one.generation_flops(prompt=64, new=64) for one in (sizes, sizes.without(attentions=6))]
 measured = labkit.claims.assess("02.faster")
 saved, counted = 1 - 1 / measured.value, 1 - flops[1] / flops[0]
-lesson.result("d2", answer=2 if saved < 0.02 else 0 if saved > 0.45 else 1, because=f"By {saved:.0%}.")
+lesson.result("d2", found=saved, because=f"By {saved:.0%}.")
 print(f"FLOPs fall by {counted:.0%}: MLPs and the head are still there.")
 told("02.faster")
 
 # %% [markdown]
-# A small model spends its time otherwise than a large one: its matrices are tiny, and each step waits for the next. So
-# count, then measure. The paper sums both up in one number, points lost for each percent of speed won.
+# In a small model the time goes to other things than in a large one: its matrices are tiny, and each step waits for the
+# one before. So count, then measure. The paper sums both up in one number, points lost for each percent of speed won.
 
 # %%
 from labkit.measurements import degradation_ratio
@@ -281,7 +319,7 @@ for what, after, speedup in (("4 blocks", 65.8, 1.11), ("8 MLPs", 61.9, 1.08), (
 # It mixes absolute points with relative speed, so two models cannot be compared by it. Of the seventeen values the
 # paper prints, its own points and speed-ups give sixteen.
 #
-# ## 5 · Healing · 12 min
+# ## 5 · Healing · 15 min
 #
 # A cut model can be trained a little more. How much comes back? The control is an intact model trained *as long*: some
 # of what looks like healing is only more training.
@@ -290,17 +328,40 @@ for what, after, speedup in (("4 blocks", 65.8, 1.11), ("8 MLPs", 61.9, 1.08), (
 mends = lesson.predict("d3")
 
 # %%
-labkit.HealPanel("lab/deep", gate=mends)
+panel = labkit.HealPanel("lab/deep", gate=mends)
+panel
 
 # %%
 healed = labkit.claims.assess("02.healed")
-lesson.result("d3", answer=sum(healed.value > edge for edge in (0.1, 0.5)))
-print(healed.claim.sentence)
-figures.show(healed)
+lesson.result("d3", found=healed.value)
+told("02.healed")
+told("02.healed_by_lora")
 
 # %% [markdown]
-# So a cut is no proof that a part was *needed*, only that the others had come to rely on it. What is left learns to do
-# most of it within twenty steps.
+# (*LoRA* trains two thin matrices beside each frozen one. It is how large models are healed, for there the weights
+# themselves are too many.) So a cut is no proof that a part was *needed*, only that the others had come to rely on it.
+#
+# But look at the panel without **8** attentions, on the right. How much of the loss is back, and what has become of
+# copying?
+
+# %%
+curves = panel.kept.curves
+eight, control = curves["8 attentions"], curves["nothing"]
+lost = eight.loss[0].value - control.loss[0].value
+back = 1 - (eight.loss[-1].value - control.loss[-1].value) / lost
+before, after = eight.copying[0], eight.copying[-1]
+print(f"{back:.0%} of the lost nats is back, beside the intact model trained as long")
+for when, one in (("before", before), ("after", after)):
+    print(f"copying {when}: {one.value:.0%} right [{one.low:.0%}, {one.high:.0%}], chance {panel.kept.chance:.0%}")
+
+# %% tags=["nbval-check-output", "collapsed"]
+holds(back > 0.6 and after.value < 0.6 * before.value, "Most of the loss is back, and copying has fallen.")
+holds(after.low < panel.kept.chance < after.high, "It cannot be told from guessing.")
+
+# %% [markdown]
+# Healing mended the loss and finished off the skill: what was left of copying is gone. Of twenty documents in a step of
+# this training two are lists to copy, so most of it pulls elsewhere; that this is the cause is a guess. Whoever watched
+# the loss alone would have called this cut healed. It is one run, but copying falls at every step that was kept.
 #
 # **What this does not show.** That a healed model is as good at everything. In the authors' later figures a maths model
 # comes back from 11.6 to 65.2 points of 70.8, after training *on maths*.
@@ -329,7 +390,7 @@ figures.show(
     )
 )
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 holds(max(map(abs, alone[:2] + after[:2])) < 0.01, "At 8 and at 4 bits rounding moves the loss by less than 0.01.")
 holds(0.5 < after[3] / alone[3] < 2, "At 2 bits it costs both models alike, within a factor of two.")
 
@@ -375,9 +436,9 @@ figures.show(
     )
 )
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 early, late = means["MLPs of middle blocks"][1], means["MLPs of middle blocks"][-1]
-lesson.result("d4", answer=0 if late > 1.25 * early else 2 if late < 0.8 * early else 1)
+lesson.result("d4", found=late / early)
 holds(means["attentions of middle blocks"][1] < early, "Early in training the attentions score lower, as in the paper.")
 holds(means["attentions of middle blocks"][-1] > 0.8 * late, "At the end the two kinds are close to each other.")
 first, last = run.scores[0].mlp, run.scores[-1].mlp
@@ -388,7 +449,7 @@ holds(last[0].value > first[0].value and last[11].value > first[11].value, "The 
 # the MLPs go down, but for the first and the last. The score is one thing; what do the parts *cost*, at the first kept
 # step and at the end?
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 cost = {
     part: [
         sum(truth.of(part)[layer].value for layer in middle) / len(middle) for truth in (run.truth[0], run.truth[-1])
@@ -401,8 +462,8 @@ holds(0.5 < cost["mlp"][0] / cost["attention"][0] < 2, "At first a middle MLP co
 holds(cost["mlp"][1] < 0.2 * cost["attention"][1], "At the end it costs less than a fifth.")
 
 # %% [markdown]
-# So the idle MLPs were not idle from the start: they *became* so, when the first block and the attentions took over. Is
-# that so in a second run? `lab/base` has six blocks, wider ones, and reads of the same world; in the first part of its
+# So the idle MLPs were not idle from the start: they *became* so while the model learned. What took over is not measured
+# here. Is that so in a second run? `lab/base` has six blocks, wider ones, and reads of the same world; in the first part of its
 # training some of its heads were shown where to look.
 
 # %%
@@ -417,7 +478,7 @@ for part in ("attention", "mlp"):
         f"cost {price[0]:.3f} and {price[1]:.3f} nats a token"
     )
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 early, late = ([truth.mlp[layer].value for layer in range(1, 5)] for truth in (other.truth[1], other.truth[-1]))
 holds(sum(late) > 0.5 * sum(early), "In lab/base the middle MLPs go on costing at least half of what they cost early.")
 holds(min(late) > cost["mlp"][1], "The cheapest of them costs more than the middle MLPs of lab/deep on average.")

@@ -1,8 +1,24 @@
 """The lesson's predictions: what is asked before anything runs, and why it turned out so."""
 
+from typing import Any
+
 from labkit.course import Prediction
 
 __all__ = ["PREDICTIONS"]
+
+
+def _by_agreement(agreed: Any) -> int:
+    """Return the option for a score's agreement with the truth: together, and inside each kind."""
+    together, inside = agreed.correlation.value, min(one.value for one in agreed.within.values())
+    return 0 if together > 0.6 else 1 if inside > together + 0.1 else 2
+
+
+def _cheapest(race: Any) -> list[int]:
+    """Return the strategies whose four drops cost least, with all whose intervals reach below the least one's end."""
+    found = [race.loss[name][4] for name in ("attention", "mlp", "block", "joint")]
+    least = min(found, key=lambda one: one.value)
+    return [place for place, one in enumerate(found) if one.low <= least.high]
+
 
 PREDICTIONS = (
     Prediction(
@@ -14,6 +30,7 @@ PREDICTIONS = (
             "both alike, within a factor of two",
         ),
         because="Every single one of the ten says so.",
+        answer=lambda ratio: 0 if ratio < 0.5 else 1 if ratio > 2 else 2,
     ),
     Prediction(
         id="p2",
@@ -24,6 +41,7 @@ PREDICTIONS = (
             "no better inside a kind, and below 0.6 together",
         ),
         because="What an MLP turns and what an attention turns are not worth the same.",
+        answer=_by_agreement,
     ),
     Prediction(
         id="p3",
@@ -38,6 +56,7 @@ PREDICTIONS = (
             "four of either kind, jointly",
         ),
         because="As with one at a time.",
+        answer=_cheapest,
     ),
     Prediction(
         id="p4",
@@ -49,6 +68,7 @@ PREDICTIONS = (
             "facts",
         ),
         because="Each has a cliff of its own.",
+        answer=lambda falls: list(falls).index(min(falls, key=lambda name: falls[name] or 99)),
     ),
     Prediction(
         id="r1",
@@ -84,6 +104,7 @@ PREDICTIONS = (
             "one or none",
         ),
         because="What is idle depends on the work.",
+        answer=lambda same: 0 if same == 4 else 1 if same > 1 else 2,
     ),
     Prediction(
         id="d2",
@@ -95,6 +116,7 @@ PREDICTIONS = (
             "by less than half",
             "not at all",
         ),
+        answer=lambda saved: 2 if saved < 0.02 else 0 if saved > 0.45 else 1,
     ),
     Prediction(
         id="d3",
@@ -107,6 +129,7 @@ PREDICTIONS = (
             "more than half",
         ),
         because="Each of five trainings says so.",
+        answer=lambda share: sum(share > edge for edge in (0.1, 0.5)),
     ),
     Prediction(
         id="d4",
@@ -117,6 +140,7 @@ PREDICTIONS = (
             "they fall",
         ),
         because="By more than a fifth.",
+        answer=lambda ratio: 0 if ratio > 1.25 else 2 if ratio < 0.8 else 1,
     ),
     Prediction(
         id="d5",
@@ -128,6 +152,7 @@ PREDICTIONS = (
             "reverse order",
         ),
         because="It tells the kinds apart.",
+        answer=lambda found: list(found).index(max(found, key=lambda name: found[name].correlation.value)),
     ),
     Prediction(
         id="d6",
@@ -140,5 +165,6 @@ PREDICTIONS = (
             "the single weights, by far",
         ),
         because="A weight can be spared in every matrix; an attention is all or nothing.",
+        answer=lambda ratio: 2 if ratio < 0.2 else 0 if ratio > 2 else 1,
     ),
 )
