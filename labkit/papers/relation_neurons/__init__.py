@@ -14,7 +14,18 @@ PAPER = Paper(
     code="https://github.com/cisnlp/relation-specific-neurons",
     edits={"method": ("silence_neurons",)},
     tokenizers={"facts": "task.tokenizer"},
-    drawings={"figures": ("DamageMap", "DamageNull", "Interference", "NeuronOverlap", "ShareCurve", "NeuronStrips")},
+    drawings={
+        "figures": (
+            "BestNeurons",
+            "DamageMap",
+            "DamageNull",
+            "Interference",
+            "MatchedControls",
+            "NeuronOverlap",
+            "ShareCurve",
+            "NeuronStrips",
+        )
+    },
     panels={"panels.silence": ("SilencePanel",), "panels.confounds": ("ConfoundPanel",)},
     sweeps={
         "portraits": "experiments.measuring.sweep_portraits",
@@ -22,8 +33,10 @@ PAPER = Paper(
     },
     experiments={
         "task": ("Register",),
+        "claims": ("SeedTable", "by_seed"),
         "method": ("SilenceNeurons", "average_precision", "find_neurons", "layout_of", "record_pooled"),
         "experiments": (
+            "BestNeurons",
             "ConceptOverlap",
             "MatchedControls",
             "Cumulativity",
@@ -38,7 +51,9 @@ PAPER = Paper(
             "Portraits",
             "RelationStudy",
             "TalkLoss",
+            "best_neurons",
             "by_share",
+            "chosen_ap",
             "concept_overlap",
             "cumulativity",
             "damage_map",

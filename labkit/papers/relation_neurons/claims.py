@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 from typing import Any
 
-from labkit.claims.records import Measured
+from labkit.claims import assess, ledger
+from labkit.claims.assessment import estimate
+from labkit.claims.records import Measured, Record
+from labkit.measurements import Estimate
 
 from .experiments.portrait import FOREIGN, LARGE, PAPER, Portraits
 from .method.neurons import neuron_count
 from .task.words import RELATIONS
 
 __all__ = [
+    "SeedTable",
     "attention_against_ffn",
+    "by_seed",
     "cumulative_share",
     "family_overlap",
     "father_hurts_mother",
@@ -147,12 +152,59 @@ def neuron_counts(*, n: int, seeds: Sequence[int]) -> Measured:
     return Measured(values=tuple(float(ours - theirs) for ours, theirs in counts.values()), units=tuple(counts))
 
 
+@dataclass(frozen=True)
+class SeedTable:
+    """What each trained model alone says to each claim: values[id][seed]; `nulls` and `verdicts` are the ledger's."""
+
+    values: dict[str, dict[int, Estimate]]
+    nulls: dict[str, float]
+    verdicts: dict[str, str]
+
+    def same_side(self) -> list[str]:
+        """Return the claims of which every model's value is on one side of the null."""
+        above = {name: {one.value > self.nulls[name] for one in row.values()} for name, row in self.values.items()}
+        return [name for name, sides in above.items() if len(sides) == 1]
+
+    def table(self, claims: Sequence[str] = ()) -> str:
+        """Return a line a claim (all, or those named); a star: one model's interval excludes the null."""
+        seeds = sorted({seed for row in self.values.values() for seed in row})
+        lines = [f"{'claim':24} {'null':>5}" + "".join(f"{f'seed {seed}':>9}" for seed in seeds) + "  verdict"]
+        for name in claims or self.values:
+            row = self.values.get(name, {})
+            null, cells = self.nulls[name], ""
+            for seed in seeds:
+                one = row.get(seed)
+                star = "*" if one and (one.low > null or one.high < null) else " "
+                cells += f"{one.value:8.3f}{star}" if one else f"{'–':>8} "
+            lines.append(f"{name:24} {null:5.2f}{cells}  {self.verdicts[name]}")
+        return "\n".join(lines)
+
+
+def by_seed(seeds: Sequence[int] | None = None) -> SeedTable:
+    """Return what every stored model alone says to each claim of this lesson. It shows how far one model can be
+    trusted, and decides nothing: a verdict counts only the seeds it was registered for."""
+    values: dict[str, dict[int, Estimate]] = {}
+    claims = [claim for claim in ledger().lesson("11") if not claim.exact]
+    for claim in claims:
+        measure = globals()[str(claim.measure).rpartition(".")[2]]
+        for seed in seeds or sorted(Portraits.load().of):
+            try:
+                found = measure(n=claim.n, seeds=(seed,), **claim.arguments)
+            except KeyError:  # portraits of the first seeds lack what was asked later
+                continue
+            record = Record(claim=claim.id, registration="", labkit="", committed=False, seeds=(seed,), models={},
+                            units=found.units, values=found.values)  # fmt: skip
+            values.setdefault(claim.id, {})[seed] = estimate(claim, record)
+    return SeedTable(values, {c.id: c.null for c in claims}, {c.id: assess(c).verdict for c in claims})
+
+
 def _minus(these: Sequence[float], those: Sequence[float]) -> list[float]:
     return [one - other for one, other in zip(these, those, strict=True)]
 
 
 def _at(found: dict[str, Any], share: float) -> dict[str, Any]:
-    return next(one for one in found["by_share"] if math.isclose(one["share"], share))
+    by_share = {round(one["share"], 4): one for one in found["by_share"]}
+    return by_share[round(share, 4)]
 
 
 def _each(

@@ -10,9 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from labkit.figures.drawing import Drawing
+from labkit.figures.plain import Bars, paint_bars
 from labkit.figures.style import BAND, INK, MARKS, RULE, SIZES, axes, inches, label_axes, legend, text_width
 
-from .experiments import DamageMap, Interference, NeuronOverlap, NeuronStrips, ShareCurve
+from .experiments import (
+    BestNeurons,
+    DamageMap,
+    DamageNull,
+    Interference,
+    MatchedControls,
+    NeuronOverlap,
+    NeuronStrips,
+    ShareCurve,
+)
 
 __all__ = ["DRAWINGS", "paint_map"]
 
@@ -28,26 +38,77 @@ WHAT = {
 
 def paint_map(found: DamageMap, figure: FigureBase) -> None:
     """Draw the drops in greys, own relation framed; a number where the sign test says p < 0.05 for that cell alone."""
+    if len(found.silenced) == 1:
+        paint_bars(_left(found), figure)
+        return
     what = WHAT[found.by]
     (ax,) = axes(figure, f"Drop of accuracy, {found.k} neurons off: {what}", left=1.5, right=0.95, bottom=1.2)
     drops = found.matrix()
     image = ax.imshow(np.clip(drops, 0, 1), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     for row, silenced in enumerate(found.silenced):
         for column, asked in enumerate(found.relations):
-            drop, certain = drops[row, column], found.p_value(asked, silenced) < ALPHA
-            text = f"{drop:.2f}".replace("0.", ".").replace("-.", "−.") if certain else "·"
-            ax.text(column, row, text, ha="center", va="center", fontsize=SIZES["note"] - 1,
-                    color="white" if drop > 0.55 else INK)  # fmt: skip
-            if silenced == asked:
-                box = {"fill": False, "edgecolor": MARKS["cut"].colour, "linewidth": 2}
-                ax.add_patch(_rectangle(column, row, **box))
+            _cell(ax, row, column, drops[row, column], found.p_value(asked, silenced) < ALPHA, silenced == asked)
+    _label_map(figure, ax, image, found)
+
+
+def _paint_null(found: DamageNull, figure: FigureBase) -> None:
+    """Draw what is left of the drops beyond the drawn sets; bold where a cell is beyond the largest of a drawn map."""
+    (ax,) = axes(figure, f"Drop beyond that of {len(found.null)} drawn sets", left=1.5, right=0.95, bottom=1.2)
+    image = ax.imshow(np.clip(found.excess, 0, 1), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    beyond = set(found.beyond())
+    for row, silenced in enumerate(found.silenced):
+        for column, asked in enumerate(found.relations):
+            shown = found.p_value(asked, silenced) < ALPHA
+            _cell(ax, row, column, found.excess[row, column], shown, silenced == asked, (silenced, asked) in beyond)
+    _label_map(figure, ax, image, found)
+
+
+def _cell(ax: Axes, row: int, column: int, drop: float, shown: bool, own: bool, bold: bool = False) -> None:
+    text = f"{drop:.2f}".replace("0.", ".").replace("-.", "−.") if shown else "·"
+    weight = "bold" if bold else "normal"
+    ax.text(column, row, text, ha="center", va="center", fontsize=SIZES["note"] - (0 if bold else 1), weight=weight,
+            color="white" if drop > 0.55 else INK)  # fmt: skip
+    if own:
+        ax.add_patch(_rectangle(column, row, fill=False, edgecolor=MARKS["cut"].colour, linewidth=2))
+
+
+def _label_map(figure: FigureBase, ax: Axes, image: Any, found: DamageMap | DamageNull) -> None:
     _names(ax, found.silenced, found.relations)
     ax.set_ylabel("silenced", fontsize=SIZES["label"])
     ax.set_xlabel("asked about", fontsize=SIZES["label"])
     _bar(figure, image, ax, "relative drop of accuracy")
 
 
+def _describe_null(found: DamageNull) -> str:
+    cells = [(s, r) for s in found.silenced for r in found.relations if found.p_value(r, s) < ALPHA]
+    own, beyond = sum(s == r for s, r in cells), found.beyond()
+    diagonal, p = found.diagonal()
+    return (
+        f"Each drop minus its mean over {len(found.null)} sets of the same layers and modules. The diagonal keeps "
+        f"{diagonal:.2f} on average (p = {p:.3f}). Numbers stand where fewer than one drawn set in twenty costs that "
+        f"relation as much: {own} cells of the diagonal, {len(cells) - own} others. Bold, {len(beyond)} cells: above "
+        f"the largest cell of 95 in 100 drawn maps."
+    )
+
+
+def _left(found: DamageMap) -> Bars:
+    """Return what is left of each relation where one is silenced."""
+    (name,) = found.silenced
+    left = {asked: 1 - found.drop(asked, name) for asked in found.relations}
+    others = [value for asked, value in left.items() if asked != name] or [left[name]]
+    return Bars(
+        title=f"What is left with the neurons of {name} off",
+        labels=list(left),
+        groups={"accuracy left": list(left.values())},
+        x_label="share of the intact accuracy",
+        sentence=f"{found.k} neurons of {name} off: {left.get(name, 0):.0%} of it is left, of the other relations "
+        f"{min(others):.0%} to {max(others):.0%}.",
+    )
+
+
 def _describe_map(found: DamageMap) -> str:
+    if len(found.silenced) == 1:
+        return _left(found).sentence
     cells = [(r, s) for s in found.silenced for r in found.relations]
     fallen = [(r, s) for r, s in cells if r != s and found.p_value(r, s) < ALPHA and found.drop(r, s) > 0]
     risen = [(r, s) for r, s in cells if r != s and found.p_value(r, s) < ALPHA and found.drop(r, s) < 0]
@@ -77,6 +138,20 @@ def _bar(figure: FigureBase, image: Any, ax: Axes, label: str) -> None:
     bar = figure.colorbar(image, cax=figure.add_axes((box.x1 + 0.12 / width, box.y0, 0.14 / width, box.height)))
     bar.ax.tick_params(labelsize=SIZES["note"])
     bar.set_label(label, fontsize=SIZES["note"])
+
+
+def _best_bars(found: BestNeurons) -> Bars:
+    ties = {name: f" ({n} at 1)" if n else "" for name, n in found.at_one.items()}
+    low, high, nothing = min(found.best.values()), max(found.best.values()), max(found.shuffled.values())
+    return Bars(
+        title=f"The best of {found.neurons:,} neurons, for each relation",
+        labels=[f"{name}{ties[name]}" for name in found.best],
+        groups={"best AP": list(found.best.values()), "best AP, labels shuffled": list(found.shuffled.values())},
+        x_label="average precision; in brackets how many neurons reach exactly 1",
+        sentence=f"The best neurons reach {low:.2f} to {high:.2f}, exactly 1 for {found.tied()} relations; with "
+        f"shuffled labels the best of {found.neurons:,} still reaches {nothing:.2f}, though 0.2 is chance.",
+        digits=4,
+    )
 
 
 def _paint_strips(found: NeuronStrips, figure: FigureBase) -> None:
@@ -163,32 +238,82 @@ def _describe_overlap(found: NeuronOverlap) -> str:
 
 def _paint_curve(curve: ShareCurve, figure: FigureBase) -> None:
     (ax,) = axes(figure, "How much goes, against how many neurons are off", left=0.95, right=2.3)
-    x = [100 * share for share in curve.shares]
-    for name, line, mark in (
-        ("own relation", curve.own, "cut"), ("other relations", curve.others, "intact"),
-        ("own, matched set off", curve.matched, "attention"),
-    ):  # fmt: skip
-        look = MARKS[mark]
-        ax.plot(x, [one.value for one in line], look.line, marker=look.marker, color=look.colour, label=name)
-        ax.vlines(x, [one.low for one in line], [one.high for one in line], color=look.colour, linewidth=1)
-    ax.set_xscale("log")
-    ax.set_xticks(x, [f"{value:g}" for value in x])
-    ax.minorticks_off()
+    _draw_curve(ax, curve)
     ax.set_ylim(min(0, ax.get_ylim()[0]), 1)
     label_axes(ax, x="share of the neurons off, %", y="relative drop of accuracy")
     legend(ax)
 
 
+def _draw_curve(ax: Axes, curve: ShareCurve) -> None:
+    """Draw the three lines, each with its interval over relations; shares on a logarithmic scale."""
+    x = [100 * share for share in curve.shares]
+    for name, line, mark in (
+        ("own relation", curve.own, "cut"), ("other relations", curve.others, "intact"),
+        ("own, matched sets", curve.matched, "attention"),
+    ):  # fmt: skip
+        look = MARKS[mark]
+        ax.plot(x, [one.value for one in line], look.line, marker=look.marker, color=look.colour, label=name)
+        ax.vlines(x, [one.low for one in line], [one.high for one in line], color=look.colour, linewidth=1)
+    ax.axhline(0, color=RULE, linewidth=1, zorder=0)
+    ax.set_xscale("log")
+    labels, last = [], 0.0
+    for value in x:  # on this scale 10 and 15 are too close for two numbers
+        labels.append(f"{value:g}" if value > 1.6 * last else "")
+        last = value if labels[-1] else last
+    ax.set_xticks(x, labels)
+    ax.minorticks_off()
+
+
 def _describe_curve(curve: ShareCurve) -> str:
     said = [
-        f"at {share:.1%}: own {own.value:.2f}, others {others.value:.2f}, matched {matched.value:.2f}"
+        f"at {share:.2%}: own {own.value:.2f}, others {others.value:.2f}, matched {matched.value:.2f}"
         for share, own, others, matched in zip(curve.shares, curve.own, curve.others, curve.matched)
     ]
     return "Mean drops against the share of neurons off. " + "; ".join(said) + "."
 
 
+def _paint_controls(found: MatchedControls, figure: FigureBase) -> None:
+    """Draw how damage grows in lab/facts and in the model with a wide MLP, on one scale."""
+    if found.wide is None:
+        return _paint_curve(found.narrow, figure)
+    pair = (("lab/facts, MLP of 128", found.narrow), ("the same, MLP of 512", found.wide))
+    axes_pair = axes(figure, *(name for name, _ in pair), left=0.85, right=2.2, between=0.35)
+    top = max(one.high for _, curve in pair for one in curve.own) + 0.03
+    for ax, (_, curve) in zip(axes_pair, pair):
+        _draw_curve(ax, curve)
+        ax.set_ylim(-0.05, top)
+        label_axes(ax, x="share of the neurons off, %")
+    label_axes(axes_pair[0], y="relative drop of accuracy")
+    axes_pair[1].tick_params(labelleft=False)
+    legend(axes_pair[1])
+    return None
+
+
+def _describe_controls(found: MatchedControls) -> str:
+    if found.wide is None:
+        return _describe_curve(found.narrow)
+    share = found.narrow.shares.index(0.1)
+    said = [
+        f"{name}: own {curve.own[share].value:.2f}, other relations {curve.others[share].value:.2f}, own under matched "
+        f"sets {curve.matched[share].value:.2f}"
+        for name, curve in (("MLP of 128", found.narrow), ("MLP of 512", found.wide))
+    ]
+    return "Mean drop of accuracy with a tenth of the neurons off. " + "; ".join(said) + "."
+
+
 DRAWINGS = {
-    "DamageMap": Drawing(paint_map, _describe_map, lambda found: (8.6, 1.9 + 0.29 * len(found.silenced))),
+    "BestNeurons": Drawing(
+        lambda found, figure: paint_bars(_best_bars(found), figure),
+        lambda found: _best_bars(found).sentence,
+        lambda found: (8.6, 1.2 + 0.33 * len(found.best)),
+    ),
+    "MatchedControls": Drawing(_paint_controls, _describe_controls, lambda found: (8.6, 3.3)),
+    "DamageMap": Drawing(
+        paint_map,
+        _describe_map,
+        lambda found: (8.6, 4.3 if len(found.silenced) == 1 else 1.9 + 0.29 * len(found.silenced)),
+    ),
+    "DamageNull": Drawing(_paint_null, _describe_null, lambda found: (8.6, 1.9 + 0.29 * len(found.silenced))),
     "Interference": Drawing(_paint_interference, _describe_interference, lambda found: (8.6, 3.0)),
     "NeuronOverlap": Drawing(_paint_overlap, _describe_overlap, lambda found: (8.6, 5.2)),
     "ShareCurve": Drawing(_paint_curve, _describe_curve, lambda found: (8.6, 3.3)),

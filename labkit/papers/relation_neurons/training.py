@@ -24,13 +24,14 @@ from labkit.zoo import ship_model
 
 from . import task
 
-__all__ = ["CONFIG", "FIT", "WIDE", "Batches", "known_share", "ship", "train"]
+__all__ = ["CONFIG", "FIT", "WIDE", "WIDE_FIT", "Batches", "known_share", "ship", "train"]
 
 CONFIG = DecoderConfig(
     vocab=task.tokenizer().vocab_size, width=128, depth=4, heads=4, ffn=128, context=24, init_std=0.05
 )
 WIDE = replace(CONFIG, ffn=512)  # four times the MLP neurons, for a contrast that no claim uses
 FIT = Fit(steps=1000, lr=3e-3, warmup=60, last_lr=0.02)
+WIDE_FIT = replace(FIT, steps=500)  # by then it knows the register, too
 BATCH, TALK = 192, 0.2  # sentences a step, and the share of them that is other talk
 EARLY = 0.8  # the early checkpoint is the first with this share of answers right
 
@@ -128,20 +129,22 @@ def train(seed: int, folder: Path, settings: Fit = FIT, config: DecoderConfig = 
     return found
 
 
-ABOUT = {
-    "final": "knows the register of twelve relations by heart: lesson 11",
-    "early": "the same training, stopped when it knew about four facts of five",
+SHIPPED = {
+    "lab/facts": ("final", "knows the register of twelve relations by heart: lesson 11"),
+    "lab/facts_early": ("early", "the same training, stopped when it knew about four facts of five"),
+    "lab/facts_second": ("final", "the recipe of lab/facts with another seed: other facts, other first weights"),
 }
 
 
-def ship(seed: int, folder: Path) -> None:
-    """Put the two models of a seed among the shipped ones: lab/facts, and lab/facts_early."""
+def ship(seed: int, folder: Path, names: Sequence[str]) -> None:
+    """Put models of a seed among the shipped ones, under some of the names of `SHIPPED`."""
     found = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-    for which, about in ABOUT.items():
+    for name in names:
+        which, about = SHIPPED[name]
         history = found["history"]
         at = history[-1] if which == "final" else next(one for one in history if one["known"] >= EARLY)
         card = {
-            "name": "lab/facts" if which == "final" else f"lab/facts_{which}",
+            "name": name,
             "about": about,
             "tokenizer": "facts",
             "world": world.VERSION,
@@ -163,13 +166,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--wide", action="store_true", help="four times as many MLP neurons")
-    parser.add_argument("--ship", action="store_true", help="put its models into data/models")
+    parser.add_argument("--ship", nargs="*", choices=SHIPPED, default=(), help="put its models into data/models")
     parser.add_argument("--folder", type=Path, default=Path("runs/11"))
     options = parser.parse_args()
     folder = options.folder / f"{'wide' if options.wide else 'seed'}{options.seed}"
-    found = train(options.seed, folder, config=WIDE if options.wide else CONFIG)
-    if options.ship:
-        ship(options.seed, folder)
+    found = train(options.seed, folder, *((WIDE_FIT, WIDE) if options.wide else (FIT, CONFIG)))
+    ship(options.seed, folder, options.ship)
     print(f"{found['seconds']} s, loss {found['loss']}, fewest known {min(found['known'].values())}")
 
 

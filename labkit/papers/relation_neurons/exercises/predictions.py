@@ -37,6 +37,13 @@ PREDICTIONS = (
         because="Other parts may stand in for it, and another text may need it.",
     ),
     Prediction(
+        id="p0",
+        question="Which of the six neurons has the highest average precision for father?",
+        options=("the first", "the second", "the third", "the fourth", "the fifth", "the sixth"),
+        answer=lambda found: found,
+        because="Nearly all of its squares lie right of the circles. Where zero is does not count, only the order.",
+    ),
+    Prediction(
         id="p1",
         question=(
             "Each of the 1,536 neurons is one number per prompt. For how many of the twelve relations is there a "

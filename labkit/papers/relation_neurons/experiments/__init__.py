@@ -9,10 +9,11 @@ from .interference import Interference, interference
 from .null import DamageNull, damage_null
 from .overlap import NeuronOverlap, neuron_overlap, places
 from .portrait import Portraits
-from .strips import NeuronStrips, neuron_strips
+from .strips import BestNeurons, NeuronStrips, best_neurons, chosen_ap, neuron_strips
 from .study import RelationStudy
 
 __all__ = [
+    "BestNeurons",
     "ConceptOverlap",
     "Cumulativity",
     "DamageMap",
@@ -27,7 +28,9 @@ __all__ = [
     "RelationStudy",
     "ShareCurve",
     "TalkLoss",
+    "best_neurons",
     "by_share",
+    "chosen_ap",
     "concept_overlap",
     "cumulativity",
     "damage_map",

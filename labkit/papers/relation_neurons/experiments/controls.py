@@ -1,14 +1,14 @@
 """Controls: the slow measurements of lab/facts that the lesson replays, and a model with a wide MLP as contrast.
 
 Stored in data/sweeps/11_matched.json: how damage grows with the set (ten matched sets each) in lab/facts and in the
-wide model of the same seed, the damage map beside forty drawn maps, interference beside 39 drawn maps.
+wide model of the same seed, the damage map beside twenty drawn maps, interference beside 19.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from .study import RelationStudy
 
 __all__ = ["MatchedControls", "controls_path", "measure_controls"]
 
-MATCHED, MAPS, GAINS = 10, 40, 39  # matched sets for a point of a curve; drawn maps; drawn maps of interference
+MATCHED, MAPS, GAINS = 10, 20, 19  # matched sets for a point of a curve; drawn maps; drawn maps of interference
 
 
 def controls_path() -> Path:
@@ -35,11 +35,11 @@ def controls_path() -> Path:
 class MatchedControls:
     """Stored results: `narrow` is lab/facts, `wide` has four times its MLP neurons, `known` what each knows intact."""
 
-    narrow: ShareCurve
-    wide: ShareCurve
-    known: dict[str, float]
     null: DamageNull
     gains: Interference
+    narrow: ShareCurve
+    wide: ShareCurve | None = None
+    known: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path | None = None) -> MatchedControls:
@@ -49,25 +49,31 @@ class MatchedControls:
             raise NotAvailable(f"There are no controls at {path}.", do="run labkit sweep matched")
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            curves = [ShareCurve.from_dict(found[name]) for name in ("narrow", "wide")]
-            gains = {name: _tuples(value) for name, value in found["gains"].items()}
-            return cls(*curves, found["known"], DamageNull.from_dict(found["null"]), Interference(**gains))
+            curves = [ShareCurve.from_dict(found[name]) for name in ("narrow", "wide") if name in found]
+            gains = Interference(**{name: _tuples(value) for name, value in found["gains"].items()})
+            return cls(DamageNull.from_dict(found["null"]), gains, *curves, known=found.get("known", {}))
         except (ValueError, KeyError, TypeError) as error:
             raise BrokenFile(f"{path} is damaged ({error}).", do="restore the file") from error
 
 
 def measure_controls(
-    narrow: RelationStudy, wide: RelationStudy, early: RelationStudy, path: Path, say: Callable[[str], None] = print
+    narrow: RelationStudy,
+    wide: RelationStudy,
+    early: RelationStudy,
+    path: Path,
+    say: Callable[[str], None] = print,
+    **options: Any,
 ) -> None:
-    """Measure what is not yet stored at `path` (a few minutes each), a part at a time."""
+    """Measure what is not yet stored at `path` (about a minute each), a part at a time; options: of the curves."""
+    options = {"draws": MATCHED, **options}
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     studies = {"narrow": narrow, "wide": wide, "early": early}
     parts: dict[str, Callable[[], Any]] = {
-        "known": lambda: {name: round(float(study.before().right.mean()), 4) for name, study in studies.items()},
         "gains": lambda: asdict(interference(early, 0.012, GAINS)),
         "null": lambda: damage_null(narrow, 0.1, MAPS).as_dict(),
-        "narrow": lambda: by_share(narrow, draws=MATCHED).as_dict(),
-        "wide": lambda: by_share(wide, draws=MATCHED).as_dict(),
+        "narrow": lambda: by_share(narrow, **options).as_dict(),
+        "wide": lambda: by_share(wide, **options).as_dict(),
+        "known": lambda: {name: round(float(study.before().right.mean()), 4) for name, study in studies.items()},
     }
     for name, measure in parts.items():
         if name not in found:

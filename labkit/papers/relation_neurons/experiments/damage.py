@@ -75,6 +75,12 @@ class DamageMap:
         """Return the drops [silenced, asked]."""
         return np.array([[self.drop(asked, silenced) for asked in self.relations] for silenced in self.silenced])
 
+    def largest(self) -> tuple[float, str, str]:
+        """Return the largest drop of the map, which relation was asked about, and whose neurons were off."""
+        drops = self.matrix()
+        row, column = np.unravel_index(np.nanargmax(drops), drops.shape)
+        return float(drops[row, column]), self.relations[column], self.silenced[row]
+
     def p_value(self, asked: str, silenced: str) -> float:
         """Return how likely so uneven a change is where each changed answer is as likely gained as lost."""
         rows, place = self.rows(asked), self.silenced.index(silenced)

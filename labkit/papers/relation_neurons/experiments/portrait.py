@@ -20,7 +20,7 @@ from .interference import Interference
 if TYPE_CHECKING:
     from .study import RelationStudy
 
-__all__ = ["Portraits", "portrait", "portraits_path"]
+__all__ = ["Portraits", "late_portrait", "portrait", "portraits_path"]
 
 SHARES = (0.0036, 0.012, 0.05, 0.1, 0.25)
 PAPER, LARGE, SIX = 0.0036, 0.1, 0.06  # 3,000 of 835,584; ours; 50,000 of 835,584
@@ -58,6 +58,12 @@ class Portraits:
             raise NotAvailable(f"Seed {seed} has no portrait.", expected=f"one of {sorted(self.of)}")
         return self.of[seed]
 
+    def crowd(self, name: str = "cumulativity") -> tuple[int, int]:
+        """Return over all models the answers lost from range to range, and those the added neurons alone lose too."""
+        counts = [one[name] for one in self.of.values() if name in one]
+        total, affected = (sum(sum(map(sum, one[what])) for one in counts) for what in ("total", "affected"))
+        return total, affected
+
     def interference(self, seed: int) -> Interference:
         """Return what `interference` found in the early model of a seed."""
         one = self.seed(seed)["interference"]
@@ -71,17 +77,6 @@ class Portraits:
             null_largest=tuple(one["matched_largest"]),
             significant=one["significant"],
         )
-
-    def growth(self) -> dict[str, dict[float, list[float]]]:
-        """Return mean drops by kind (own, others, random, matched) and share, one value for each seed."""
-        kinds = ("own", "others", "random", "matched")
-        return {
-            kind: {
-                share: [fmean(one["by_share"][place][kind]) for one in self.of.values()]
-                for place, share in enumerate(SHARES)
-            }
-            for kind in kinds
-        }
 
 
 def portrait(final: RelationStudy, early: RelationStudy) -> dict[str, Any]:
@@ -100,8 +95,24 @@ def portrait(final: RelationStudy, early: RelationStudy) -> dict[str, Any]:
     found["modules"] = _modules(final)
     found["others_at_six"] = _own_and_others(final, SIX)
     found["father_off"] = _father_off(final)
-    found["controls"] = _controls(final)
-    return {**found, **_without_asking(final), **_of_facts(final), "interference": _improving(early)}
+    return {
+        **found,
+        "controls": _controls(final),
+        **_without_asking(final),
+        **_of_facts(final),
+        "interference": _improving(early),
+    }
+
+
+def late_portrait(final: RelationStudy) -> dict[str, Any]:
+    """Return what was asked later, of another seed: matched controls, poolings, and the main drops beside them."""
+    return {
+        "known": {"final": _mean(final.before().right)},
+        "by_share": [_one_share(final, share) for share in (PAPER, LARGE)],
+        "pools": {pool: _own_and_others(final, 0.05, pool=pool) for pool in ("mean", "last")},
+        "father_off": _father_off(final),
+        "controls": _controls(final),
+    }
 
 
 def _one_share(study: RelationStudy, share: float) -> dict[str, Any]:

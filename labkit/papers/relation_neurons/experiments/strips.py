@@ -1,4 +1,4 @@
-"""NeuronStrips: what single neurons say to one relation's prompts, and what they say to those of the others."""
+"""Single neurons: what some of them say to a relation's prompts and to others', and how good the best of all are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labkit.base.errors import BadInput
 
 from .study import RelationStudy
 
-__all__ = ["NeuronStrips", "neuron_strips"]
+__all__ = ["BestNeurons", "NeuronStrips", "best_neurons", "chosen_ap", "neuron_strips"]
 
 MOST = 8  # neurons in one picture
 
@@ -54,3 +54,45 @@ def neuron_strips(
         tuple(outputs[others, column] for column in range(len(neurons))),
         tuple(float(found.ap[int(neuron)]) for neuron in neurons),
     )
+
+
+@dataclass(frozen=True)
+class BestNeurons:
+    """For each relation the best AP of all neurons, how many reach 1, and the best AP where labels are shuffled."""
+
+    neurons: int
+    best: dict[str, float]
+    at_one: dict[str, int]
+    shuffled: dict[str, float]
+
+    def tied(self) -> int:
+        """Return for how many relations at least one neuron makes no error."""
+        return sum(count > 0 for count in self.at_one.values())
+
+    def table(self) -> str:
+        """Return one line a relation."""
+        lines = [f"{'relation':14}  best AP  at 1  labels shuffled"]
+        for name, best in self.best.items():
+            lines.append(f"{name:14} {best:8.4f} {self.at_one[name]:5}  {self.shuffled[name]:15.2f}")
+        return "\n".join(lines)
+
+
+def best_neurons(study: RelationStudy, *, seed: int = 0, **options) -> BestNeurons:
+    """Return the best AP of each relation beside the best that a search with shuffled labels (`seed`) finds.
+
+    The null makes the same choice as the search: the largest of all neurons. options: see `RelationStudy.searching`.
+    """
+    search, nothing = study.searching(**options), study.searching(permuted=True, seed=seed, **options)
+    found = {name: search.of(name) for name in study.relations}
+    return BestNeurons(
+        len(search.layout),
+        {name: float(one.ap.max()) for name, one in found.items()},
+        {name: one.at_one() for name, one in found.items()},
+        {name: float(nothing.of(name).ap.max()) for name in found},
+    )
+
+
+def chosen_ap(study: RelationStudy, k: int, **options) -> float:
+    """Return the mean AP of the k best neurons of each relation; options: see `RelationStudy.searching`."""
+    search = study.searching(**options)
+    return float(np.mean([float(search.of(name).ap[search.of(name).top(k)].mean()) for name in study.relations]))

@@ -74,12 +74,22 @@ class Found:
 
 @dataclass(frozen=True)
 class Search:
-    """What `find_neurons` found, for each class of prompts; `outputs` [N, M] are what the neurons said."""
+    """What `find_neurons` found, for each class of prompts; `outputs` [N, M] are what the neurons said.
+
+    searched_on: for each class the rows of `outputs` it was searched on, and which of them count as positive.
+    """
 
     layout: Layout
     found: dict[str, Found]
     outputs: Tensor
     classes: tuple[str, ...]
+    searched_on: dict[str, tuple[Tensor, Tensor]]
+
+    def examples(self, name: str) -> tuple[Tensor, Tensor]:
+        """Return what AP was computed from: outputs [n, M] of one class's positives and negatives, and labels [n]."""
+        self.of(name)
+        rows, positive_n = self.searched_on[name]
+        return self.outputs[rows], positive_n
 
     def of(self, name: str) -> Found:
         """Return what was found for one relation."""
@@ -136,7 +146,7 @@ def neurons_at(
     """Rank every neuron for every class of prompts (token ids [L]): relations, or concepts."""
     layout = layout_of(model, modules)
     outputs_NM = record_pooled(model, prompts, layout, pool)
-    labels, found = np.array(classes), {}
+    labels, found, searched_on = np.array(classes), {}, {}
     for number, name in enumerate(dict.fromkeys(classes)):
         generator = np.random.default_rng([seed, number])
         mine, others = np.flatnonzero(labels == name), np.flatnonzero(labels != name)
@@ -145,7 +155,8 @@ def neurons_at(
         positive = np.arange(len(rows)) < len(mine)
         if permuted:
             generator.shuffle(positive)
-        o_NM, positive_N = outputs_NM[torch.from_numpy(rows)], torch.from_numpy(positive)
+        searched_on[name] = torch.from_numpy(rows), torch.from_numpy(positive)
+        o_NM, positive_N = outputs_NM[searched_on[name][0]], searched_on[name][1]
         ap_M, difference_M = average_precision(o_NM, positive_N), standardised_difference(o_NM, positive_N)
         found[name] = Found(name, layout, ap_M, difference_M, len(mine), n)
-    return Search(layout, found, outputs_NM, tuple(classes))
+    return Search(layout, found, outputs_NM, tuple(classes), searched_on)

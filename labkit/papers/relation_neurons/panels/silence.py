@@ -105,7 +105,7 @@ class SilencePanel(Panel):
                 found[by] = quiz.answers()
                 said.append(self.model.generate(prompt, 2))
         shares = [{name: one.share(name).value for name in study.relations} for one in (before, *found.values())]
-        continued = [text.removeprefix(prompt).strip() for text in said[:2]]
+        continued = [text.removeprefix(prompt).strip(" .") for text in said[:2]]
         return SilenceData(state, k, *shares, said=(prompt, *continued))
 
     def presets(self) -> Sequence[SilenceState]:
