@@ -134,16 +134,20 @@ def train_one(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> tuple[De
 
     went = fit(
         model,
-        lambda model, step: answer_loss(model, _batch(seed, step)),
-        Fit(
-            steps=steps, lr=lr, warmup=min(50, steps), last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1,
-            scales=_OWN_SCALES.get(arm, _SCALES),
-        ),
+        lambda model, step: answer_loss(model, batch_at(seed, step)),
+        schedule(lr, steps, _OWN_SCALES.get(arm, _SCALES)),
         watch=look,
-    )  # fmt: skip
+    )
     right, nats = answered(model, TASK.draw(512, 9_000_002))
     found = {**curve, "right": right, "loss": nats, "seconds": round(went.seconds, 1), "diverged": went.diverged}
     return model, found
+
+
+def schedule(lr: float, steps: int, scales: Mapping[str, float] = _SCALES) -> Fit:
+    """Return how every model of this lesson is fitted."""
+    return Fit(
+        steps=steps, lr=lr, warmup=min(50, steps), last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1, scales=scales
+    )
 
 
 def answer_loss(model: Decoder, batch: Batch, noise_BLD: Tensor | None = None) -> Tensor:
@@ -159,15 +163,16 @@ def answered(model: Decoder, batch: Batch) -> tuple[float, float]:
     return float((logits.argmax(-1) == batch.targets).float().mean()), float(nats)
 
 
-def _batch(seed: int, step: int) -> Batch:
+def batch_at(seed: int, step: int, task: Needles = TASK) -> Batch:
+    """Return the texts of a step, from 1: what every arm with this seed reads."""
     pool, place = divmod(step - 1, 50)
-    return _pool(seed, pool).part(BATCH * place, BATCH * (place + 1))
+    return _pool(task, seed, pool).part(BATCH * place, BATCH * (place + 1))
 
 
 @lru_cache(maxsize=2)
-def _pool(seed: int, number: int) -> Batch:
+def _pool(task: Needles, seed: int, number: int) -> Batch:
     # Fifty batches at once: a Markov source is drawn place by place.
-    return TASK.draw(50 * BATCH, 1_000 * seed + number + 100)
+    return task.draw(50 * BATCH, 1_000 * seed + number + 100)
 
 
 def kept(arm: str, lr: float, seed: int, folder: Path = FOLDER) -> Path:

@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,11 @@ from labkit.base.errors import NotAvailable, unknown
 from labkit.interventions import edit
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
-from labkit.training import Fit, Runs, fit
+from labkit.training import Runs, fit
 
 from ..method import DiffAttention, SetLambda
-from ..task import Batch, Examples, Needles
-from ..training import ARMS, BATCH, SIZES, STEPS, TASK, Arm, answer_loss
+from ..task import Examples, Needles
+from ..training import ARMS, SIZES, STEPS, TASK, Arm, answer_loss, batch_at, schedule
 from .arms import Arms
 from .faithful import faithfulness
 from .orders import order_margin
@@ -123,15 +122,10 @@ def train_further(setup: str, arm: str, lr: float, seed: int, *, steps: int | No
             found["lam"].append([_short(mixer.lam().item()) for mixer in mixers if isinstance(mixer, DiffAttention)])
 
     def loss_at(model: nn.Module, step: int) -> Tensor:
-        batch = _batch(one.task, seed, step)
+        batch = batch_at(seed, step, one.task)
         return answer_loss(model, batch, embedding_noise(model, batch, one.noise, 100_000 * seed + step))
 
-    length = steps or one.steps
-    went = fit(
-        model, loss_at, watch=look,
-        settings=Fit(steps=length, lr=lr, warmup=min(50, length), last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1,
-                     scales={"embed": 1.0, "lam.": 1.0}),
-    )  # fmt: skip
+    went = fit(model, loss_at, schedule(lr, steps or one.steps), watch=look)
     return found | measure(model, one) | {"seconds": round(went.seconds, 1), "diverged": went.diverged}
 
 
@@ -155,16 +149,6 @@ def measure(model: Decoder, one: Setup) -> dict[str, Any]:
                 alone = find_needles(model, one.task.draw(_TEXTS, _SEED), noise=one.noise)
             found.setdefault("without the second map", []).append(_short(alone.accuracy.value))
     return found
-
-
-def _batch(task: Needles, seed: int, step: int) -> Batch:
-    pool, place = divmod(step - 1, 50)
-    return _pool(task, seed, pool).part(BATCH * place, BATCH * (place + 1))
-
-
-@lru_cache(maxsize=2)
-def _pool(task: Needles, seed: int, number: int) -> Batch:
-    return task.draw(50 * BATCH, 1_000 * seed + number + 100)
 
 
 def further_path() -> Path:

@@ -24,9 +24,10 @@ from labkit.anatomy import module_of
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput
 from labkit.models import DecoderConfig, next_token_loss
-from labkit.training import Fit, Runs, fit
+from labkit.training import Runs, fit
 
 from ..method import DiffAttention
+from ..training import schedule
 
 __all__ = ["LossByPosition", "language_path", "loss_by_position", "said_before", "text_rows", "train_language"]
 
@@ -126,11 +127,7 @@ def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]
         ids = rows[(step - 1) * ROWS : step * ROWS]
         return next_token_loss(model(ids).logits, ids)
 
-    went = fit(
-        model, loss_at,
-        Fit(steps=steps, lr=LR, warmup=min(50, steps), last_lr=0.1, betas=(0.9, 0.95), weight_decay=0.1,
-            scales={"lam.": 1.0}),
-    )  # fmt: skip
+    went = fit(model, loss_at, schedule(LR, steps))
     found = loss_by_position(model, text_rows(64, 9_000, "test"))
     mixers = [block.attention.mixer for block in model.trunk.blocks]
     return {
