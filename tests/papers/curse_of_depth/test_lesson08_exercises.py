@@ -3,6 +3,7 @@
 import copy
 import random
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +127,30 @@ def test_twelve_switches_are_what_lab_deep_gives():
         with labkit.edit(deep, labkit.SwitchLayerNormScaling(position=position)):
             assert measurements.loss(deep, stories).value - intact == pytest.approx(together, rel=5e-3)
     assert judge(EVERY["08.2"], 35).right and judge(EVERY["08.2"], 34.9).right
+
+
+@pytest.mark.parametrize(
+    ("page", "begins", "solved"),
+    [
+        ("", "def judge(first, second):", "def judge(first, second):"),
+        ("_deeper", "def scaled(model, ids, p):", "def scaled(model, ids, p):"),
+        ("_deeper", "def judge(make):", "def judge_maker(make):"),
+    ],
+)
+def test_a_stub_is_its_solution_without_some_lines(page, begins, solved):
+    """What a learner finds in place stands in the solution, in the same order."""
+    folder = Path(__file__).parents[3] / "lessons" / "08_curse_of_depth" / "src"
+
+    def body(path, first):
+        text = path.read_text(encoding="utf-8")
+        lines = text[text.index(first) :].split("\n\n\n")[0].splitlines()[1:]
+        return [line for line in lines if line.strip()]
+
+    stub = body(folder / f"08_curse_of_depth{page}.py", begins)
+    solution = iter(body(folder / "08_curse_of_depth_solutions.py", solved))
+    kept = [line.split(" = ...")[0] for line in stub if line.strip() not in ("...", "return ...")]
+    assert len(kept) < len(stub) or any("= ..." in line for line in stub)
+    assert all(any(line.startswith(part) for line in solution) for part in kept)
 
 
 def test_rounded_numbers_are_right():
