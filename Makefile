@@ -31,6 +31,7 @@ test: lint unit notebooks browser wheel  ## all a contributor must pass
 lint: .venv/test  ## ruff, and notebooks that match their sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/labkit build --check
 
 unit: .venv/test  ## the library's tests and the guard over the notebooks

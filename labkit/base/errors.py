@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 __all__ = [
     "BadInput",
@@ -52,7 +53,9 @@ class BrokenFile(LabkitError, OSError):
 
 
 class ModelChanged(LabkitError, RuntimeError):
-    """Something other than the edit itself wrote to an edited place."""
+    """Something other than the edit itself wrote to an edited place; found: what was there, by place."""
+
+    found: dict[str, Any]
 
 
 class OutOfOrder(LabkitError, RuntimeError):

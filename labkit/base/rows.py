@@ -7,14 +7,24 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from .errors import BrokenFile
 from .files import write_atomically
 
 __all__ = ["Rows"]
 
-Row = TypeVar("Row")
+
+class Recorded(Protocol):
+    """A record of a run: a frozen dataclass with the name of its recipe."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def recipe(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Recorded)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class _Unannotated(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
-        node = self.generic_visit(node)
+        self.generic_visit(node)
         node.body = [_plain(statement) for statement in node.body]
         return node
 

@@ -158,7 +158,7 @@ def registration(claim: Claim) -> str:
 _CLAIM_KEYS = set(Claim.__dataclass_fields__) - {"lesson"}
 _NEEDED = ("id", "kind", "sentence", "scale", "over", "n", "null", "delta", "settles")
 _NUMBERS = ("null", "delta", "number_on_scale")
-_TYPES = {
+_TYPES: dict[str, tuple[Any, str]] = {
     **dict.fromkeys(_NUMBERS, ((int, float), "a number")),
     "n": (int, "a whole number"),
     "seeds": (list, "a list of whole numbers"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from labkit.claims import Assessment
+
 __all__ = ["add_arguments", "run"]
 
 
@@ -49,7 +51,7 @@ def _run(claim_id: str, write: bool) -> int:
     return 0
 
 
-def _line(assessment: object) -> str:
+def _line(assessment: Assessment) -> str:
     value = assessment.value
     interval = "no record" if value is None else f"{value:.4g} [{assessment.low:.4g}, {assessment.high:.4g}]"
     return f"{interval}, n = {assessment.n} {assessment.over}: {assessment.verdict} ({assessment.reason})"

@@ -63,10 +63,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _brought(options: argparse.Namespace) -> int:
     """Make what a paper brings: a panel that stores its answers, or a function; both return the file they wrote."""
-    make = bring("sweeps", options.what)
+    make: Any = bring("sweeps", options.what)
     asked = {"model": options.model, "out": options.out, "folder": options.folder}
     given = {name: value for name, value in asked.items() if value is not None}
-    path = (make.store if isinstance(make, type) else make)(say=_tell, **given)
+    path = getattr(make, "store", make)(say=_tell, **given)
     print(path.read_text(encoding="utf-8") if options.json else f"kept in {path}")
     return 0
 

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def _lock(handle: Any) -> None:
     try:
         import fcntl
     except ImportError:  # Windows
-        import msvcrt
+        msvcrt: Any = import_module("msvcrt")
 
         handle.seek(0)
         with suppress(OSError):  # after ten seconds of waiting we go on: a lost tick is better than a stuck lesson

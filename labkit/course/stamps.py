@@ -30,10 +30,10 @@ def repository(pyproject: Path = _PYPROJECT) -> str:
         urls = toml.read(pyproject).get("project", {}).get("urls", {})
     else:
         try:
-            pairs = (line.split(",", 1) for line in metadata("transformer-surgery").get_all("Project-URL") or [])
+            listed = metadata("transformer-surgery").get_all("Project-URL") or []
         except PackageNotFoundError:
-            pairs = iter(())
-        urls = {name.strip(): address.strip() for name, address in pairs}
+            listed = []
+        urls = {name.strip(): address.strip() for name, address in (line.split(",", 1) for line in listed)}
     if "Repository" not in urls:
         raise NotAvailable(
             "The address of the repository is not known here.",

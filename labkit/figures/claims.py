@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import shorten
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
@@ -73,7 +74,8 @@ def paint_ledger(ledger: Ledger, figure: FigureBase) -> None:
     _must_hold_claims(ledger)
     if len(ledger) == 1:
         return paint(assess(ledger.claims[0], ledger.folder), figure)
-    for claim, part in zip(ledger, figure.subfigures(len(ledger), 1)):
+    parts: Any = figure.subfigures(len(ledger), 1)
+    for claim, part in zip(ledger, parts):
         paint(assess(claim, ledger.folder), part)
     return None
 

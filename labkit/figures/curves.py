@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import FigureBase
 
@@ -39,7 +39,7 @@ def paint_curves(result: Curves, figure: FigureBase) -> None:
             x = [tokens / _MILLION for tokens in run.tokens]
             every = max(1, len(x) // 6)
             label = recipe if number_of == 0 else None
-            style = {"color": mark.colour, "marker": mark.marker, "markevery": every, "markersize": 4}
+            style: dict[str, Any] = {"color": mark.colour, "marker": mark.marker, "markevery": every, "markersize": 4}
             ax.plot(x, run.loss, dash, linewidth=1.0, label=label, **style)
             if run.status == "diverged" and x:
                 ax.plot(x[-1:], run.loss[-1:], "X", color=INK, markersize=9)

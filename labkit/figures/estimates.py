@@ -52,7 +52,8 @@ def describe(estimate: Estimate) -> str:
 
 
 def _piles(values: list[float], low: float, high: float) -> tuple[list[float], list[float]]:
-    step, piled, x, y = (high - low) / COLUMNS, Counter(), [], []
+    step, x, y = (high - low) / COLUMNS, [], []
+    piled: Counter[int] = Counter()
     rise = 1.2 / max(Counter(round((value - low) / step) for value in values).values())
     for value in sorted(values):
         place = round((value - low) / step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
@@ -37,7 +37,7 @@ def paint(history: History, figure: FigureBase) -> None:
     for place, name in enumerate(shares):
         mark, values = marks[place % len(marks)], history.signs[name].values
         value, low, high = zip(*values)
-        style = {"color": mark.colour, "marker": mark.marker, "markersize": 5}
+        style: dict[str, Any] = {"color": mark.colour, "marker": mark.marker, "markersize": 5}
         ax.plot(x, value, _DASHES[place // len(marks)], linewidth=1.4, label=words[name], **style)
         ax.vlines(x, low, high, color=mark.colour, linewidth=0.8)
     chance = {history.signs[name].null for name in shares} - {0.0}

@@ -23,13 +23,14 @@ SCREEN_DPI = 100  # panels: one picture at a time, shown about 860 pixels wide
 NOTEBOOK_DPI = 80  # kept in files: slim
 COLOURS = 128  # of a slim picture
 FEWEST_WORDS = 5
-_QUICK = {"text.hinting": "none"}  # a panel's answer has 0.35 seconds; this saves 0.05
+_QUICK: Any = {"text.hinting": "none"}  # a panel's answer has 0.35 seconds; this saves 0.05
 
 
 def png(figure: Figure, dpi: int = SCREEN_DPI, *, slim: bool = False) -> bytes:
     """Return `figure` as an opaque PNG on white; `slim` keeps 128 colours, a third of the bytes and a little slower."""
     _must_be_figure(figure)
-    buffer, options = BytesIO(), {"dpi": dpi, "facecolor": PAPER, "transparent": False, "metadata": {"Software": None}}
+    buffer = BytesIO()
+    options: dict[str, Any] = {"dpi": dpi, "facecolor": PAPER, "transparent": False, "metadata": {"Software": None}}
     if slim:
         figure.savefig(buffer, format="png", **options)
         return _slimmed(buffer)

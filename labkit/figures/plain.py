@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
@@ -102,7 +103,7 @@ def paint_lines(lines: Lines, figure: FigureBase) -> None:
     found = dict.fromkeys(lines.lines, MARKS["intact"]) if bundle else looks(list(lines.lines))
     for order, (name, values) in enumerate(lines.lines.items()):
         look = found[name]
-        dots = {"marker": look.marker, "markersize": 6} if lines.dots else {}
+        dots: dict[str, Any] = {"marker": look.marker, "markersize": 6} if lines.dots else {}
         width, dash = (0.9, "-") if bundle else (2.0, DASHES[order])
         ax.plot(lines.x, values, dash, color=look.colour, linewidth=width, label=name, **dots)
     _number_the_axis(ax, lines.x, inches(figure)[0] - 0.95 - right)
@@ -167,7 +168,7 @@ def _number_the_axis(ax: Axes, x: Sequence[float], width: float) -> None:
     ax.set_xticks([x[place] for place in shown], [f"{x[place]:g}" for place in shown])
 
 
-def _check(kinds: Mapping[str, Sequence[float]], length: int, what: str) -> None:
+def _check(kinds: Mapping[str, Sequence], length: int, what: str) -> None:
     wrong = {name: len(values) for name, values in kinds.items() if len(values) != length}
     if not kinds or not length or wrong:
         raise BadInput(

@@ -28,7 +28,7 @@ Box = tuple[float, float, float, float]  # left, top, width, height in inches, f
 class Sheet:
     """A Figure or SubFigure, titled or not, to write and draw on in inches from its top left corner."""
 
-    def __init__(self, figure: FigureBase, title: str = ""):
+    def __init__(self, figure: Any, title: str = ""):
         self.figure, (self.width, self.height) = figure, inches(figure)
         figure.set_facecolor(PAPER)
         downwards = Affine2D().scale(1 / self.width, -1 / self.height).translate(0, 1)

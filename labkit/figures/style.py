@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -171,7 +172,7 @@ def legend(ax: Axes) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=SIZES["label"], labelcolor=INK)
 
 
-def inches(figure: FigureBase) -> tuple[float, float]:
+def inches(figure: Any) -> tuple[float, float]:
     """Return width and height of a Figure or SubFigure."""
     dpi = _root(figure).dpi
     return figure.bbox.width / dpi, figure.bbox.height / dpi
@@ -231,7 +232,7 @@ def _dressed(ax: Axes) -> Axes:
     return ax
 
 
-def _root(figure: FigureBase) -> Figure:
+def _root(figure: Any) -> Figure:
     try:
         return figure.get_figure(root=True)
     except TypeError:  # matplotlib before 3.10

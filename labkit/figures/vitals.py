@@ -122,7 +122,7 @@ def _numbers(name: str, signs: list[Estimate]) -> str:
     return f"{' → '.join(number(sign.value) for sign in signs)} {LABELS[name][1]}".rstrip()
 
 
-def _height(n_signs: int) -> tuple[float, float]:
+def _height(n_signs: float) -> tuple[float, float]:
     return 8.6, 1.35 + 0.36 * n_signs
 
 

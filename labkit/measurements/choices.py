@@ -20,8 +20,8 @@ __all__ = ["ChoiceAccuracy", "Question", "as_questions", "choice_accuracy"]
 class Question:
     """A prompt (token ids), at least two options (token ids each), and which of them is right (from 0)."""
 
-    prompt: tuple[int, ...]
-    options: tuple[tuple[int, ...], ...]
+    prompt: Sequence[int]
+    options: Sequence[Sequence[int]]
     answer: int
 
     def __post_init__(self) -> None:

@@ -135,7 +135,7 @@ def proportion(
 
 def bootstrap_interval(
     values: np.ndarray, weights: np.ndarray | None = None, *, seed: int = 0, level: float = 0.95
-) -> tuple[float, float]:
+) -> tuple[Any, Any]:
     """Return the percentile bootstrap interval of the weighted mean of `values` [S units] or of each column [n, S].
 
     Units are drawn with replacement by a generator of their own; equal seeds and equal n draw the same units, so two

@@ -57,7 +57,9 @@ class LayerScores:
         held = next((one.n for line in (self.attention, self.mlp, self.block) for one in line if one), 0)
         if not 1 <= n <= held:
             raise BadInput(f"There are no {n} documents.", expected=f"1 to {held}")
-        fewer = {part: tuple(_first(one, n, seed) for one in self.of(part)) for part in ("attention", "mlp", "block")}
+        fewer: dict[str, Any] = {
+            part: tuple(_first(one, n, seed) for one in self.of(part)) for part in ("attention", "mlp", "block")
+        }
         return replace(self, **fewer, text=f"{self.text}, the first {n}")
 
     def table(self) -> str:
@@ -101,7 +103,8 @@ class ScoreMap:
     @property
     def values(self) -> tuple[tuple[float | None, ...], ...]:
         """The scores, row by row."""
-        return tuple(tuple(one and one.value for one in scores.of(self.part)) for scores in self.scores)
+        rows = (scores.of(self.part) for scores in self.scores)
+        return tuple(tuple(None if one is None else one.value for one in row) for row in rows)
 
     def table(self) -> str:
         """Return one line per row."""

@@ -30,10 +30,17 @@ TIE = 1e-4  # nats: options closer than this are told apart only by rounding
 class Measure(Protocol):
     """What a sweep needs to know of a measure."""
 
-    name: str
-    unit: str
-    over: str  # the units of the interval: documents, questions
-    needs_intact: bool  # whether `score` compares with the intact model's logits
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def over(self) -> str:
+        """The units of the interval: documents, questions."""
+
+    @property
+    def needs_intact(self) -> bool:
+        """Whether `score` compares with the intact model's logits."""
 
     def score(self, logits_BLV: Tensor, batch: Batch, intact_BLV: Tensor | None) -> list[Any]:
         """Return one score per document of the batch: a number, or what else `fold` understands."""

@@ -145,7 +145,7 @@ def vitals(model: Any, n: int = 64, *, seed: int = 0, texts: Sequence[str] | Non
         raise BadInput(f"n = {n!r} of each kind.", expected="a whole number from 2 up")
     handle = _reader(model)
     told = None if texts is None else _parsed(texts)
-    asked = {
+    asked: dict[str, Any] = {
         name: replace(choice_accuracy(handle, write(n, seed, SPLIT)), name=name)
         for name, write in _ASKED.items()
         if handle.ours or name != "facts"

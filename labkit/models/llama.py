@@ -54,7 +54,7 @@ def to_llama(model: Decoder) -> LlamaForCausalLM:
 
     c = model.config
     theta = {"rope_type": "default", "rope_theta": c.rope_theta}
-    config = LlamaConfig(
+    config = LlamaConfig(  # type: ignore[call-arg]  # transformers 4 and 5 name the rope differently
         vocab_size=c.vocab,
         hidden_size=c.width,
         num_hidden_layers=c.depth,

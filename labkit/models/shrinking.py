@@ -28,6 +28,7 @@ class ShrunkConfig:
     no_attention, no_mlp: layers whose block lacks that branch, in order.
     """
 
+    depth: int
     no_attention: tuple[int, ...]
     no_mlp: tuple[int, ...]
 
@@ -57,7 +58,7 @@ class ShrunkConfig:
 
 
 @cache
-def shrunk_class(whole: type[DecoderConfig]) -> type[DecoderConfig]:
+def shrunk_class(whole: Any) -> type[DecoderConfig]:
     """Return the class of configs like `whole` with `no_attention` and `no_mlp`; kind: "shrunk " + its."""
     fields: dict[str, Any] = {"no_attention": (), "no_mlp": ()}
     hints = {"no_attention": tuple[int, ...], "no_mlp": tuple[int, ...]}
@@ -67,7 +68,7 @@ def shrunk_class(whole: type[DecoderConfig]) -> type[DecoderConfig]:
     return dataclass(frozen=True, kw_only=True)(made)
 
 
-DERIVED["shrunk "] = shrunk_class
+DERIVED["shrunk "] = shrunk_class  # type: ignore[assignment]
 
 
 def shrunk(model: Decoder, *, no_attention: Iterable[int] = (), no_mlp: Iterable[int] = ()) -> Decoder:
@@ -80,7 +81,7 @@ def shrunk(model: Decoder, *, no_attention: Iterable[int] = (), no_mlp: Iterable
     table = {key: value for key, value in config.as_dict().items() if key != "kind"}
     if isinstance(config, ShrunkConfig):  # what is gone stays gone
         gone = {name: (*table[name], *layers) for name, layers in gone.items()}
-    cls = type(config) if isinstance(config, ShrunkConfig) else shrunk_class(type(config))
+    cls = type(config) if isinstance(config, ShrunkConfig) else shrunk_class(type(config))  # type: ignore[arg-type]
     with torch.device("meta"):
         small = Decoder(cls(**table | gone))
     small.to_empty(device=model.device)

@@ -80,9 +80,9 @@ class Slider(Control):
     def check(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise BadInput(f"{value!r} is not a number for {self.name!r}.", expected=self._range())
-        steps = round((value - self.low) / self.step)
+        steps = round((float(value) - self.low) / self.step)
         kept = self.low + steps * self.step
-        off = abs(value - kept) > 1e-6 * self.step
+        off = abs(float(value) - kept) > 1e-6 * self.step
         if off or not (self.low - 1e-9 <= kept <= self.high + 1e-9):
             raise BadInput(f"{self.name!r} cannot be {value}.", expected=self._range())
         return int(kept) if self.whole else round(float(kept), 12)
@@ -159,7 +159,7 @@ class Grid(Control):
         if not isinstance(item, tuple | list) or len(item) != 2 or item[0] not in (*self.columns, "block"):
             raise self._wrong(item)
         part, layer = item
-        if isinstance(layer, bool) or not isinstance(layer, numbers.Integral) or not 0 <= layer < self.depth:
+        if isinstance(layer, bool) or not isinstance(layer, numbers.Integral) or not 0 <= int(layer) < self.depth:
             raise self._wrong(item)
         return [(name, int(layer)) for name in (self.columns if part == "block" else (part,))]
 

@@ -41,6 +41,8 @@ class Field:
 class _TextField(Field):
     """A box for the reader's own words below a list of ready texts; it is asked when the box is left."""
 
+    control: Text
+
     def __init__(self, control: Text, value: str):
         box = widgets.Textarea(
             value=value,

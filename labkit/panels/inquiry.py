@@ -56,7 +56,7 @@ class Inquiry:
         """Answer `state` and show it, unless a later question has come; raises what goes wrong, having said it."""
         self._answer(state, self._ticket(), patience)
 
-    def ask_patiently(self, state: Any, ticket: int | None = None) -> None:
+    def ask_patiently(self, state: Any, ticket: int | None = None) -> Any:
         """Answer `state` without raising; while a running cell holds the model, try again until it is free."""
         ticket = self._ticket() if ticket is None else ticket
         try:

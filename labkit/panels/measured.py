@@ -24,7 +24,7 @@ class MeasuredPanel(Panel):
     """
 
     file: ClassVar[str]
-    Kind: ClassVar[type]
+    Kind: ClassVar[Any]
     thorough: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, model: Any = "lab/deep", **options: Any):

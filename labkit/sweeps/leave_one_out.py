@@ -17,7 +17,7 @@ from .run import sweep
 
 __all__ = ["DROPS", "LeaveOneOut", "score_agreement"]
 
-DROPS: dict[str, type[Edit]] = {"attention": DropAttention, "mlp": DropMLP, "block": DropBlock}
+DROPS: dict[str, Any] = {"attention": DropAttention, "mlp": DropMLP, "block": DropBlock}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LeaveOneOut:
 
     def __call__(self, model: Any, documents: Sequence | None) -> LayerScores:
         anatomy = anatomy_of(model)
-        edits = {
+        edits: dict[tuple[str, int], Edit] = {
             (part, layer): DROPS[part](layer)
             for part in self.parts
             for layer, block in enumerate(anatomy.blocks)

@@ -76,7 +76,7 @@ class Prefix:
     def starting_at(self, start: int, work: Callable[[], T]) -> T:
         """Return `work()`, during which passes compute from `start` on; edits must touch nothing before it."""
         keys = self.keys(start)
-        stubs = {self._module(key): _Return(self, key) for key in keys}
+        stubs: dict[nn.Module, Callable[..., Any]] = {self._module(key): _Return(self, key) for key in keys}
         for layer in range(start // 2 - 1):  # what these return is not read by anyone
             stubs[self.anatomy.blocks[layer].module] = _Return(self, keys[0])
         return replaced(stubs, work)

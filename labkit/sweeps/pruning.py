@@ -83,7 +83,7 @@ def effective_depth(curve: Sweep, threshold: float = THRESHOLD) -> EffectiveDept
         working=tuple(working),
         idle=tuple(idle),
         unclear=tuple(layer for layer in range(len(changes)) if layer not in {*working, *idle}),
-        per_half=tuple(sum(half) / len(half) for half in halves),
+        per_half=(sum(halves[0]) / len(halves[0]), sum(halves[1]) / len(halves[1])),
         threshold=threshold,
         unit=curve.unit,
     )

@@ -54,7 +54,8 @@ class Batches:
     def __init__(self, recipe: Recipe, seed: int):
         self.recipe = recipe
         self.seed = seed + _LATER if recipe.start else seed
-        self._pool_number, self._pool = -1, []
+        self._pool_number = -1
+        self._pool: list = []
 
     def at(self, step: int) -> list[Group]:
         """Return the groups of `step`."""

@@ -6,10 +6,11 @@ that are disjoint between the splits.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import permutations
 
 from .canon import RELATIONS, RESIDENTS, fact, register_of
-from .drivers import Driver, Groups
+from .drivers import Driver, Groups, Wordings
 from .events import State
 from .stories import ACTS, day
 
@@ -33,21 +34,27 @@ def _listed(names: tuple[str, ...]) -> tuple[str]:
     return (f" Who has the lantern: {', '.join(names[:-1])}{OR}{names[-1]}?",)
 
 
-def _closing(state: State) -> tuple[Groups, object]:
+def _closing(state: State) -> tuple[Groups, Wordings]:
     return ((1.0, list(permutations(state.cast))),), _listed
 
 
 def tell(pen: Driver, split: str = "train") -> State | None:
     """Ask about the lantern after a morning, or about a fact, and answer."""
     if pen.one_of(("story", "fact"), lambda key: STARTS[key]) == "fact":
-        return _fact(pen, split)
+        _fact(pen, split)
+        return None
     pen.say(" ")
     state = day(pen, ACTS[:1], _closing, hiding=False)
     pen.say(f"{HOLDS}{state.holder}.")
     return state
 
 
+def _between(lead: str, tail: str, key: str) -> tuple[str]:
+    return (lead + key + tail,)
+
+
 def _fact(pen: Driver, split: str) -> None:
+    """Ask about a fact, with four answers to choose from, and answer it."""
     name, relation = pen.one_of(_FACTS[split], lambda key: (" " + QUESTIONS[key[1]].format(name=key[0]),))
     truth = fact(name, relation)
     shown: list[str] = []
@@ -61,5 +68,5 @@ def _fact(pen: Driver, split: str) -> None:
             groups = [(1.0, [truth])]
         else:
             groups = [(1.0, [truth]), (left - 1.0, others)]
-        shown.append(pen.pick(groups, lambda key, lead=lead, tail=tail: (lead + key + tail,)))
+        shown.append(pen.pick(groups, partial(_between, lead, tail)))
     pen.say(f"{ANSWER}{truth}.")

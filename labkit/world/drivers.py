@@ -15,10 +15,11 @@ from typing import Any
 
 from labkit.base.errors import BadInput
 
-__all__ = ["Driver", "Groups", "Misread", "Reader", "Replayer", "Writer"]
+__all__ = ["Driver", "Groups", "Misread", "Reader", "Replayer", "Wordings", "Writer"]
 
 Key = Any  # a string or a tuple of strings, anything hashable with value equality
 Groups = Sequence[tuple[float, Sequence[Key]]]  # (weight, alternatives that share it equally)
+Wordings = Callable[[Key], Sequence[str]]  # the ways to put an alternative, all equally likely
 Choice = tuple[Key, int]  # the alternative and which of its paraphrases
 
 
@@ -45,11 +46,11 @@ class Driver:
         """Pass over words that are certain."""
         raise NotImplementedError
 
-    def pick(self, groups: Groups, texts: Callable[[Key], Sequence[str]]) -> Key:
+    def pick(self, groups: Groups, texts: Wordings) -> Key:
         """Return one alternative of `groups`; `texts(key)` lists the ways to put it, all equally likely."""
         raise NotImplementedError
 
-    def one_of(self, keys: Sequence[Key], texts: Callable[[Key], Sequence[str]]) -> Key:
+    def one_of(self, keys: Sequence[Key], texts: Wordings) -> Key:
         """Pick among equally likely alternatives."""
         return self.pick(((1.0, keys),), texts)
 
@@ -70,7 +71,7 @@ class Writer(Driver):
     def say(self, text: str) -> None:
         self._pieces.append(text)
 
-    def pick(self, groups: Groups, texts: Callable[[Key], Sequence[str]]) -> Key:
+    def pick(self, groups: Groups, texts: Wordings) -> Key:
         random, probability = self._random, 1.0
         weight, keys = groups[0]
         if len(groups) > 1:
@@ -92,7 +93,7 @@ class Writer(Driver):
         return key
 
 
-def _choose(pen: Driver, groups: Groups, texts: Callable[[Key], Sequence[str]], chosen: list) -> None:
+def _choose(pen: Driver, groups: Groups, texts: Wordings, chosen: list) -> None:
     """Record `chosen`, a list of (weight, number of keys, key, way, ...) with exactly one entry."""
     weight, n_keys, key, way = chosen[0][:4]
     total = sum(group[0] for group in groups)
@@ -116,7 +117,7 @@ class Replayer(Driver):
     def say(self, text: str) -> None:
         self._pieces.append(text)
 
-    def pick(self, groups: Groups, texts: Callable[[Key], Sequence[str]]) -> Key:
+    def pick(self, groups: Groups, texts: Wordings) -> Key:
         key, way = next(self._orders, (None, 0))
         found = [(weight, len(keys), key, way) for weight, keys in groups if key in keys]
         if not found or not 0 <= way < len(texts(key)):
@@ -143,7 +144,7 @@ class Reader(Driver):
             raise Misread(self.position, self.text[self.position :], [text])
         self.position += len(text)
 
-    def pick(self, groups: Groups, texts: Callable[[Key], Sequence[str]]) -> Key:
+    def pick(self, groups: Groups, texts: Wordings) -> Key:
         startswith, here = self.text.startswith, self.position
         found = [
             (weight, len(keys), key, way, len(put))

@@ -168,7 +168,7 @@ class _Day:
 
     def _hint(self, at: int, about: int | None, whom: str | None) -> Hint:
         state = self.state
-        looks = {} if about is None else {"about": (about,)}
+        looks: dict[str, tuple[int, ...]] = {} if about is None else {"about": (about,)}
         tells: dict[str, tuple[str, ...]] = {}
         if about is not None and whom in self.said:
             looks["said"], tells["fact"] = (self.said[whom],), (state.place[whom],)

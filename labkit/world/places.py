@@ -5,7 +5,7 @@ In a story nobody says aloud where people are, though nearly every sentence depe
 
 from __future__ import annotations
 
-from .drivers import Driver, Groups
+from .drivers import Driver, Groups, Wordings
 from .events import State
 from .stories import ACTS, day
 
@@ -17,7 +17,7 @@ CALL = " Where is who?"
 IS_ON = " {a} is on"
 
 
-def _closing(state: State) -> tuple[Groups, object]:
+def _closing(state: State) -> tuple[Groups, Wordings]:
     return ((1.0, ("call",)),), lambda _: (CALL,)
 
 

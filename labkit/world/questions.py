@@ -41,7 +41,7 @@ class Question:
     """A text to continue, four ways to do it (each with its space), and which one is right."""
 
     prompt: str
-    options: tuple[str, str, str, str]
+    options: tuple[str, ...]
     answer: int
 
     @property
@@ -77,7 +77,8 @@ def questions(n: int, seed: int, split: str = "test") -> list[Question]:
     Cheap guesses are kept at chance or below: whoever had the lantern first never has it now, and whoever was named
     last has it in every fourth question.
     """
-    made, number = [], 0
+    made: list[Question] = []
+    number = 0
     while len(made) < n:
         story = document("stories", number, seed, split)
         number += 1
@@ -104,7 +105,8 @@ def facts_questions(n: int, seed: int, split: str = "test") -> list[Question]:
 
 def recall_questions(n: int, seed: int, split: str = "test") -> list[Question]:
     """Return `n` questions who keeps what, answered by the list in the prompt; all options are goods of that list."""
-    made, number = [], 0
+    made: list[Question] = []
+    number = 0
     while len(made) < n:
         told = document("recall", number, seed, split)
         number += 1
@@ -119,7 +121,8 @@ def recall_questions(n: int, seed: int, split: str = "test") -> list[Question]:
 
 def copying_questions(n: int, seed: int, split: str = "test") -> list[Question]:
     """Return `n` questions how a repeated list goes on; the wrong options are other words of it."""
-    made, number = [], 0
+    made: list[Question] = []
+    number = 0
     while len(made) < n:
         text = document("copying", number, seed, split).text
         number += 1
@@ -139,7 +142,8 @@ def places_questions(n: int, seed: int, split: str = "test") -> list[Question]:
     Cheap guesses are kept low: islands that the day names come first among the wrong options, and the island where
     most of the others are is right in every fourth question only.
     """
-    made, number = [], 0
+    made: list[Question] = []
+    number = 0
     while len(made) < n:
         told = document("places", number, seed, split)
         number += 1
@@ -162,7 +166,7 @@ def _movers(state: State) -> list[str]:
     return sorted({event[1] for event in state.events if event[0] in ("sail", "carry")})
 
 
-def paraphrases(n: int, seed: int) -> list[tuple[str, str]]:
+def paraphrases(n: int, seed: int) -> list[tuple[str, ...]]:
     """Return `n` pairs of different sentences that state the same fact, no fact twice.
 
     The pairs of one relation differ from each other in name and value alone, so that a sentence has hundreds of near

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
 from .canon import ISLANDS, RESIDENTS, neighbours
-from .drivers import Driver, Groups
+from .drivers import Driver, Groups, Wordings
 from .events import State, happen, possible, wordings
 
 __all__ = ["ACTS", "ENDINGS", "WEATHER", "answer", "day", "tell"]
@@ -32,12 +32,12 @@ WEATHER: dict[tuple[str, bool, bool], tuple[str, ...]] = {
         "The morning was all storm, and the ferry slept.",
     ),
 }
-for _act, _when in (("noon", "At noon"), ("evening", "In the evening")):
+for _hour, _when in (("noon", "At noon"), ("evening", "In the evening")):
     WEATHER |= {
-        (_act, False, False): (f" {_when} the sky was still clear.", f" {_when} nothing had changed but the tide."),
-        (_act, False, True): (f" {_when} a storm came in.", f" {_when} the wind got up, and the ferry did not."),
-        (_act, True, True): (f" {_when} the storm was still there, and so was the ferry.",),
-        (_act, True, False): (f" {_when} the storm moved on.", f" {_when} the sky cleared, and the ferry woke."),
+        (_hour, False, False): (f" {_when} the sky was still clear.", f" {_when} nothing had changed but the tide."),
+        (_hour, False, True): (f" {_when} a storm came in.", f" {_when} the wind got up, and the ferry did not."),
+        (_hour, True, True): (f" {_when} the storm was still there, and so was the ferry.",),
+        (_hour, True, False): (f" {_when} the storm moved on.", f" {_when} the sky cleared, and the ferry woke."),
     }
 ENDINGS = (
     " So, who has the lantern?",
@@ -56,7 +56,7 @@ PHRASES_OF_A_DAY = (HOST, *GUESTS, *LANTERN_IS, *ANSWER_HELD, ANSWER_HIDDEN)
 _RESIDENTS = tuple(RESIDENTS)
 _SAILORS = tuple(name for name, resident in RESIDENTS.items() if resident.sails)
 
-Closing = Callable[[State], tuple[Groups, Callable[..., Sequence[str]]]]
+Closing = Callable[[State], tuple[Groups, Wordings]]
 
 
 def _weather(key: tuple[str, bool, bool]) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def day(pen: Driver, acts: Sequence[str], closing: Closing, hiding: bool = True)
 def _act(pen: Driver, state: State, so_far: int, ends: Groups, put: Callable, hiding: bool) -> bool:
     """Let one more thing happen, or end the act; return whether it ended."""
     leave = _ACT_ENDS.get(so_far, 0.0)
-    groups = possible(state, hiding) if leave < 1.0 else []
+    groups: list[tuple[float, Sequence]] = [*possible(state, hiding)] if leave < 1.0 else []
     enders: Collection = ()
     if leave:
         stay = sum([weight for weight, _ in groups])

@@ -61,7 +61,7 @@ class Document:
     state: stories.State | None = None
 
 
-def _finished(pen: Driver, part: str, split: str, state: stories.State | None) -> Document:
+def _finished(pen: Writer | Replayer | Reader, part: str, split: str, state: stories.State | None) -> Document:
     exact = split == "train" or part in _ONE_DISTRIBUTION
     return Document(pen.text, part, split, tuple(pen.choices), pen.logprob if exact else None, state)
 

@@ -42,7 +42,7 @@ def named_panel(named: Mapping[str, Any]) -> Panel:
     Raises `UnknownName` for anything but a panel that a paper brings: a notebook's metadata is not to be run.
     """
     kind = bring("panels", str(named["panel"]))
-    if not (isinstance(kind, type) and issubclass(kind, Panel)):
+    if not _is_panel(kind):
         raise unknown("panel", named["panel"], brought("panels"))
     options = {"start": kind.State(**named["start"])} if named.get("start") else {}
     return kind(named["model"], **options) if named.get("model") else kind(**options)
@@ -143,3 +143,7 @@ def _control(control: Control, name: str, values: list[tuple[str, Any]], place: 
         )
         field = f'<select id="{name}">{options}</select>'
     return f"<span>{label} {field}</span>"
+
+
+def _is_panel(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Panel)
