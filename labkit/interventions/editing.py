@@ -145,7 +145,7 @@ class Use:
         self._thread: threading.Thread | None = None  # the thread that holds the lock for this edit
         self._changes: list[Change] = []
         self._foreign: list[ConflictingWrite] = []
-        self.left = self._told = self._elsewhere = False
+        self.left = self._told = self._elsewhere = self._noted = False
         self._guard = InterruptGuard()
         self.watch: Any = None  # tells, as long as the edit is open, when its `Editing` is gone
 
@@ -261,6 +261,7 @@ class Use:
             except BaseException:
                 self.laid -= 1
                 raise
+        self._noted = self._noted or bool(self.laid)
         _mark(self.module)
 
     def lift(self) -> list[ConflictingWrite]:
@@ -269,7 +270,6 @@ class Use:
         Raises `ModelChanged` where numbers could not be written back, with everything below still in place: so it
         can be tried again.
         """
-        was_laid = bool(self.laid)
         while self.laid:
             change = self._changes[self.laid - 1]
             try:
@@ -282,8 +282,9 @@ class Use:
             self.laid -= 1
             if found is not None:
                 self._foreign.append(found)
-        if was_laid:
+        if self._noted:  # a copy's own note stays
             _mark(self.module)
+            self._noted = False
         foreign, self._foreign = self._foreign, []
         return foreign
 
