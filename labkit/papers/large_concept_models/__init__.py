@@ -25,7 +25,7 @@ PAPER = Paper(
         "method.models": ("BaseLCM", "ConceptConfig", "OneTower", "TwoTower"),
         "method.normaliser": ("Normaliser",),
         "method.pretrained": ("PretrainedCodec",),
-        "method.quantise": ("Books", "QuantLCM", "fit_books"),
+        "method.quantise": ("Books", "QuantLCM", "fit_books", "read_again"),
         "method.sampling": ("PAPER_KNOBS", "Knobs", "guided"),
         "method.schedule": ("SCHEDULES", "Schedule", "spaced"),
         "method.segment": ("segment",),
@@ -48,8 +48,13 @@ PAPER = Paper(
         ),
         "experiments.steering": ("Steered", "steer"),
         "experiments.summaries": ("episodes", "expand", "judge_summaries", "summarise", "train_summaries"),
-        "experiments.second_space": ("check_slots", "learn_second_space", "measure_second_space"),
-        "experiments.runs": ("measure_run", "measured", "runs_path"),
+        "experiments.second_space": (
+            "check_slots",
+            "learn_second_space",
+            "measure_second_space",
+            "stored_second_space",
+        ),
+        "experiments.runs": ("family", "measure_run", "measured", "runs_path"),
     },
 )
 __all__, __getattr__, __dir__ = PAPER.lazily()

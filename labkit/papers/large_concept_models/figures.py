@@ -57,14 +57,15 @@ def describe_plane(plane: Plane) -> str:
 
 def paint_film(filmed: Filmed, figure: FigureBase, step: int | None = None) -> None:
     """Draw size and spread of the guesses, and how many say each possible future, over the steps of the sampler."""
-    left, right = axes(figure, "Size and spread", "What the guesses say", left=0.75, right=2.25, between=0.9)
+    left, right = axes(figure, "Size and spread", "What they say", left=0.75, right=2.4, between=0.9)
     steps = range(1, len(filmed.t) + 1)
     left.plot(steps, filmed.norm, MARKS["intact"].line, color=MARKS["intact"].colour, linewidth=2, label="size")
     left.plot(
-        steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="distance between draws"
+        steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="spread"
     )
     left.axhline(1, color=RULE, linewidth=1)
-    left.legend(loc="lower right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
+    held = left.legend(loc="lower right", fontsize=SIZES["note"], labelcolor=INK, facecolor="white", edgecolor="none")
+    held.set_zorder(5)  # the line that marks the step goes behind it
     left.set_yscale("log")  # guidance makes guesses several times as large
     left.set_ylim(0.03, 9)
     left.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])

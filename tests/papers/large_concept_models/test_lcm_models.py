@@ -8,7 +8,7 @@ import torch
 from labkit.base.errors import BadInput, UnknownName
 from labkit.papers.large_concept_models.method.losses import denoising_loss, draw_steps
 from labkit.papers.large_concept_models.method.models import ConceptConfig
-from labkit.papers.large_concept_models.method.quantise import QuantLCM, fit_books
+from labkit.papers.large_concept_models.method.quantise import Books, QuantLCM, fit_books, read_again
 from labkit.papers.large_concept_models.method.schedule import Schedule
 
 SMALL = {"concept": 8, "width": 16, "depth": 3, "heads": 2, "ffn": 24}
@@ -133,6 +133,8 @@ def test_more_books_leave_less_over(books):
     assert all(after <= before for before, after in pairwise(errors)) and errors[4] < 0.5 * errors[0]
     total = sum(fitted.entries_KUC[k][codes[:, k]] for k in range(4))
     assert torch.allclose(fitted.sum_of(codes), total, atol=1e-6)
+    assert 0 < read_again(fitted, x) < 1  # the residuals of a sum need not be those of the concept
+    assert read_again(Books(fitted.entries_KUC[:1]), x) == 1  # with one book they are
 
 
 @pytest.mark.parametrize("discrete", [True, False])

@@ -58,7 +58,7 @@ class Filmed:
                 zip(self.t, self.texts, self.impossible, self.norm, self.apart)
             )
         ]
-        columns = ["step", "t", "the draw that changes most says", "possible, all draws", "size", "apart"]
+        columns = ["step", "t", "the draw that changes most says", "possible, all draws", "size", "spread"]
         return Table(f"{self.event} {self.draws} draws", columns, rows)
 
 

@@ -39,7 +39,7 @@ class Mixture:
         rows = list(zip(self.weights, self.texts, self.norms, self.from_first, self.from_second))
         return Table(
             f"On the way between two concepts that differ in {self.differ} slots",
-            ["weight", "what is said", "norm", "slots of first", "slots of second"],
+            ["weight", "what is said", "size", "slots of first", "slots of second"],
             rows,
         )
 

@@ -15,16 +15,18 @@ from typing import Any
 import torch
 
 from labkit.base.data import data_dir
+from labkit.panels.tables import Table
 from labkit.training import Runs
 
 from .. import task
 from ..method.generation import next_concepts
 from ..method.sampling import PAPER_KNOBS, Knobs
+from ..method.store import load_space
 from ..training import ARMS, CHOOSING, FOLDER, load_run
 from .information import mutual_information, token_quality
-from .quality import Quality, judge_concepts, test_events
+from .quality import Quality, exact_answers, judge_concepts, judge_pieces, test_events
 
-__all__ = ["SETTINGS", "measure_run", "measured", "runs_path"]
+__all__ = ["SETTINGS", "family", "measure_run", "measured", "runs_path"]
 
 SETTINGS = {
     "plain": Knobs(),
@@ -36,6 +38,14 @@ SETTINGS = {
     "German": Knobs(),  # asked and answered in German
 }
 DRAWS = 10  # after each event
+FAMILY = {
+    "base": "Base-LCM",
+    "two-tower": "Two-Tower",
+    "one-tower": "One-Tower",
+    "quant-d": "Quant-d",
+    "quant-c": "Quant-c",
+    "token": "token model",
+}
 
 
 def runs_path() -> Path:
@@ -46,6 +56,32 @@ def runs_path() -> Path:
 def measured(**settings: Any) -> list[dict[str, Any]]:
     """Return the stored rows of measured runs whose arm, seed or setting are these."""
     return Runs(runs_path()).where(**settings)
+
+
+def family() -> Table:
+    """Return one row an arm: how many seeds were trained, and what they say; first two ideal models.
+
+    The truth draws as the world does, as often as the others; its total variation is what so few draws cost.
+    """
+    space, events = load_space("aligned"), test_events()
+    ideal = exact_answers(space, events, DRAWS)
+    rows = []
+    for name in ("truth", "mean"):
+        said = _by_verb(judge_pieces(events, space.pieces(ideal[name].flatten(0, 1)).view(len(events), DRAWS, -1)))
+        rows.append((f"ideal: the {name}", "none", "none", *said["possible"], _over_many(said, "total_variation")))
+    for arm, name in FAMILY.items():
+        runs = measured(arm=arm, setting="plain")
+        possible = [fmean(run["possible"][verb] for run in runs) for verb in range(len(task.EVENTS))]
+        stories = f"{ARMS[arm].steps * ARMS[arm].batch // 1000} thousand"
+        away = fmean(_over_many(run, "total_variation") for run in runs)
+        rows.append((name, str(len(runs)), stories, *possible, away))
+    verbs = [f"{verb} ({len(branch)})" for verb, branch in zip(task.EVENTS, task.BRANCHES)]
+    columns = ["model", "seeds", "stories read", *verbs, "total variation"]
+    return Table("Share of next sentences that can follow; total variation over found, lent and lost", columns, rows)
+
+
+def _over_many(run: dict[str, Any], measure: str) -> float:
+    return fmean(run[measure][verb] for verb in (1, 2, 3))  # the verbs with more than one future
 
 
 def measure_run(arm: str, seed: int, setting: str = "plain", folder: Path = FOLDER) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from labkit.base.data import data_dir
 from labkit.base.files import write_atomically
+from labkit.panels.tables import Table
 from labkit.training import Fit, fit
 
 from .. import task
@@ -24,12 +25,25 @@ from ..method.pretrained import PretrainedCodec, decoder_loss
 from ..method.space import ConceptSpace
 from .quality import exact_answers, judge_concepts, test_events
 
-__all__ = ["check_slots", "learn_second_space", "measure_second_space", "second_space_path"]
+__all__ = ["check_slots", "learn_second_space", "measure_second_space", "second_space_path", "stored_second_space"]
 
 
 def second_space_path() -> Path:
     """Return the file of what was measured."""
     return data_dir() / "sweeps" / "06_minilm.json"
+
+
+def stored_second_space() -> Table:
+    """Return what was measured: the gate, and how often ideal models' vectors say something that can follow."""
+    found = json.loads(second_space_path().read_text(encoding="utf-8"))
+    rows = [("held-out sentences, word for word", found["exact"]["exact"])]
+    for ideal, name in (("truth", "true futures"), ("mean", "averages of the futures")):
+        rows += [
+            (f"{name} after {verb} ({len(branch)})", found["possible"][ideal][verb])
+            for verb, branch in zip(task.EVENTS, task.BRANCHES)
+            if len(branch) > 1
+        ]
+    return Table("In the space of all-MiniLM-L6-v2, with a decoder of ours", ["what is decoded", "right"], rows)
 
 
 def learn_second_space(

@@ -17,7 +17,7 @@ from labkit.base.errors import BadInput
 from .codec import seeded
 from .models import ConceptConfig, OneTower, TimeEmbedding, checked
 
-__all__ = ["Books", "QuantLCM", "fit_books"]
+__all__ = ["Books", "QuantLCM", "fit_books", "read_again"]
 
 
 class Books(nn.Module):
@@ -56,6 +56,12 @@ def fit_books(x_NC: Tensor, books: int, units: int, generator: torch.Generator, 
         entries.append(centres_UC)
         left_NC = left_NC - centres_UC[torch.cdist(left_NC, centres_UC).argmin(1)]
     return Books(torch.stack(entries))
+
+
+def read_again(books: Books, x_NC: Tensor) -> float:
+    """Return the share of concepts whose quantised vector is quantised to the same codes again: not all need be."""
+    codes_NK = books.quantise(x_NC)
+    return float((books.quantise(books.sum_of(codes_NK)) == codes_NK).all(1).float().mean())
 
 
 class QuantLCM(nn.Module):
