@@ -69,7 +69,7 @@ class Arms:
         both = [seed for seed in self.values[first] if seed in self.values[second]]
         gaps = [self.values[second][seed] - self.values[first][seed] for seed in both]
         return mean_over(
-            gaps, "seeds", method="t", name=f"{self.what}, {second} minus {first}", unit=self.unit, null=0.0
+            gaps, "seeds", method="t", name=f"{second} minus {first}", unit=self.unit, null=0.0
         )
 
     def table(self) -> str:
