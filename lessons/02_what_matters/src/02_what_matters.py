@@ -81,7 +81,7 @@ holds(
     "In each of the ten middle blocks the attention costs more than the MLP.",
 )
 
-# %%
+# %% tags=["collapsed"]
 figures.show(
     figures.Bars(
         title="What one part is worth, from the second block on",
@@ -161,7 +161,9 @@ theirs = Cosine()(deep, [ids]).attention[4].value
 holds(abs(float(by_hand) - theirs) < 1e-5, "labkit's score is the same number.")
 
 # %%
-scores = Cosine()(deep, stories)
+scores = Cosine()(deep, stories)  # every part at once, from one pass over the text
+
+# %% tags=["collapsed"]
 figures.show(
     figures.Bars(
         title="How far one part turns the stream, from the second block on",
@@ -318,8 +320,9 @@ panel = labkit.RacePanel("lab/deep", gate=first)
 panel
 
 # %%
-race = panel.kept  # the stored race; every line has one estimate for each count of drops
-print(*(f"{line[4].value:.3f} {name}," for name, line in race.loss.items()), "nats a token with four gone")
+race = panel.kept  # the stored race: an estimate for each count of drops
+for name, line in race.loss.items():
+    print(f"{line[4].value:.3f} nats a token with four gone: {name}")
 lesson.result("p3", found=race)
 
 # %%
@@ -380,7 +383,8 @@ parts = [kind(layer) for kind in (labkit.DropAttention, labkit.DropMLP) for laye
 lantern = labkit.sweep(deep, parts, None, ChoiceMeasure(tuple(asked)))
 right = {str(part): lantern[part].measured for part in parts}
 print(f"intact: {lantern.base.value:.2f}")
-print(*(f"{one.value:.2f}  {name}" for name, one in sorted(right.items(), key=lambda pair: pair[1].value)), sep="\n")
+for name, one in sorted(right.items(), key=lambda pair: pair[1].value):
+    print(f"{one.value:.2f}  {name}")
 
 # %% tags=["nbval-check-output", "collapsed"]
 worst, *others = sorted(right, key=lambda name: right[name].value)
@@ -456,7 +460,7 @@ print("differ by", float((again(texts[0][None]).logits - tried).detach().abs().m
 holds(kept == plan and weights[1] == weights[2] < weights[0], "What was kept is what was cut.")
 
 # %% [markdown]
-# A plan alone is two lines of text: `plan.save("cut.toml")` keeps it, `labkit.Plan.load` reads it, and it goes beside any
+# A plan alone is a few lines of text: `plan.save("cut.toml")` keeps it, `labkit.Plan.load` reads it, and it goes beside any
 # model of the same shape. The folder can also be opened by `transformers` without labkit: the dropped parts are in it,
 # writing zeros. Before you ship one, ask it what it is for, in your own questions. The loss will not tell you.
 
