@@ -131,6 +131,23 @@ same = [name for name in without if without[name].low <= without[worst].high]  #
 lesson.result("p1", answer=[list(parts).index(name) for name in same], because="The lowest of the four lines above.")
 
 # %% [markdown]
+# Look at the lowest once more. A guesser is right once in four.
+
+# %%
+from collections import Counter
+
+blind = without[worst]
+said = [day.options[max(range(4), key=scores.__getitem__)].strip() for day, scores in zip(questions, blind.log_probs)]
+(name, times), *_ = Counter(said).most_common(1)
+labkit.course.holds(
+    blind.high < blind.null,
+    f"It is right less often than a guesser: {blind.value:.2f}, at most {blind.high:.2f}. It has favourites: {name}, "
+    f"{times} times of {blind.n}.",
+)
+
+# %% [markdown]
+# So it is not blind; it reads names and cannot tell what became of them.
+#
 # **What this does not show.** That the lantern is *kept* in that part. A part that only tidies up for others is missed
 # just as much. And it is one model of one seed: another may share the work differently.
 #
@@ -212,7 +229,7 @@ print(f"typical change {changes[20]:.6f} nats, largest of 40 {changes[-1]:.6f} n
 answer = sum(changes[20] >= edge for edge in (0.0003, 0.005, 0.05))
 lesson.result("p2", answer=answer)
 labkit.course.holds(
-    changes[-1] < 0.02, f"None of the forty random weights moves the loss by 0.02 nats: at most {changes[-1]:.4f}."
+    changes[-1] < 0.02, f"None of the forty random weights moves the loss by 0.02 nats: at most {changes[-1]:.6f}."
 )
 
 # %% [markdown]

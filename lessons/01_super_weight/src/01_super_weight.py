@@ -87,7 +87,7 @@ labkit.course.holds(
 # have an *address*, as there.
 
 # %%
-print("\n".join(labkit.anatomy_of(encoder).tree().splitlines()[:14]))
+print("\n".join(labkit.anatomy_of(encoder).tree().splitlines()[:21]))
 
 # %% [markdown]
 # Here is a hunt. You have ten zeroings.

@@ -353,10 +353,10 @@ def test_a_busy_hand_is_answered_when_the_cell_has_finished(handle, panel, monke
             panel.moved({"part": "mlp", "layer": 2})
             assert "answer comes when the cell has finished" in panel.page.notice.value
             await asyncio.sleep(0.3)
-            assert panel.data.part == "nothing"
+            assert panel.data.part == "attention"
             cell.release()
             end = time.monotonic() + 20
-            while panel.data.part == "nothing" and time.monotonic() < end:
+            while panel.data.part == "attention" and time.monotonic() < end:
                 await asyncio.sleep(0.02)
 
     asyncio.run(notebook())

@@ -1,5 +1,6 @@
 """The quantiser panel on a small random model: what is shown is what the edit does, and nothing is left behind."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,7 +103,14 @@ def test_it_can_be_drawn_read_and_printed(panel):
 
 
 def test_a_change_too_small_to_mean_anything_is_called_so(panel):
-    panel.set(bits=8, outlier="nothing")
-    assert abs(panel.data.rise) < 0.003 and "too little to mean anything" in panel.shown.sentence
-    panel.set(bits=2)
-    assert panel.data.rise > 0.003 and "The loss rises" in panel.shown.sentence
+    ways = ("nothing", "clip", "keep", "both")
+    for change, said in (
+        (0.002, "too little to mean anything"),
+        (-0.002, "too little"),
+        (0.2, "rises"),
+        (-0.2, "falls"),
+    ):
+        data = replace(panel.data, losses={way: panel.data.intact + change for way in ways})
+        assert said in panel.sentence(data) and "does not matter" in panel.sentence(data)
+    apart = {way: panel.data.intact + 0.1 * number for number, way in enumerate(ways)}
+    assert "does not matter" not in panel.sentence(replace(panel.data, losses=apart))

@@ -32,7 +32,7 @@ def paint(grid: RoundingGrid, figure: FigureBase) -> None:
         whiskers(ax, places, [one.low for one in found], [one.high for one in found])
         ax.plot(places, [one.value for one in found], mark.line, marker=mark.marker, color=mark.colour, zorder=5)
         ax.annotate(
-            f"{bits} bits", (len(found) - 0.9, found[-1].value), xytext=(10, 14 * (1 - number)),
+            f"{bits} bits", (1, found[-1].value), xycoords=("axes fraction", "data"), xytext=(6, 14 * (1 - number)),
             textcoords="offset points", va="center", color=mark.colour, fontsize=SIZES["tick"], annotation_clip=False,
         )  # fmt: skip
     ax.set_xticks(range(len(grid.clips)), [f"{clip:g}" for clip in grid.clips])

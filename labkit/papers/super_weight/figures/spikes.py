@@ -8,7 +8,7 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import number
 from labkit.figures.drawing import Drawing
-from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, label_axes
+from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, axes, label_axes
 
 if TYPE_CHECKING:
     from ..method.activation import SuperActivation
@@ -113,7 +113,8 @@ def _name(ax, spike) -> None:
     ax.annotate(
         f"token {spike.position}, channel {spike.channel}", (spike.layer, spike.value),
         xytext=(-7 if right else 9, 13 if spike.value > 0 else -13), textcoords="offset points",
-        ha="right" if right else "left", va="center", fontsize=SIZES["note"], color=INK,
+        ha="right" if right else "left", va="center", fontsize=SIZES["note"], color=INK, zorder=9,
+        bbox={"boxstyle": "square,pad=0.15", "facecolor": PAPER, "edgecolor": "none"},
     )  # fmt: skip
 
 
