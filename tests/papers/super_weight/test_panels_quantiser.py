@@ -110,7 +110,7 @@ def test_a_change_too_small_to_mean_anything_is_called_so(panel):
         (0.2, "rises"),
         (-0.2, "falls"),
     ):
-        data = replace(panel.data, losses={way: panel.data.intact + change for way in ways})
+        data = replace(panel.data, losses=dict.fromkeys(ways, panel.data.intact + change))
         assert said in panel.sentence(data) and "does not matter" in panel.sentence(data)
     apart = {way: panel.data.intact + 0.1 * number for number, way in enumerate(ways)}
     assert "does not matter" not in panel.sentence(replace(panel.data, losses=apart))
