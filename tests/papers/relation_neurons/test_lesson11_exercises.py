@@ -58,6 +58,6 @@ def test_the_kind_rule_looks_at_two_words():
 
 
 def test_every_prediction_can_be_decided():
-    found = {"p1": 3, "p2": 0.3, "p3": 2.0, "p4": (32, 25, 40)}
+    found = {"p0": 1, "p1": 3, "p2": 0.3, "p3": 2.0, "p4": (32, 25, 40)}
     decided = {p.id: p.decide(found.get(p.id)) for p in LESSON.predictions}
-    assert decided == {"r1": (2,), "r2": (2,), "p1": (1,), "p2": (2,), "p3": (2,), "p4": (1,)}
+    assert decided == {"r1": (2,), "r2": (2,), "p0": (1,), "p1": (1,), "p2": (2,), "p3": (2,), "p4": (1,)}

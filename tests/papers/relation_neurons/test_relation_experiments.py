@@ -13,7 +13,9 @@ from labkit.figures import describe, draw
 from labkit.papers import relation_neurons as rn
 from labkit.papers.relation_neurons import claims, training
 from labkit.papers.relation_neurons.experiments import cumulative, damage
+from labkit.papers.relation_neurons.experiments.controls import measure_controls
 from labkit.papers.relation_neurons.experiments.interference import Interference, improving, largest_gain
+from labkit.papers.relation_neurons.experiments.null import DamageNull
 from labkit.papers.relation_neurons.experiments.portrait import Portraits
 from labkit.papers.relation_neurons.task import RELATIONS
 
@@ -68,6 +70,92 @@ def test_own_falls_further_than_others_and_the_model_is_left_as_it_was(study, te
 def test_neurons_found_with_shuffled_labels_do_no_particular_damage(study, tenth):
     nothing = rn.damage_map(study, 0.1, "permuted")
     assert nothing.own().value - nothing.others().value < (tenth.own().value - tenth.others().value) / 2
+
+
+def test_other_values_than_zero_and_the_last_token_alone(study):
+    few = {"silenced": ["sport"], "asked": ["sport", "island"]}
+    zero, mean, median, last = (
+        rn.damage_map(study, 0.1, **few, **how) for how in ({}, {"to": "mean"}, {"to": "median"}, {"last": 1})
+    )
+    logs = [found.log_own() for found in (zero, mean, median, last)]
+    assert len({round(value, 6) for value in logs}) == 4
+    assert median.log_own() > mean.log_own()  # at sport's own median its neurons say what they say to sport
+    assert rn.damage_map(study, 0.0, to="mean", **few).log_own() == 0
+    with pytest.raises(UnknownName, match="value"):
+        rn.damage_map(study, 0.1, to="one", **few)
+
+
+def test_attention_has_neurons_too(study):
+    found = rn.damage_map(study, k=154, silenced=["sport"], modules=("q", "k", "v", "o"))
+    names = rn.neurons_for(study, "sport", 154, modules=("q", "k", "v", "o"))
+    assert {name.split(".")[3][0] for name in names} <= set("qkvo") and found.drop("sport", "sport") > 0
+
+
+def made_up_null():
+    """Two relations; the second column is grey in every draw."""
+    null = np.array([[[0.0, 0.4], [0.1, 0.5]], [[0.1, 0.5], [0.0, 0.4]], [[0.0, 0.5], [0.1, 0.4]]])
+    return DamageNull(("a", "b"), ("a", "b"), 3, np.array([[0.9, 0.5], [0.0, 0.4]]), null)
+
+
+def test_a_grey_column_is_no_finding():
+    found = made_up_null()
+    assert found.p_value("a", "a") == pytest.approx(1 / 7) and found.p_value("b", "b") == 1
+    assert found.p_value("b", "a") == pytest.approx(4 / 7)  # as much as three of six drawn sets
+    assert found.excess[1, 1] == pytest.approx(-1 / 30) and found.excess[0, 0] == pytest.approx(0.9 - 0.1 / 3)
+    assert found.beyond() == [("a", "a")]
+    kept, p = found.diagonal()
+    assert p == 1 / 4 and kept == pytest.approx(0.65 - np.mean([0.2, 0.25, 0.2]))
+    again = DamageNull.from_dict(json.loads(json.dumps(found.as_dict())))
+    assert (again.drops == found.drops).all() and (again.null == found.null).all()
+    assert "3 drawn sets" in describe(found) or "over 3 sets" in describe(found)
+
+
+def test_the_null_is_of_the_same_sets_as_the_map(study):
+    found = rn.damage_null(study, 0.1, 2, silenced=["sport", "island"])
+    one = rn.damage_map(study, 0.1, "matched", silenced=["sport", "island"], seed=2)
+    assert (found.null[1] == one.matrix()).all() and found.null.shape == (2, 2, 12)
+    with pytest.raises(BadInput, match="no null"):
+        rn.damage_null(study, 0.1, 1)
+
+
+def test_stored_controls_replay(study):
+    stored = rn.MatchedControls.load()
+    assert len(stored.null.null) >= 20 and len(stored.gains.null_improving) >= 19
+    fresh = rn.damage_map(rn.RelationStudy.of(study.model), 0.1, silenced=["sport"])
+    assert stored.null.drops[stored.null.silenced.index("sport")] == pytest.approx(fresh.matrix()[0], abs=6e-4)
+    for found in (stored, stored.null, stored.gains):
+        draw(found)
+        assert len(describe(found)) > 60
+
+
+def test_controls_are_measured_part_by_part_and_a_broken_file_is_told(study, tmp_path):
+    small = rn.RelationStudy.of(study.model, most=2)
+    path, said = tmp_path / "matched.json", []
+    stored = {"null": made_up_null().as_dict(), "gains": {}, "narrow": {}}
+    path.write_text(json.dumps(stored))
+    measure_controls(small, small, small, path, said.append, shares=(0.1,), draws=1)
+    assert said == ["wide", "known"] and json.loads(path.read_text())["null"] == stored["null"]
+    with pytest.raises(BrokenFile, match="damaged"):
+        rn.MatchedControls.load(path)
+    with pytest.raises(NotAvailable, match="no controls"):
+        rn.MatchedControls.load(tmp_path / "none.json")
+
+
+def test_the_best_neurons_stand_beside_the_best_of_nothing(study):
+    found = rn.best_neurons(study)
+    assert found.tied() == sum(study.search.of(name).at_one() > 0 for name in study.relations)
+    assert max(found.shuffled.values()) < 0.5 < min(found.best.values()) and found.neurons == 1536
+    assert rn.chosen_ap(study, 5) > rn.chosen_ap(study, 100)
+    outputs, labels = study.search.examples("father")
+    assert len(labels) == 5 * int(labels.sum())
+    assert rn.average_precision(outputs, labels).numpy() == pytest.approx(study.search.of("father").ap.numpy())
+
+
+def test_each_model_alone_is_shown_beside_the_verdict():
+    found = rn.by_seed()
+    assert set(found.values["11.own_falls"]) >= {1, 2, 3, 5}
+    assert "11.own_falls_tenth" in found.same_side() and found.verdicts["11.own_falls"] == "absent here"
+    assert len(found.table(("11.own_falls", "11.interference")).splitlines()) == 3
 
 
 def test_ways_to_choose_neurons(study):
@@ -128,8 +216,11 @@ def test_what_becomes_of_facts_talk_and_concepts(study):
 
 def test_pictures_are_drawn_and_told(study, tenth):
     strips = rn.neuron_strips(study, "father", study.search.of("father").top(3))
-    curve = rn.by_share(rn.RelationStudy.of(study.model, most=2), (0.05, 0.1))
-    for found in (tenth, strips, curve, rn.neuron_overlap(study)):
+    curve = rn.by_share(rn.RelationStudy.of(study.model, most=2), (0.05, 0.1), draws=2)
+    again = rn.ShareCurve.from_dict(json.loads(json.dumps(curve.as_dict())))
+    assert [one.value for one in again.matched] == pytest.approx([one.value for one in curve.matched], abs=1e-4)
+    left = rn.damage_map(study, 0.1, silenced=["sport"])
+    for found in (tenth, left, strips, curve, rn.best_neurons(study), rn.neuron_overlap(study)):
         draw(found)
         assert len(describe(found)) > 60 and found.table()
     with pytest.raises(BadInput, match="make no picture"):
