@@ -3,16 +3,21 @@
 #
 # {{badges}}
 #
-# In many large models nearly half of the layers can be left out one at a time and hardly anything is lost: the deep half.
-# Somebody paid for training them. Sun and colleagues (2025) say that where the norm stands is to blame, and that one
-# factor after every norm puts the deep layers to work. You will throw that switch in a model that is already trained,
-# look at models that have learned nothing yet, and leave blocks out of models that were trained apart.
+# Take a large language model and leave out one layer. Do it in the deep half, and hardly anything is lost. Somebody paid
+# for training those layers. Why are they so cheap to lose? Sun and colleagues (2025) answer: because of where the norm
+# stands. One factor after every norm, they say, puts the deep layers to work.
+#
+# You will throw that switch in a model that is already trained, look at models that have learned nothing yet, and leave
+# blocks out of models that were trained apart. Whether deep layers are cheap in our small models, you will see for
+# yourself at the end.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
 # [residual and norm](../primer/primer.ipynb#Residual-and-norm-(5-min)). Afterwards you can say what a factor after the
 # norm does, why it is no switch for a trained model, and tell a better way of training from a luckier seed.*
 #
-# *The paper:* Sun, Song, Li, Yin, Zheng and Liu (2025), *The Curse of Depth in Large Language Models*, [arXiv 2502.05795](https://arxiv.org/abs/2502.05795), [its code](https://github.com/lmsdss/LayerNorm-Scaling). *Ours:*
+# *The paper:* Sun, Song, Li, Yin, Zheng and Liu (2025), *The Curse of Depth in Large Language Models*,
+# [arXiv 2502.05795](https://arxiv.org/abs/2502.05795),
+# [its code](https://github.com/lmsdss/LayerNorm-Scaling). *Ours:*
 # [labkit/papers/curse_of_depth]({{repository}}/tree/main/labkit/papers/curse_of_depth).
 
 # %% tags=["setup", "network", "collapsed"]
@@ -87,9 +92,11 @@ print(inspect.getsource(labkit.LayerNormScaling.factor))
 guess = lesson.predict("p1")
 
 # %% [markdown]
-# Three of the panel's settings matter here: as trained; scaling on; scaling on *and* every gain of block ℓ multiplied by
-# √ℓ, which makes up for it. It opens as trained, so choose *scaling on*. *Cost to lose* is what the loss rises by when a block is left out.
-# To answer at once, the panel reads two short stories; the cell after it reads 24, so its numbers are others.
+# The panel opens as trained. Under *Norms*, choose *scaling on*; then *scaling on, gains × ℓ^p*, which multiplies every
+# gain of block ℓ by √ℓ and so makes up for the factor. Leave *p* at a half and the factor *after the norm*, as in the
+# paper. *Cost to lose* is how much the loss rises when a block is left out.
+#
+# To answer at once the panel reads two short stories. The cell after it reads 24, so its numbers are others.
 
 # %%
 labkit.ScalingPanel(deep, gate=guess)
@@ -109,42 +116,59 @@ for name, edits in states.items():
 
 # %% tags=["nbval-check-output"]
 times = losses["scaling on"] / losses["as trained"]
-answer = 0 if times < 0.98 else 1 if times < 1.02 else 2 if times < 1.5 else 3
-lesson.result("p1", answer=answer)
-moved = max(float((a - b).abs().max()) for a, b in zip(logits["as trained"], logits["scaling on, gains × √ℓ"]))
-holds(moved < 1e-3, "With gains that make up for it no logit moves: the same function, written otherwise.")
+lesson.result("p1", found=times, because=f"It is {times:.1f} times as large.")
+
+# %%
+two = zip(logits["as trained"], logits["scaling on, gains × √ℓ"])
+apart = max(float((a - b).abs().max()) for a, b in two)
+print(f"{apart:.1g} is the most that a logit moves, gains × √ℓ")
+holds(apart < 1e-3, "With such gains it is the same function, written another way.")
 
 # %% [markdown]
 # So the factor in itself is nothing. Any Pre-LN model *is* a model with scaling and larger gains; the two can compute
 # exactly the same things. What differs is where training starts, and how far a step of the optimiser reaches in each
 # block.
 #
-# Now look at the panel again, at *cost to lose*. The model whose loss the switch spoiled has deep blocks that cost more
-# to lose than before.
+# Now look at the panel again, at *cost to lose*, with *scaling on*.
 
 # %%
 deeper = [labkit.DropBlock(layer) for layer in range(6, 12)]
 whole = labkit.sweep(deep, deeper, stories)
 with labkit.edit(deep, labkit.SwitchLayerNormScaling()):
     spoiled = labkit.sweep(deep, deeper, stories)
-costs = [sum(point.change.value for point in swept.points) / 6 for swept in (whole, spoiled)]
-print(f"mean cost of a block of the deeper half: {costs[0]:.3f} as trained, {costs[1]:.3f} with the switch on")
-
-# %%
+costs = [sum(cut.change.value for cut in swept.points) / 6 for swept in (whole, spoiled)]
+print(f"{costs[0]:.3f} nats, mean cost of a block of the deeper half, as trained")
+print(f"{costs[1]:.3f} nats, with the switch on")
 holds(costs[1] > costs[0], "The spoiled model's deep blocks cost more to lose.")
 
 # %% [markdown]
-# Keep that in mind for the third experiment. “Every block is needed” is not the same as “the model is good”.
+# Keep that in mind for the last experiment. “Every block is needed” is not the same as “the model is good”.
 #
 # **What this does not show.** Anything about training with scaling. Nobody claims that the switch helps a trained model;
 # people have thrown it all the same, when they fine-tuned a checkpoint with the new code.
 #
+# ## Now you: by hand, and on the model · 9 min
+
+# %%
+score = lesson.exercise("08.1")
+
+# %%
+score.check(...)
+
+# %%
+twelve = lesson.exercise("08.2")
+
+# %%
+rises = ...
+together = ...
+twelve.check(...)
+
+# %% [markdown]
 # ## 2 · Before and after training · 12 min
 #
 # The paper's picture of the cure: with scaling, deep layers turn the stream more. Where does a model start from? Here are
 # two fresh ones, 24 blocks each, random weights, not one step of training. A block that does nothing leaves the direction
-# of the stream as it is: a turn of 0. A right angle is 0.5. (The panel's third plot, the gradient, is for the deeper
-# notebook.)
+# of the stream as it is: a turn of 0. A right angle is 0.5.
 
 # %%
 fresh = lesson.predict("p2")
@@ -156,14 +180,15 @@ labkit.InitialisationPanel(gate=fresh)
 untrained = labkit.InitialisationPanel()
 untrained.set(placement="LayerNorm Scaling", depth=24, first_values="plain")
 nearer = untrained.data.chosen.turns[-1] / untrained.data.baseline.turns[-1]
-answer = 0 if nearer > 1.05 else 1 if nearer < 0.95 else 2
-lesson.result("p2", answer=answer, because=f"Its turn is {nearer:.2f} of the other's.")
-holds(answer == 1, "Before training the scaled model's last block is the one that is nearer to doing nothing.")
+lesson.result("p2", found=nearer, because=f"Its turn is {nearer:.2f} of the other's.")
+holds(nearer < 1, "Before training, the scaled model's last block is nearer to doing nothing.")
 
 # %% [markdown]
-# Its factor is about a fifth. The stream it adds to is smaller too, so the turn shrinks by less than that.
+# Its factor is about a fifth. The stream it adds to is smaller too, so the turn shrinks by less than that. (The panel's
+# third plot, the gradient, is for the deeper notebook.)
 #
-# This is the opposite of the cure. So if deep blocks turn the stream more in a *trained* model with scaling, training has done it.
+# This is the opposite of the cure. So if deep blocks turn the stream more in a *trained* model with scaling, training
+# has done it.
 # Two models come with the course: `depth/pre` and `depth/lns`, sixteen blocks, the same first weights, the same texts in
 # the same order. Each was trained at the learning rate that was best for its kind.
 
@@ -181,7 +206,7 @@ figures.show(
         y_label="angle over π",
         sentence="Mean turn by a block of the deeper half: "
         + ", ".join(f"{turn:.3f} in {name}" for name, turn in late.items())
-        + ". One model of each kind; block 1, which makes the stream, is left out.",
+        + ". One model of each kind, without block 1, which makes the stream.",
         dots=True,
     )
 )
@@ -192,8 +217,8 @@ figures.show(
 #
 # This is how to read its picture. The dot is what we measured, with its interval. The dotted line is the *null*: what
 # would come out if there were nothing. The grey band around it is the *margin*: smaller than that counts as nothing. Null
-# and margin were fixed before. *Contradicted*: the interval lies on the wrong side of the null. *Unresolved*: it holds the
-# null and is too wide to say that there is nothing.
+# and margin were fixed before. *Contradicted*: the interval lies on the wrong side of the null. *Unresolved*: the
+# interval contains the null and is too wide to say that there is nothing.
 
 # %%
 turned = labkit.claims.ledger().claim("08.deep_turn_more")
@@ -201,29 +226,44 @@ print(turned.sentence)
 figures.show(labkit.claims.assess(turned))
 
 # %% [markdown]
-# With scaling the deep blocks turn the stream *less*, by little more than the margin. The paper's map shows 0.6 and more,
-# which no block after the first comes near; the [deeper notebook](08_curse_of_depth_deeper.ipynb) asks whether one could.
-#
-# And the size of the stream?
-
-# %%
-sizes = {name: measurements.residual_stats(model, stories).variance[-1].value for name, model in pair.items()}
-for name, size in sizes.items():
-    print(f"{name}, trained at {pair[name].card['lr']:g}: variance {size:,.0f} after the last block")
-
-# %% [markdown]
-# The two were trained at different rates. Here are models of both kinds at each rate we tried.
+# With scaling the deep blocks turn the stream *less*, by little more than the margin. Here each kind was trained at its
+# own best rate. Is it the rate? No: on seed 0, both kinds at the same rate, six times, it is less every time.
 
 # %%
 runs = labkit.BlockRuns.load()
 kinds = {"depth/pre": "Pre-LN", "depth/lns": "LayerNorm Scaling"}
-seed_0 = {name: {run.lr: run for run in runs.of(recipe, seeds=[0])} for recipe, name in kinds.items()}
-tried = sorted(seed_0["Pre-LN"])
-print("learning rate", *(f"{name:>18}" for name in seed_0))
+turn, variance, loss = {}, {}, {}
+for recipe, name in kinds.items():
+    seed_0 = runs.of(recipe, seeds=[0])
+    turn[name] = {run.lr: sum(run.turns[8:]) / 8 for run in seed_0}
+    variance[name] = {run.lr: run.variance[-1] for run in seed_0}
+    loss[name] = {run.lr: run.loss for run in seed_0}
+tried = sorted(loss["Pre-LN"])
+less = {lr: turn["LayerNorm Scaling"][lr] - turn["Pre-LN"][lr] for lr in tried}
+print(", ".join(f"{change:+.3f} at {lr:g}" for lr, change in less.items()))
+holds(max(less.values()) < 0, "At six equal rates the scaled model's deep blocks turn less.")
+
+# %% [markdown]
+# The paper's map shows 0.6 and more, which no block after the first comes near; the
+# [deeper notebook](08_curse_of_depth_deeper.ipynb) asks whether one could.
+#
+# And the size of the stream?
+
+# %%
+for name, model in pair.items():
+    size = measurements.residual_stats(model, stories).variance[-1].value
+    print(f"{size:5,.0f} after the last block, {name}, trained at {model.card['lr']:g}")
+
+# %% [markdown]
+# The scaled model's stream is the *larger* one. But it was trained at twice the rate. Here are models of both kinds at
+# each rate we tried, seed 0.
+
+# %%
+print("learning rate", *(f"{name:>18}" for name in variance))
 for lr in tried:
-    print(f"{lr:13g}", *(f"{at_rate[lr].variance[-1]:18,.1f}" for at_rate in seed_0.values()))
-smaller = [seed_0["LayerNorm Scaling"][lr].variance[-1] < seed_0["Pre-LN"][lr].variance[-1] for lr in tried]
-holds(all(smaller), "At each rate the scaled model has the smaller stream.")
+    print(f"{lr:13g}", *(f"{at[lr]:18,.1f}" for at in variance.values()))
+smaller = [variance["LayerNorm Scaling"][lr] < variance["Pre-LN"][lr] for lr in tried]
+holds(all(smaller), "At each equal rate the scaled model has the smaller stream.")
 
 # %% [markdown]
 # At equal rates the factor does what it promises. But the learning rate does far more: read down a column.
@@ -231,7 +271,7 @@ holds(all(smaller), "At each rate the scaled model has the smaller stream.")
 # **What this does not show.** That a small stream is good, or a large turn useful. Both are descriptions. What the factor
 # is *for* is the loss, and blocks that are worth their price.
 #
-# ## 3 · Trained apart · 14 min
+# ## 3 · Trained apart · 8 min
 #
 # Is the scaled model better? The paper trained one of each kind, both at the same learning rate, and found 26.73 against
 # 25.76 in perplexity: 0.037 nats. Here is that experiment at six learning rates, one seed.
@@ -240,34 +280,32 @@ holds(all(smaller), "At each rate the scaled model has the smaller stream.")
 rate = lesson.predict("p3")
 
 # %%
-by_rate = {name: {lr: at_rate[lr].loss for lr in tried} for name, at_rate in seed_0.items()}
+words = {name: ", ".join(f"{at[lr]:.3f} at {lr:g}" for lr in tried) for name, at in loss.items()}
 figures.show(
     figures.Lines(
         title="Loss on unseen stories, one seed",
         x=[1000 * lr for lr in tried],
-        lines={name: [losses[lr] for lr in tried] for name, losses in by_rate.items()},
+        lines={name: [at[lr] for lr in tried] for name, at in loss.items()},
         x_label="learning rate, in thousandths",
         y_label="nats a token",
-        sentence="; ".join(
-            f"{name}: " + ", ".join(f"{losses[lr]:.3f} at {lr:g}" for lr in tried) for name, losses in by_rate.items()
-        )
-        + ".",
+        sentence="; ".join(f"{name}: {said}" for name, said in words.items()) + ".",
         dots=True,
     )
 )
 
 # %%
-ahead = [lr for lr in tried if by_rate["LayerNorm Scaling"][lr] < by_rate["Pre-LN"][lr]]
+ahead = [lr for lr in tried if loss["LayerNorm Scaling"][lr] < loss["Pre-LN"][lr]]
 rates = {recipe: runs.best_lr(recipe, seeds=[0]) for recipe in kinds}
-answer = [3, 3, 2, 2, 1, 1, 0][len(ahead)]
-lesson.result("p3", answer=answer, because=f"At {' and '.join(f'{lr:g}' for lr in ahead) or 'none'}.")
+where = ", ".join(f"{lr:g}" for lr in ahead)
+lesson.result("p3", found=len(ahead), because=f"At {where}.")
 holds(set(tried[-2:]) <= set(ahead), "At the two highest rates it is ahead.")
-print(*(f"{name} is best at {rates[recipe]:g}" for recipe, name in kinds.items()), sep="\n")
+for recipe, name in kinds.items():
+    print(f"{rates[recipe]:g} is the best rate of {name}")
 
 # %% [markdown]
 # At high rates Pre-LN suffers sooner, by far. At lower rates the order changes from rate to rate, as it would from seed to
-# seed. So whoever takes one rate for both has a hand in who wins. The fair thing is to give each kind its best. (The test asks for
-# five rates. The best of the scaled kind was the highest of them, so a sixth was tried with both.)
+# seed. So whoever takes one rate for both has a hand in who wins. The fair thing is to give each kind its best. (Five
+# rates were planned. The scaled kind was best at the highest of them, so a sixth was tried with both.)
 #
 # And one seed is not enough. So we trained five fresh seeds of each, at the two rates just found. The two runs of a seed
 # read the same texts in the same order, so they are compared pair by pair.
@@ -276,149 +314,42 @@ print(*(f"{name} is best at {rates[recipe]:g}" for recipe, name in kinds.items()
 better = lesson.predict("p4")
 
 # %%
+from dataclasses import replace
+
 curves = labkit.training.Curves.load(labkit.curves_path())
-gap = measurements.compare_curves(curves, *rates, lrs=tuple(rates.values()), seeds=[1, 2, 3, 4, 5])
-figures.show(gap)
+five, best = [1, 2, 3, 4, 5], tuple(rates.values())
+gap = measurements.compare_curves(curves, *rates, lrs=best, seeds=five)
+figures.show(replace(gap, first="Pre-LN", second="LayerNorm Scaling"))
 
 # %%
-answer = 0 if gap.last.high < 0 else 1 if gap.last.low > 0 else 2
-lesson.result("p4", answer=answer, because=f"{gap.last}.")
-holds(gap.difference[len(gap.difference) // 4].high < 0, "Early on, the scaled kind is ahead.")
-claim = labkit.claims.ledger().claim("08.lower_loss")
-figures.show(labkit.claims.assess(claim))
+decided = labkit.claims.assess(labkit.claims.ledger().claim("08.lower_loss"))
+between = f"{decided.low:+.3f} to {decided.high:+.3f}"
+lesson.result("p4", found=decided, because=f"{decided.value:+.3f} nats, {between}.")
+figures.show(decided)
+holds(decided.low > -0.037, f"{between} leaves out the paper's -0.037.")
+quarter = gap.difference[len(gap.difference) // 4]
+print(f"{quarter.value:+.3f} nats of training loss after a quarter of the way")
+holds(quarter.high < 0, "Early on, the scaled kind is ahead.")
 
 # %% [markdown]
-# (The curve is of the training loss; the ledger's test asks for unseen stories.) An early lead says little about the end.
-# Nor do these pairs tell whether the lead comes from the factor or from the rate, which is twice as high. In the paper's
+# (The curve is of the training loss; the ledger's test asks for unseen stories.) So five pairs do not say who is better.
+# But they do say that the paper's difference is not there. And an early lead says little about the end. In the paper's
 # largest run, at one rate for both, it was the other way round: scaling behind for a third of the way, then ahead.
 #
-# Did it help to compare pair by pair? If a pair had much in common, its difference would vary less than that of two
-# unrelated runs.
+# A test is worth only as much as you know of what was tried before it. Every run on these five seeds, in the order it was
+# made: scaling at 0.002 and Pre-LN at 0.008; then, when more rates had been tried on seed 0, scaling at 0.016. What would
+# the test have said with scaling at 0.002?
 
 # %%
-import statistics
-
-ends = {
-    name: [run.last_loss for run in curves.of(recipe, rates[recipe]) if run.seed in gap.seeds]
-    for recipe, name in kinds.items()
-}
-spread = {name: statistics.stdev(losses) for name, losses in ends.items()}
-unrelated = sum(one**2 for one in spread.values()) ** 0.5
-paired = statistics.stdev(b - a for a, b in zip(*ends.values()))
-print("Standard deviation over seeds, nats a token:")
-print(*(f"{value:.4f}  {name}" for name, value in spread.items()), sep="\n")
-print(f"{unrelated:.4f}  the difference of two unrelated runs")
-print(f"{paired:.4f}  the difference of a pair")
-
-# %%
-holds(paired > 0.8 * unrelated, "Here pairing removed hardly anything.")
+plain = runs.of("depth/pre", lr=0.008, seeds=five)
+scaled = runs.of("depth/lns", lr=0.002, seeds=five)
+gaps = [b.loss - a.loss for a, b in zip(plain, scaled)]
+at_first = measurements.mean_over(gaps, "seeds", method="t")
+print(f"{at_first.value:+.4f} nats, {at_first.low:+.4f} to {at_first.high:+.4f}")
+holds(at_first.low > 0, "With these runs the same test would have read: contradicted.")
 
 # %% [markdown]
-# Pairing costs nothing, so it is always done; how much it removes has to be looked up. A difference smaller than what the
-# seed does takes many seeds to see.
-#
-# Now the blocks. If deep ones are idle in Pre-LN and at work with scaling, you will see it when you leave one out. Call a
-# block *idle* when losing it costs at most 0.01 nats a token.
-
-# %%
-idle = lesson.predict("p5")
-
-# %% [markdown]
-# Each dot is one trained model.
-
-# %%
-panel = labkit.PairPanel(gate=idle, lrs=rates, seeds=gap.seeds)
-panel
-
-
-# %%
-def idle_and_deep(run):
-    return sum(cost <= 0.01 for cost in run.block[8:])
-
-
-mean_idle = {
-    name: sum(idle_and_deep(run) for run in runs.of(recipe, lr=rates[recipe], seeds=gap.seeds)) / len(gap.seeds)
-    for recipe, name in kinds.items()
-}
-told = ", ".join(f"{count:g} of eight in {name}" for name, count in mean_idle.items())
-at_work = labkit.claims.assess(labkit.claims.ledger().claim("08.deep_at_work"))
-answer = 0 if at_work.low > 0 else 1 if at_work.high < 0 else 2
-lesson.result("p5", answer=answer, because=f"In the mean, {told}; the interval of the difference is wide.")
-figures.show(at_work)
-
-# %% [markdown]
-# How many blocks are idle depends on the rate as well. Seed 0 again, both kinds at every rate:
-
-# %%
-idle_at = {name: [idle_and_deep(at_rate[lr]) for lr in tried] for name, at_rate in seed_0.items()}
-figures.show(
-    figures.Lines(
-        title="Idle ones among the eight deep blocks, one seed",
-        x=[1000 * lr for lr in tried],
-        lines=idle_at,
-        x_label="learning rate, in thousandths",
-        y_label="blocks",
-        sentence="Idle deep blocks; "
-        + "; ".join(
-            f"{name}: " + ", ".join(f"{count} at {lr:g}" for lr, count in zip(tried, counts))
-            for name, counts in idle_at.items()
-        )
-        + ".",
-        dots=True,
-    )
-)
-
-# %%
-low = tried[: len(tried) // 2]
-holds(
-    all(idle_at["LayerNorm Scaling"][n] > idle_at["Pre-LN"][n] for n in range(len(low))),
-    "At low rates the scaled model has more.",
-)
-holds(max(idle_at["LayerNorm Scaling"]) == idle_at["LayerNorm Scaling"][0], "The most at the lowest rate.")
-second = tried[1]
-holds(
-    by_rate["LayerNorm Scaling"][second] < by_rate["Pre-LN"][second],
-    f"At {second:g} the scaled model has the lower loss.",
-)
-
-# %% [markdown]
-# At low rates it is the paper's picture turned round: more idle blocks with scaling. At high rates few are idle in either
-# kind. And idle is not bad: at the second rate the scaled model has the lower loss, with almost all of its deep blocks
-# idle. A guess: the factor makes a deep block read less and so write less, a step of the optimiser moves
-# it less, and a larger rate makes up for that. It would explain why the scaled kind likes a larger one.
-#
-# **What this does not show.** What happens at the paper's size. Its smallest model is over a hundred times as large and
-# read a thousand times as much; there deep blocks may fall idle first and be woken by the factor. We varied neither size
-# nor length of training enough to say.
-#
-# ## Exercises · 15 min
-
-# %%
-score = lesson.exercise("08.1")
-
-# %%
-score.check(...)
-
-# %%
-switch = lesson.exercise("08.2")
-
-
-# %%
-def scaled(model, ids, p):
-    handles = []
-    for layer, block in enumerate(model.trunk.blocks):
-        for branch in block.branches:
-
-            def times(module, inputs, output, layer=layer):
-                return ...
-
-            handles.append(branch.norm.register_forward_hook(times))
-    logits = model(ids).logits
-    ...
-    return logits
-
-
-switch.check(scaled)
+# ## Now you: more than the seed? · 6 min
 
 # %%
 seeds = lesson.exercise("08.3")
@@ -427,10 +358,48 @@ seeds = lesson.exercise("08.3")
 # %%
 def judge(first, second):
     gaps = ...
+    half = ...
     return ...
 
 
 seeds.check(judge)
+
+# %% [markdown]
+# ## 4 · Are the deep blocks idle? · 6 min
+#
+# If deep blocks are idle in Pre-LN and at work with scaling, you will see it when you leave one out. Call a block *idle*
+# when losing it costs at most 0.01 nats a token.
+
+# %%
+idle = lesson.predict("p5")
+
+# %% [markdown]
+# Each small dot is one trained model, the line is the mean over five; both kinds stand at their own best rate. What costs
+# next to nothing, or less than nothing, lies at the lower end of the axis.
+
+# %%
+panel = labkit.PairPanel(gate=idle, lrs=rates, seeds=five)
+panel
+
+
+# %%
+mean_idle = {}
+for recipe, name in kinds.items():
+    found = runs.of(recipe, lr=rates[recipe], seeds=five)
+    counts = [sum(cost <= 0.01 for cost in run.block) for run in found]
+    mean_idle[name] = sum(counts) / len(counts)
+told = ", ".join(f"{count:g} of sixteen in {name}" for name, count in mean_idle.items())
+lesson.result("p5", found=mean_idle["Pre-LN"], because=f"On average {told}.")
+figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.deep_at_work")))
+holds(mean_idle["Pre-LN"] < 8, "Most blocks of our Pre-LN models cost something to lose.")
+
+# %% [markdown]
+# So there was no curse to lift. The ledger's test asks for the deep half alone, and five pairs leave it open. (The deeper
+# notebook shows that the learning rate decides more: at low rates it is the scaled models whose blocks are idle.)
+#
+# **What this does not show.** What happens at the paper's size. Its smallest model is over a hundred times as large and
+# read a thousand times as much; there deep blocks may fall idle first, and be woken by the factor. We varied neither size
+# nor length of training enough to say.
 
 # %%
 lesson.progress()
@@ -440,8 +409,9 @@ lesson.progress()
 #
 # Before you go on, write one: when would you call a layer *wasted*, and what would show that you are wrong?
 #
-# *[Deeper](08_curse_of_depth_deeper.ipynb): six places for the factor, the theory beside measurement, angles with an axis,
-# other norms, two small models trained before your eyes, an encoder that norms the other way, a bug hunt. Next:
+# *[Deeper](08_curse_of_depth_deeper.ipynb): six places for the factor, the theory beside measurement, angles with an
+# axis, other norms, blocks that change places, what pairs are worth, two small models trained before your eyes, an
+# encoder that norms the other way, a bug hunt. Next:
 # [10 · LLM-Microscope](../../README.md#the-lessons). What does each layer do to a comma?*
 
 # %% [markdown]

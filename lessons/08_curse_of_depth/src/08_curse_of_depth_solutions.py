@@ -9,6 +9,7 @@ import statistics
 import torch
 
 import labkit
+from labkit import measurements
 
 lesson = labkit.open_lesson("08")
 
@@ -22,30 +23,24 @@ lesson.exercise("08.1").check(1 / 3 * 1 / 3)
 # Values carry the factor once. The MLP multiplies two maps of the norm's output, one of them through a curve that is nearly
 # straight at zero, so near zero it carries the factor twice as well.
 #
-# ## 08.2 · The switch by hand
-
+# ## 08.2 · Twelve switches, one at a time
 
 # %% tags=["nbval-check-output"]
-def scaled(model, ids, p):
-    handles = []
-    for layer, block in enumerate(model.trunk.blocks):
-        for branch in block.branches:
-
-            def times(module, inputs, output, layer=layer):
-                return (layer + 1) ** -p * output
-
-            handles.append(branch.norm.register_forward_hook(times))
-    logits = model(ids).logits
-    for handle in handles:
-        handle.remove()
-    return logits
-
-
-lesson.exercise("08.2").check(scaled)
+deep = labkit.load("lab/deep")
+stories = [story.text for story in labkit.world.documents("stories", 24, seed=81, split="test")]
+intact = measurements.loss(deep, stories).value
+rises = []
+for layer in range(12):
+    with labkit.edit(deep, labkit.ScaleWeight(f"layers.{layer}.mlp_norm", (layer + 1) ** -0.5)):
+        rises.append(measurements.loss(deep, stories).value - intact)
+with labkit.edit(deep, labkit.SwitchLayerNormScaling(position="mlp")):
+    together = measurements.loss(deep, stories).value - intact
+print(f"{sum(rises):.3f} nats is the sum of twelve rises, {together:.2f} the rise of all at once")
+lesson.exercise("08.2").check(together / sum(rises))
 
 # %% [markdown]
-# `layer=layer` keeps the number of the moment in which the hook is made. Without it every hook would use the last block's.
-# The norm in front of the head stays as it is.
+# What one MLP no longer does, the others still do. Attention's norms are less forgiving one at a time, and all of them at
+# once cost less than the MLPs'. Try it with `attn_norm` and `position="attention"`.
 #
 # ## 08.3 · Is it more than the seed?
 
@@ -62,7 +57,7 @@ def judge(first, second):
 lesson.exercise("08.3").check(judge)
 
 # %% [markdown]
-# In the first case most of what differs between seeds is common to both runs of a pair, and goes out with the difference.
+# Where most of what differs between seeds is common to both runs of a pair, it goes out with the difference.
 # `statistics.stdev` divides by 4, the sample's; `pstdev` divides by 5 and makes the interval too narrow.
 #
 # ## 08.4 · Bug hunt: a switch that was never thrown
@@ -105,3 +100,28 @@ lesson.exercise("08.6").check(v[199] / v[99])
 
 # %% [markdown]
 # For large v one step adds √v, so √v grows by about a half each time: v is near N²/4.
+#
+# ## 08.7 · The switch by hand
+
+
+# %% tags=["nbval-check-output"]
+def scaled(model, ids, p):
+    handles = []
+    for layer, block in enumerate(model.trunk.blocks):
+        for branch in block.branches:
+
+            def times(module, inputs, output, layer=layer):
+                return (layer + 1) ** -p * output
+
+            handles.append(branch.norm.register_forward_hook(times))
+    logits = model(ids).logits
+    for handle in handles:
+        handle.remove()
+    return logits
+
+
+lesson.exercise("08.7").check(scaled)
+
+# %% [markdown]
+# `layer=layer` keeps the number of the moment in which the hook is made. Without it every hook would use the last block's.
+# The norm in front of the head stays as it is.
