@@ -73,7 +73,10 @@ def _prediction(entry: Mapping[str, Any]) -> str:
 def _read_prediction(value: str) -> dict[str, Any]:
     if value in ("skip", "-"):
         return {"skipped": True} if value == "skip" else {}
-    return {"letter": value[0], "confidence": next(word for word in CONFIDENCES if word[0] == value[1])}
+    known = {word[0]: word for word in CONFIDENCES}
+    if len(value) != 2 or value[1] not in known:
+        raise BadInput(f"{value!r} in an answer code is no prediction.", expected="a letter and g, f or c")
+    return {"letter": value[0], "confidence": known[value[1]]}
 
 
 def _exercise(entry: Mapping[str, Any]) -> str:

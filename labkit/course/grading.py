@@ -8,6 +8,7 @@ row says so. Nothing here proves who wrote an answer.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ def table(submissions: list[Submission]) -> list[list[str]]:
 
 def _is_submission(path: Path) -> bool:
     """Whether a file is read: also one that a browser or a learning platform has renamed ("progress (1).json")."""
-    if any(part.startswith(".") for part in path.parts[-3:]) or not path.is_file():
+    if any(part.startswith(".") for part in path.parts[-3:]) or path.is_symlink() or not path.is_file():
         return False
     if path.suffix == ".json":
         return "progress" in path.stem or "answers-" in path.stem
@@ -144,9 +145,11 @@ def _read(path: Path, who: str, run: Callable[[Path], Ran] | None) -> Iterator[S
         elif path.suffix == ".ipynb":
             yield from _read_notebook(path, who, run)
         else:
-            yield from _read_codes(path.read_text(encoding="utf-8"), who, by_line=True)
+            # In a learner's own folder no line names another.
+            yield from _read_codes(path.read_text(encoding="utf-8"), who, by_line=who == path.stem)
     except Exception as error:  # whatever one file does, the class has its rows
-        reason = error.what if isinstance(error, LabkitError) else f"{type(error).__name__}: {error}"
+        bent = f"it is not what labkit writes ({type(error).__name__}: {error})"
+        reason = error.what if isinstance(error, LabkitError) else bent
         yield Submission(
             who=who, lesson="", source=path.name, problem=f"could not be read: {reason}".splitlines()[0][:300]
         )
@@ -212,10 +215,11 @@ def _run_again(path: Path, seconds: float, inside: bool) -> Ran:
         )
         lines = _lines(record)
     exercises: dict[str, dict[str, dict[str, Any]]] = {}
+    listed = _exercises()
     for line in lines:
         if error := line.get("error"):
             problem = problem or f"an error in it went on: {error}"
-        known = _exercises().get(line.get("exercise"))
+        known = listed.get(line.get("exercise"))
         if known is None:
             continue
         lesson, exercise = known
@@ -266,7 +270,6 @@ def _copy_beside(path: Path, room: Path) -> None:
             shutil.copyfile(other, room / other.name)
 
 
-@cache
 def _exercises() -> dict[Any, tuple[str, Exercise]]:
     return {one.id: (lesson, one) for lesson, known in definitions().items() for one in known.exercises}
 
@@ -286,8 +289,13 @@ def _read_codes(text: str, who: str, by_line: bool = False) -> Iterator[Submissi
 
 def _submission(who: str, lesson: str, source: str, part: dict[str, Any]) -> Submission:
     """Return what a part of a record says; raise `BadInput` naming the entry that a person or a program has bent."""
+    if not isinstance(lesson, str) or not re.fullmatch(r"[\w.-]{1,20}", lesson):
+        raise BadInput(f"{str(lesson)[:20]!r} is no lesson")
     if not isinstance(part, dict):
         raise BadInput(f"its lesson {lesson} is no table")
+    known = definitions().get(lesson)
+    if known and (strange := set(part.get("exercises", {})) - {one.id for one in known.exercises}):
+        raise BadInput(f"lesson {lesson} has no exercise {str(min(map(str, strange)))[:40]!r}")
     predictions, exercises = part.get("predictions", {}), part.get("exercises", {})
     for kind, entries, words, counts in (
         ("prediction", predictions, ("choice", "letter", "confidence"), ()),

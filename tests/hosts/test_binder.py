@@ -88,3 +88,16 @@ def _pinned_lines():
 
 def _plain(entry):
     return re.split(r"[<>=;\[ ]", entry)[0].lower().replace("_", "-").replace(".", "-")
+
+
+def test_every_pin_has_its_hash():
+    lines = [line for line in (ROOT / "binder" / "hashes.txt").read_text().splitlines() if not line.startswith("#")]
+    hashed = dict(re.fullmatch(r"(\S+==\S+) --hash=sha256:([0-9a-f]{64})", line).groups() for line in lines)
+    assert set(hashed) == {line.strip() for line in _pinned_lines() if "==" in line}
+    assert len(set(hashed.values())) == len(lines)
+
+
+def test_actions_are_pinned_by_commit():
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        used = re.findall(r"uses: (\S+)", path.read_text())
+        assert used and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one) for one in used)

@@ -1,5 +1,6 @@
 """Every intervention is undone, whatever happens: random nested plans on random families, with exceptions,
-broken installations and Ctrl-C at random lines of our own code.
+broken installations, Ctrl-C at random lines of our own code, memory that is full on leaving, edits held open by
+generators that end in any order, and by threads that end before them.
 
 After each example the model's fingerprint (parameters, buffers, hooks, overrides, settings, config, mode) is the one
 from before, the random state moved only by what the body drew, the lock is free and SIGINT is back in its place.
@@ -28,6 +29,8 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.anatomy import anatomy_of, fingerprint, fingerprint_parts, model_lock, sites
+from labkit.anatomy.view import View
+from labkit.base.errors import ModelChanged, OutOfOrder
 from labkit.interventions import (
     DropAttention,
     DropBlock,
@@ -46,6 +49,7 @@ from labkit.interventions import (
     apply,
     audit,
     edit,
+    undo_all,
 )
 from labkit.papers.curse_of_depth.method.switching import SwitchLayerNormScaling
 
@@ -130,14 +134,16 @@ def edits_for(family):
     return st.one_of(weights, weights, cuts, cuts, activations, rounded, st.just(Fails("embed")))
 
 
+EVENTS = ["nothing", "run", "draw", "raise", "interrupt", "apply", "memory", "thread"] + 2 * ["interleaved"]
+EVENTS += 3 * ["signal"]
+
+
 @st.composite
 def surgeries(draw):
     """Return (family, nested lists of edits, what goes wrong and where)."""
     family = draw(st.sampled_from(FAMILY_NAMES))
     levels = draw(st.lists(st.lists(edits_for(family), max_size=3), min_size=1, max_size=3))
-    event = draw(
-        st.sampled_from(["nothing", "run", "draw", "raise", "interrupt", "apply", "signal", "signal", "signal"])
-    )
+    event = draw(st.sampled_from(EVENTS))
     return family, levels, event, draw(st.integers(1, 700) if event == "signal" else st.integers(0, len(levels)))
 
 
@@ -209,6 +215,65 @@ def operate(model, levels, event, where, depth=0):
         apply(model, DropMLP(0), ScaleWeight("embed", 2.0))
 
 
+def held(model, edits):
+    """Hold an edit open, as a generator or a coroutine does."""
+    with edit(model, edits):
+        yield
+
+
+def opened(model, levels):
+    """Return generators that hold the levels open, those left out whose edits cannot be made."""
+    made = []
+    for level in levels:
+        one = held(model, level)
+        with suppress(Surprise):
+            next(one)
+            made.append(one)
+    return made
+
+
+def interleave(model, levels, seed):
+    """End the generators in an order of their own; who ends too early is told."""
+    made = opened(model, levels)
+    random.Random(seed).shuffle(made)
+    for one in made:
+        with suppress(OutOfOrder):
+            one.close()
+
+
+def abandon(model, levels):
+    """Let a thread enter the levels and end; another takes them back."""
+    kept = []
+    thread = threading.Thread(target=lambda: kept.extend(opened(model, levels)))
+    thread.start()
+    thread.join()
+    undo_all(model)
+    for one in kept:  # each is told that it was
+        with suppress(OutOfOrder):
+            one.close()
+
+
+def run_out_of_memory(model, levels, failures):
+    """Leave the levels while the next writes fail; then try again with room."""
+    write, left = View.write_stored, [failures]
+
+    def scarce(self, values):
+        if left[0] > 0:
+            left[0] -= 1
+            raise RuntimeError("can't allocate memory")
+        write(self, values)
+
+    made = opened(model, levels)
+    View.write_stored = scarce
+    try:
+        for one in reversed(made):
+            with suppress(ModelChanged, OutOfOrder):
+                one.close()
+    finally:
+        View.write_stored = write
+    undo_all(model)
+
+
 def randomness():
     """Return what the three global generators would draw next, without drawing."""
     numpys = np.random.get_state()
@@ -224,6 +289,12 @@ def check(family, levels, event, where):
         if event == "signal":
             with ctrl_c_at(where) as sent, suppress(Surprise, KeyboardInterrupt):
                 operate(model, levels, event, where)
+        elif event == "interleaved":
+            interleave(model, levels, where)
+        elif event == "thread":
+            abandon(model, levels)
+        elif event == "memory":
+            run_out_of_memory(model, levels, 1 + where)
         else:
             operate(model, levels, event, where)
     except (Surprise, KeyboardInterrupt):
