@@ -39,12 +39,11 @@ text = deep.decode(story)
 pieces = deep.pieces(story)
 stop = [i for i, piece in enumerate(pieces) if piece == "."][1]
 found = microscope.rebuild(text, stop)
-print(f"read from one {found.token.strip()!r}:  {found.written}")
-print(f"what stood there:   {found.true}")
+figures.show(found)
+holds(found.words - found.right == 3, "The form is right; the name, the trade and the island are invented.")
 
 # %% [markdown]
-# The form is right and most of the words; name, trade and island are invented. All of it was read out of thirteen vectors
-# of 96 numbers, the states of one full stop. Further into a story less comes back.
+# All of it was read out of thirteen vectors of 96 numbers, the states of one full stop.
 #
 # ## Before you begin · 2 min
 #
@@ -63,7 +62,7 @@ lesson.predict("r2")
 lesson.result("r2")
 
 # %% [markdown]
-# ## 1 · Read the memory of a token · 13 min
+# ## 1 · Read the memory of a token · 14 min
 #
 # A model reads a text. Token i has a state at every level, h⁰ (the embedding) to h¹² (after the last block). Everything
 # that the model may still use of token i is in these states. The paper asks: how much of the text *before* token i can be
@@ -96,7 +95,8 @@ guess = lesson.predict("p1")
 
 # %% [markdown]
 # The microscope: choose a text or write your own, move *Token*, and read what is rebuilt. Look at a comma, a full stop, a
-# name, a noun. The other two lenses are for later.
+# name, a noun. The **information gain** is what the token's states save: C of a decoder that is given nothing, minus C.
+# The map shows it for every token; its two parts, and the other two lenses, are for later.
 
 # %%
 labkit.MicroscopePanel(deep, gate=guess)
@@ -114,7 +114,7 @@ means = {name: memory.mean(name, "C").value for name in memory.present}
 lesson.result("p1", found=means)
 
 # %% [markdown]
-# The column C is the paper's measure; the other columns come below. Its Figure 4 has determiners and full stops lowest and nouns highest, in six models.
+# The column C is the paper's measure. Its Figure 4 has determiners and full stops lowest and nouns highest, in six models.
 # Ours has another ranking.
 
 # %%
@@ -124,37 +124,23 @@ holds(min(means, key=means.get) == "adjective", "Adjectives are easiest of all."
 
 # %% [markdown]
 # Why adjectives? Most of ours are *clear* and *stormy*, and stand in the first sentence of a day, which goes the same way in
-# every story. So the word alone tells much of what stood before it, and C alone says little. A second decoder was trained
-# on the same windows and given *nothing*. What the token adds is the **information gain**, C of nothing − C.
-#
-# A third number: a decoder that is given only the token's own word, and no context, knows something too. Before *lantern*
-# stands *the*. What is left, *context*, is what the model brought to this token from elsewhere:
+# every story. So the word alone tells much of what stood before it, and C alone says little. That is why the gain stands
+# beside it. And a third decoder, which is given only the token's own word and no context, knows something too: before
+# *lantern* stands *the*. What is left, *context*, is what the model brought to this token from elsewhere:
 #
 # gain = own word + context.
 
 # %%
-order = sorted(memory.present, key=lambda name: -memory.mean(name, "context").value)
-figures.show(
-    figures.Bars(
-        title="What a token tells of the 16 words before it",
-        labels=order,
-        groups={kind: [memory.mean(name, kind).value for name in order] for kind in ("context", "own word")},
-        x_label="nats a word",
-        sentence="Mean gain by class of token; the two parts add up to the information gain. "
-        + "; ".join(f"{name}: {memory.mean(name, 'gain').value:.2f}" for name in order)
-        + ".",
-    )
-)
-nothing = {name: memory.mean(name, "C").value + memory.mean(name, "gain").value for name in order}
+figures.show(memory)
+nothing = {name: means[name] + memory.mean(name, "gain").value for name in memory.present}
 holds(
     max(nothing, key=nothing.get) == "adjective",
     f"C of nothing is highest before adjectives ({nothing['adjective']:.2f}): these words are not easy for anybody.",
 )
-
-# %%
 kinds = [(memory.mean(name, "own word").value, memory.mean(name, "context").value) for name in memory.present]
 holds(
-    all(own > context for own, context in kinds), "In every class the greater part of the gain is the token's own word."
+    all(own > context for own, context in kinds),
+    "In every class the greater part of the gain is the token's own word.",
 )
 
 # %% [markdown]
@@ -163,7 +149,7 @@ holds(
 # **What this does not show.** That the model *uses* any of it. A decoder that was trained for it can read it; whether a
 # later layer ever does is another question. And a better decoder would read more: C belongs to the pair.
 #
-# ## 2 · Is it really the punctuation? · 15 min
+# ## 2 · Is it really the punctuation? · 14 min
 #
 # A full stop stands at the end of a sentence, a noun within one; and a full stop is more frequent than any noun. Place and
 # frequency alone could make a difference. So compare each token with a noun of the same story, at most four tokens away and
@@ -183,6 +169,9 @@ print(*(one.table() for one in gaps), sep="\n")
 
 # %%
 raw, near = gaps[2].difference, gaps[3].difference
+holds(
+    gaps[1].difference.low < 0 < gaps[1].difference.high, "On C, beside matched nouns no difference is left to be seen."
+)
 holds(raw.low > 0, "Over all tokens, punctuation brings more context than nouns.")
 holds(abs(near.value) < 0.5 * raw.value, "Beside a noun of the same place and frequency, most of that is gone.")
 matched = labkit.claims.assess(labkit.claims.ledger().claim("10.punctuation_brings_more_context"))
@@ -225,8 +214,8 @@ lesson.result("p2", found=found)
 figures.show(labkit.claims.assess(claims.claim("10.punctuation_removed")))
 
 # %% [markdown]
-# The paper's finding holds here: without punctuation, fewer answers are right. So do both controls, and content words cost
-# more. Random tokens cost about as much. The ledger asked 500 other questions:
+# The paper's finding holds here: without punctuation, fewer answers are right. But both controls cost answers too. As many
+# content words cost more, as many random tokens about as much. The ledger asked 500 other questions:
 
 # %%
 control = labkit.claims.assess(claims.claim("10.random_tokens_cost_more"))
@@ -239,7 +228,7 @@ holds(control.high < 0, "There, punctuation cost somewhat more than as many rand
 # %%
 panel.set(rule="stop words")
 shares = {name.split(" as many")[0]: one.value for name, one in panel.data.accuracy.items()}
-print(*(f"{value:.2f}  {name}" for name, value in shares.items()), sep="\n")
+print(*(f"{value:.2f}  {'' if name == 'intact' else 'without '}{name}" for name, value in shares.items()), sep="\n")
 holds(
     shares["stop words"] > shares["random tokens"] + 0.1 and shares["stop words"] > shares["content words"] + 0.1,
     "Removing stop words costs less than removing as many random tokens, or as many content words.",
@@ -288,16 +277,13 @@ lesson.result("p3", found=trio)
 
 # %% [markdown]
 # A few seconds of reading, and most of the damage is gone, on 50 questions and with one seed. Would a model that reads on
-# with *whole* texts gain as much? Here are both, after 24 steps, with five seeds each and one learning rate; below the
-# table the model before any of it, on the same 100 questions. The last two columns are two other ways to strip a text, the
-# last one content words, as many as punctuation; this lesson does not need them.
+# with *whole* texts gain as much? Here are both, after 24 steps, with five seeds each and one learning rate, and the model
+# before any of it, on the same 100 questions.
 
 # %%
 grid = microscope.two_by_two()
-print(grid.table())
-same = microscope.story_passages(grid.questions, seed=2000, distractors=8)
-untouched = {test: sum(microscope.right_answers(deep, same, test)) / len(same) for test in ("intact", "punctuation")}
-print(f"as trained: {untouched['intact']:.2f} whole texts, {untouched['punctuation']:.2f} without punctuation")
+figures.show(grid)
+untouched = {test: grid.cells["as trained", test].value for test in ("intact", "punctuation")}
 whole = grid.cells["full", "intact"].value
 lost = grid.cells["full", "punctuation"].value
 used = grid.cells["punctuation", "punctuation"].value
@@ -377,7 +363,7 @@ print(
 # %% [markdown]
 # The paper draws about .95, with dips at both ends, and .35 to .65 without the residual. Ours come near: the inner steps
 # lie a little lower, and without the residual the range is wider. The first line says that a block adds little to what is
-# there. The second says what the block itself does, and that is not linear.
+# there. The second says what the block itself does, and most of that is far from linear.
 #
 # With a network, the same line on Pythia-70M, which the authors' profile shows lowest of 24 models:
 

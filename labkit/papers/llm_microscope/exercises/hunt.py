@@ -91,7 +91,7 @@ def _check(judge: Callable[..., Any]) -> Outcome:
 
     said = {
         "released": (
-            "the lens of the released code passes: it leaves the norm out below the last level, which is right.",
+            "the lens of the released code passes: its last level is right, and below it the norm is left out.",
             "a level below the last",
         ),
         "twice": ("a lens passes that norms the last level twice.", "what the model itself says"),
@@ -170,13 +170,14 @@ HUNT = Exercise(
         "`lens(model, ids)` is said to return what each level would say next: logits [levels, tokens, words], the "
         "embedding first. Released lenses left the final norm out below the last level, or applied it twice. You "
         "cannot read the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You "
-        "may run the model, whole (`model(ids[None]).logits[0]`) or with blocks dropped."
+        "may run the model: whole, `model(ids[None]).logits[0]`, or with blocks dropped, "
+        "`with labkit.edit(model, labkit.DropBlock(2)):`."
     ),
     expects="a function of a lens, a model and token ids that returns True or False",
     check=_check,
     hints=(
         "The last level must say what the model says. What would the model say if it ended earlier?",
-        "A model without the blocks from `level` on ends at that level. labkit.DropBlock(layer) drops one.",
+        "A model without the blocks from `level` on ends at that level; at level 0 none is left.",
         "One comparison a level, 0 and the last included, with labkit.edit around the model and a tolerance of 1e-4.",
     ),
     solution=(

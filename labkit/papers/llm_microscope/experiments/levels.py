@@ -1,6 +1,6 @@
 """Which level holds the past? The reader is given one level in place of all, with an adapter trained for it.
 
-The decoder is the same for every level, and so is the training: 120 steps. `training.py` makes the runs, whose C on
+The decoder is the same for every level, and so is the training: 100 steps. `training.py` makes the runs, whose C on
 unseen stories is stored in data/sweeps/10_levels.jsonl.
 """
 
