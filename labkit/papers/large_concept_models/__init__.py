@@ -47,7 +47,14 @@ PAPER = Paper(
             "test_events",
         ),
         "experiments.steering": ("Steered", "steer"),
-        "experiments.summaries": ("episodes", "expand", "judge_summaries", "summarise", "train_summaries"),
+        "experiments.summaries": (
+            "episodes",
+            "expand",
+            "judge_summaries",
+            "stored_summaries",
+            "summarise",
+            "train_summaries",
+        ),
         "experiments.second_space": (
             "check_slots",
             "learn_second_space",

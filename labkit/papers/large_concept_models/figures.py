@@ -60,9 +60,7 @@ def paint_film(filmed: Filmed, figure: FigureBase, step: int | None = None) -> N
     left, right = axes(figure, "Size and spread", "What they say", left=0.75, right=2.4, between=0.9)
     steps = range(1, len(filmed.t) + 1)
     left.plot(steps, filmed.norm, MARKS["intact"].line, color=MARKS["intact"].colour, linewidth=2, label="size")
-    left.plot(
-        steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="spread"
-    )
+    left.plot(steps, filmed.apart, MARKS["cut"].line, color=MARKS["cut"].colour, linewidth=2, label="spread")
     left.axhline(1, color=RULE, linewidth=1)
     held = left.legend(loc="lower right", fontsize=SIZES["note"], labelcolor=INK, facecolor="white", edgecolor="none")
     held.set_zorder(5)  # the line that marks the step goes behind it

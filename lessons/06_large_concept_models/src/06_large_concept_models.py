@@ -140,12 +140,12 @@ print("Base-LCM:     ", *space.decode(z_NC[wrong[0] : wrong[0] + 1]))
 answers.table("possible", "chimera", "l2", "l2_again", "norm", "truth_norm")
 
 # %% [markdown]
-# *Possible*: the share of sentences that can follow. *Chimera*: every word can follow, not all together. *Norm* beside
-# *truth norm*: how long the vectors of the answers are, and how long those of true futures; one over the other is what was
-# called *size* above. Answers shrink as the futures multiply, while their words stay flawless. *l2* is the distance to the future that happened, *l2 again* the same after decoding and
-# encoding: after *found* and *lost* what is said is farther off than what was meant. The vector knows that it is an average;
-# the text does not. (After *lent* the answer lies near the likelier future, and the decoder forgives the rest: always
-# possible, always the same.)
+# *Possible*: the share of sentences that can follow. *Chimera*: every word can follow, not all together. *Norm* beside *truth
+# norm*: how long the vectors of the answers are, and how long those of true futures; one over the other is what was called
+# *size* above. Answers shrink as the futures multiply, while their words stay flawless. *l2* is the distance to the future
+# that happened, *l2 again* the same after decoding and encoding: after *found* and *lost* what is said is farther off than
+# what was meant. The vector knows that it is an average; the text does not. (After *lent* the answer lies near the likelier
+# future, and the decoder forgives the rest: always possible, always the same.)
 #
 # A tempting remedy: take the nearest sentence that exists.
 
@@ -244,10 +244,11 @@ holds(
 holds(film.apart[0] < 0.2 and film.apart[7] > 0.9, "The 64 draws have moved apart by the eighth of twenty steps.")
 
 # %% [markdown]
-# On the left, *size* is the length of the guesses and *spread* how far they are from one another, both over
-# those of true futures; on the right is what they say. A denoiser does not know better than Base-LCM. It is *asked* better: each answer is mixed with what is left of the
-# noise, and the noise leans to one side. The next guess is an average over those futures that fit, and so on, until one
-# is left. That happens early, while the vector is still mostly noise; after that the picture only gets sharper.
+# On the left, *size* is the length of the guesses and *spread* how far they are from one another, both over those of true
+# futures; on the right is what they say. A denoiser does not know better than Base-LCM. It is *asked* better: each answer is
+# mixed with what is left of the noise, and the noise leans to one side. The next guess is an average over those futures that
+# fit, and so on, until one is left. That happens early, while the vector is still mostly noise; after that the picture only
+# gets sharper.
 #
 # After *lost* there are four futures. Stop the film where you like, and read the draw that changes its words most often.
 # Without guidance the grey dotted line does not fall to 0: some draws end between two futures.
@@ -269,8 +270,8 @@ holds(torch.allclose(ours, lcm.guided(aware, unaware, guidance=3.0, rescale=0.0)
 steer = lesson.predict("p4")
 
 # %% [markdown]
-# Move one control at a time. *Steps* is how often the sampler asks. *Mix* moves each vector towards the draw farthest from
-# it: at 0.5 the average of two futures is back, smaller, and said without a fault.
+# Move one control at a time. *Steps* is how often the sampler asks; with one step its answer is its first guess. *Mix* moves
+# each vector towards the draw farthest from it: at 0.5 the average of two futures is back, smaller, and said without a fault.
 
 # %%
 labkit.SteerPanel(gate=steer)
@@ -433,6 +434,18 @@ holds(kept[-1] > 0.95, "All six say the sentence: what is lost is lost in choosi
 open_row = ledger.claim("06.token_model")
 print(open_row.sentence)
 print(open_row.note)
+
+# %% [markdown]
+# One more task of the paper, *summarise and expand*. Our summary of a text is its last journey; expanded, a journey is given
+# and an event is wanted that can have led to it. A summary has one answer, an expansion six or nine:
+
+# %%
+lcm.stored_summaries()
+
+# %%
+base_row, two_row = lcm.stored_summaries().rows
+holds(min(*base_row[2:4], *two_row[2:4]) > 0.9, "Both models summarise.")
+holds(base_row[5] <= 1 < two_row[5], "Asked eight times, Base-LCM tells one story and Two-Tower several.")
 
 # %% [markdown]
 # **What this does not show.** Transfer between languages with no word in common: ours share the names of people and

@@ -81,3 +81,5 @@ def test_what_was_measured_is_there_and_says_what_the_page_says():
     assert {row["arm"] for row in rows} == {"base", "two-tower"}
     for row in rows:
         assert row["summary one"] > 0.9 and row["an_event"] > 0.9, row
+    (base, *_), (two, *_) = ([r for r in summaries.stored_summaries().rows if r[0] == arm] for arm in summaries.STEPS)
+    assert base[5] <= 1 < two[5]  # how many different events are said in 8 draws

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from labkit.base.data import data_dir
 from labkit.base.errors import unknown
+from labkit.panels.tables import Table
 from labkit.training import Runs, fit
 
 from .. import task
@@ -35,7 +36,16 @@ from ..method.space import ConceptSpace
 from ..method.store import load_space
 from ..training import ARMS, DEPTH, FFN, WIDTH
 
-__all__ = ["can_have_led_to", "episodes", "expand", "judge_summaries", "summaries_path", "summarise", "train_summaries"]
+__all__ = [
+    "can_have_led_to",
+    "episodes",
+    "expand",
+    "judge_summaries",
+    "stored_summaries",
+    "summaries_path",
+    "summarise",
+    "train_summaries",
+]
 
 POOL = 8000  # texts of each length, drawn once
 STEPS = {"base": (900, 128), "two-tower": (1500, 160)}  # steps, texts in each
@@ -44,6 +54,17 @@ STEPS = {"base": (900, 128), "two-tower": (1500, 160)}  # steps, texts in each
 def summaries_path() -> Path:
     """Return the file of what the trained models were found to do."""
     return data_dir() / "sweeps" / "06_summaries.jsonl"
+
+
+def stored_summaries() -> Table:
+    """Return one row an arm: what the trained models were found to do, averaged over seeds."""
+    rows = []
+    for arm in STEPS:
+        runs = Runs(summaries_path()).where(arm=arm)
+        columns = ("summary one", "summary two", "expanded", "kinds", "size")
+        rows.append((arm, str(len(runs)), *(fmean(run[column] for run in runs) for column in columns)))
+    named = ["seeds", "summary of one episode", "of two", "possible expansions", "different ones in 8 draws", "size"]
+    return Table("Summarise: one answer. Expand: six or nine answers.", ["model", *named], rows)
 
 
 def episodes(n: int, count: int, generator: torch.Generator, held: bool = False) -> list[task.Sentences]:
