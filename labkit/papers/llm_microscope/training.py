@@ -45,7 +45,7 @@ PER_STEP, PER_DOCUMENT = 8, 32  # documents in a batch, tokens looked at in each
 READER_FIT = Fit(steps=500, lr=1e-3, warmup=30, weight_decay=0.01, last_lr=0.02)
 EMPTY_SHARE = 0.5  # of the baseline's rows get nothing at all, the others their own word
 
-SINGLE_LEVELS = (0, 3, 6, 9, 12)
+SINGLE_LEVELS = (0, 3, 6, 12)
 SINGLE_FIT = Fit(steps=100, lr=3e-3, warmup=15, weight_decay=0.01, last_lr=0.02)
 
 CONTROL = "content words as many as punctuation"

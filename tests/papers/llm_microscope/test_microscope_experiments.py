@@ -230,3 +230,12 @@ def test_stored_runs_make_a_table_and_missing_ones_say_how_to_make_them(tmp_path
     for missing in (two_by_two, single_levels):
         with pytest.raises(NotAvailable, match="training"):
             missing(tmp_path / "none.jsonl")
+
+
+def test_one_level_after_three_blocks_tells_what_all_levels_pooled_tell() -> None:
+    found = single_levels()
+    assert found.levels == (0, 3, 6, 12) and len(found.weights) == 13
+    assert sum(found.weights) == pytest.approx(1.0, abs=1e-3)
+    embedding, early, *_ = found.gain
+    assert embedding.high < early.low and early.low < found.pooled.value < early.high
+    assert "level 3" in figures.describe(found) and "all" in found.table()
