@@ -48,16 +48,18 @@ labkit.course.holds(
 # weather and ferry. Here is a day it has not read, up to the question.
 
 # %%
+from IPython.display import Markdown
+
 tiny = labkit.load("lab/tiny")
 questions = labkit.world.questions(200, seed=23, split="test")
 day = questions[2].prompt
-print(day)
+Markdown(day)
 
 # %% [markdown]
 # Find the answer yourself before you run the next cell. You had to follow several people and one object.
 
 # %%
-print(tiny.generate(day, max_new_tokens=14))
+Markdown(tiny.generate(day, max_new_tokens=14))
 
 # %% [markdown]
 # One day proves nothing. So ask two hundred, with four names to choose from each time. The model takes the name that
