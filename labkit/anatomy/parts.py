@@ -15,6 +15,7 @@ from labkit.zoo import module_of
 from .address import LAYER_PARTS, Address
 from .description import HeadSizes, Stored, Sublayer
 from .families import family_of
+from .reach import unwrapping
 from .skips import Absent, KeepStream, PassOn, WriteNothing
 from .view import Place, View
 
@@ -305,7 +306,7 @@ class _Ways:
             raise BadInput(
                 f"{type(root).__name__} has no {path}.",
                 expected="a causal language model with its head",
-                do="load it with labkit.load or transformers' AutoModelForCausalLM",
+                do=unwrapping(root),
             )
         return found
 

@@ -7,7 +7,18 @@ from torch import nn
 
 from labkit.base.errors import BadInput
 
-__all__ = ["check_reach"]
+__all__ = ["check_reach", "unwrapping"]
+
+
+def unwrapping(model: nn.Module) -> str:
+    """Return what to do where a model is not one itself, but stands around one."""
+    if hasattr(model, "_orig_mod"):
+        return "edit what torch.compile was given: model._orig_mod"
+    if type(model).__module__.startswith("peft."):
+        return "model = model.merge_and_unload()"
+    if isinstance(getattr(model, "module", None), nn.Module):
+        return "edit what it was made around: model.module"
+    return "load it with labkit.load or transformers' AutoModelForCausalLM"
 
 
 def check_reach(model: nn.Module, *, by_hook: bool = True) -> None:

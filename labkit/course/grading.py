@@ -219,11 +219,11 @@ def _run_again(path: Path, seconds: float, inside: bool) -> Ran:
     for line in lines:
         if error := line.get("error"):
             problem = problem or f"an error in it went on: {error}"
-        known = listed.get(line.get("exercise"))
-        if known is None:
+        name = line.get("exercise", "")
+        lesson, exercise = listed.get(name, (name.split(".")[0], None))
+        if not re.fullmatch(r"\w{1,8}\.\w{1,8}", name) or (exercise is None and lesson in definitions()):
             continue
-        lesson, exercise = known
-        entry = exercises.setdefault(lesson, {}).setdefault(exercise.id, {"attempts": 0})
+        entry = exercises.setdefault(lesson, {}).setdefault(name, {"attempts": 0})
         if entry.get("status") == "right":  # once right stays right
             continue
         entry |= {"attempts": entry["attempts"] + 1, **_judged(exercise, line)}
@@ -232,9 +232,10 @@ def _run_again(path: Path, seconds: float, inside: bool) -> Ran:
     return Ran(exercises, problem)
 
 
-def _judged(exercise: Exercise, line: dict[str, Any]) -> dict[str, Any]:
-    """Return what becomes of an answer: data is judged here, of code we have what was said beside it."""
-    if "answer" in line:
+def _judged(exercise: Exercise | None, line: dict[str, Any]) -> dict[str, Any]:
+    """Return what becomes of an answer: data is judged here; of code, or in a lesson of the teacher's own that we do
+    not know, we have what was said beside it."""
+    if exercise is not None and "answer" in line:
         try:
             return {"status": judge(exercise, from_plain(line["answer"])).status, "called": False}
         except (ValueError, TypeError, RecursionError, RuntimeError):

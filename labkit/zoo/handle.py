@@ -118,10 +118,16 @@ class Handle:
 
 def module_of(model: Handle | nn.Module) -> nn.Module:
     """Return the module of a handle, or the module itself; raise `BadInput` for anything else."""
-    if isinstance(model, Handle):
-        return model.model
-    if isinstance(model, nn.Module):
-        return model
+    module = model.model if isinstance(model, Handle) else model
+    if isinstance(module, nn.Module):
+        first = next(module.parameters(), None)
+        if first is not None and first.is_meta and any(hasattr(part, "_hf_hook") for part in module.modules()):
+            raise BadInput(
+                "The model is offloaded: its weights are moved in at each call.",
+                expected="a model whose weights stay in memory",
+                do="load it whole, without device_map, or a smaller one",
+            )
+        return module
     raise BadInput(
         f"{model!r} of type {type(model).__name__} is no model.",
         expected="what labkit.load(name) returns, or a torch module",

@@ -338,7 +338,7 @@ class TestGrade:
         believed = self._rows(said("grade", tmp_path / "class")[1])["fay"]
         assert (believed["source"], believed["99.1"]) == ("answer code", "right, 1 tries")
         judged = self._rows(said("grade", tmp_path / "class", "--run", "--trusted")[1])["fay"]
-        assert (judged["source"], judged["99.1"]) == ("run again", "wrong, 1 tries")
+        assert (judged["source"], judged["99.1"]) == ("run again", "wrong, 1 tries, called where it ran")
         assert judged["99 p1"] == "A, guess"
 
     def test_nothing_there(self, said, tmp_path):

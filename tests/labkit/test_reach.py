@@ -110,3 +110,18 @@ def test_several_tokens_end_a_text_and_so_does_the_context():
     said = labkit.generate(model, ids, 6)[0, ids.shape[1] :].tolist()
     assert labkit.generate(model, ids, 6, stop=(said[0], 10**6)).shape[1] == ids.shape[1] + 1
     assert labkit.generate(model, ids, 6, context=ids.shape[1] + 2).shape[1] == ids.shape[1] + 2
+
+
+def test_what_stands_around_a_model_is_answered_with_the_model():
+    with pytest.raises(BadInput, match=r"model\._orig_mod"), labkit.edit(torch.compile(make("llama")), DropMLP(1)):
+        pass
+    with pytest.raises(BadInput, match=r"model\.module"), labkit.edit(torch.nn.DataParallel(make("llama")), DropMLP(1)):
+        pass
+
+
+def test_who_reads_an_offloaded_model_is_told():
+    model = make("llama").to("meta")
+    model.model.layers[0]._hf_hook = object()
+    for read in (lambda: labkit.record(model, [1, 2], ["layers.0"]), lambda: labkit.measurements.loss(model, [[1, 2]])):
+        with pytest.raises(BadInput, match="offloaded"):
+            read()
