@@ -144,8 +144,18 @@ holds(
 )
 
 # %% [markdown]
-# Only the rest could be called memory.
-#
+# Only the rest could be called memory. Where is it? Until now the reader was shown all thirteen levels, pooled. Below it is
+# shown one alone, by an adapter that was trained for that level; the decoder stays. Level 0 is the embedding: the token's
+# own word, and nothing else.
+
+# %%
+levels = microscope.single_levels()
+figures.show(levels)
+embedding, early, *_ = levels.gain
+holds(embedding.high < early.low, "The embedding alone tells about half of what level 3 tells.")
+holds(early.low < levels.pooled.value < early.high, "All levels pooled tell no more than level 3 alone.")
+
+# %% [markdown]
 # **What this does not show.** That the model *uses* any of it. A decoder that was trained for it can read it; whether a
 # later layer ever does is another question. And a better decoder would read more: C belongs to the pair.
 #
