@@ -42,6 +42,8 @@ class Choice(Control):
     def __post_init__(self) -> None:
         if len(self.pairs) < 2:
             raise BadInput(f"The choice {self.name!r} has {len(self.pairs)} options.", expected="at least two")
+        if any(kept is None for _, kept in self.pairs):  # a native list shows it blank
+            raise BadInput(f"The choice {self.name!r} keeps None.", expected="a value for every option")
 
     @property
     def pairs(self) -> tuple[tuple[str, Hashable], ...]:

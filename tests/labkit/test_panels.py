@@ -472,3 +472,12 @@ def test_what_an_intact_model_makes_of_a_text_is_taken_again_only_when_either_ch
     with pytest.raises(ZeroDivisionError):
         intact.of(model, lambda known: 1 / 0, "c")
     assert intact.of(model, take, "b") == 3, "what could not be taken does not replace what was"
+
+
+def test_a_choice_keeps_a_value_for_every_option():
+    from labkit.panels.controls import Choice
+
+    with pytest.raises(BadInput, match="keeps None"):
+        Choice("lam", {"as learned": None, "0": 0.0})
+    with pytest.raises(BadInput, match="1 options"):
+        Choice("lam", ("0",))
