@@ -85,6 +85,16 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "average": _runs(("average",), SEEDS),
     "easy": _runs(("base", "lime"), SEEDS, operands=3),
     "shallow": _runs(("lime",), SEEDS, depth=2),
+    # The other arms at the same three rates, and both main arms at two rates when trained twice as long.
+    "rates": tuple(
+        Run(arm=arm, lr=lr, seed=seed, depth=depth)
+        for seed, lr in product(CHOOSING, RATES)
+        for arm, depth in (("first-1", 4), ("last-2", 4), ("average", 4), ("lime", 2))
+    ),
+    "long-rates": tuple(
+        Run(arm=arm, lr=lr, seed=seed, steps=2400)
+        for seed, lr, arm in product(CHOOSING, (1.2e-2, 6e-3), ("base", "lime"))
+    ),
     # Not in the committed table: there was no time for them.
     "zeros": _runs(("zeros",), SEEDS),
     "control": _runs(("base",), SEEDS, depth=2),
@@ -122,7 +132,8 @@ def train(run: Run) -> tuple[Decoder, dict[str, Any]]:
     data = expressions(run.operands, run.steps * BATCH, run.seed)
     ids_NL = torch.from_numpy(data.ids)
     watched = held_out(run.operands, WATCHED, WATCH_SEED)
-    model, curve = first_weights(run), [score(first_weights(run), watched)]
+    model = first_weights(run)
+    curve = [score(model, watched)]
 
     def loss_at(model: Decoder, step: int) -> Tensor:
         return working_loss(model, ids_NL[(step - 1) * BATCH : step * BATCH], data.start)

@@ -1,0 +1,146 @@
+"""A small language model with and without routers on the course's world: does the lead carry over from arithmetic?
+
+    python -m labkit.papers.layer_integrated_memory.experiments.language
+
+Written down before the runs: the paper's gain in language modelling is 0.033 nats a token at 150M numbers and 0.009 at
+1B; at a quarter of a million we expect no difference that these few pairs could show. Four blocks of width 64 on texts of
+the world in rows of 128 tokens; one learning rate for both arms, not chosen by them. Lesson: 09.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labkit.base.data import data_dir
+from labkit.base.errors import NotAvailable
+from labkit.measurements.estimate import Estimate, mean_over
+from labkit.measurements.tables import text_table
+from labkit.models import Decoder, DecoderConfig, next_token_loss
+from labkit.training import Fit, Runs, fit
+
+from ..method import LIMe
+from ..training import ARMS, SCALES
+
+__all__ = ["LanguagePairs", "language_pairs", "language_rows", "train_language"]
+
+LENGTH, ROWS, STEPS, LR = 128, 16, 300, 6e-3
+SEEDS = (21, 22, 23)
+TESTED, TEST_SEED = 128, 9_000  # rows that no model has read
+PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
+PATH = "09_language.jsonl"
+
+
+@dataclass(frozen=True)
+class LanguagePairs:
+    """Loss on texts not read in training: arm -> seed -> nats a token of every test row."""
+
+    losses: Mapping[str, Mapping[int, tuple[float, ...]]]
+
+    def difference(self, seed: int) -> Estimate:
+        """Return LIMe minus baseline for one pair of models, in nats a token; the interval is over test rows."""
+        gaps = [b - a for a, b in zip(self.losses["base"][seed], self.losses["lime"][seed])]
+        return mean_over(gaps, "rows of text", method="t", name="LIMe minus baseline", unit="nats a token", null=0.0)
+
+    def table(self) -> str:
+        """Return one row a pair."""
+        rows = []
+        for seed in self.losses["base"]:
+            means = [sum(self.losses[arm][seed]) / len(self.losses[arm][seed]) for arm in ("base", "lime")]
+            gap = self.difference(seed)
+            rows.append(
+                [f"{seed}", *(f"{mean:.3f}" for mean in means), f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"]
+            )
+        return text_table(["seed", "baseline", "LIMe", "difference"], rows, title="Nats a token on new texts")
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def language_pairs() -> LanguagePairs:
+    """Return the stored runs of all seeds that both arms have; raise `NotAvailable` where there are none."""
+    losses: dict[str, dict[int, tuple[float, ...]]] = {"base": {}, "lime": {}}
+    for run in Runs(data_dir() / "sweeps" / PATH):
+        losses[run["arm"]][run["seed"]] = tuple(run["rows"])
+    both = sorted(set(losses["base"]) & set(losses["lime"]))
+    if not both:
+        raise NotAvailable("No pair of language models is stored.", do=f"python -m {__name__}")
+    return LanguagePairs({arm: {seed: held[seed] for seed in both} for arm, held in losses.items()})
+
+
+@lru_cache(maxsize=2)
+def language_rows(count: int, seed: int, split: str = "train") -> Tensor:
+    """Return `count` rows of LENGTH + 1 tokens [count, 129]: texts of the world one after the other, cut."""
+    from labkit import world
+
+    needed = count * (LENGTH + 1)  # a corpus may fall short of what is asked for by its last document
+    ids = [token for document in world.corpus(PARTS, needed + 1000, seed, split) for token in document]
+    return torch.tensor(ids[:needed]).view(count, LENGTH + 1)
+
+
+def first_language_model(arm: str, seed: int) -> Decoder:
+    """Return the untrained model of an arm; both arms share every weight that the baseline has."""
+    from labkit import world
+
+    sizes = {"vocab": world.tokenizer().vocab_size, "width": 64, "depth": 4, "heads": 4, "ffn": 168}
+    sizes |= {"context": LENGTH + 1, "init_std": 0.08}
+    base = DecoderConfig(**sizes).build(seed)
+    if arm == "base":
+        return base
+    model = LIMe(**sizes, **ARMS[arm]).build(seed)
+    model.load_state_dict(base.state_dict(), strict=False)
+    return model
+
+
+def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
+    """Train one model and return its loss on rows it has not read, as plain numbers."""
+    model, rows = first_language_model(arm, seed), language_rows(steps * ROWS, seed)
+
+    def loss_at(model: nn.Module, step: int) -> Tensor:
+        ids_BL = rows[(step - 1) * ROWS : step * ROWS]
+        return next_token_loss(model(ids_BL).logits, ids_BL)
+
+    scales = {} if arm == "base" else SCALES
+    settings = Fit(steps=steps, lr=LR, warmup=min(50, steps), betas=(0.9, 0.95), weight_decay=0.1, scales=scales)
+    started = time.process_time()
+    fitted = fit(model, loss_at, settings)
+    return {
+        "rows": [round(one, 4) for one in row_losses(model, language_rows(TESTED, TEST_SEED, "test")).tolist()],
+        "curve": [round(one, 3) for one in fitted.loss[19::20]],
+        "core_seconds": round(time.process_time() - started, 1),
+        "diverged": fitted.diverged,
+    }
+
+
+@torch.no_grad()
+def row_losses(model: Decoder, ids_BL: Tensor) -> Tensor:
+    """Return the mean loss of every row, in nats a token [B]."""
+    logits_BLV = torch.cat([model(part[:, :-1]).logits for part in ids_BL.split(32)])
+    nats = F.cross_entropy(logits_BLV.flatten(0, 1), ids_BL[:, 1:].flatten(), reduction="none")
+    return nats.view(len(ids_BL), -1).mean(1)
+
+
+def main() -> None:
+    """Train every pair that is not stored yet, seed by seed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
+    end = time.monotonic() + 60 * parser.parse_args().minutes
+    for seed in SEEDS:
+        for arm in ("base", "lime"):
+            if time.monotonic() < end:
+                cell = {"arm": arm, "seed": seed, "steps": STEPS}
+                found = Runs(data_dir() / "sweeps" / PATH).do(cell, lambda cell=cell: train_language(**cell))
+                print(cell, sum(found["rows"]) / len(found["rows"]), found["core_seconds"], flush=True)
+
+
+if __name__ == "__main__":
+    main()
