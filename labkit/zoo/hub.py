@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +49,9 @@ def refuse_pickle(path: Path) -> None:
             refuse_pickle(found[0])
         for file in safe:
             refuse_pickle(file)
+        for file in _named_by_index(path):
+            if file.suffix in _PICKLES:
+                refuse_pickle(file)
         return
     if path.suffix in _PICKLES:
         raise BrokenFile(f"{path} is a pickle, which can run code when opened.", expected=_SAFE, do=_CONVERT)
@@ -57,6 +61,15 @@ def refuse_pickle(path: Path) -> None:
         return
     if head.startswith(b"PK\x03\x04") or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05"):
         raise BrokenFile(f"{path} is a pickle under another name; it was not opened.", expected=_SAFE, do=_CONVERT)
+
+
+def _named_by_index(folder: Path) -> list[Path]:
+    """Return the files that a folder's index of weights names, none where it has none or it cannot be read."""
+    try:
+        index = json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))
+        return [folder / str(name) for name in sorted(set(map(str, index["weight_map"].values())))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
 
 
 @contextmanager

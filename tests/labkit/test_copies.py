@@ -16,7 +16,7 @@ import labkit
 from labkit import DropAttention, DropMLP, MaskNeurons, Quantise, ZeroWeight, apply, audit, edit, shrink
 from labkit.anatomy import anatomy_of, fingerprint
 from labkit.anatomy.families import FAMILIES
-from labkit.base.errors import BadInput, NotAvailable
+from labkit.base.errors import BadInput, BrokenFile, NotAvailable
 from labkit.sweeps import every_sublayer, sweep
 from labkit.zoo.described import DESCRIBED, check_described
 
@@ -167,4 +167,11 @@ def test_a_family_that_is_not_described_is_told_from_its_config(tmp_path):
 
     tokenizer(tokenizer_object=Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))).save_pretrained(tmp_path)
     with pytest.raises(NotAvailable, match="'mixtral', which has no anatomy here; its weights were not fetched"):
+        labkit.load(tmp_path)
+
+
+def test_an_index_that_names_a_pickle_is_refused_before_anything_is_opened(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "weights.bin"}}')
+    with pytest.raises(BrokenFile, match=r"weights\.bin is a pickle"):
         labkit.load(tmp_path)
