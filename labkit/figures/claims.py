@@ -13,7 +13,7 @@ from labkit.base.numbers import known, number
 from labkit.claims import Assessment, Ledger, assess
 
 from .drawing import Drawing
-from .style import BAND, INK, MARKS, PAPER, SIZES, SOFT, axes, label_axes
+from .style import BAND, INK, MARKS, PAPER, SIZES, SOFT, axes, inches, label_axes, wrapped
 
 __all__ = ["DRAWINGS"]
 
@@ -21,7 +21,9 @@ __all__ = ["DRAWINGS"]
 def paint(assessment: Assessment, figure: FigureBase) -> None:
     """Draw one claim: the margin as a band, the null as a line, ours with its interval, the paper's diamond."""
     claim = assessment.claim
-    (ax,) = axes(figure, f"{assessment.verdict.capitalize()}: {claim.sentence}", left=0.35, right=0.35)
+    scale = wrapped(claim.scale, inches(figure)[0] - 0.7, "label")
+    bottom = 0.6 + 0.2 * scale.count("\n")
+    (ax,) = axes(figure, f"{assessment.verdict.capitalize()}: {claim.sentence}", left=0.35, right=0.35, bottom=bottom)
     low, high = _reach(assessment)
     ax.set_xlim(low, high)
     ax.set_ylim(1.0, -1.0)
@@ -51,7 +53,7 @@ def paint(assessment: Assessment, figure: FigureBase) -> None:
         ax.plot([assessment.low, assessment.high], [0.6, 0.6], color=MARKS["intact"].colour, linewidth=4)
         ax.plot(assessment.value, 0.6, "o", color=MARKS["intact"].colour, markersize=11, markeredgecolor="white")
         _say(ax, assessment.value, 0.25, f"ours {number(assessment.value)}")
-    label_axes(ax, x=claim.scale)
+    label_axes(ax, x=scale)
 
 
 def describe(assessment: Assessment) -> str:
