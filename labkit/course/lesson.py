@@ -31,6 +31,8 @@ __all__ = ["Lesson", "LessonExercise", "open_lesson"]
 
 def open_lesson(lesson: str | LessonDefinition, store: ProgressStore | None = None) -> Lesson:
     """Return a lesson by id ("00") and print what it needs: versions, device, threads, minutes."""
+    if not isinstance(lesson, str | LessonDefinition):
+        raise BadInput(f"{lesson!r} is no lesson.", expected='its number as a text, such as "00"')
     facts = definition(lesson) if isinstance(lesson, str) else lesson
     opened = Lesson(facts, store or ProgressStore())
     tell(opened.heading())

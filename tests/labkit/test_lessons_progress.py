@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from labkit.base.errors import BrokenFile
+import labkit
+from labkit.base.errors import BadInput, BrokenFile
 from labkit.course.progress import ProgressStore
 
 
@@ -124,3 +125,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BrokenFile, match="LABKIT_MY"):
         ProgressStore(tmp_path / "file" / "progress.json").change("00", "exercises", "00.1", _set(status="right"))
+
+
+@pytest.mark.parametrize("name", [0, None, ["00"]])
+def test_what_is_no_name_of_a_lesson_is_told(name):
+    with pytest.raises(BadInput, match="is no lesson"):
+        labkit.open_lesson(name)
