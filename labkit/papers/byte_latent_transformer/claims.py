@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ from labkit.claims.records import Measured
 
 from .experiments.costing import PAPER_SIZES
 from .experiments.cutting import drift, moved_over_prefixes, patchers, word_starts
-from .experiments.noise import measured_noise, noise_runs
-from .experiments.quality import bits_of, thresholds
+from .experiments.noise import noise_of
+from .experiments.quality import runs_of, study_of, thresholds
 from .method.accounting import cost
 from .method.entropy import ByteEntropies
 from .method.generation import ready
@@ -37,30 +38,40 @@ __all__ = [
     "first_letters",
     "future_changes",
     "growth_of_patches",
+    "kinds_difference",
     "lower_threshold",
     "moved_boundaries",
     "parameter_ratios",
+    "reuse_difference",
     "spelling_difference",
 ]
 
 
 def bits_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
     """Return per seed the bits per byte of arm `first` minus those of arm `second`."""
-    values = [a - b for a, b in zip(bits_of(first, seeds), bits_of(second, seeds))]
-    return _over_seeds(values, seeds, [first, second, values])
+    return _over_seeds([[runs_of(arm, seeds)[at] for arm in (first, second)] for at in range(len(seeds))], "test")
 
 
 def drop_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
     """Return per seed by how much noise lowers the accuracy of arm `first`, minus the same of arm `second`."""
-    values = [measured_noise(first, seed).drop - measured_noise(second, seed).drop for seed in seeds]
-    return _over_seeds(values, seeds, [first, second, values])
+    return _over_seeds([[noise_of(arm, seed) for arm in (first, second)] for seed in seeds], "drop")
 
 
 def spelling_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
     """Return per seed the share of letters of held-out words that arm `first` spells right, minus that of `second`."""
-    rows = [[noise_runs().where(arm=arm, seed=seed)[0]["held_out"] for arm in (first, second)] for seed in seeds]
-    values = [a - b for a, b in rows]
-    return _over_seeds(values, seeds, [first, second, values])
+    return _over_seeds([[noise_of(arm, seed) for arm in (first, second)] for seed in seeds], "held_out")
+
+
+def reuse_difference(*, n: int, seeds: Sequence[int]) -> Measured:
+    """Return per seed the bits per byte of a BLT with a token model's blocks minus those of one from scratch."""
+    reused, scratch = study_of("reuse", "entropy", seeds), runs_of("entropy", seeds)
+    return _over_seeds(list(zip(reused, scratch)), "test")
+
+
+def kinds_difference(*, n: int, seeds: Sequence[int], kind: str, first: str, second: str) -> Measured:
+    """Return per seed the bits per byte of arm `first` minus those of `second` on one kind of the mixed pages."""
+    pairs = zip(study_of("scripts", first, seeds), study_of("scripts", second, seeds))
+    return _over_seeds([[run | {"bits": run["kinds"][kind]} for run in pair] for pair in pairs], "bits")
 
 
 def first_letters(*, n: int, seeds: Sequence[int]) -> Measured:
@@ -140,10 +151,12 @@ def parameter_ratios(*, n: int, seeds: Sequence[int]) -> Measured:
     return Measured(values=tuple(12 * l * h * h / told for l, h, told in printed.values()), units=tuple(printed))
 
 
-def _over_seeds(values: Sequence[float], seeds: Sequence[int], about: object) -> Measured:
-    digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()
-    units = tuple(f"seed {seed}" for seed in seeds)
-    return Measured(values=tuple(values), units=units, models={"runs of lesson 05": digest})
+def _over_seeds(pairs: Sequence[Sequence[Mapping[str, Any]]], name: str) -> Measured:
+    """Return `name` of the first run minus that of the second, seed by seed, and a digest of all the runs say."""
+    digest = hashlib.sha256(json.dumps([list(map(dict, pair)) for pair in pairs], sort_keys=True).encode()).hexdigest()
+    units = tuple(f"seed {first['seed']}" for first, _ in pairs)
+    values = tuple(first[name] - second[name] for first, second in pairs)
+    return Measured(values=values, units=units, models={"runs of lesson 05": digest})
 
 
 def _over_pages(values: Sequence[float], model: str) -> Measured:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import random
 import re
+import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -20,13 +22,16 @@ __all__ = [
     "CONTEXT",
     "DELIMITER",
     "EOS",
+    "KINDS",
     "NOISES",
     "SCRIPTS",
     "VOCAB",
     "ByteTokenizer",
     "byte_ids",
+    "mixed_pages",
     "noised",
     "pages",
+    "pages_of_kind",
     "spelling_words",
     "text_of",
     "tokenizer",
@@ -133,6 +138,57 @@ def fill(source: Iterator[str], page: str) -> tuple[str, str]:
     while len(page + (more := next(source))) <= PAGE:
         page += more
     return page.strip(), more
+
+
+KINDS = ("the world", "Python's library", "other scripts")
+
+
+def pages_of_kind(kind: str, n: int, seed: int, split: str = "train") -> list[str]:
+    """Return `n` pages of at most 240 bytes of one kind: the world, source code, the world in other scripts.
+
+    Source code is that of the Python in use: it differs a little from version to version. A file, or a page of the
+    world, belongs to one split.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of text", kind, KINDS)
+    if kind == "Python's library":
+        return source_pages(n, seed, split)
+    plain = pages(n, seed, split)
+    if kind == "the world":
+        return plain
+    names = tuple(SCRIPTS)
+    return [cut_to_page(transliterated(page, names[number % len(names)])) for number, page in enumerate(plain)]
+
+
+def mixed_pages(n: int, seed: int, split: str = "train") -> list[str]:
+    """Return `n` pages of the three kinds by turns."""
+    each = [pages_of_kind(kind, -(-n // len(KINDS)), seed, split) for kind in KINDS]
+    return [page for three in zip(*each) for page in three][:n]
+
+
+def source_pages(n: int, seed: int, split: str) -> list[str]:
+    """Return `n` pages of whole lines from files of Python's library; every tenth file is `valid`, the next `test`."""
+    shares = {"train": range(2, 10), "valid": range(1), "test": range(1, 2)}
+    files = [path for at, path in enumerate(library_files()) if at % 10 in shares[split]]
+    rng, found = random.Random(f"source/{split}/{seed}"), []
+    while len(found) < n:
+        lines = rng.choice(files).read_text(encoding="utf-8", errors="replace").splitlines()
+        first = rng.randrange(max(1, len(lines) - 5))
+        page = cut_to_page("\n".join(lines[first : first + 12])).strip()
+        if len(page) > PAGE // 2:
+            found.append(page)
+    return found
+
+
+@cache
+def library_files() -> tuple[Path, ...]:
+    """Return the modules at the top of Python's library, by name."""
+    return tuple(sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")))
+
+
+def cut_to_page(text: str) -> str:
+    """Return the beginning of `text` that has at most 240 bytes, whole characters."""
+    return text.encode()[:PAGE].decode(errors="ignore")
 
 
 @cache

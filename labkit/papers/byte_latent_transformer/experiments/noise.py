@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +23,9 @@ from labkit.training import Runs
 from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
 from ..task import NOISES, noised, pages, spelled, spelling_words
-from ..training import entropy_model, patcher_of, trained
-from ..training.arms import LONG_ARMS, LONG_SEEDS, SEEDS
+from ..training import entropy_model, patcher_of
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
+from ..training.studies import STUDIES, trained_longer
 
 __all__ = [
     "PLACES",
@@ -117,14 +118,13 @@ class Noise:
         )
 
 
-def noise_lab(arm: str, seed: int, n: int = 40, model: nn.Module | None = None, *, score: str = "gain") -> Noise:
-    """Return how often an arm trained from `seed` finds the right one of four endings, before and after each noise.
+def noise_lab(arm: str, seed: int, n: int, model: nn.Module) -> Noise:
+    """Return how often a trained arm finds the right one of four endings, before and after each noise.
 
-    score: "plain" takes the ending with the highest log-probability a byte; "gain" takes off what it would have without
-    the prompt, so that an ending is not chosen for being common. The questions depend on `seed`: every seed brings its
+    Found is the ending with the highest log-probability a byte. The questions depend on `seed`: every seed brings its
     own, and arms of one seed answer the same ones.
     """
-    model, patcher, asked = model or trained(arm, seed), patcher_of(arm), endings(n, seed)
+    patcher, asked = patcher_of(arm), endings(n, seed)
 
     def accuracy(change: str | None, place: str) -> float:
         prompts, ends = [], []
@@ -134,8 +134,6 @@ def noise_lab(arm: str, seed: int, n: int = 40, model: nn.Module | None = None, 
                 prompts.append(noised(question.prompt, change) if change_prompt else question.prompt)
                 ends.append(noised(option, change) if change and place in ("completion", "both") else option)
         found = scores(model, prompts, ends, arm, patcher)
-        if score == "gain":
-            found = found - scores(model, ["."] * len(ends), ends, arm, patcher)
         return float(np.mean(found.reshape(n, 4).argmax(1) == [question.answer for question in asked]))
 
     table = {name: {place: round(accuracy(name, place), 4) for place in PLACES} for name in NOISES}
@@ -156,9 +154,9 @@ class Spelling:
 
 
 @torch.no_grad()
-def spelling(arm: str, seed: int, n: int = 60, model: nn.Module | None = None) -> Spelling:
+def spelling(arm: str, model: nn.Module, n: int = 60) -> Spelling:
     """Return how many letters an arm spells right, each letter guessed with the right ones before it."""
-    model, patcher, shares = model or trained(arm, seed), patcher_of(arm), []
+    patcher, shares = patcher_of(arm), []
     for split in ("train", "test"):
         texts = [spelled(word) for word in spelling_words(split)[:n]]
         rows = (token_rows if arm == "bpe" else byte_rows)(texts)
@@ -175,37 +173,44 @@ def spelling(arm: str, seed: int, n: int = 60, model: nn.Module | None = None) -
 
 
 def noise_runs() -> Runs:
-    """Return the table of what trained arms made of noise and spelling, which comes with the course."""
+    """Return the table of what trained arms made of noise and spelling, which comes with the course.
+
+    The runs of seeds 1 to 5, after 140 steps and with 30 questions, are a first try in which nothing was known intact.
+    """
     return Runs(data_dir() / "sweeps" / "05_noise.jsonl")
 
 
-def measure_noise(arm: str, seed: int) -> dict:
-    """Measure noise and spelling of an arm trained from `seed`, unless that is known, and keep it in the table."""
+def measure_noise(arm: str, seed: int, n: int = 200) -> dict:
+    """Measure noise and spelling of an arm trained for longer, unless that is known, and keep it in the table."""
 
     def measure() -> dict:
-        noise, letters = noise_lab(arm, seed), spelling(arm, seed)
+        model = trained_longer(arm, seed)
+        noise, letters = noise_lab(arm, seed, n, model), spelling(arm, model)
         return {"intact": noise.intact, "noised": noise.noised, "seen": letters.seen, "held_out": letters.held_out}
 
-    return noise_runs().do({"arm": arm, "seed": seed, "score": "gain"}, measure)
+    return noise_runs().do({"arm": arm, "seed": seed, "questions": n}, measure)
 
 
-def measured_noise(arm: str, seed: int) -> Noise:
-    """Return what was measured of an arm trained from `seed`; raise `NotAvailable` where nothing was."""
-    table = noise_runs()
-    row = table.find(arm=arm, seed=seed, score="gain") or table.find(arm=arm, seed=seed)  # the first try has no score
-    if row is None:
+def noise_of(arm: str, seed: int) -> dict[str, Any]:
+    """Return what was measured of an arm trained from `seed`, with `drop`; `NotAvailable` where nothing was."""
+    rows = noise_runs().where(arm=arm, seed=seed)
+    if not rows:
         raise NotAvailable(
             f"The noise lab has no {arm} of seed {seed}.",
             do="python -m labkit.papers.byte_latent_transformer.experiments",
         )
+    return rows[-1] | {"drop": Noise(arm, rows[-1]["intact"], rows[-1]["noised"]).drop}
+
+
+def measured_noise(arm: str, seed: int) -> Noise:
+    """Return what an arm trained from `seed` made of noise."""
+    row = noise_of(arm, seed)
     return Noise(arm, row["intact"], row["noised"])
 
 
 def noise_seeds() -> tuple[int, ...]:
-    """Return the seeds whose answers are known: those of the longer runs, else of the first try."""
-    table = noise_runs()
-    long = all(table.find(arm=arm, seed=seed, score="gain") for arm in LONG_ARMS for seed in LONG_SEEDS)
-    return LONG_SEEDS if long else SEEDS
+    """Return the seeds of the longer runs, which the noise lab shows."""
+    return STUDIES["long"].seeds
 
 
 def accuracy_over_seeds(arm: str, noise: str, place: str = "both") -> tuple[Estimate, Estimate]:

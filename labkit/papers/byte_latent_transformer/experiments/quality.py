@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from labkit.base.errors import NotAvailable
 from labkit.measurements.estimate import Estimate, mean_over
@@ -16,21 +17,35 @@ from ..method.patching import Entropy
 from ..method.storage import load_blt
 from ..task import pages
 from ..training import ARMS, best_rate, entropy_model, runs, threshold
-from ..training.arms import SEEDS
+from ..training.arms import PROGRAM, SEEDS
 from ..training.rows import byte_rows, entropies_of, mean_size, page_nats, starts_of
+from ..training.studies import STUDIES, rate_of, study_runs
 
 __all__ = ["Qualities", "Thresholds", "arm_gap", "bits_of", "qualities", "rates_tried", "story_model", "thresholds"]
 
 
+def runs_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[dict[str, Any]]:
+    """Return the run of each seed of an arm, at the rate that was best on seed 0."""
+    return by_seed(runs().where(arm=arm, lr=best_rate(arm)), arm, seeds)
+
+
+def study_of(study: str, arm: str, seeds: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """Return the run of each seed of an arm of a study, at the better of the rates tried on seed 0."""
+    found = study_runs().where(study=study, arm=arm, lr=rate_of(study, arm))
+    return by_seed(found, f"{arm} of the study {study}", STUDIES[study].seeds if seeds is None else seeds)
+
+
+def by_seed(found: Sequence[dict[str, Any]], name: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """Return one run a seed; raise `NotAvailable` for seeds without one."""
+    runs = {run["seed"]: run for run in found}
+    if lacking := [seed for seed in seeds if seed not in runs]:
+        raise NotAvailable(f"{name} was not trained from the seeds {lacking}.", do=PROGRAM)
+    return [runs[seed] for seed in seeds]
+
+
 def bits_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[float]:
-    """Return the bits per byte on test pages of each seed of an arm, at the rate that was best on seed 0."""
-    found = {run["seed"]: run["test"] for run in runs().where(arm=arm, lr=best_rate(arm))}
-    if lacking := [seed for seed in seeds if seed not in found]:
-        raise NotAvailable(
-            f"{arm} was not trained from the seeds {lacking}.",
-            do="python -m labkit.papers.byte_latent_transformer.training",
-        )
-    return [found[seed] for seed in seeds]
+    """Return the bits per byte on test pages of each seed of an arm."""
+    return [run["test"] for run in runs_of(arm, seeds)]
 
 
 def arm_gap(first: str, second: str, seeds: Sequence[int] = SEEDS) -> Estimate:

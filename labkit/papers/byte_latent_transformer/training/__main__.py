@@ -1,4 +1,4 @@
-"""Train what is missing, for so many seconds (default 300): the entropy model, rates on seed 0, one BLT to ship, seeds.
+"""Train what is missing, for so many seconds (default 300): entropy model, rates, one BLT to ship, seeds, studies.
 
 Several processes can share the work: each takes what no other has in hand, and a run that is known is not made again.
 """
@@ -14,8 +14,9 @@ from filelock import FileLock, Timeout
 
 from labkit import zoo
 
-from .arms import ARMS, LONG, LONG_ARMS, LONG_SEEDS, SEEDS, best_rate, do, next_rate, runs, ship
+from .arms import ARMS, SEEDS, best_rate, do, next_rate, runs, ship
 from .entropy import CACHE, ENTROPY, train_entropy
+from .studies import STUDIES, lacking, make
 
 Unit = tuple[str, Callable[[], object]]
 
@@ -37,10 +38,9 @@ def missing() -> Iterator[Unit]:
         for name in ready:
             if (name, best_rate(name), seed) not in tried:
                 yield f"{name}-{seed}", lambda name=name, seed=seed: do(name, best_rate(name), seed)
-    for seed in LONG_SEEDS:
-        for name in LONG_ARMS:
-            if name in ready and (name, best_rate(name), seed) not in tried:
-                yield f"{name}-{seed}", lambda name=name, seed=seed: do(name, best_rate(name), seed, LONG)
+    for study in STUDIES:
+        for arm, lr, seed in lacking(study):
+            yield f"{study}-{arm}-{lr}-{seed}", lambda run=(study, arm, lr, seed): make(*run)
 
 
 def work(seconds: float) -> None:

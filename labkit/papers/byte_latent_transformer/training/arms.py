@@ -32,13 +32,16 @@ from .rows import Rows, batch_of, byte_rows, entropies_of, mean_size, page_nats,
 
 __all__ = [
     "ARMS",
-    "LONG_SEEDS",
+    "PROGRAM",
     "RATES",
+    "SEEDS",
+    "STEPS",
     "Arm",
     "best_rate",
     "do",
     "next_rate",
     "patcher_of",
+    "prepared",
     "prepared_pages",
     "runs",
     "ship",
@@ -48,8 +51,6 @@ __all__ = [
 STEPS = 140  # of four pages each
 RATES = (12e-3, 24e-3)  # tried first; then doubled or halved until the best has a worse one on either side
 SEEDS = (1, 2, 3, 4, 5)
-LONG = 240  # steps of the runs that are asked about noise and spelling: after 140 they know neither
-LONG_ARMS, LONG_SEEDS = ("entropy", "bpe"), (6, 7, 8, 9, 10)
 PAGES = 60  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
 
@@ -101,7 +102,7 @@ def patcher_of(arm: str | Arm) -> Patcher | None:
 
 
 @cache
-def _prepared(name: str) -> tuple[Rows, Tensor | None]:
+def prepared(name: str) -> tuple[Rows, Tensor | None]:
     """Return the training rows of an arm and who starts a patch in them."""
     arm = ARMS[name]
     rows = token_rows(pool()) if name == "bpe" else byte_rows(pool())
@@ -121,7 +122,7 @@ def prepared_pages(name: str, pages: list[str]) -> tuple[Rows, Tensor | None]:
 
 def train_one(name: str, lr: float, seed: int, steps: int = STEPS) -> tuple[nn.Module, dict[str, Any]]:
     """Train an arm and return it with what was found: loss, bits per byte on pages of valid and of test."""
-    rows, starts = _prepared(name)
+    rows, starts = prepared(name)
     model = ARMS[name].config.build(seed)
     fitted = fit(
         model,
@@ -166,15 +167,15 @@ def weights_of(name: str, seed: int) -> Path:
     return CACHE / f"{name}-{seed}.safetensors"
 
 
-def do(name: str, lr: float, seed: int, steps: int = STEPS) -> None:
+def do(name: str, lr: float, seed: int) -> None:
     """Make a run unless it is known, and keep its weights."""
 
     def train() -> dict[str, Any]:
-        model, found = train_one(name, lr, seed, steps)
+        model, found = train_one(name, lr, seed)
         write_atomically(weights_of(name, seed), to_bytes({k: v.contiguous() for k, v in model.state_dict().items()}))
         return found
 
-    run = runs().do({"arm": name, "lr": lr, "seed": seed}, train)  # LONG_SEEDS are those of long runs
+    run = runs().do({"arm": name, "lr": lr, "seed": seed}, train)
     print(name, lr, seed, run["valid"], run["seconds"], flush=True)
 
 

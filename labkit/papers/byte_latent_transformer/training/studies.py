@@ -1,0 +1,195 @@
+"""Three studies beside the arms, each in the same table: longer runs, a BLT made of a BPE model, text of many scripts.
+
+long: the two arms that are asked about noise and spelling, which know neither after the short runs.
+reuse: the latent transformer starts as the blocks of a trained BPE model (section 6.2 of the paper).
+scripts: both arms read the world, Python's own library and other alphabets in equal parts.
+Rates are chosen on seed 0, which no claim uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from labkit.base.data import data_dir
+from labkit.base.errors import NotAvailable
+from labkit.base.files import write_atomically
+from labkit.training import Fit, Runs, fit
+
+from .. import task
+from ..method.entropy import NGrams
+from ..method.model import BLTConfig, Flat, FlatConfig, bits_per_byte
+from ..method.patching import Entropy, calibrated
+from ..method.reuse import SLOW, byteify
+from .arms import ARMS, PROGRAM, STEPS, prepared, prepared_pages
+from .entropy import CACHE, SIZE
+from .rows import Rows, batch_of, byte_rows, mean_size, page_nats, rows_loss, starts_of, token_rows
+
+__all__ = ["STUDIES", "Study", "rate_of", "study_runs", "study_weights", "trained_longer"]
+
+LONG = 480  # steps
+DONOR = FlatConfig(vocab=1137, width=96, depth=2, hash_sizes=(2, 3, 4))  # the shape of our latent transformer
+POOL, UNSEEN = 1600, 60  # pages
+
+Data = tuple[Rows, Tensor | None]
+
+
+def run(model: nn.Module, data: Data, lr: float, seed: int, steps: int, **settings: Any) -> dict[str, Any]:
+    """Train a model on four pages a step, and return how that went."""
+    rows, starts = data
+    fitted = fit(
+        model,
+        lambda model, step: rows_loss(model, rows, batch_of(len(rows.ids), step, seed), starts),
+        Fit(steps=steps, lr=lr, warmup=20, **settings),
+    )
+    losses = [round(x, 4) for x in fitted.loss[9::10]]
+    return {"diverged": fitted.diverged, "seconds": round(fitted.seconds, 1), "steps": steps, "loss": losses}
+
+
+def bits(model: nn.Module, data: Data) -> float:
+    """Return the bits per byte of all pages together."""
+    return round(bits_per_byte(sum(page_nats(model, *data)), sum(data[0].bytes)), 5)
+
+
+def unseen(name: str, split: str) -> Data:
+    """Return pages of the world that no arm was trained on, as an arm reads them."""
+    return prepared_pages(name, task.pages(UNSEEN, seed=7, split=split))
+
+
+def longer(name: str, lr: float, seed: int) -> dict[str, Any]:
+    """Train an arm for longer and keep its weights."""
+    model = ARMS[name].config.build(seed)
+    found = run(model, prepared(name), lr, seed, LONG)
+    keep(model, study_weights("long", name, seed))
+    return found | {split: bits(model, unseen(name, split)) for split in ("valid", "test")}
+
+
+def donor() -> Flat:
+    """Return the BPE model whose blocks are taken over, trained once on pages of its own."""
+    model, path = DONOR.build(0), study_weights("reuse", "donor", 0)
+    if not path.is_file():
+        run(model, (token_rows(task.pages(POOL, seed=2)), None), 6e-3, 0, LONG)
+        keep(model, path)
+    model.load_state_dict(load_file(path))
+    return model.eval()
+
+
+def reused(name: str, lr: float, seed: int) -> dict[str, Any]:
+    """Train a BLT whose latent transformer starts as the donor's blocks, at a tenth of the learning rate there."""
+    model = byteify(BLTConfig().build(seed), donor())
+    found = run(model, prepared("entropy"), lr, seed, STEPS, scales=SLOW)
+    return found | {split: bits(model, unseen("entropy", split)) for split in ("valid", "test")}
+
+
+@cache
+def mixed(name: str) -> Data:
+    """Return the mixed pages as an arm reads them."""
+    return as_read(name, task.mixed_pages(POOL, seed=0))
+
+
+@cache
+def mixed_patcher() -> Entropy:
+    """Return the entropy rule for mixed pages: counts of four bytes in them, cut into patches of 4.5 bytes."""
+    rows = byte_rows(task.mixed_pages(POOL, seed=0))
+    counts = NGrams([task.byte_ids(page) for page in rows.pages], order=4)
+    fresh = [counts(task.byte_ids(page)) for page in task.mixed_pages(200, seed=1)]  # those it counted are too easy
+    return Entropy(counts, above=calibrated(fresh, SIZE))
+
+
+def as_read(name: str, pages: list[str]) -> Data:
+    """Return any pages as an arm of this study reads them."""
+    if name == "bpe":
+        return token_rows(pages), None
+    rows = byte_rows(pages)
+    return rows, starts_of(rows, mixed_patcher())
+
+
+def scripts(name: str, lr: float, seed: int) -> dict[str, Any]:
+    """Train an arm on mixed pages; return its bits per byte and the bytes of its pieces for each kind of text."""
+    model = ARMS[name].config.build(seed)
+    found: dict[str, Any] = run(model, mixed(name), lr, seed, STEPS)
+    found["valid"] = bits(model, as_read(name, task.mixed_pages(UNSEEN, seed=7, split="valid")))
+    found["kinds"], found["pieces"] = {}, {}
+    for kind in task.KINDS:
+        rows, starts = as_read(name, task.pages_of_kind(kind, UNSEEN, seed=7, split="test"))
+        found["kinds"][kind] = bits(model, (rows, starts))
+        pieces = sum(rows.bytes) / (sum(rows.lengths) - len(rows.ids))
+        found["pieces"][kind] = round(pieces if starts is None else mean_size(rows, starts), 3)
+    return found
+
+
+# The table.
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is trained: the rates of each arm that are tried on seed 0, the seeds of the claim, and how one is made."""
+
+    rates: dict[str, tuple[float, ...]]
+    seeds: tuple[int, ...]
+    make: Callable[[str, float, int], dict[str, Any]]
+
+
+STUDIES = {
+    "long": Study({"entropy": (6e-3, 12e-3), "bpe": (3e-3, 6e-3)}, (6, 7, 8, 9, 10), longer),
+    "reuse": Study({"entropy": (12e-3, 24e-3)}, (1, 2, 3, 4, 5), reused),
+    "scripts": Study({"entropy": (12e-3, 24e-3), "bpe": (6e-3, 12e-3)}, (11, 12, 13, 14, 15), scripts),
+}
+
+
+def study_runs() -> Runs:
+    """Return the table of these runs, which comes with the course."""
+    return Runs(data_dir() / "sweeps" / "05_studies.jsonl")
+
+
+def rate_of(study: str, arm: str) -> float:
+    """Return the learning rate at which an arm of a study was best on seed 0's pages of valid."""
+    tried = [run for run in study_runs().where(study=study, arm=arm, seed=0) if not run["diverged"]]
+    if not tried:
+        raise NotAvailable(f"No rate was tried for {arm} of the study {study}.", do=PROGRAM)
+    return min(tried, key=lambda run: run["valid"])["lr"]
+
+
+def lacking(study: str) -> list[tuple[str, float, int]]:
+    """Return which runs of a study can be made now: arm, rate, seed; rates first."""
+    plan = STUDIES[study]
+    known = {(run["arm"], run["lr"], run["seed"]) for run in study_runs().where(study=study)}
+    tries = [(arm, lr, 0) for arm, rates in plan.rates.items() for lr in rates if (arm, lr, 0) not in known]
+    if tries:
+        return tries
+    wanted = [(arm, rate_of(study, arm), seed) for seed in plan.seeds for arm in plan.rates]
+    return [one for one in wanted if one not in known]
+
+
+def make(study: str, arm: str, lr: float, seed: int) -> None:
+    """Make a run of a study unless it is known."""
+    settings = {"study": study, "arm": arm, "lr": lr, "seed": seed}
+    found = study_runs().do(settings, lambda: STUDIES[study].make(arm, lr, seed))
+    print(study, arm, lr, seed, found["valid"], found["seconds"], flush=True)
+
+
+def study_weights(study: str, arm: str, seed: int) -> Path:
+    """Return where weights are kept between training and measuring; they are not in the course."""
+    return CACHE / f"{study}-{arm}-{seed}.safetensors"
+
+
+def keep(model: nn.Module, path: Path) -> None:
+    """Write weights that a later measurement reads."""
+    write_atomically(path, to_bytes({name: w.contiguous() for name, w in model.state_dict().items()}))
+
+
+def trained_longer(arm: str, seed: int) -> nn.Module:
+    """Return an arm as it was trained for longer from `seed`, if its weights are still on this machine."""
+    path = study_weights("long", arm, seed)
+    if not path.is_file():
+        raise NotAvailable(f"The weights of the longer {arm}, seed {seed}, are not here.", do=PROGRAM)
+    model = ARMS[arm].config.build(seed)
+    model.load_state_dict(load_file(path))
+    return model.eval()
