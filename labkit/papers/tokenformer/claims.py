@@ -12,7 +12,15 @@ from labkit.claims import Measured
 
 from .experiments.race import runs_of
 
-__all__ = ["curve_difference", "improvement", "loss_difference", "nominal_sizes", "preserved", "reading_cost"]
+__all__ = [
+    "curve_difference",
+    "improvement",
+    "loss_difference",
+    "nominal_sizes",
+    "old_corpus_difference",
+    "preserved",
+    "reading_cost",
+]
 
 GROWTH_SERIES = {576: 124e6, 2140: 354e6, 4850: 757e6, 8620: 1.4e9}  # tokens of q, k, v, o -> what the paper calls it
 
@@ -28,6 +36,14 @@ def curve_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -
     From step 1 on: the mean over steps of the straight lines between the points of the curve.
     """
     return _paired(seeds, first, second, lambda run: _area(run["curve"]))
+
+
+def old_corpus_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
+    """Return per seed the loss on stories, after learning facts, of one arm minus that of another, nats a token.
+
+    Both started from the same source, so this is also the difference of what they forgot.
+    """
+    return _paired(seeds, first, second, lambda run: run["losses"]["stories"])
 
 
 def improvement(*, n: int, seeds: Sequence[int], arm: str) -> Measured:

@@ -1,6 +1,6 @@
 """The growth race: what each way of getting a large model ended at, and what it cost, by three accounts.
 
-From the stored runs; nothing is trained here and no torch is needed.
+From the stored runs; nothing is trained here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from labkit.base.errors import NotAvailable, unknown
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.training.runs import Runs
 
+from ..training.choosing import TRAIN, best_rate
+
 __all__ = [
     "ACCOUNTS",
-    "CHOOSING",
     "NAMES",
     "SEEDS",
     "GrowthRace",
@@ -28,7 +29,6 @@ __all__ = [
     "stored_runs",
 ]
 
-CHOOSING = 0  # learning rates were chosen on this seed
 SEEDS = (31, 32, 33, 34, 35)
 NAMES = {
     "source": "small TokenFormer",
@@ -59,24 +59,19 @@ def stored_runs(path: Path | None = None) -> tuple[dict[str, Any], ...]:
     """Return every run of this lesson: settings, losses, curve, cost."""
     path = path or data_dir() / "sweeps" / "03_growth.jsonl"
     if not path.is_file():
-        raise NotAvailable(f"{path.name} is not there.", do="python -m labkit.papers.tokenformer.training")
+        raise NotAvailable(f"{path.name} is not there.", do=TRAIN.format(arm="source", seeds="0 31"))
     return tuple(Runs(path))
-
-
-def best(arm: str, runs: Sequence[dict[str, Any]] | None = None) -> float:
-    """Return the learning rate at which an arm had the lowest loss on the choosing seed."""
-    tried = [run for run in runs or stored_runs() if run["arm"] == arm and run["seed"] == CHOOSING]
-    if not tried:
-        raise unknown("arm", arm, sorted({run["arm"] for run in runs or stored_runs()}))
-    return min((run for run in tried if not run["diverged"]), key=lambda run: run["loss"])["lr"]
 
 
 def runs_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[dict[str, Any]]:
     """Return an arm's runs at its best rate, in the order of `seeds`; raise `NotAvailable` where one is missing."""
-    rate = best(arm)
+    rate = best_rate(arm, stored_runs())
     known = {run["seed"]: run for run in stored_runs() if run["arm"] == arm and run["lr"] == rate}
     if missing := [seed for seed in seeds if seed not in known]:
-        raise NotAvailable(f"{arm} was not trained with the seeds {missing}.", do="train them: see training.py")
+        raise NotAvailable(
+            f"{arm} was not trained with the seeds {missing}.",
+            do=TRAIN.format(arm=arm, seeds=" ".join(map(str, missing))),
+        )
     return [known[seed] for seed in seeds]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from labkit.models import Decoder
 
@@ -12,7 +13,6 @@ from ..method import TokenFormer, TrainingStage, Transformer, block_pad, clone_w
 
 __all__ = [
     "ARMS",
-    "CHOOSING",
     "LARGE",
     "LARGE_TRANSFORMER",
     "ROWS",
@@ -25,7 +25,6 @@ __all__ = [
     "stage_of",
 ]
 
-CHOOSING = 0  # the seed on which learning rates are chosen; no claim uses it
 ROWS = 6  # texts in a batch
 SOURCE_STEPS, STAGE_STEPS, B_STEPS, LONG = 300, 120, 60, 400
 TIMES = 4  # how much larger a grown model is (the paper's first growth: 3.7 times)
@@ -39,7 +38,7 @@ SMALL_TRANSFORMER = Transformer(vocab=_VOCAB, width=48, depth=2, heads=4, ffn=19
 LARGE_TRANSFORMER = replace(SMALL_TRANSFORMER, width=96, heads=8, kv_heads=8, ffn=384)  # the same weights as LARGE
 FRESH = (6e-3, 1.2e-2, 2.4e-2)  # learning rates tried from scratch
 STAGE = (3e-3, 6e-3, 1.2e-2)  # and from a trained model
-NEW = SMALL.tokens * (TIMES - 1)
+WIDE = replace(SMALL, width=96, heads=8, tokens=72, ffn=288)  # a larger source: the weights of LARGE_TRANSFORMER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +46,7 @@ class Arm:
     """One thing to train: `begin(source, seed)` makes its model, from a trained source where `start` names one.
 
     rates: learning rates tried. steps, corpus: how long and on what. constant: no cosine, as in the paper's appendix E.
+    old_rate: of the learning rate, the share at which what was there before growth is trained (0: frozen).
     """
 
     name: str
@@ -55,6 +55,7 @@ class Arm:
     steps: int = STAGE_STEPS
     corpus: str = "stories"
     constant: bool = False
+    old_rate: float = 1.0
     rates: tuple[float, ...] = STAGE
 
 
@@ -62,8 +63,12 @@ def _scratch(config: Transformer) -> Callable[[Decoder | None, int], Decoder]:
     return lambda _, seed: config.build(seed)
 
 
-def _grown(keys: str, tau: str) -> Callable[[Decoder | None, int], Decoder]:
-    return lambda source, seed: grow(source, NEW, keys=keys, tau=tau, seed=seed)
+def _grown(keys: str, tau: str, times: int = TIMES) -> Callable[[Decoder | None, int], Decoder]:
+    return lambda source, seed: grow(source, source.config.tokens * (times - 1), keys=keys, tau=tau, seed=seed)
+
+
+def _itself(source: Decoder | None, seed: int) -> Decoder:
+    return source
 
 
 def equal_cost_steps() -> int:
@@ -80,10 +85,16 @@ def _pad(source: Decoder | None, seed: int) -> Decoder:
     return block_pad(source, LARGE_TRANSFORMER.width, seed=seed)
 
 
-def _on_facts(name: str, start: str, begin: Callable[[Decoder | None, int], Decoder]) -> Arm:
-    """Return a grown model's arm on the new corpus, at a constant rate."""
-    rates = (1.5e-3, *STAGE)
-    return Arm(name=name, begin=begin, start=start, steps=B_STEPS, corpus="facts", constant=True, rates=rates)
+def _on_facts(
+    name: str,
+    start: str,
+    begin: Callable[[Decoder | None, int], Decoder],
+    old_rate: float = 1.0,
+    rates: tuple[float, ...] = (1.5e-3, *STAGE),
+) -> Arm:
+    """Return a model's arm on the new corpus, at a constant rate."""
+    more: dict[str, Any] = {"steps": B_STEPS, "corpus": "facts", "constant": True, "old_rate": old_rate}
+    return Arm(name=name, begin=begin, start=start, rates=rates, **more)
 
 
 ARMS = {
@@ -97,7 +108,7 @@ ARMS = {
             steps=SOURCE_STEPS,
             rates=(3e-3, *FRESH),
         ),
-        Arm(name="restart", begin=lambda source, seed: source, start="source", rates=(*STAGE, 2.4e-2)),
+        Arm(name="restart", begin=_itself, start="source", rates=(*STAGE, 2.4e-2)),
         Arm(name="zero-fixed", begin=_grown("zero", "fixed"), start="source", rates=(*STAGE, 2.4e-2)),
         Arm(name="zero-live", begin=_grown("zero", "live"), start="source"),
         Arm(name="random-live", begin=_grown("random", "live"), start="source"),
@@ -109,7 +120,29 @@ ARMS = {
         Arm(name="clone", begin=lambda s, seed: clone_wider(s, noise=0.5, seed=seed), start="transformer"),
         _on_facts("b-zero-fixed", "source", _grown("zero", "fixed")),
         _on_facts("b-block-pad", "transformer", _pad),
-        Arm(name="restart-long", begin=lambda source, seed: source, start="source", steps=LONG),
+        Arm(name="restart-long", begin=_itself, start="source", steps=LONG),
         Arm(name="zero-fixed-long", begin=_grown("zero", "fixed"), start="source", steps=LONG),
+        # What was there is frozen, or trained at a tenth of the rate (`old_lr_decay` of the official code).
+        Arm(name="frozen", begin=_grown("zero", "fixed"), start="source", old_rate=0.0, rates=(*STAGE, 2.4e-2)),
+        Arm(name="slower", begin=_grown("zero", "fixed"), start="source", old_rate=0.1, rates=(*STAGE, 2.4e-2)),
+        _on_facts("b-restart", "source", _itself),
+        _on_facts("b-frozen", "source", _grown("zero", "fixed"), old_rate=0.0, rates=(*STAGE, 2.4e-2)),
+        _on_facts("b-slower", "source", _grown("zero", "fixed"), old_rate=0.1, rates=(*STAGE, 2.4e-2)),
+        # Other sizes: twice and eight times the tokens, twice in two stages, and a source with four times the weights.
+        *(
+            Arm(
+                name=f"{keys}-{tau}-{times}",
+                begin=_grown(keys, tau, times),
+                start="source",
+                rates=STAGE if times == 2 else STAGE[1:],
+            )
+            for times in (2, 8)
+            for keys, tau in (("zero", "fixed"), ("random", "live"))
+        ),
+        Arm(name="restart-twice", begin=_itself, start="restart"),
+        Arm(name="zero-fixed-twice", begin=_grown("zero", "fixed", 2), start="zero-fixed-2"),
+        Arm(name="wide-source", begin=_scratch(WIDE), steps=SOURCE_STEPS, rates=(6e-3, 1.2e-2)),
+        Arm(name="wide-restart", begin=_itself, start="wide-source", rates=STAGE[1:]),
+        Arm(name="wide-zero-fixed", begin=_grown("zero", "fixed"), start="wide-source", rates=STAGE[1:]),
     )
 }

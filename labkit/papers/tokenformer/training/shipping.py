@@ -8,8 +8,8 @@ from labkit import models
 from labkit.zoo import ship_model
 
 from . import arms
-from .arms import CHOOSING
-from .running import best_rate, place_of, runs
+from .choosing import CHOOSING, best_rate
+from .running import place_of, runs
 
 __all__ = ["SHIPPED", "ship"]
 

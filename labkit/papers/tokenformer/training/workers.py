@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from . import arms
-from .arms import CHOOSING
-from .running import best_rate, make, place_of, runs
+from .choosing import CHOOSING, best_rate
+from .running import make, place_of, runs
 
 __all__ = ["work"]
 
