@@ -24,7 +24,8 @@ from labkit import measurements, sweeps
 
 lesson = labkit.open_lesson("08")
 figures, holds = labkit.figures, labkit.course.holds
-stories = [story.text for story in labkit.world.documents("stories", 12, seed=82, split="test")]
+unseen = labkit.world.documents("stories", 12, seed=82, split="test")
+stories = [story.text for story in unseen]
 
 # %% [markdown]
 # ## 1 · Six places for one factor · 15 min
@@ -176,6 +177,8 @@ places = lesson.predict("d6")
 swaps = labkit.sweep(deep, [labkit.SwapBlocks(n, n + 1) for n in range(11)], stories, engine="plain")
 losses = labkit.sweep(deep, [labkit.DropBlock(n) for n in range(12)], stories)
 swapped, lost = ([point.change.value for point in found.points] for found in (swaps, losses))
+
+# %% tags=["collapsed"]
 figures.show(
     figures.Lines(
         title="lab/deep: a block lost, a block and the next one swapped",
@@ -260,6 +263,8 @@ look_rates = sorted({run.lr for run in first_look})
 last = {name: {run.lr: run.last_loss for run in first_look.of(name)} for name in first_look.recipes}
 kept = [name for name, losses in last.items() if not any(math.isnan(loss) for loss in losses.values())]
 kept.sort(key=lambda name: min(last[name].values()))
+
+# %% tags=["collapsed"]
 figures.show(
     figures.Bars(
         title="Training loss after 400 steps, one seed",
@@ -324,6 +329,8 @@ for recipe, name in kinds.items():
     tried = [run.lr for run in seed_0]
     idle_at[name] = [sum(cost <= 0.01 for cost in run.block) for run in seed_0]
     loss_at[name] = [run.loss for run in seed_0]
+
+# %% tags=["collapsed"]
 figures.show(
     figures.Lines(
         title="Idle blocks of sixteen, one seed",
@@ -382,7 +389,7 @@ shares = {
 }
 scratch = tuned.of("depth/pre", tuning_lr=tuned.best_lr("depth/pre", "0"), start="0")[0].right
 
-# %%
+# %% tags=["collapsed"]
 figures.show(
     figures.Bars(
         title="Facts in unseen words, before and after 200 steps on facts",
