@@ -242,7 +242,7 @@ lesson.result("d2", found=[look.gradients[0] for look in looks.values()][:3])
 # %% [markdown]
 # Smaller outputs, as in GPT-2, keep the stream small at the start as well: std divided by √(2N) for what writes to the
 # stream. The paper compares with that too: 26.04 against 25.76 at 130 million parameters, where plain Pre-LN has 26.73.
-# Most of its gap is closed by first values alone; the hour tries it with five seeds. Both together damp twice, which the
+# Most of its gap is closed by first values alone; the ledger below tries it with five seeds. Both together damp twice, which the
 # paper advises against.
 
 # %%
