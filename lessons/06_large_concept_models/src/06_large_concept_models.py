@@ -428,12 +428,17 @@ holds(kept[-1] > 0.95, "All six say the sentence: what is lost is lost in choosi
 # %% [markdown]
 # In the paper, too, the quantised models come after
 # diffusion (Table 4: coherence 0.847 for c, 0.704 for d, 0.938 for Two-Tower), and between its two towers it sees no
-# consistent difference. The paper's token model beats all of them (0.984). Here that row of the ledger is open:
+# consistent difference. The paper's token model beats all of them (0.984). Ours was trained at one rate, on a twelfth of the
+# stories that Two-Tower read:
 
 # %%
-open_row = ledger.claim("06.token_model")
-print(open_row.sentence)
-print(open_row.note)
+row = ledger.claim("06.token_model")
+token, behind = labkit.claims.assess(row), labkit.claims.records.read_record(row).values
+print(row.sentence)
+print("token model minus Two-Tower, by seed:", *(f"{value:+.2f}" for value in behind))
+print(f"{token.value:+.2f} [{token.low:+.2f}, {token.high:+.2f}]: {token.verdict}")
+holds(sorted(behind)[2] > -0.15, "On three seeds of five it is nearly as good.")
+holds(sorted(behind)[1] < -0.4, "On two it had not learned its words: a training to repeat, not a method refuted.")
 
 # %% [markdown]
 # One more task of the paper, *summarise and expand*. Our summary of a text is its last journey; expanded, a journey is given
