@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .experiments.costing import Costs
-    from .experiments.cutting import Cuts, Drift
+    from .experiments.cutting import Cuts, Drift, PatchSizes
     from .experiments.quality import Qualities
 
 __all__ = ["DRAWINGS", "letters"]
@@ -179,9 +179,28 @@ def drift_lines(found: Drift) -> Lines:
     )
 
 
+def size_lines(found: PatchSizes) -> Lines:
+    """Return the share of patches of each size as lines, one a patcher."""
+    shares = {name: [100 * share for share in found.shares(name)] for name in found.counts}
+    told = "; ".join(f"{name}: " + ", ".join(f"{x:.0f}" for x in row) for name, row in shares.items())
+    most = len(next(iter(shares.values())))
+    return Lines(
+        title="How long are the patches?",
+        x=range(1, 1 + most),
+        lines=shares,
+        x_label=f"bytes in a patch ({most}: so many and more)",
+        y_label="percent of patches",
+        sentence=f"Percent of patches of 1, 2, … bytes; {told}.",
+        dots=True,
+    )
+
+
 DRAWINGS = {
     "Cuts": Drawing(paint_cuts, describe_cuts, lambda cuts: (8.6, 2.1 + 0.33 * len(cuts.starts))),
     "Costs": Drawing(paint_costs, describe_costs),
     "Qualities": Drawing(paint_qualities, describe_qualities, lambda found: (8.6, 1.1 + 0.36 * len(found.arms))),
     "Drift": Drawing(paint_drift, lambda found: drift_lines(found).sentence),
+    "PatchSizes": Drawing(
+        lambda found, figure: paint_lines(size_lines(found), figure), lambda found: size_lines(found).sentence
+    ),
 }

@@ -1,7 +1,6 @@
 """The two panels and the drawings: what is shown is what the experiments give."""
 
 import pytest
-from test_blt_support import needs_runs, shipped
 
 from labkit import fingerprint
 from labkit.base.errors import BadInput
@@ -23,7 +22,6 @@ def test_costs_are_drawn_and_told():
     assert found.ratio(4.5, 9) < 0.6 < costs("ours").ratio(4.5, 9)
 
 
-@shipped
 def test_the_cutting_panel_cuts_as_the_patcher_does(capsys):
     panel = CutTextPanel()
     before = fingerprint(panel.model)
@@ -46,8 +44,6 @@ def test_the_cutting_panel_cuts_as_the_patcher_does(capsys):
     assert fingerprint(panel.model) == before
 
 
-@shipped
-@needs_runs
 def test_the_noise_panel_shows_what_was_measured(capsys):
     panel = NoisePanel()
     panel.set(noise="UpperCase", place="both")
@@ -64,7 +60,6 @@ def test_the_noise_panel_shows_what_was_measured(capsys):
     assert panel.data.noise == "intact"
 
 
-@shipped
 def test_drawings_of_cuts_and_drift():
     found = cut("Odile keeps eggs. 日本")
     assert draw(found).axes and "entropy threshold" in describe(found)
@@ -75,7 +70,6 @@ def test_drawings_of_cuts_and_drift():
         cut("x" * 401)
 
 
-@needs_runs
 def test_qualities_are_ordered():
     found = qualities()
     told = describe(found)

@@ -8,6 +8,7 @@ import torch
 
 from labkit import world
 from labkit.base.errors import BadInput
+from labkit.papers.byte_latent_transformer.experiments.cutting import cut, patch_sizes
 from labkit.papers.byte_latent_transformer.method.blocks import ByteWindow
 from labkit.papers.byte_latent_transformer.method.entropy import CNN, ByteEntropies, NGrams, entropy_of
 from labkit.papers.byte_latent_transformer.method.patching import (
@@ -137,6 +138,20 @@ def test_a_long_line_is_read_in_pieces_as_in_one_go(entropies):
     np.testing.assert_allclose(entropies(ids), expected, atol=2e-5)
     assert len(Space().starts(byte_ids("x" * 100_000))) == 100_001
     assert sum(map(len, patches("ferry " * 17_000, BPE(world.tokenizer())))) == 102_000
+
+
+def test_a_line_of_100_kilobytes_is_cut_by_entropy_too(entropies):
+    line = "ferry " * 17_000
+    found = patches(line, Entropy(entropies, above=4.5, longest=9))
+    assert b"".join(found).decode() == line and max(map(len, found)) <= 9
+    with pytest.raises(BadInput, match="at most 400"):
+        cut(line, {})
+
+
+def test_how_long_patches_are_is_counted():
+    found = patch_sizes(["the cat, sat", "abcdefgh"], {"three": Strided(3), "spaces": Space()}, most=6)
+    assert found.counts == {"three": (0, 1, 6, 0, 0, 0), "spaces": (0, 0, 0, 3, 0, 1)}
+    assert sum(found.shares("three")) == pytest.approx(1) and "33%" not in found.table() and "86%" in found.table()
 
 
 def test_a_newline_resets_the_entropies(entropies):

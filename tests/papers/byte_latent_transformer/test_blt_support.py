@@ -1,4 +1,6 @@
-"""Marks for tests that read what was trained, and tests of the training itself."""
+"""What was trained is there, and tests of the training itself."""
+
+import re
 
 import pytest
 import torch
@@ -6,7 +8,9 @@ import torch
 from labkit import zoo
 from labkit.papers.byte_latent_transformer import task
 from labkit.papers.byte_latent_transformer.method.patching import Strided
-from labkit.papers.byte_latent_transformer.training import ARMS, runs
+from labkit.papers.byte_latent_transformer.method.reuse import SLOW, byteify
+from labkit.papers.byte_latent_transformer.training import ARMS, studies
+from labkit.papers.byte_latent_transformer.training.__main__ import missing
 from labkit.papers.byte_latent_transformer.training.rows import (
     batch_of,
     byte_rows,
@@ -16,9 +20,12 @@ from labkit.papers.byte_latent_transformer.training.rows import (
     starts_of,
     token_rows,
 )
+from labkit.training import Fit, fit
 
-shipped = pytest.mark.skipif("blt/story" not in zoo.entries(), reason="the models are not trained yet")
-needs_runs = pytest.mark.skipif(len(runs()) < 40, reason="the runs are not made yet")
+
+def test_models_and_runs_come_with_the_course():
+    assert {"blt/entropy", "blt/story"} <= set(zoo.entries())
+    assert list(missing()) == [], "a run of the arms or of the studies is not made"
 
 
 def test_pages_are_whole_sentences_that_fit_and_depend_on_their_seed_alone():
@@ -63,3 +70,39 @@ def test_tokens_and_bytes_are_of_the_same_text():
     pages = task.pages(5, seed=2)
     assert token_rows(pages).bytes == byte_rows(pages).bytes
     assert max(token_rows(pages).lengths) < max(byte_rows(pages).lengths) / 2
+
+
+def test_mixed_pages_are_of_three_kinds_and_of_one_split():
+    mixed = task.mixed_pages(9, seed=3)
+    assert mixed == task.mixed_pages(9, seed=3) and max(len(page.encode()) for page in mixed) <= task.PAGE
+    world, source, scripts = mixed[0::3], mixed[1::3], mixed[2::3]
+    assert world == task.pages(3, seed=3)
+    assert not re.search("[a-z]", "".join(scripts)) and all(page.isascii() is False for page in scripts)
+    assert [task.transliterated(page, name)[:20] for page, name in zip(world, task.SCRIPTS)] == [
+        s[:20] for s in scripts
+    ]
+    assert sum(word in "".join(task.source_pages(20, 3, "train")) for word in ("def ", "return", "self.")) == 3
+    assert not set(task.source_pages(40, 3, "test")) & set(task.source_pages(40, 3, "train"))
+    assert source == task.source_pages(3, 3, "train")
+    with pytest.raises(KeyError, match="no kind of text called 'songs'"):
+        task.pages_of_kind("songs", 1, 0)
+
+
+def test_mixed_pages_are_cut_near_the_size_they_are_meant_to_have():
+    pages = task.mixed_pages(60, seed=7, split="valid")
+    rows, starts = studies.as_read("entropy", pages)
+    assert 3.5 < mean_size(rows, starts) < 5.5
+    assert studies.as_read("bpe", pages)[1] is None
+
+
+def test_blocks_that_are_taken_over_learn_at_a_tenth_of_the_rate():
+    config = ARMS["entropy"].config
+    model = byteify(config.build(0), studies.DONOR.build(1))
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    rows = byte_rows(task.pages(4, seed=2))
+    settings = Fit(steps=1, lr=1e-3, warmup=1, scales=SLOW, weight_decay=0.0)
+    fit(model, lambda model, step: rows_loss(model, rows, torch.arange(4), starts_of(rows, Strided(4.5))), settings)
+    moved = {name: float((weight - before[name]).detach().abs().max()) for name, weight in model.named_parameters()}
+    latent = [value for name, value in moved.items() if name.startswith("latent.")]
+    others = [value for name, value in moved.items() if not name.startswith("latent.") and "tables" not in name]
+    assert max(latent) == pytest.approx(1e-4, rel=0.01) and max(others) == pytest.approx(1e-3, rel=0.01)

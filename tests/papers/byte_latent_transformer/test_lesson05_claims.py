@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from test_blt_support import needs_runs, shipped
 
 from labkit.claims import ledger
 from labkit.claims.entry import registration
@@ -47,7 +46,6 @@ def test_arithmetic_of_the_paper():
     assert all(abs(value - 1) <= 0.05 for value in parameter_ratios(n=10, seeds=[0]).values)
 
 
-@shipped
 def test_what_is_measured_on_the_shipped_models():
     assert set(moved_boundaries(n=2, seeds=[9]).values) == {0.0}
     assert max(future_changes(n=1, seeds=[9]).values) <= 1e-4
@@ -57,7 +55,6 @@ def test_what_is_measured_on_the_shipped_models():
     assert len(lower_threshold(n=3, seeds=[9]).values) == 3
 
 
-@needs_runs
 def test_differences_are_taken_seed_by_seed():
     found = bits_difference(n=2, seeds=[1, 2], first="entropy", second="bpe")
     expected = [a - b for a, b in zip(bits_of("entropy", [1, 2]), bits_of("bpe", [1, 2]))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,13 @@ __all__ = [
     "Cuts",
     "Drift",
     "Moved",
+    "PatchSizes",
     "WordStarts",
     "cut",
     "drift",
     "moved",
     "moved_over_prefixes",
+    "patch_sizes",
     "patchers",
     "word_starts",
 ]
@@ -79,6 +81,33 @@ def cut(text: str, which: Mapping[str, Patcher] | None = None, *, threshold_at: 
         entropies=tuple(ByteEntropies(entropy_model())(ids)[:-1].round(4).tolist()),
         threshold=threshold() if threshold_at is None else threshold_at,
     )
+
+
+@dataclass(frozen=True)
+class PatchSizes:
+    """How many patches of each size a patcher makes: counts[name][i] of i + 1 bytes, the last of so many and more."""
+
+    counts: Mapping[str, tuple[int, ...]]
+
+    def shares(self, name: str) -> tuple[float, ...]:
+        """Return the share of patches of each size."""
+        return tuple(count / sum(self.counts[name]) for count in self.counts[name])
+
+    def table(self) -> str:
+        """Return one line a patcher: the share of patches of each size."""
+        sizes = range(1, 1 + len(next(iter(self.counts.values()))))
+        lines = [f"{name:18}" + "".join(f"{share:5.0%}" for share in self.shares(name)) for name in self.counts]
+        return "\n".join([f"{'bytes':18}" + "".join(f"{size:5}" for size in sizes), *lines])
+
+
+def patch_sizes(texts: Sequence[str], which: Mapping[str, Patcher] | None = None, *, most: int = 16) -> PatchSizes:
+    """Return a histogram of the patches of these texts by patcher; sizes from `most` bytes up are counted together."""
+    rows, counts = [byte_ids(text) for text in texts], {}
+    for name, patcher in (patchers() if which is None else which).items():
+        cuts = [np.flatnonzero(patcher.starts(ids)[:-1]) for ids in rows]
+        sizes = np.concatenate([np.diff(at, append=len(ids)) for at, ids in zip(cuts, rows)])
+        counts[name] = tuple(np.bincount(np.minimum(sizes, most), minlength=most + 1)[1:].tolist())
+    return PatchSizes(counts)
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from labkit.training import Runs
 from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
 from ..task import NOISES, noised, pages, spelled, spelling_words
-from ..training import entropy_model, patcher_of
+from ..training import entropy_model, patcher_of, trained
+from ..training.arms import SEEDS
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
-from ..training.studies import STUDIES, trained_longer
 
 __all__ = [
     "PLACES",
@@ -173,33 +173,30 @@ def spelling(arm: str, model: nn.Module, n: int = 60) -> Spelling:
 
 
 def noise_runs() -> Runs:
-    """Return the table of what trained arms made of noise and spelling, which comes with the course.
-
-    The runs of seeds 1 to 5, after 140 steps and with 30 questions, are a first try in which nothing was known intact.
-    """
+    """Return the table of what trained arms made of noise and spelling, which comes with the course."""
     return Runs(data_dir() / "sweeps" / "05_noise.jsonl")
 
 
-def measure_noise(arm: str, seed: int, n: int = 200) -> dict:
-    """Measure noise and spelling of an arm trained for longer, unless that is known, and keep it in the table."""
+def measure_noise(arm: str, seed: int, n: int = 30) -> dict:
+    """Measure noise and spelling of an arm trained from `seed`, unless that is known, and keep it in the table."""
 
     def measure() -> dict:
-        model = trained_longer(arm, seed)
+        model = trained(arm, seed)
         noise, letters = noise_lab(arm, seed, n, model), spelling(arm, model)
         return {"intact": noise.intact, "noised": noise.noised, "seen": letters.seen, "held_out": letters.held_out}
 
-    return noise_runs().do({"arm": arm, "seed": seed, "questions": n}, measure)
+    return noise_runs().do({"arm": arm, "seed": seed}, measure)
 
 
 def noise_of(arm: str, seed: int) -> dict[str, Any]:
     """Return what was measured of an arm trained from `seed`, with `drop`; `NotAvailable` where nothing was."""
-    rows = noise_runs().where(arm=arm, seed=seed)
-    if not rows:
+    row = noise_runs().find(arm=arm, seed=seed)
+    if row is None:
         raise NotAvailable(
             f"The noise lab has no {arm} of seed {seed}.",
             do="python -m labkit.papers.byte_latent_transformer.experiments",
         )
-    return rows[-1] | {"drop": Noise(arm, rows[-1]["intact"], rows[-1]["noised"]).drop}
+    return row | {"drop": Noise(arm, row["intact"], row["noised"]).drop}
 
 
 def measured_noise(arm: str, seed: int) -> Noise:
@@ -209,8 +206,8 @@ def measured_noise(arm: str, seed: int) -> Noise:
 
 
 def noise_seeds() -> tuple[int, ...]:
-    """Return the seeds of the longer runs, which the noise lab shows."""
-    return STUDIES["long"].seeds
+    """Return the seeds whose answers are known."""
+    return SEEDS
 
 
 def accuracy_over_seeds(arm: str, noise: str, place: str = "both") -> tuple[Estimate, Estimate]:

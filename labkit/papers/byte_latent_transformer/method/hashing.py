@@ -16,50 +16,64 @@ from ..task import BOS
 
 __all__ = ["FrequentNGrams", "HashedEmbedding", "collisions", "expected_collisions", "hash_ids"]
 
-PRIME = 1_000_000_007  # the first of the authors' ten-digit primes
+PRIMES = (1_000_000_007, 5_915_587_277, 1_500_450_271, 3_267_000_013)  # the authors', one for each hash function
 
 
-def hash_ids(ids_BL: Tensor, n: int, rows: int, *, released: bool = False) -> tuple[Tensor, Tensor]:
+def hash_ids(
+    ids_BL: Tensor, n: int, rows: int, *, prime: int = PRIMES[0], released: bool = False
+) -> tuple[Tensor, Tensor]:
     """Return the row of the table for the n bytes that end at each place [B, L], and where there are n bytes.
 
-    RollPolyHash(g) = sum over j = 1..n of b_{i-j+1} a^{j-1}, modulo the rows; a gram does not reach over the begin
-    of its document. `released`: as in the authors' code, where the newest byte has the highest power, numbers wrap at
-    64 bits, and missing bytes are zeros, so that every place has a gram.
+    RollPolyHash(g) = sum over j = 1..n of b_{i-j+1} a^{j-1}, modulo the rows, a being the prime; a gram does not reach
+    over the begin of its document. `released`: as in the authors' code, where the newest byte has the highest power,
+    numbers wrap at 64 bits, and missing bytes are zeros, so that every place has a gram.
     """
     B, L = ids_BL.shape
     padded = torch.cat((ids_BL.new_zeros(B, n - 1), ids_BL), dim=1)
     grams_BLn = padded.unfold(1, n, 1)  # oldest byte first
     if released:
-        powers = torch.tensor(PRIME, device=ids_BL.device) ** torch.arange(n, device=ids_BL.device)
+        powers = torch.tensor(prime, device=ids_BL.device) ** torch.arange(n, device=ids_BL.device)
         return (grams_BLn * powers).sum(-1) % rows, torch.ones_like(ids_BL, dtype=torch.bool)
-    powers = torch.tensor([pow(PRIME, n - 1 - j, rows) for j in range(n)], device=ids_BL.device)
+    powers = torch.tensor([pow(prime, n - 1 - j, rows) for j in range(n)], device=ids_BL.device)
     places = torch.arange(L, device=ids_BL.device).expand(B, L)
     begin_BL = torch.where(ids_BL == BOS, places, 0).cummax(dim=1).values
     return (grams_BLn * powers).sum(-1) % rows, places - (n - 1) >= begin_BL
 
 
 class HashedEmbedding(nn.Module):
-    """e_i = (x_i + sum over n of E_n[hash of the last n ids]) / (N + 1); without sizes, a plain embedding.
+    """e_i = (x_i + sum over tables of E[hash of the last n ids]) / (tables + 1); without sizes, a plain embedding.
 
-    mean: divide by N + 1, as the paper says and the authors' code does not.
+    functions: hash functions, each with a table for every size. mean: divide by the tables and one, as the paper says
+    and the authors' code does not.
     """
 
     def __init__(
-        self, vocab: int, width: int, sizes: Sequence[int], rows: int, *, mean: bool = True, released: bool = False
+        self,
+        vocab: int,
+        width: int,
+        sizes: Sequence[int],
+        rows: int,
+        *,
+        functions: int = 1,
+        mean: bool = True,
+        released: bool = False,
     ):
         super().__init__()
         if any(n < 2 for n in sizes) or (sizes and rows < 2):
             raise BadInput(f"n-grams of sizes {list(sizes)} in {rows} rows.", expected="sizes and rows from 2 up")
+        if not 1 <= functions <= len(PRIMES):
+            raise BadInput(f"{functions} hash functions were asked for.", expected=f"1 to {len(PRIMES)}")
+        self.keys = [(n, prime) for prime in PRIMES[:functions] for n in sizes]
         self.sizes, self.rows, self.mean, self.released = tuple(sizes), rows, mean, released
         self.bytes = nn.Embedding(vocab, width)
-        self.tables = nn.ModuleList(nn.Embedding(rows, width) for _ in sizes)
+        self.tables = nn.ModuleList(nn.Embedding(rows, width) for _ in self.keys)
 
     def forward(self, ids_BL: Tensor) -> Tensor:
         e_BLD = self.bytes(ids_BL)
-        for n, table in zip(self.sizes, self.tables):
-            row_BL, there_BL = hash_ids(ids_BL, n, self.rows, released=self.released)
+        for (n, prime), table in zip(self.keys, self.tables):
+            row_BL, there_BL = hash_ids(ids_BL, n, self.rows, prime=prime, released=self.released)
             e_BLD = e_BLD + table(row_BL) * there_BL[..., None]
-        return e_BLD / (len(self.sizes) + 1) if self.mean else e_BLD
+        return e_BLD / (len(self.tables) + 1) if self.mean else e_BLD
 
 
 class FrequentNGrams(nn.Module):

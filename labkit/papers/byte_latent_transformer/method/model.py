@@ -25,6 +25,9 @@ from .hashing import HashedEmbedding
 
 __all__ = ["BLT", "BLTConfig", "Flat", "FlatConfig", "bits_per_byte", "decoder_mask", "encoder_mask", "patch_of"]
 
+POOLINGS = {"max": "amax", "mean": "mean", "min": "amin"}
+LONGEST = 4096  # bytes in one pass: the masks grow with the square
+
 
 @dataclass(frozen=True, kw_only=True)
 class BLTConfig:
@@ -32,9 +35,10 @@ class BLTConfig:
 
     width, encoder, decoder: channels and blocks of the local models. latent_width, latent: of the latent transformer.
     vectors: k, how many vectors of local width a patch has. window: bytes a local block looks back.
-    hash_sizes, hash_rows: n-gram tables. cross: cross-attention, or pooling and adding in its place.
+    hash_sizes, hash_rows, hash_functions: n-gram tables, so many functions for each size.
+    cross: cross-attention, or pooling and adding in its place.
     residual: 1 as in the paper, x + attention; 2 as in the authors' code, 2x + attention.
-    pooling: what the queries of a patch are made of, the "max" or the "mean" of its bytes.
+    pooling: what the queries of a patch are made of, the "max", the "mean" or the "min" of its bytes.
     hash_mean, hash_released: see `HashedEmbedding`.
     """
 
@@ -48,6 +52,7 @@ class BLTConfig:
     window: int = 64
     hash_sizes: tuple[int, ...] = (3, 4, 5, 6, 7, 8)
     hash_rows: int = 1021
+    hash_functions: int = 1
     hash_mean: bool = True
     hash_released: bool = False
     cross: bool = True
@@ -63,8 +68,8 @@ class BLTConfig:
         object.__setattr__(self, "hash_sizes", tuple(self.hash_sizes))
         object.__setattr__(self, "ffn", self.ffn or feed_forward(self.width))
         object.__setattr__(self, "latent_ffn", self.latent_ffn or feed_forward(self.latent_width))
-        if self.pooling not in ("max", "mean"):
-            raise unknown("pooling", self.pooling, ("max", "mean"))
+        if self.pooling not in POOLINGS:
+            raise unknown("pooling", self.pooling, tuple(POOLINGS))
         if min(self.encoder, self.decoder, self.latent, self.vectors, self.window) < 1:
             raise BadInput(f"{self} makes no model.", expected="at least one block each, one vector, one byte to see")
 
@@ -126,7 +131,8 @@ class BLT(nn.Module):
         super().__init__()
         c = self.config = config
         G, D, k = c.latent_width, c.width, c.vectors
-        self.embed = HashedEmbedding(c.vocab, D, c.hash_sizes, c.hash_rows, mean=c.hash_mean, released=c.hash_released)
+        how = {"functions": c.hash_functions, "mean": c.hash_mean, "released": c.hash_released}
+        self.embed = HashedEmbedding(c.vocab, D, c.hash_sizes, c.hash_rows, **how)
         self.encoder = c.local(c.encoder).trunk()
         self.to_vectors = nn.Linear(D, k * D, bias=False)  # E_C
         self.gather = CrossAttention(D, c.heads, c.eps) if c.cross else None
@@ -176,12 +182,10 @@ class BLT(nn.Module):
 
 
 def pooled(h_BLD: Tensor, in_BPL: Tensor, pooling: str = "max") -> Tensor:
-    """Return the largest or mean value of each channel over the bytes of each patch [B, P, D]; 0 without bytes."""
+    """Return the largest, mean or least value of each channel in each patch [B, P, D]; 0 for one without bytes."""
     patch_BL = in_BPL.int().argmax(1)
     out = h_BLD.new_zeros(in_BPL.shape[0], in_BPL.shape[1], h_BLD.shape[2])
-    return out.scatter_reduce(
-        1, patch_BL[..., None].expand_as(h_BLD), h_BLD, "amax" if pooling == "max" else "mean", include_self=False
-    )
+    return out.scatter_reduce(1, patch_BL[..., None].expand_as(h_BLD), h_BLD, POOLINGS[pooling], include_self=False)
 
 
 def reading(x_BLD: Tensor, document_BL: Tensor) -> State:
@@ -204,6 +208,12 @@ def check(ids_BL: Tensor, starts_BM: Tensor) -> None:
         raise BadInput(
             f"ids have shape {list(ids_BL.shape)}, starts {list(starts_BM.shape)}.",
             expected="[batch, bytes] and [batch, bytes + 1]: the last start is that of the byte to come",
+        )
+    if ids_BL.shape[1] > LONGEST:
+        raise BadInput(
+            f"A row has {ids_BL.shape[1]} bytes.",
+            expected=f"at most {LONGEST} in one pass: the masks grow with the square of the length",
+            do="cut the text into pages, or read it byte by byte with OnLine",
         )
     if starts_BM.dtype != torch.bool or not bool(starts_BM[:, :2].all()):
         raise BadInput(

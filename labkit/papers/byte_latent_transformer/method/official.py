@@ -49,7 +49,7 @@ def as_released(model: BLT) -> nn.Module:
         cross_attn_k=c.vectors,
         encoder_hash_byte_group_size=list(c.hash_sizes),
         encoder_hash_byte_group_vocab=c.hash_rows,
-        encoder_hash_byte_group_nb_functions=1,
+        encoder_hash_byte_group_nb_functions=c.hash_functions,
         encoder_config={**local, "num_hidden_layers": c.encoder, "cross_attn_all_layers": False},
         decoder_config={**local, "num_hidden_layers": c.decoder, "cross_attn_all_layers": True},
         global_config={

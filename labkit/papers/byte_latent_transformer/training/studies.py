@@ -1,6 +1,5 @@
-"""Three studies beside the arms, each in the same table: longer runs, a BLT made of a BPE model, text of many scripts.
+"""Two studies beside the arms, in a table of their own: a BLT made of a BPE model, and text of many scripts.
 
-long: the two arms that are asked about noise and spelling, which know neither after the short runs.
 reuse: the latent transformer starts as the blocks of a trained BPE model (section 6.2 of the paper).
 scripts: both arms read the world, Python's own library and other alphabets in equal parts.
 Rates are chosen on seed 0, which no claim uses.
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
@@ -32,10 +30,10 @@ from .arms import ARMS, PROGRAM, STEPS, prepared, prepared_pages
 from .entropy import CACHE, SIZE
 from .rows import Rows, batch_of, byte_rows, mean_size, page_nats, rows_loss, starts_of, token_rows
 
-__all__ = ["STUDIES", "Study", "rate_of", "study_runs", "study_weights", "trained_longer"]
+__all__ = ["STUDIES", "Study", "rate_of", "study_runs"]
 
-LONG = 480  # steps
 DONOR = FlatConfig(vocab=1137, width=96, depth=2, hash_sizes=(2, 3, 4))  # the shape of our latent transformer
+DONOR_STEPS = 480
 POOL, UNSEEN = 1600, 60  # pages
 
 Data = tuple[Rows, Tensor | None]
@@ -63,20 +61,12 @@ def unseen(name: str, split: str) -> Data:
     return prepared_pages(name, task.pages(UNSEEN, seed=7, split=split))
 
 
-def longer(name: str, lr: float, seed: int) -> dict[str, Any]:
-    """Train an arm for longer and keep its weights."""
-    model = ARMS[name].config.build(seed)
-    found = run(model, prepared(name), lr, seed, LONG)
-    keep(model, study_weights("long", name, seed))
-    return found | {split: bits(model, unseen(name, split)) for split in ("valid", "test")}
-
-
 def donor() -> Flat:
     """Return the BPE model whose blocks are taken over, trained once on pages of its own."""
-    model, path = DONOR.build(0), study_weights("reuse", "donor", 0)
+    model, path = DONOR.build(0), CACHE / "donor.safetensors"
     if not path.is_file():
-        run(model, (token_rows(task.pages(POOL, seed=2)), None), 6e-3, 0, LONG)
-        keep(model, path)
+        run(model, (token_rows(task.pages(POOL, seed=2)), None), 6e-3, 0, DONOR_STEPS)
+        write_atomically(path, to_bytes({name: w.contiguous() for name, w in model.state_dict().items()}))
     model.load_state_dict(load_file(path))
     return model.eval()
 
@@ -138,7 +128,6 @@ class Study:
 
 
 STUDIES = {
-    "long": Study({"entropy": (6e-3, 12e-3), "bpe": (3e-3, 6e-3)}, (6, 7, 8, 9, 10), longer),
     "reuse": Study({"entropy": (12e-3, 24e-3)}, (1, 2, 3, 4, 5), reused),
     "scripts": Study({"entropy": (12e-3, 24e-3), "bpe": (6e-3, 12e-3)}, (11, 12, 13, 14, 15), scripts),
 }
@@ -173,23 +162,3 @@ def make(study: str, arm: str, lr: float, seed: int) -> None:
     settings = {"study": study, "arm": arm, "lr": lr, "seed": seed}
     found = study_runs().do(settings, lambda: STUDIES[study].make(arm, lr, seed))
     print(study, arm, lr, seed, found["valid"], found["seconds"], flush=True)
-
-
-def study_weights(study: str, arm: str, seed: int) -> Path:
-    """Return where weights are kept between training and measuring; they are not in the course."""
-    return CACHE / f"{study}-{arm}-{seed}.safetensors"
-
-
-def keep(model: nn.Module, path: Path) -> None:
-    """Write weights that a later measurement reads."""
-    write_atomically(path, to_bytes({name: w.contiguous() for name, w in model.state_dict().items()}))
-
-
-def trained_longer(arm: str, seed: int) -> nn.Module:
-    """Return an arm as it was trained for longer from `seed`, if its weights are still on this machine."""
-    path = study_weights("long", arm, seed)
-    if not path.is_file():
-        raise NotAvailable(f"The weights of the longer {arm}, seed {seed}, are not here.", do=PROGRAM)
-    model = ARMS[arm].config.build(seed)
-    model.load_state_dict(load_file(path))
-    return model.eval()
