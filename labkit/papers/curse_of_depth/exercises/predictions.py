@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labkit.course import Prediction
@@ -13,6 +13,19 @@ __all__ = ["PREDICTIONS"]
 def _side(interval: Any) -> int:
     """Return 0 for an interval below 0, 1 for one above, 2 for one that holds it."""
     return 0 if interval.high < 0 else 1 if interval.low > 0 else 2
+
+
+def lowest_arms(losses: Mapping[str, Sequence[float]]) -> tuple[int, ...]:
+    """Return the places of the arm with the lowest mean loss and of all that five pairs cannot tell from it."""
+    from labkit.measurements import mean_over
+
+    arms = list(losses.values())
+    best = min(arms, key=sum)
+
+    def apart(arm: Sequence[float]) -> bool:
+        return mean_over([a - b for a, b in zip(arm, best)], "seeds", method="t").low > 0
+
+    return tuple(place for place, arm in enumerate(arms) if arm is best or not apart(arm))
 
 
 def _furthest(points: Sequence[Any]) -> tuple[int, ...]:
@@ -83,6 +96,19 @@ PREDICTIONS = (
             "twelve or more",
         ),
         answer=lambda idle: 0 if idle < 1 else 1 if idle <= 4.5 else 2 if idle < 12 else 3,
+    ),
+    Prediction(
+        id="p6",
+        question=(
+            "Three ways to begin, one learning rate for all, a short training, five seeds. Which ends with the lowest "
+            "loss on unseen stories?"
+        ),
+        options=(
+            "plain Pre-LN",
+            "Pre-LN with smaller first values",
+            "LayerNorm Scaling",
+        ),
+        answer=lowest_arms,
     ),
     Prediction(
         id="r1",
