@@ -63,14 +63,15 @@ def paint_cuts(cuts: Cuts, figure: FigureBase) -> None:
     names, (width, height) = list(cuts.starts), inches(figure)
     left = 0.35 + max(text_width(_named(cuts, name)) for name in names)
     below = 0.33 * len(names) + 0.1
+    rises = cuts.rule == "rise"
     (top,) = axes(
         figure,
-        "How hard is the next byte to foresee? Hatched: over the threshold",
+        f"How hard is the next byte to foresee? Hatched: {'H rose by more than' if rises else 'over'} the threshold",
         left=left,
         right=0.15,
         bottom=below + 0.1,
     )
-    over = [value > cuts.threshold for value in cuts.entropies]
+    over = cuts.over
     places = range(len(cuts.signs))
     for mark, chosen in (("cut", True), ("intact", False)):
         bars(
@@ -80,9 +81,10 @@ def paint_cuts(cuts: Cuts, figure: FigureBase) -> None:
             MARKS[mark],
             0.8,
         )
-    top.axhline(cuts.threshold, color=INK, linewidth=1.2, linestyle="--")
     note = {"fontsize": SIZES["note"], "color": INK, "va": "bottom", "ha": "right", "bbox": BOX}
-    top.text(len(cuts.signs) - 0.5, cuts.threshold + 0.1, f"threshold {cuts.threshold:.2f}", **note)
+    if not rises:  # a rise has no place on the axis of H
+        top.axhline(cuts.threshold, color=INK, linewidth=1.2, linestyle="--")
+        top.text(len(cuts.signs) - 0.5, cuts.threshold + 0.1, f"threshold {cuts.threshold:.2f}", **note)
     top.set_xlim(-0.6, len(cuts.signs) - 0.4)
     top.set_ylim(0, max(5.0, max(cuts.entropies) * 1.1))
     top.set_xticks([])

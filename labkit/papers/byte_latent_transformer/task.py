@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import re
 import sysconfig
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = [
     "noised",
     "pages",
     "pages_of_kind",
+    "signs_of",
     "spelling_words",
     "text_of",
     "tokenizer",
@@ -99,6 +101,25 @@ class ByteTokenizer:
 def shown(byte: int) -> str:
     """Return a byte as a sign: a printable letter as itself, a space as ␣, others as two hexadecimal digits."""
     return "␣" if byte == 32 else "⏎" if byte == 10 else chr(byte) if 32 < byte < 127 else f"{byte:02X}"
+
+
+def signs_of(data: bytes) -> list[str]:
+    """Return one sign a byte: a letter at its first byte and · at each further one.
+
+    ▯ stands for what a picture may not have or would turn round (emoji, marks, scripts from right to left), � for a
+    byte that is no UTF-8.
+    """
+    found: list[str] = []
+    for letter in data.decode("utf-8", errors="surrogateescape"):
+        code = ord(letter)
+        if code < 128:
+            found.append(shown(code))
+        elif 0xDC80 <= code <= 0xDCFF:
+            found.append("�")
+        else:
+            drawn = code < 0x590 and unicodedata.category(letter)[0] in "LNPS"
+            found += [letter if drawn else "▯", *"·" * (len(letter.encode()) - 1)]
+    return found
 
 
 @cache

@@ -70,7 +70,7 @@ def test_no_byte_sees_its_future_whatever_the_patcher(patchers, cross):
     for name, patcher in patchers.items():
         ids = written(patcher)
         whole = model(*ready(ids, patcher))
-        for t in range(len(ids)):
+        for t in range(0, len(ids), 1 if cross else 3):
             other = ids.copy()
             other[t:] = byte_ids("z")[0]
             changed = model(*ready(other, patcher))

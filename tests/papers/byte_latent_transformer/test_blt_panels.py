@@ -13,6 +13,7 @@ from labkit.papers.byte_latent_transformer.method.entropy import ByteEntropies
 from labkit.papers.byte_latent_transformer.method.patching import Entropy, patches
 from labkit.papers.byte_latent_transformer.panels.cutting import CutState, CutTextPanel
 from labkit.papers.byte_latent_transformer.panels.noise import NoisePanel
+from labkit.papers.byte_latent_transformer.task import signs_of
 from labkit.papers.byte_latent_transformer.training import entropy_model
 
 
@@ -30,7 +31,9 @@ def test_the_cutting_panel_cuts_as_the_patcher_does(capsys):
     state = CutState("Ünter 7 \U0001f3ee lamps", 0.5, "rise")
     expected = patches(state.text, Entropy(ByteEntropies(entropy_model()), rise=0.5))
     pieces = panel.data.cuts.pieces("entropy")
-    assert len(pieces.split("|")) == len(expected) and pieces in panel.sentence(panel.data)
+    said = panel.sentence(panel.data)
+    assert len(pieces.split("|")) == len(expected) and pieces.replace("|", " | ") in said and "further byte" in said
+    assert panel.data.cuts.over[1:] == panel.data.cuts.starts["entropy"][1:]  # what is hatched starts a patch
     assert len(panel.table(panel.data).rows) == len(state.text.encode())
     names: dict = {}
     exec(panel.code(state), names)
@@ -42,6 +45,23 @@ def test_the_cutting_panel_cuts_as_the_patcher_does(capsys):
     assert panel.data.cost < panel.data.at_45
     panel.close()
     assert fingerprint(panel.model) == before
+
+
+@pytest.mark.parametrize("text", ["‮שלום", "a‍b​c", "👩‍👩‍👧‍👦 Uma", "Ένα φανάρι", "é" * 35])
+def test_any_script_has_one_sign_a_byte_and_a_picture(text):
+    panel = CutTextPanel()
+    panel.set(text=text)
+    cuts = panel.data.cuts
+    assert len(cuts.signs) == len(text.encode()) == len(cuts.entropies) and png(draw(cuts))
+    assert all(len(sign) == 1 for sign in cuts.signs) and ("é" in text) == ("é" in cuts.signs)
+    with pytest.raises(BadInput, match="at most"):
+        panel.set(text="x" * 100_000)
+    panel.close()
+
+
+def test_signs_of_bytes_that_are_no_utf8():
+    assert signs_of(b"a\xff\xc3\xa9 \n") == ["a", "�", "é", "·", "␣", "⏎"]
+    assert signs_of("שa".encode()) == ["▯", "·", "a"]
 
 
 def test_the_noise_panel_shows_what_was_measured(capsys):

@@ -7,9 +7,11 @@ import torch
 
 from labkit import zoo
 from labkit.papers.byte_latent_transformer import task
+from labkit.papers.byte_latent_transformer.experiments.noise import endings, scores, spelling
+from labkit.papers.byte_latent_transformer.experiments.quality import story_model
 from labkit.papers.byte_latent_transformer.method.patching import Strided
 from labkit.papers.byte_latent_transformer.method.reuse import SLOW, byteify
-from labkit.papers.byte_latent_transformer.training import ARMS, studies
+from labkit.papers.byte_latent_transformer.training import ARMS, patcher_of, studies
 from labkit.papers.byte_latent_transformer.training.__main__ import missing
 from labkit.papers.byte_latent_transformer.training.rows import (
     batch_of,
@@ -106,3 +108,13 @@ def test_blocks_that_are_taken_over_learn_at_a_tenth_of_the_rate():
     latent = [value for name, value in moved.items() if name.startswith("latent.")]
     others = [value for name, value in moved.items() if not name.startswith("latent.") and "tables" not in name]
     assert max(latent) == pytest.approx(1e-4, rel=0.01) and max(others) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_why_noise_and_spelling_are_not_settled():
+    """The shipped model, trained for longer, finds endings; of spelling it has learned the words, not to copy."""
+    model, asked = story_model(), endings(60, 0)
+    prompts = [one.prompt for one in asked for _ in one.options]
+    found = scores(model, prompts, [end for one in asked for end in one.options], "entropy", patcher_of("entropy"))
+    assert (found.reshape(60, 4).argmax(1) == [one.answer for one in asked]).mean() > 0.33
+    letters = spelling("entropy", model)
+    assert letters.seen > 0.9 and letters.held_out < 0.3

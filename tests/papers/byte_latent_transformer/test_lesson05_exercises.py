@@ -70,6 +70,62 @@ def test_the_hunt_is_found_in_unusual_ways():
     assert set(suspects()) > GUILTY
 
 
+def by_its_cuts(patcher, ids):
+    """Know the six by their cuts of this text."""
+    known = {one.starts(ids).tobytes() for name, one in suspects().items() if name in GUILTY}
+    return patcher.starts(ids).tobytes() in known
+
+
+def every_second(patcher, ids):
+    whole = patcher.starts(ids)
+    return any((patcher.starts(ids[:n]) != whole[: n + 1]).any() for n in range(1, len(ids), 2))
+
+
+def last_start_only(patcher, ids):
+    whole = patcher.starts(ids)
+    return any(patcher.starts(ids[:n])[-1] != whole[n] for n in range(1, len(ids)))
+
+
+def number_of_patches(patcher, ids):
+    return any(patcher.starts(ids[:n]).sum() > patcher.starts(ids).sum() for n in range(1, len(ids)))
+
+
+def another_text(patcher, ids):
+    other = ids[::-1].copy()
+    return bool((patcher.starts(ids) != patcher.starts(other)).any())
+
+
+SNEAKY = (by_its_cuts, every_second, last_start_only, number_of_patches, another_text)
+
+
+@pytest.mark.parametrize("answer", SNEAKY, ids=lambda one: one.__name__)
+def test_sneaky_hunters_are_told_so(answer):
+    outcome = judge(EVERY["05.3"], answer)
+    assert outcome.status == "wrong" and "Look at:" in outcome.message
+
+
+def test_whoever_answers_by_place_in_the_line_is_found_out():
+    said = itertools.cycle([False, True, False, True, True, True])
+    outcomes = {judge(EVERY["05.3"], lambda patcher, ids: next(said)).status for _ in range(6)}
+    assert "wrong" in outcomes  # the line is shuffled: once in 56 it stands as answered
+
+
+SNEAKY_MASKS = {
+    "half a patch": lambda starts: [sum(starts[: t + 2]) - 1.5 for t in range(len(starts) - 1)],
+    "words": lambda starts: [str(sum(starts[: t + 2]) - 2) for t in range(len(starts) - 1)],
+    "only starts": lambda starts: [sum(starts[: t + 2]) - 2 for t in range(len(starts) - 1) if starts[t + 1]],
+    "never the first": lambda starts: [max(1, sum(starts[: t + 2]) - 2) for t in range(len(starts) - 1)],
+    "the last": lambda starts: [sum(starts) - 2] * (len(starts) - 1),
+    "a stride of two": lambda starts: [t // 2 for t in range(len(starts) - 1)],
+}
+
+
+@pytest.mark.parametrize("answer", SNEAKY_MASKS.values(), ids=SNEAKY_MASKS)
+def test_sneaky_masks_are_told_so(answer):
+    outcome = judge(EVERY["05.2"], answer)
+    assert outcome.status == "wrong" and "Look at:" in outcome.message
+
+
 def test_stubs_are_no_attempts():
     assert judge(EVERY["05.2"], lambda starts: [...]).status == "not attempted"
     assert judge(EVERY["05.3"], lambda patcher, ids: ...).status == "not attempted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,16 @@ class _Longest:
         return starts
 
 
+class _Once:
+    """A patch every five bytes, but for a text of ten bytes, which is one patch: only that length shows it."""
+
+    def starts(self, ids: np.ndarray) -> np.ndarray:
+        starts = np.arange(len(ids) + 1) % 5 == 0
+        if len(ids) == 10:
+            starts[5] = False
+        return starts
+
+
 class _Nameless:
     """A patcher that can be asked for its starts and for nothing else."""
 
@@ -66,6 +77,13 @@ def suspects() -> dict[str, Any]:
     return {name: _Nameless(patcher) for name, patcher in known.items()}
 
 
+def strangers() -> dict[str, Any]:
+    """Return two more patchers, which the reader was not shown: the first looks back only, the second ahead."""
+    from ..method.patching import Strided
+
+    return {"a stride of three": _Nameless(Strided(3)), "one of a single length": _Nameless(_Once())}
+
+
 GUILTY = {"B", "D", "E", "F"}
 _TEXT = "The ferry was late. Uma the judge was on Lull, and the lantern was out."
 
@@ -77,15 +95,24 @@ def looks_ahead(patcher: Any, ids: np.ndarray) -> bool:
 
 
 def _check_hunt(sees_ahead: Callable[..., Any]) -> Outcome:
-    ids, said = byte_ids(_TEXT), {}
-    for name, patcher in suspects().items():
+    ids, said, line = byte_ids(_TEXT), {}, list({**suspects(), **strangers()}.items())
+    random.shuffle(line)  # who stands where says nothing
+    for name, patcher in line:
         answer = sees_ahead(patcher, ids.copy())
         if is_blank(answer):
             raise NotAttempted
         said[name] = bool(answer)
     accused = {name for name, guilty in said.items() if guilty}
-    if accused == GUILTY:
+    free, rare = strangers()
+    if accused - {free, rare} == GUILTY:
+        if free in accused:
+            return wrong("you accuse a stride of three, which you were not shown.", "what tells it from a guilty one")
+        if rare not in accused:
+            return wrong(
+                "one you were not shown gets away: it moves a start at one length of text alone.", "every length"
+            )
         return right("B is the classic: its start at byte t is decided after byte t was read, one place off.")
+    accused -= {free, rare}
     if innocent := sorted(accused - GUILTY):
         return wrong(
             f"you accuse {', '.join(innocent)}, which {'never move' if len(innocent) > 1 else 'never moves'} a start.",

@@ -43,11 +43,18 @@ DOUBLING = Exercise(
     hints=(
         "Write both prices as local + latent.",
         "The latent transformer runs half as often; the local models run as often as before.",
-        "New price: 360 and half of 240. Divide it by 600.",
+        "Leave the local price as it was and halve the other. Then divide by the old price of a byte.",
     ),
     solution="(360 + 240/2) / 600 = 0.8. In a model of 8B weights the local share is about a tenth.",
     answer=0.8,
-    typical_wrong=((0.5, "halved everything"), (0.6, "endless patch"), (0.2, "what is saved")),
+    typical_wrong=(
+        (0.5, "halved everything"),
+        (0.7, "halved the local part"),
+        (0.6, "endless patch"),
+        (480, "the price itself"),
+        (1.25, "the wrong way round"),
+        (0.2, "what is saved"),
+    ),
 )
 
 
@@ -78,6 +85,9 @@ def _check_usable(usable: Callable[..., Any]) -> Outcome:
         said = usable(list(row))
         if is_blank(said):
             raise NotAttempted
+        said = list(said)
+        if any(isinstance(value, str) or not float(value).is_integer() for value in said):
+            return wrong(f"you give {said[:4]}: patches have whole numbers.", "the count of the starts so far")
         said = [int(value) for value in said]
         if said != _usable(row):
             return _other_usable(row, said)
@@ -104,7 +114,10 @@ def _other_usable(row: list[bool], said: list[int]) -> Outcome:
         return wrong("you give the patch of the next byte itself, which has not been read.", "the patch before it")
     if said == [value - 1 for value in wanted]:
         return wrong("you count patches from -1.", "the begin, which is patch 0")
-    return wrong(f"for starts {[int(x) for x in row]} this is not it.", "the patch that byte t + 1 lies in, less one")
+    return wrong(
+        f"for starts {[int(x) for x in row]} this is not it.",
+        "the patch that byte t + 1 lies in, and whether it is complete",
+    )
 
 
 MASK = Exercise(
@@ -122,7 +135,7 @@ MASK = Exercise(
     hints=(
         "Walk through the starts from place 1 on and keep count of the patch you are in.",
         "When you stand at place t + 1, you know its patch. The one before it is complete.",
-        "Add 1 to the count where a place starts a patch; what byte t may read is one less than the count.",
+        "Two things are open: what a start does to the count, and how far what is complete lags behind it.",
     ),
     solution=(
         "```python\n"
@@ -143,6 +156,6 @@ MASK = Exercise(
         (lambda starts: (np.cumsum(starts)[1:] - 1).tolist(), "has not been read"),
         (lambda starts: (np.cumsum(starts) - 2).tolist(), "one start more than bytes"),
         (lambda starts: (np.cumsum(starts)[1:] - 3).tolist(), "from -1"),
-        (lambda starts: [0] * (len(starts) - 1), "less one"),
+        (lambda starts: [0] * (len(starts) - 1), "whether it is complete"),
     ),
 )

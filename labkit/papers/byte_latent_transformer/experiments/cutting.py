@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from labkit.base.errors import BadInput
 
 from ..method.entropy import ByteEntropies
 from ..method.patching import BPE, Entropy, Patcher, Space, Strided, TopK, calibrated
-from ..task import byte_ids, pages, shown
+from ..task import OFFSET, byte_ids, pages, signs_of
 from ..training import entropy_model, threshold
 
 __all__ = [
@@ -47,13 +49,25 @@ def patchers(above: float | None = None) -> dict[str, Patcher]:
 
 @dataclass(frozen=True)
 class Cuts:
-    """A text under several patchers. starts: for each, who starts a patch [n]; entropies: in nats before each byte."""
+    """A text under several patchers.
+
+    starts: for each, who starts a patch [n]. entropies: in nats before each byte. rule: what is compared with the
+    threshold, H itself ("above") or its "rise" from the byte before.
+    """
 
     text: str
     signs: tuple[str, ...]
     starts: Mapping[str, tuple[bool, ...]]
     entropies: tuple[float, ...]
     threshold: float
+    rule: str = "above"
+
+    @property
+    def over(self) -> tuple[bool, ...]:
+        """Which bytes are over the threshold by the rule [n]; the first has nothing to rise from, and is."""
+        h = self.entropies
+        values = h if self.rule == "above" else [math.inf, *(b - a for a, b in pairwise(h))]
+        return tuple(value > self.threshold for value in values)
 
     def size(self, name: str) -> float:
         """Return the mean bytes a patch under one patcher."""
@@ -69,17 +83,20 @@ class Cuts:
         return "\n".join(f"{name:18} {self.size(name):4.1f} bytes  {self.pieces(name)}" for name in self.starts)
 
 
-def cut(text: str, which: Mapping[str, Patcher] | None = None, *, threshold_at: float | None = None) -> Cuts:
-    """Return a text of at most 400 bytes as each patcher cuts it; `threshold_at` is drawn over the entropies."""
+def cut(
+    text: str, which: Mapping[str, Patcher] | None = None, *, threshold_at: float | None = None, rule: str = "above"
+) -> Cuts:
+    """Return a text of at most 400 bytes as each patcher cuts it; the figure marks who is over `threshold_at`."""
     ids, which = byte_ids(text), patchers() if which is None else which
     if len(ids) > LONGEST:
         raise BadInput(f"The text has {len(ids)} bytes.", expected=f"at most {LONGEST}, so that it can be drawn")
     return Cuts(
         text=text,
-        signs=tuple(shown(int(i) - 4) for i in ids),
+        signs=tuple(signs_of((ids - OFFSET).astype(np.uint8).tobytes())),
         starts={name: tuple(patcher.starts(ids)[:-1].tolist()) for name, patcher in which.items()},
         entropies=tuple(ByteEntropies(entropy_model())(ids)[:-1].round(4).tolist()),
         threshold=threshold() if threshold_at is None else threshold_at,
+        rule=rule,
     )
 
 

@@ -24,6 +24,7 @@ READY = {
     "another language": "Die Laterne war bei Uma. Où est le phare?",
     "shouting": "THE LANTERN WAS WITH UMA.",
 }
+FURTHER = " A · is a further byte of the letter before it, a ▯ a letter that is not drawn."
 RULES = {"H above the threshold": "above", "H rises by more than it": "rise"}
 
 
@@ -71,7 +72,7 @@ class CutTextPanel(Panel):
         from ..method.patching import Entropy, Space
 
         rule = Entropy(ByteEntropies(self.model.model), **{state.rule: state.threshold})
-        cuts = cut(state.text, {"spaces": Space(), "entropy": rule}, threshold_at=state.threshold)
+        cuts = cut(state.text, {"spaces": Space(), "entropy": rule}, threshold_at=state.threshold, rule=state.rule)
         size, config = cuts.size("entropy"), BLTConfig()
         return CutData(cuts, state.rule, cost(config, min(size, 240), 240).total, cost(config, 4.5, 240).total)
 
@@ -84,9 +85,11 @@ class CutTextPanel(Panel):
     def sentence(self, data: CutData) -> str:
         size, ratio = data.cuts.size("entropy"), data.cost / data.at_45
         what = "above" if data.rule == "above" else "rising by more than"
+        pieces = data.cuts.pieces("entropy").replace("|", " | ")  # so that the line can wrap
         return (
-            f"Cut where H is {what} {data.cuts.threshold:g} nats: {data.cuts.pieces('entropy')} "
+            f"Cut where H is {what} {data.cuts.threshold:g} nats: {pieces} "
             f"({size:.1f} bytes a patch; a byte costs {ratio:.2f} of what it costs at 4.5)."
+            f"{'' if data.cuts.text.isascii() else FURTHER}"
         )
 
     def table(self, data: CutData) -> Table:
