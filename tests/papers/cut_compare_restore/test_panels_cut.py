@@ -21,7 +21,8 @@ from labkit.models import generate
 from labkit.panels import Panel
 from labkit.papers.cut_compare_restore.experiments.cut import CutState, Reading
 from labkit.papers.cut_compare_restore.experiments.cut_replay import Replay, store
-from labkit.papers.cut_compare_restore.panels.cut import CutPanel, percent, sentence_of
+from labkit.papers.cut_compare_restore.figures.cut_words import percent, sentence_of
+from labkit.papers.cut_compare_restore.panels.cut import CutPanel
 
 DROPS = {"attention": labkit.DropAttention, "mlp": labkit.DropMLP, "block": labkit.DropBlock}
 

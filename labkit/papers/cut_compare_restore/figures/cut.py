@@ -11,6 +11,7 @@ from labkit.figures.style import INK, MARKS, SIZES, axes, bars, column_names, in
 from labkit.measurements.readings import Reading
 
 from ..experiments.cut import CutData, name_of
+from .cut_words import sentence_of
 
 __all__ = ["DRAWINGS", "paint"]
 
@@ -59,11 +60,4 @@ def _number(ax, place: int, reading: Reading) -> None:
     )  # fmt: skip
 
 
-def describe(data: CutData) -> str:
-    """Return the picture in words, as the panel does."""
-    from ..panels.cut import sentence_of
-
-    return sentence_of(data)
-
-
-DRAWINGS = {"CutData": Drawing(paint, describe, lambda data: (8.6, 3.6))}
+DRAWINGS = {"CutData": Drawing(paint, sentence_of, lambda data: (8.6, 3.6))}
