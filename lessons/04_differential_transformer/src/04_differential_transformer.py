@@ -445,7 +445,7 @@ lesson.progress()
 #
 # Ours: a λ above 0 that the model chose, maps that share their noise, absolute shares, and a control that has all the rest.
 #
-# *Next: [09 · Layer-integrated memory](../../README.md#the-lessons). Why should a layer read only the layer below it?*
+# *Next: [09 · Layer-integrated memory](../09_layer_integrated_memory/09_layer_integrated_memory.ipynb). Why should a layer read only the layer below it?*
 #
 # **References.** The paper, to cite:
 

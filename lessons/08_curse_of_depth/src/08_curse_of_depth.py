@@ -488,7 +488,7 @@ lesson.progress()
 # *[Deeper](08_curse_of_depth_deeper.ipynb): six places for the factor, the theory beside measurement, angles with an
 # axis, other norms, blocks that change places, what pairs are worth, two small models trained before your eyes, an
 # encoder that norms the other way, a bug hunt. Next:
-# [10 · LLM-Microscope](../../README.md#the-lessons). What does each layer do to a comma?*
+# [10 · LLM-Microscope](../10_llm_microscope/10_llm_microscope.ipynb). What does each layer do to a comma?*
 
 # %% [markdown]
 # The paper, to cite:

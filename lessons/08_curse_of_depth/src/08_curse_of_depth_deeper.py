@@ -514,4 +514,4 @@ hunt.check(judge)
 print(labkit.claims.render_terminal(labkit.claims.ledger().lesson("08")))
 
 # %% [markdown]
-# *Back to [the hour](08_curse_of_depth.ipynb), or on to [10 · LLM-Microscope](../../README.md#the-lessons).*
+# *Back to [the hour](08_curse_of_depth.ipynb), or on to [10 · LLM-Microscope](../10_llm_microscope/10_llm_microscope.ipynb).*

@@ -449,7 +449,7 @@ lesson.progress()
 # Ours: *What can be read out of a comma is not yet what the model keeps there.* Write yours: what would you have to do to a
 # model to show that it *needs* its commas, and what would prove you wrong?
 #
-# *Next: [11 · Relation neurons](../../README.md#the-lessons). Can it forget only who lives where?*
+# *Next: [11 · Relation neurons](../11_relation_neurons/11_relation_neurons.ipynb). Can it forget only who lives where?*
 #
 # ### References
 
