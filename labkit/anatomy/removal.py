@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from labkit.base.errors import NotAvailable
+from labkit.base.errors import BadInput, NotAvailable
 
 from .parts import SublayerParts, anatomy_of
 from .skips import Absent, PassOn, WriteNothing
@@ -33,6 +33,17 @@ def remove(model: nn.Module, *, attention: Iterable[int] = (), mlp: Iterable[int
         if norm is not None and norm is parts["mlp", layer].norm:  # it served both, and now serves none
             _put(anatomy.blocks[layer].module, norm, PassOn())
     _renumber(model, anatomy.blocks, {layer: parts["attention", layer] for layer in gone["attention"]})
+    if hasattr(model, "save_pretrained"):
+        vars(model)["save_pretrained"] = _refuse_to_save
+
+
+def _refuse_to_save(*_: Any, **__: Any) -> None:
+    """Stand in for `save_pretrained`: what it writes would come back with random numbers in the parts that are gone."""
+    raise BadInput(
+        "A model without some of its parts has no form in which transformers could load it again.",
+        expected="the whole model, and the plan beside it",
+        do="labkit.save_cut(model, plan, folder) writes the intact model so; or plan.save(path), and shrink again",
+    )
 
 
 def _replace(block: nn.Module, part: SublayerParts) -> None:

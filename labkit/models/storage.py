@@ -26,9 +26,22 @@ def save(model: Decoder, folder: str | Path, *, half: bool = False) -> Path:
     """Write config.json and model.safetensors into `folder`; with `half`, weights take two bytes each.
 
     The config is also inside the weights file, so that a save cut short between the two is noticed by `load`.
-    Raises `BadInput` when a weight is not finite or does not fit half precision.
+    Raises `BadInput` when a weight is not finite or does not fit half precision, for what is no decoder of ours, and
+    for one that is edited.
     """
     folder = Path(folder)
+    if not isinstance(model, Decoder):
+        raise BadInput(
+            f"A {type(model).__name__} is not written by this function.",
+            expected="a decoder of the course; of a handle, handle.model",
+            do="models of transformers write themselves: model.save_pretrained(folder)",
+        )
+    if left := vars(model).get("_labkit_edited") or vars(model).get("_labkit_left"):
+        raise BadInput(
+            f"The model is edited, or was copied while it was ({left[0]}), and a file of weights cannot say so.",
+            expected="an intact model, or a copy made by labkit.apply",
+            do="leave the edit first; save labkit.shrink(model, plan); or save the plan: plan.save(path)",
+        )
     if replaced := [name for name, module in model.named_modules() if "forward" in vars(module)]:
         raise BadInput(
             f"{replaced[0]} of this model does not run its class's own forward, and a file of weights cannot say so.",

@@ -1,5 +1,6 @@
 """A shrunk model computes what the edited one does, with fewer numbers to keep and to load."""
 
+import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from labkit.interventions import DropAttention, DropBlock, DropMLP, Plan, ZeroWe
 from labkit.interventions.shrinking import dropped
 from labkit.models import DecoderConfig
 from labkit.sweeps import every_sublayer, sweep
+from labkit.zoo import load
 
 IDS = ids_of(9)
 # Layers without attention, without MLP: all attentions of one kind of window and a whole block; all attentions.
@@ -217,3 +219,27 @@ def test_only_drops_on_an_intact_model_shrink_it():
     with pytest.raises(BadInput, match="does not fit 3 blocks"):
         models.shrunk(model, no_mlp=[3])
     assert dropped(model, [DropBlock(2), DropMLP(0)]) == {"attention": (2,), "mlp": (0, 2)}
+
+
+def test_a_shrunk_model_of_transformers_refuses_to_be_saved_where_it_would_come_back_wrong(tmp_path):
+    module = make("llama", depth=3)
+    small = shrink(module, drops(module, blocks=[1]))
+    for model in (small, copy.deepcopy(small)):
+        with pytest.raises(BadInput, match="save_cut"):
+            model.save_pretrained(tmp_path / "small")
+    assert not (tmp_path / "small").exists()
+    module.save_pretrained(tmp_path / "whole")  # the one it was made from is as it was
+
+
+def test_only_an_intact_decoder_is_written(tmp_path):
+    handle = load("lab/tiny")
+    with pytest.raises(BadInput, match=r"handle\.model"):
+        models.save(handle, tmp_path / "a")
+    with edit(handle, ZeroWeight("layers.0.mlp.down[12, 0]")):
+        with pytest.raises(BadInput, match="is edited"):
+            models.save(handle.model, tmp_path / "a")
+        twin = copy.deepcopy(handle.model)
+    with pytest.raises(BadInput, match="copied while it was"):
+        models.save(twin, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    models.save(handle.model, tmp_path / "a")
