@@ -66,7 +66,7 @@ def paint_cuts(cuts: Cuts, figure: FigureBase) -> None:
     rises = cuts.rule == "rise"
     (top,) = axes(
         figure,
-        f"How hard is the next byte to foresee? Hatched: {'H rose by more than' if rises else 'over'} the threshold",
+        f"How hard is the next byte to foresee? Hatched: {'a steep rise' if rises else 'over the threshold'}",
         left=left,
         right=0.15,
         bottom=below + 0.1,
@@ -181,20 +181,23 @@ def drift_lines(found: Drift) -> Lines:
     )
 
 
-def size_lines(found: PatchSizes) -> Lines:
-    """Return the share of patches of each size as lines, one a patcher."""
-    shares = {name: [100 * share for share in found.shares(name)] for name in found.counts}
-    told = "; ".join(f"{name}: " + ", ".join(f"{x:.0f}" for x in row) for name, row in shares.items())
-    most = len(next(iter(shares.values())))
-    return Lines(
-        title="How long are the patches?",
-        x=range(1, 1 + most),
-        lines=shares,
-        x_label=f"bytes in a patch ({most}: so many and more)",
-        y_label="percent of patches",
-        sentence=f"Percent of patches of 1, 2, … bytes; {told}.",
-        dots=True,
-    )
+def paint_sizes(found: PatchSizes, figure: FigureBase) -> None:
+    """Draw the share of patches of each size, one row of bars a patcher on one scale."""
+    top = 100 * max(max(found.shares(name)) for name in found.counts)
+    rows = figure.subfigures(len(found.counts), 1, squeeze=False)[:, 0]
+    for row, name in zip(rows, found.counts):
+        shares = [100 * share for share in found.shares(name)]
+        (ax,) = axes(row, name, left=0.7, right=0.2, bottom=0.48)
+        bars(ax, list(range(1, 1 + len(shares))), shares, MARKS["intact"], 0.8)
+        ax.set_ylim(0, 1.1 * top)
+        ax.set_xticks(range(1, 1 + len(shares)), [*map(str, range(1, len(shares))), f"{len(shares)}+"])
+        label_axes(ax, x="bytes in a patch", y="percent")
+
+
+def describe_sizes(found: PatchSizes) -> str:
+    """Return the share of patches of each size by patcher."""
+    told = "; ".join(f"{name}: " + ", ".join(f"{share:.0%}" for share in found.shares(name)) for name in found.counts)
+    return f"Share of patches of 1, 2, … bytes; {told}."
 
 
 DRAWINGS = {
@@ -202,7 +205,5 @@ DRAWINGS = {
     "Costs": Drawing(paint_costs, describe_costs),
     "Qualities": Drawing(paint_qualities, describe_qualities, lambda found: (8.6, 1.1 + 0.36 * len(found.arms))),
     "Drift": Drawing(paint_drift, lambda found: drift_lines(found).sentence),
-    "PatchSizes": Drawing(
-        lambda found, figure: paint_lines(size_lines(found), figure), lambda found: size_lines(found).sentence
-    ),
+    "PatchSizes": Drawing(paint_sizes, describe_sizes, lambda found: (8.6, 1.35 * len(found.counts))),
 }

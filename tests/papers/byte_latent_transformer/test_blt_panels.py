@@ -6,11 +6,11 @@ from labkit import fingerprint
 from labkit.base.errors import BadInput
 from labkit.figures import describe, draw, png
 from labkit.papers.byte_latent_transformer.experiments.costing import costs
-from labkit.papers.byte_latent_transformer.experiments.cutting import cut, drift, moved
+from labkit.papers.byte_latent_transformer.experiments.cutting import cut, drift, moved, patch_sizes
 from labkit.papers.byte_latent_transformer.experiments.noise import accuracy_over_seeds
 from labkit.papers.byte_latent_transformer.experiments.quality import qualities
 from labkit.papers.byte_latent_transformer.method.entropy import ByteEntropies
-from labkit.papers.byte_latent_transformer.method.patching import Entropy, patches
+from labkit.papers.byte_latent_transformer.method.patching import Entropy, Space, Strided, patches
 from labkit.papers.byte_latent_transformer.panels.cutting import CutState, CutTextPanel
 from labkit.papers.byte_latent_transformer.panels.noise import NoisePanel
 from labkit.papers.byte_latent_transformer.task import signs_of
@@ -21,6 +21,12 @@ def test_costs_are_drawn_and_told():
     found = costs("8B", (4.5, 9))
     assert draw(found).axes and "8B" in describe(found) and "operations" in found.table()
     assert found.ratio(4.5, 9) < 0.6 < costs("ours").ratio(4.5, 9)
+
+
+def test_sizes_of_patches_are_drawn_and_told():
+    found = patch_sizes(["the cat, sat", "abcdefgh"], {"three": Strided(3), "spaces": Space()}, most=6)
+    assert png(draw(found))
+    assert "three: 0%, 14%, 86%" in describe(found)
 
 
 def test_the_cutting_panel_cuts_as_the_patcher_does(capsys):

@@ -35,9 +35,9 @@ __all__ = [
     "accuracy_over_seeds",
     "endings",
     "measured_noise",
+    "noise_gap",
     "noise_lab",
     "noise_runs",
-    "noise_seeds",
     "spelling",
 ]
 
@@ -205,14 +205,15 @@ def measured_noise(arm: str, seed: int) -> Noise:
     return Noise(arm, row["intact"], row["noised"])
 
 
-def noise_seeds() -> tuple[int, ...]:
-    """Return the seeds whose answers are known."""
-    return SEEDS
+def noise_gap(first: str, second: str) -> Estimate:
+    """Return how much more of its right answers one arm loses to noise than another, with Student's interval."""
+    gaps = [measured_noise(first, seed).drop - measured_noise(second, seed).drop for seed in SEEDS]
+    return mean_over(gaps, "seeds", method="t", name=f"fall of {first} minus fall of {second}", unit="share", null=0.0)
 
 
 def accuracy_over_seeds(arm: str, noise: str, place: str = "both") -> tuple[Estimate, Estimate]:
     """Return the share of endings that five models of an arm find, intact and under a noise ("intact": none)."""
-    found = [measured_noise(arm, seed) for seed in noise_seeds()]
+    found = [measured_noise(arm, seed) for seed in SEEDS]
     after = [one.intact if noise == "intact" else one.noised[noise][place] for one in found]
     before = [one.intact for one in found]
     intact, noised_ = (mean_over(values, "seeds", method="t", name=arm, unit="share") for values in (before, after))
