@@ -13,6 +13,7 @@ from labkit.figures.layer_scores import heat
 from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, legend, row_names, whiskers
 
 from .experiments.ladder import NAMES
+from .training import WATCHED
 
 if TYPE_CHECKING:
     from .experiments.collapse import ByLayer
@@ -53,7 +54,10 @@ def _describe_curves(curves: LearningCurves) -> str:
         for arm, by_seed in curves.shares.items()
     }
     told = "; ".join(f"{name}: {shares}" for name, shares in ends.items())
-    return f"Share of unseen expressions solved after {curves.steps[-1]} steps, seed by seed. {told}."
+    return (
+        f"Share solved of {WATCHED} unseen expressions that are read on the way, after {curves.steps[-1]:,} steps, "
+        f"seed by seed. {told}."
+    )
 
 
 def dots(ax: Axes, place: float, values: list[float], arm: str, label: str = "") -> None:

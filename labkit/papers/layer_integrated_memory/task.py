@@ -105,7 +105,7 @@ def reduce_text(question: str) -> str:
             raise BadInput(
                 f"{question!r} cannot be worked out.",
                 expected="single digits, + - *, and brackets around every operation but the last",
-                do="try (3+4)*(2-9)",
+                do="(3+4)*(2-9)",
             )
         left, operator, right = line[place + 1 : place + 4]
         line = f"{line[:place]}{_RESULT[operator](int(left), int(right)) % MODULUS}{line[place + 5 :]}"

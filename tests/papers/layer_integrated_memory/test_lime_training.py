@@ -68,5 +68,7 @@ def test_the_question_is_not_scored():
 
 def test_rates_are_chosen_on_seeds_of_their_own():
     chosen = {run.seed for run in GROUPS["choose"]}
-    used = {run.seed for name, group in GROUPS.items() if name != "choose" for run in group}
+    for_rates = ("choose", "rates", "long-rates")
+    used = {run.seed for name, group in GROUPS.items() if name not in for_rates for run in group}
+    assert {run.seed for name in for_rates for run in GROUPS[name]} == chosen
     assert chosen == set(CHOOSING) and not chosen & used and BATCH == 32 and set(BEST) <= set(ARMS)

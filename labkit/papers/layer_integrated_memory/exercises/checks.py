@@ -158,26 +158,34 @@ def is_own(test: Callable[..., Any]) -> Outcome:
         (8, 2, read, False),
         (5, 1, read, False),
         (4, 2, read, False),
+        (6, 2, read, False),
     ):
         model, rows = _model(seed), slips.rows_of(seed)
-        if seed == 4:  # at the boundary: a layer that reads the layer below, and nothing of layer 0
-            with torch.no_grad():
+        with (
+            torch.no_grad()
+        ):  # at the boundary: a layer that reads nothing of layer 0, and one that reads layer 0 alone
+            if seed == 4:
                 routers_of(model)[2].weight[:, :2] = 0.0
+            elif seed == 6:
+                routers_of(model)[2].weight[:, 2:] = 0.0
         before = fingerprint(model)
         got = test(values_of, model, rows, layer)
         if is_blank(got):
             raise NotAttempted
         if fingerprint(model) != before:
             return wrong("the model is not what it was before you tested it.", "what puts the router back")
-        said.append((bool(got), truth, slips.own_if_first_cut(values_of, model, rows, layer)))
+        partial = tuple(slips.own_if_cut(values_of, model, rows, layer, source) for source in (0, layer - 1, layer))
+        said.append((bool(got), truth, partial))
     if all(answer == truth for answer, truth, _ in said):
         return right("What a layer makes cannot depend on its own router. The authors' code fails this test.")
     if len({answer for answer, _, _ in said}) == 1 and said[0][0] is False:
         if test(lambda m, r: (torch.zeros(1),) * 3, _model(3), slips.rows_of(3), 2):
             return wrong("layers below moved too, and with them what this layer makes.", "how many routers you changed")
         return wrong("it says False whatever it is given.", "a function that does return the layer's own values")
-    if all(answer == cut for answer, _, cut in said):
-        return wrong("a layer may read nothing of layer 0 and much of another.", "the layers whose entries you changed")
+    if any(all(answer == partial[place] for answer, _, partial in said) for place in range(3)):
+        return wrong(
+            "a layer may read nothing of one layer and much of another.", "the layers whose entries you changed"
+        )
     zero = [
         slips.own_of_layer_zero(v, _model(s), slips.rows_of(s), layer) for s, layer, v in ((3, 2, own), (8, 2, read))
     ]

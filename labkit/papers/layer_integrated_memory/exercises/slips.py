@@ -17,7 +17,10 @@ __all__ = [
     "largest_entry",
     "left_changed",
     "own_and_left_changed",
+    "own_if_below_cut",
+    "own_if_cut",
     "own_if_first_cut",
+    "own_if_own_cut",
     "own_if_past_forgotten",
     "own_layer_first",
     "own_layer_only",
@@ -191,10 +194,22 @@ def own_if_past_forgotten(values_of: Callable, model: Any, rows: Any, layer: int
     return _unmoved(values_of, model, rows, layer, ForgetPast())
 
 
-def own_if_first_cut(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def own_if_cut(values_of: Callable, model: Any, rows: Any, layer: int, source: int) -> bool:
     from ..method import CutRoutes
 
-    return _unmoved(values_of, model, rows, layer, CutRoutes(layer, 0))
+    return _unmoved(values_of, model, rows, layer, CutRoutes(layer, source))
+
+
+def own_if_first_cut(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+    return own_if_cut(values_of, model, rows, layer, 0)
+
+
+def own_if_below_cut(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+    return own_if_cut(values_of, model, rows, layer, layer - 1)
+
+
+def own_if_own_cut(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+    return own_if_cut(values_of, model, rows, layer, layer)
 
 
 def own_of_layer_zero(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:

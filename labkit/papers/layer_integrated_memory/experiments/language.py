@@ -3,8 +3,8 @@
     python -m labkit.papers.layer_integrated_memory.experiments.language
 
 Written down before the runs: the paper's gain in language modelling is 0.033 nats a token at 150M numbers and 0.009 at
-1B; at a quarter of a million we expect no difference that these few pairs could show. Four blocks of width 64 on texts of
-the world in rows of 128 tokens; one learning rate for both arms, not chosen by them. Lesson: 09.
+1B; at a quarter of a million we expect no difference that these few pairs could show. Four blocks of width 64 on
+texts of the world in rows of 128 tokens; one learning rate for both arms, not chosen by them. Lesson: 09.
 """
 
 from __future__ import annotations

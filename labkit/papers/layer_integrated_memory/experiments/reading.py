@@ -13,6 +13,7 @@ from labkit.base.errors import BadInput
 from labkit.measurements.estimate import Estimate, mean_over, proportion
 from labkit.models import generate
 
+from .. import training
 from ..task import Expressions, expressions, reduce_text, tokenizer
 
 __all__ = ["Solved", "losses", "read_working", "solve", "unseen"]
@@ -25,20 +26,16 @@ def unseen(count: int = 500, operands: int = 4, seed: int = TEST_SEED) -> Expres
     return expressions(operands, count, seed, held_out=True)
 
 
-@torch.no_grad()
 def losses(model: Any, rows: Expressions) -> tuple[Tensor, Tensor]:
     """Return for each row the mean loss over its working (nats a token) and whether it is right throughout, both [N].
 
-    `model` is a handle or a module. Right throughout is what greedy decoding would write without a slip.
+    `model` is a handle or a module. Raises `BadInput` for rows longer than its context.
     """
-    module, ids_NL = module_of(model), torch.from_numpy(rows.ids)
-    context = getattr(getattr(module, "config", None), "context", ids_NL.shape[1])
-    if ids_NL.shape[1] > context:
-        raise BadInput(f"These rows are {ids_NL.shape[1]} tokens long.", expected=f"at most {context} for this model")
-    logits = torch.cat([module(part).logits[:, rows.start : -1] for part in ids_NL.split(500)])
-    wanted = ids_NL[:, rows.start + 1 :]
-    loss_NL = torch.nn.functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
-    return loss_NL.mean(1), (logits.argmax(-1) == wanted).all(1)
+    module, length = module_of(model), rows.ids.shape[1]
+    context = getattr(getattr(module, "config", None), "context", length)
+    if length > context:
+        raise BadInput(f"These rows are {length} tokens long.", expected=f"at most {context} for this model")
+    return training.losses(module, rows)
 
 
 def read_working(model: Any, rows: Expressions) -> tuple[Estimate, Estimate]:

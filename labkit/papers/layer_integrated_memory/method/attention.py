@@ -31,7 +31,8 @@ class RoutedAttention(Attention):
     def keys_values(self, x_BLD: Tensor, state: State) -> tuple[Tensor, Tensor]:
         """Return the routed keys and values of the new tokens, before rotation [B, H, L, K]."""
         own = super().keys_values(x_BLD, state)
-        state.memory[self.layer] = torch.cat(own, dim=-1)  # raw [B, H, L, 2K], for this layer and all later ones
+        # raw heads [B, H, L, 2K], for this layer and all later ones
+        state.memory[self.layer] = torch.cat(own, dim=-1)
         if "kv" in self.routers:
             return self.route("kv", state, slice(None)).chunk(2, dim=-1)
         parts = {"k": slice(0, self.head_size), "v": slice(self.head_size, None)}
@@ -49,7 +50,7 @@ class RoutedAttention(Attention):
             raise ModelChanged(
                 f"Layer {self.layer} reads the keys and values of layer {missing[0]}, which left none.",
                 expected="every earlier attention to run before it",
-                do="set the router's entries to 0 (CutEdges) instead of dropping that attention",
+                do="set the router's entries to 0 (CutRoutes) instead of dropping that attention",
             )
         return router(torch.cat([state.memory[layer][..., part] for layer in router.layers], dim=1))
 

@@ -37,7 +37,7 @@ def routers_of(model: Any) -> dict[int, Router]:
     held = {layer: getattr(block.attention.mixer, "routers", {}) for layer, block in enumerate(blocks)}
     found = {layer: routers[name] for layer, routers in held.items() for name in routers if name in ("kv", "v")}
     if not any(isinstance(router, Router) for router in found.values()):
-        raise BadInput("This model has no routers to read or set.", expected="a LIMe model", do='load("lime/brackets")')
+        raise BadInput("This model has no routers to read or set.", expected="a LIMe model", do='load("lime/routed")')
     return found
 
 

@@ -13,6 +13,7 @@ from labkit.panels.tables import Table
 
 from ..experiments.ladder import NAMES, Ladder, LearningCurves, ladder, learning_curves
 from ..figures import LOOKS, dots
+from ..training import TESTED, WATCHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
@@ -82,7 +83,8 @@ class LadderPanel(Panel):
         lead = (
             f"LIMe's lead is {100 * data.lead.value:.0f} points [{100 * data.lead.low:.0f}, {100 * data.lead.high:.0f}]"
         )
-        return f"{operands} operands, {steps:,} steps, seed by seed: {told}. {lead} over {data.lead.n} pairs."
+        what = f"{operands} operands, {steps:,} steps, {TESTED:,} unseen expressions"
+        return f"{what}, seed by seed: {told}. {lead} over {data.lead.n} pairs."
 
     def table(self, data: LadderData) -> Table:
         rows = [
@@ -116,11 +118,11 @@ def paint(data: LadderData, figure: FigureBase) -> None:
     left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
     what = data.curves.shares if data.measure == "solved" else data.curves.losses
     label = next(name for name, kept in MEASURES.items() if kept == data.measure)
-    (ax,) = axes(left, f"{data.rung[0]} operands, {data.rung[1]:,} steps", left=0.95, right=0.2)
+    (ax,) = axes(left, f"While training: {WATCHED} expressions", left=0.95, right=0.2)
     for arm, by_seed in what.items():
         for values in by_seed.values():
             ax.plot(data.curves.steps, values, LOOKS[arm].line, color=LOOKS[arm].colour, linewidth=1.2)
-    (ends,) = axes(right, "At the end", left=0.75, right=0.2)
+    (ends,) = axes(right, f"At the end: {TESTED:,} others", left=0.75, right=0.2)
     for place, arm in enumerate(data.ends):
         dots(ends, place, data.values(arm), arm)
     ends.set_xticks(range(len(data.ends)), [NAMES[arm] for arm in data.ends])

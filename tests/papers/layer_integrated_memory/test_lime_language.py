@@ -1,0 +1,46 @@
+"""The language pair: the same first weights and texts for both arms, and differences row by row."""
+
+import pytest
+import torch
+
+from labkit.base.errors import NotAvailable
+from labkit.papers.layer_integrated_memory.experiments import language
+from labkit.training.runs import Runs
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "data_dir", lambda: tmp_path)
+    return Runs(tmp_path / "sweeps" / language.PATH)
+
+
+def test_both_arms_start_from_the_same_weights():
+    base, lime = (language.first_language_model(arm, 1).state_dict() for arm in ("base", "lime"))
+    assert all(torch.equal(lime[name], value) for name, value in base.items())
+    assert {name.split(".")[-2] for name in lime.keys() - base.keys()} == {"kv"}
+
+
+def test_a_row_s_loss_is_its_own():
+    model, rows = language.first_language_model("base", 1).eval(), language.language_rows(3, 5, "test")
+    whole = language.row_losses(model, rows)
+    assert torch.allclose(whole[1:2], language.row_losses(model, rows[1:2]), atol=1e-5)
+    with torch.no_grad():
+        logits = model(rows[:1, :-1]).logits
+    by_hand = torch.nn.functional.cross_entropy(logits[0], rows[0, 1:])
+    assert float(whole[0]) == pytest.approx(float(by_hand), abs=1e-5)
+
+
+def test_pairs_are_compared_row_by_row(stored):
+    with pytest.raises(NotAvailable, match="No pair"):
+        language.language_pairs()
+    for arm, seed, rows in (("base", 1, [2.0, 3.0]), ("lime", 1, [1.9, 2.8]), ("base", 2, [1.0, 1.0])):
+        stored.do({"arm": arm, "seed": seed, "steps": 5}, lambda rows=rows: {"rows": rows})
+    pairs = language.language_pairs()
+    assert list(pairs.losses["base"]) == [1]  # seed 2 has no LIMe
+    assert pairs.difference(1).value == pytest.approx(-0.15) and pairs.difference(1).n == 2
+    assert "-0.150" in pairs.table()
+
+
+def test_two_steps_of_either_arm_can_be_made():
+    found = language.train_language("lime", 1, steps=2)
+    assert len(found["rows"]) == language.TESTED and not found["diverged"]
