@@ -15,7 +15,7 @@ PAPER = Paper(
     drawings={"figures.results": ("BandEffect", "Controls", "OverSeeds", "Strategies", "Waking")},
     panels={"panels.equaliser": ("EqualiserPanel",), "panels.mixer": ("MixerPanel",)},
     experiments={
-        "task": ("Questions", "questions"),
+        "task": ("Questions", "chance", "questions"),
         "method.spectrum": ("Spectrum", "multipliers", "renormalised", "rescaled", "spectrum"),
         "method.edits": ("ScaleSpectrum", "band"),
         "method.adapters": ("IA3", "SVF", "LoRA", "SVFCode"),
@@ -25,7 +25,7 @@ PAPER = Paper(
         "method.dispatch": ("adapt_by_few_shots", "classify", "two_pass"),
         "experiments.grading": ("Grades", "grade"),
         "experiments.spectra": ("BandEffect", "SpectrumShares", "band_edits", "band_effect", "spectrum_shares"),
-        "experiments.waking": ("Controls", "Waking", "controls", "strengths", "wake"),
+        "experiments.waking": ("Controls", "Waking", "controls", "controls_by_domain", "strengths", "wake"),
         "experiments.strategies": ("FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "strategies"),
         "experiments.mixtures": ("MixtureMap", "mixture_map", "mixture_scores", "stored_maps"),
         "experiments.transplants": ("transplant",),

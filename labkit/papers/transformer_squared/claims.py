@@ -7,13 +7,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labkit.base.errors import NotAvailable
 from labkit.claims import Measured
 
 from .method.adapters import MODULES
 from .method.counting import LLAMA_3_8B, count
 from .task import DOMAINS, UNSEEN
-from .training import best_rate, known_runs
+from .training import best_rate, known_run, known_runs
 
 __all__ = [
     "arm_difference",
@@ -28,8 +27,6 @@ __all__ = [
     "strategy_gain",
     "transplant_difference",
 ]
-
-_TRAIN = "python -m labkit.papers.transformer_squared.training, then experiments.seeds"
 
 
 def arm_difference(*, n: int, seeds: Sequence[int], first: str, second: str, tasks: Sequence[str]) -> Measured:
@@ -48,7 +45,7 @@ def strategy_gain(*, n: int, seeds: Sequence[int], first: str, second: str) -> M
     """Return per seed the share of right answers to the unseen tasks under `second` minus that under `first`."""
 
     def one(seed: int) -> float:
-        right = _row(experiment="strategies", seed=seed)["accuracy"]
+        right = known_run(experiment="strategies", seed=seed)["accuracy"]
         return _mean(right[second]) - _mean(right[first])
 
     return _by_seed(seeds, one)
@@ -67,8 +64,8 @@ def lora_unseen(*, n: int, seeds: Sequence[int]) -> Measured:
 
     def one(seed: int) -> float:
         arm = "LoRA by next token"
-        experts = [_row(arm=arm, task=t, lr=_rate(arm), seed=seed) for t in DOMAINS.values()]
-        start = _row(arm="base", seed=seed)["accuracy"]
+        experts = [known_run(arm=arm, task=t, lr=_rate(arm), seed=seed) for t in DOMAINS.values()]
+        start = known_run(arm="base", seed=seed)["accuracy"]
         return sum(max(e["accuracy"][t] for e in experts) - start[t] for t in UNSEEN.values()) / len(UNSEEN)
 
     return _by_seed(seeds, one)
@@ -78,7 +75,7 @@ def label_gain(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return per seed the share of right labels from the classifier expert minus that from the prompt, seen tasks."""
 
     def one(seed: int) -> float:
-        rows = _row(experiment="labels", seed=seed)
+        rows = known_run(experiment="labels", seed=seed)
         right = {name: sum(rows[name][t][d] for d, t in DOMAINS.items()) / 3 for name in ("A prompt", "B classifier")}
         return right["B classifier"] - right["A prompt"]
 
@@ -89,8 +86,8 @@ def more_shots(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return per seed the share of right answers to the unseen tasks with ten shots minus that with three."""
 
     def one(seed: int) -> float:
-        ten = _row(experiment="strategies", seed=seed)["accuracy"]["C few-shot"]
-        return _mean(ten) - _mean(_row(experiment="few shots", shots=3, seed=seed)["accuracy"])
+        ten = known_run(experiment="strategies", seed=seed)["accuracy"]["C few-shot"]
+        return _mean(ten) - _mean(known_run(experiment="few shots", shots=3, seed=seed)["accuracy"])
 
     return _by_seed(seeds, one)
 
@@ -99,7 +96,7 @@ def transplant_difference(*, n: int, seeds: Sequence[int], first: str, second: s
     """Return per seed what a model has with the donor's z as in `second` minus as in `first`, unseen tasks."""
 
     def one(seed: int) -> float:
-        found = _row(experiment="transplant", seed=seed)["accuracy"]
+        found = known_run(experiment="transplant", seed=seed)["accuracy"]
         return sum(found[d][second][t] - found[d][first][t] for d, t in UNSEEN.items()) / len(UNSEEN)
 
     return _by_seed(seeds, one)
@@ -107,7 +104,7 @@ def transplant_difference(*, n: int, seeds: Sequence[int], first: str, second: s
 
 def spectrum_contrast(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return per seed the variance share of the top tenth in q, k and v minus that in the other matrices."""
-    rows = {seed: _row(experiment="spectrum", seed=seed) for seed in seeds}
+    rows = {seed: known_run(experiment="spectrum", seed=seed) for seed in seeds}
     return _by_seed(seeds, lambda seed: rows[seed]["queries"] - rows[seed]["rest"])
 
 
@@ -115,7 +112,7 @@ def first_pass_share(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return pairs of seconds, first and second pass of strategy A: one for each seed, all unseen tasks together."""
 
     def one(seed: int) -> tuple[float, float]:
-        passes = _row(experiment="strategies", seed=seed)["seconds"]["A prompt"].values()
+        passes = known_run(experiment="strategies", seed=seed)["seconds"]["A prompt"].values()
         return sum(a for a, _ in passes), sum(b for _, b in passes)
 
     return _by_seed(seeds, one)
@@ -158,20 +155,13 @@ def counts_agree(*, n: int, seeds: Sequence[int]) -> Measured:
 def _trained(arm: str, seed: int, tasks: Sequence[str]) -> dict[str, float]:
     """Return the accuracies of an arm on some trained tasks, each by its own expert."""
     if arm == "base":
-        return _row(arm="base", seed=seed)["accuracy"]
+        return known_run(arm="base", seed=seed)["accuracy"]
     rate = _rate(arm)
-    return {t: _row(arm=arm, task=t, lr=rate, seed=seed)["accuracy"][t] for t in tasks}
+    return {t: known_run(arm=arm, task=t, lr=rate, seed=seed)["accuracy"][t] for t in tasks}
 
 
 def _rate(arm: str) -> float:
     return best_rate(arm, known_runs())
-
-
-def _row(**settings: Any) -> dict[str, Any]:
-    found = known_runs().find(**settings)
-    if found is None:
-        raise NotAvailable(f"The run {settings} was not made.", do=_TRAIN)
-    return found
 
 
 def _mean(by_task: Mapping[str, float]) -> float:

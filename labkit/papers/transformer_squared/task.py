@@ -29,6 +29,7 @@ __all__ = [
     "TASKS",
     "UNSEEN",
     "Questions",
+    "chance",
     "language",
     "questions",
 ]
@@ -90,6 +91,20 @@ def questions(task: str, n: int, seed: int, split: str = "train") -> Questions:
         return _label_questions(n, split, generator)
     items_BN = _items(_kind(task), n, split, generator)
     return Questions(task, _prompt(_kind(task), items_BN), _ended(_answer(task, items_BN)))
+
+
+def chance(task: str, n: int = 1000, seed: int = 11, split: str = "test") -> float:
+    """Return the share of right answers of whoever answers as the lines of pretraining do: each way equally often.
+
+    A rule of `ABSENT` is then right only where another rule happens to agree with it; half of the lines after a `?`
+    have a label.
+    """
+    if task == "label":
+        return 0.5
+    asked = questions(task, n, seed, split)
+    items_BN = _items(_kind(task), n, split, torch.Generator().manual_seed(seed))
+    right = [(_ended(way(items_BN)) == asked.answers_BA).all(1).float().mean() for way in _WAYS[_kind(task)]]
+    return float(torch.stack(right).mean())
 
 
 def pretraining_lines(seed: int, step: int) -> tuple[Tensor, Tensor]:

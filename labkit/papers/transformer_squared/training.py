@@ -4,10 +4,12 @@
     python -m labkit.papers.transformer_squared.training rates                arms × rates × tasks on seed 0
     python -m labkit.papers.transformer_squared.training bank 0 1 2 3 4 5     the experts of a seed, kept
     python -m labkit.papers.transformer_squared.training experts 1 2 3 4 5    every arm at its best rate
+    python -m labkit.papers.transformer_squared.training side                 other ways to learn, on seed 0 alone
     python -m labkit.papers.transformer_squared.training ship                 seed 0 as lab/skills, with its bank
 
-What was found goes to runs/07/experts.jsonl and, when shipped, to data/sweeps. A base is trained by next-token loss
-alone and kept in half precision, as it is shipped; experts are learned on what comes back from the disk.
+What was found goes to runs/07/experts.jsonl, which begins with what is shipped; `ship` puts it into data/sweeps.
+A base is trained by next-token loss alone and kept in half precision, as it is shipped; experts are learned on what
+comes back from the disk.
 """
 
 from __future__ import annotations
@@ -19,21 +21,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from labkit import models, zoo
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
-from labkit.models import Decoder, DecoderConfig
+from labkit.models import Decoder, DecoderConfig, next_token_loss
 from labkit.training import Fit, Runs, fit
 
 from .method.adapters import IA3, SVF, Adapter, LoRA, SVFCode
 from .method.bank import BANK, Expert, save_bank
 from .method.learning import Learning, accuracy, learn
-from .task import DOMAINS, PRETRAINING, RULES, UNSEEN, language, pretraining_lines, questions
+from .task import ABSENT, DOMAINS, PRETRAINING, RULES, UNSEEN, language, pretraining_lines, questions
 
-__all__ = ["ARMS", "BASE", "CHOOSING", "SEEDS", "Arm", "bank_path", "base", "best_rate", "known_runs", "train_base"]
+__all__ = [
+    "ARMS",
+    "BASE",
+    "CHOOSING",
+    "SEEDS",
+    "Arm",
+    "bank_path",
+    "base",
+    "best_rate",
+    "known_run",
+    "known_runs",
+    "own_runs",
+    "train_base",
+]
 
 CHOOSING, SEEDS = 0, (1, 2, 3, 4, 5)  # the seed on which rates were chosen; those on which claims are measured
 FOLDER = Path("runs/07")
@@ -74,9 +88,13 @@ ARMS: dict[str, Arm] = {
 }
 # For a look on the choosing seed alone (`side`): no claim rests on these.
 SIDE_ARMS: dict[str, Arm] = {
-    "SVF by next token": Arm(adapter=SVF, rates=(2e-2,), settings=_GOLD),
+    "SVF by next token": Arm(adapter=SVF, rates=(2e-2, 5e-2), tasks=("sum", *ABSENT), settings=_GOLD),
+    "LoRA by next token, absent rules": Arm(adapter=LoRA, rates=(5e-3,), tasks=ABSENT, settings=_GOLD),
+    "LoRA by reward, larger rates": Arm(adapter=LoRA, rates=(5e-2, 1e-1)),
+    "SVF by reward, absent rules": Arm(adapter=SVF, rates=(5e-2,), tasks=ABSENT),
     "SVF, code form": Arm(adapter=SVFCode, rates=(2e-3, 5e-2)),
     "IA3 by next token": Arm(adapter=IA3, rates=(2e-2,), settings=_GOLD),
+    "IA3 by reward": Arm(adapter=IA3, rates=(2e-2,)),
     "SVF by greedy reward": Arm(adapter=SVF, rates=(2e-2,), settings={"temperature": 0.0, "baseline": False}),
     "SVF by reward, anchored": Arm(adapter=SVF, rates=(2e-2,), settings={"anchor": 0.5, "anchor_tasks": TRAINED}),
 }
@@ -90,7 +108,9 @@ def best_rate(arm: str, runs: Runs) -> float:
     for lr in ARMS[arm].rates:
         found = [runs.find(arm=arm, task=t, lr=lr, seed=CHOOSING) for t in ARMS[arm].tasks if t in SCANNED]
         if None in found:
-            raise NotAvailable(f"{arm} was not tried at {lr:g}.", do="run the job `rates` first")
+            raise NotAvailable(
+                f"{arm} was not tried at {lr:g}.", do=f"python -m {__package__}.training rates {CHOOSING}"
+            )
         mean[lr] = sum(one["validation"] for one in found) / len(found)
     return max(mean, key=mean.__getitem__)
 
@@ -102,8 +122,7 @@ def train_base(seed: int, steps: int | None = None) -> Decoder:
 
     def loss_at(model: torch.nn.Module, step: int) -> torch.Tensor:
         ids_BL, targets_BL = pretraining_lines(seed, step)
-        logits_BLV = model(ids_BL[:, :-1]).logits
-        return F.cross_entropy(logits_BLV.flatten(0, 1), targets_BL[:, 1:].flatten(), ignore_index=-100)
+        return next_token_loss(model(ids_BL).logits, targets_BL)
 
     shorter = BASE_FIT if steps is None else Fit(steps=steps, lr=BASE_FIT.lr, warmup=min(steps, BASE_FIT.warmup))
     fitted = fit(model, loss_at, shorter)
@@ -141,6 +160,31 @@ def known_runs() -> Runs:
     return Runs(shipped if shipped.is_file() else FOLDER / "experts.jsonl")
 
 
+def known_run(**settings: Any) -> dict[str, Any]:
+    """Return one row of the table of experts; raise `NotAvailable` with the jobs that make it when it has none."""
+    found = known_runs().find(**settings)
+    if found is None:
+        seed, arm, home = settings["seed"], settings.get("arm"), __package__
+        side = "side" if arm in SIDE_ARMS else "rates" if seed == CHOOSING and arm in ARMS else "experts"
+        jobs = [f"training {side} {seed}"]
+        if "experiment" in settings:
+            jobs = [f"training bank {seed}", f"experiments.seeds {seed}"]
+        raise NotAvailable(
+            f"The run {settings} was not made.",
+            do="; then ".join(f"python -m {home}.{job}" for job in (*jobs, "training ship")),
+        )
+    return found
+
+
+def own_runs() -> Runs:
+    """Return the table that the jobs of this checkout add to; it begins with what is shipped."""
+    own, shipped = Runs(FOLDER / "experts.jsonl"), data_dir() / "sweeps" / STORED
+    if not own.path.is_file() and shipped.is_file():
+        own.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(own.path, shipped.read_bytes())
+    return own
+
+
 def run_expert(
     model: Decoder, arm: str, task: str, lr: float, seed: int, glance: bool = True
 ) -> tuple[dict[str, Any], Adapter]:
@@ -172,11 +216,11 @@ def base_row(seed: int) -> dict[str, Any]:
 
 def experts(seed: int, arms: Mapping[str, Arm], rates: bool = False) -> None:
     """Learn every expert of some arms on a seed's base: at the best rate, or for a choice at all of them."""
-    runs, model = Runs(FOLDER / "experts.jsonl"), base(seed)
+    runs, model = own_runs(), base(seed)
     runs.do({"arm": "base", "seed": seed}, lambda: base_row(seed))
     for name, arm in arms.items():
         for task in arm.tasks:
-            if rates and task not in SCANNED:
+            if rates and task not in SCANNED and name in ARMS:
                 continue
             for lr in arm.rates if rates else (best_rate(name, runs),):
                 settings = {"arm": name, "task": task, "lr": lr, "seed": seed}
@@ -188,7 +232,7 @@ def bank(seed: int) -> None:
     """Learn and keep the bank of a seed: the experts of the three domains, the classifier, and z for the open rules."""
     if bank_path(seed).is_file():
         return
-    runs, model, made = Runs(FOLDER / "experts.jsonl"), base(seed), []
+    runs, model, made = own_runs(), base(seed), []
     names = {**{task: domain for domain, task in DOMAINS.items()}, LABEL: LABEL}
     if seed == CHOOSING:
         names |= {rule: rule for rule in RULES}
@@ -203,7 +247,7 @@ def bank(seed: int) -> None:
 
 def ship() -> None:
     """Put the base of the choosing seed among the shipped models with its bank, and the table of runs beside them."""
-    runs, model = Runs(FOLDER / "experts.jsonl"), base(CHOOSING)
+    runs, model = own_runs(), base(CHOOSING)
     can = runs.find(arm="base", seed=CHOOSING)["accuracy"]
     card = {
         "name": "lab/skills",

@@ -61,13 +61,14 @@ lesson.result("r2")
 # %% [markdown]
 # ## 1 · A spectral equaliser · 12 min
 #
-# `lab/skills` speaks a small language of questions. Here is one of each kind with its right answer. Every kind also has a
-# careless answer, and the model has read both equally often: a sum without carrying, only the ends of a word exchanged, the
-# first digit for the largest.
+# `lab/skills` speaks a small language of questions. Here is one of each kind with its right answer. The first three also
+# have a careless answer, which the model has read as often: a sum without carrying, only the ends of a word exchanged, the
+# first digit for the largest. The percentage is chance: the share of right answers of whoever takes every way to answer
+# equally often.
 
 # %% tags=["nbval-check-output"]
 for task in ("sum", "rev", "max", "sort"):
-    print(f"{task:5}", t2.questions(task, 1, seed=11, split="test").text(0))
+    print(f"{task:5}{t2.chance(task):4.0%} ", t2.questions(task, 1, 11, "test").text(0))
 
 # %% [markdown]
 # Any matrix is a sum of simple ones: W = Σ σᵢ uᵢ vᵢᵀ. Each term listens in one direction (vᵢ), speaks in another (uᵢ), and
@@ -106,11 +107,11 @@ labkit.EqualiserPanel(model, gate=guess)
 # %%
 without_top = t2.band_effect(model, 0.0, 0.05, factor=0.0, n=300, intact=doubled.intact)
 without_half = t2.band_effect(model, 0.5, 1.0, factor=0.0, n=300, intact=doubled.intact)
-lost = [sum(one.intact[task] - one.cut[task] for task in one.tasks) / 3 for one in (without_top, without_half)]
-print("without the top 5 %", without_top, "without the bottom half", without_half, sep="\n")
+print("without the top 5 %", without_top, sep="\n")
+print("without the bottom half", without_half, sep="\n")
 
 # %% tags=["nbval-check-output"]
-lesson.result("p1", found=lost)
+lesson.result("p1", found=[without_top.lost, without_half.lost])
 
 # %% [markdown]
 # A large σ is a loud term, and sums and words cannot do without the five loudest. The largest of four can: it is one digit
@@ -118,8 +119,12 @@ lesson.result("p1", found=lost)
 # be read off what cutting does.
 
 # %% tags=["nbval-check-output"]
-holds(max(without_top.cut["sum"], without_top.cut["rev"]) < 0.05, "Without the top 5 % no sum and no word is right.")
-holds(without_top.cut["max"] > doubled.intact["max"] - 0.05, "The largest of four is none the worse for it.")
+cut, intact = without_top.cut, doubled.intact
+holds(
+    max(cut["sum"], cut["rev"]) < 0.05,
+    "Without the top 5 % no sum and no word is right.",
+)
+holds(cut["max"] > intact["max"] - 0.05, "The largest of four is none the worse for it.")
 
 # %% [markdown]
 # The paper's figures 10 and 11 ask how much of a matrix its first few terms hold. Outside queries, keys and values, it says,
@@ -130,16 +135,19 @@ shares = t2.spectrum_shares(model, top=0.1)
 print(shares)
 random = {}  # the same share in 20 random matrices of each shape
 for shape in ((96, 96), (256, 96)):
-    squares = torch.linalg.svdvals(torch.randn(20, *shape, generator=torch.Generator().manual_seed(0))).square()
+    drawn = torch.randn(20, *shape, generator=torch.Generator().manual_seed(0))
+    squares = torch.linalg.svdvals(drawn).square()
     random[shape] = float((squares[:, :10].sum(1) / squares.sum(1)).mean())
     print(f"random {shape[0]} x {shape[1]}: {random[shape]:.0%}")
 
 # %% tags=["nbval-check-output"]
+qkv = shares.of_parts("attn.q", "attn.k", "attn.v")
+holds(qkv > shares.of_parts("mlp.gate", "mlp.up", "mlp.down"), "So it is here.")
 holds(
-    shares.of_parts("attn.q", "attn.k", "attn.v") > shares.of_parts("mlp.gate", "mlp.up", "mlp.down"), "So it is here."
+    random[96, 96] > random[256, 96] + 0.05,
+    "But random matrices of these two shapes differ in the same way.",
 )
-holds(random[96, 96] > random[256, 96] + 0.05, "But random matrices of these two shapes differ in the same way.")
-holds(shares.of_parts("attn.o") > shares.of_parts("attn.q"), "And here o belongs with queries and keys.")
+holds(shares.of_parts("attn.o") > qkv, "And here o belongs with queries, keys and values.")
 
 # %% [markdown]
 # **What this does not show.** That size is importance. A band was cut in all matrices at once, and a matrix of another
@@ -195,32 +203,20 @@ flat = lesson.predict("p3")
 
 # %%
 bank = t2.shipped_bank()
-taught = {"math": "sum", "text": "rev", "logic": "max"}
-left = {name: t2.controls(model, bank[name], (task,), n=300) for name, task in taught.items()}
-variants = list(left["math"].grades)
-right = {name: [left[name].grades[one][task] for one in variants] for name, task in taught.items()}
-figures.show(
-    figures.Bars(
-        title="What is left of an expert when part of z is taken away",
-        labels=variants,
-        groups=right,
-        x_label="share of right answers on the expert's own task",
-        sentence="Right answers with "
-        + "; ".join(
-            f"{one}: " + ", ".join(f"{n} {v[row]:.0%}" for n, v in right.items()) for row, one in enumerate(variants)
-        )
-        + ".",
-    )
-)
+left = t2.controls_by_domain(model, bank, n=300)
+figures.show(left)
 
 # %% tags=["nbval-check-output"]
-lesson.result("p3", found={name: left[name].grades for name in taught})
-row = {one: {name: values[place] for name, values in right.items()} for place, one in enumerate(variants)}
-holds(row["z shuffled"]["text"] < 0.6 and row["z flattened"]["text"] < 0.7, "text needs its numbers in their order.")
-kept = (row["z smoothed"]["text"] - row["no expert"]["text"]) / (row["z"]["text"] - row["no expert"]["text"])
-holds(0.5 < kept < 0.8, "But not each one exactly: smoothed over neighbours, they keep about two thirds of the gain.")
-holds(row["z flattened"]["logic"] > 0.9, "logic needs 21 volumes and not one direction.")
-holds(min(row["upper half of z"].values()) > 0.9, "The larger half of the spectrum holds all three.")
+lesson.result("p3", found=left.grades)
+none, z, shuffled, flattened, smoothed, upper = (
+    left.grades[name] for name in ("no expert", "z", "z shuffled", "z flattened", "z smoothed", "upper half of z")
+)
+kept = {one: (smoothed[one] - none[one]) / (z[one] - none[one]) for one in ("sum", "rev")}
+holds(flattened["max"] > 0.9, "The logic expert needs 21 volumes and no direction.")
+holds(shuffled["rev"] < none["rev"], "Shuffled, the text expert is worse than none.")
+holds(max(flattened["sum"] - none["sum"], flattened["rev"] - none["rev"]) < 0.1, "Volumes do little for text and math.")
+holds(0.5 < kept["rev"] < 0.8 and kept["sum"] < 0.4, "Smoothed, text keeps two thirds of its gain, math little.")
+holds(min(upper[one] for one in upper.tasks) > 0.9, "z of the larger half of the spectrum is enough for all.")
 
 # %% [markdown]
 # So a good share of right answers does not show that singular directions matter. For one of three experts one factor per matrix
@@ -238,8 +234,16 @@ figures.show(rotating)
 
 # %% tags=["nbval-check-output"]
 lesson.result("p4", found=rotating.after["rotate"])
+gained = rotating.after["sort"] - rotating.before["sort"]
+holds(gained > 0.15, "Meant for rotate, the same reward has woken sort.")
+asked, sorts = (t2.questions(task, 1000, 11, "test") for task in ("rotate", "sort"))
+agree = (asked.answers_BA == sorts.answers_BA).all(1).float().mean()
+print(f"Sorting gives the rotated word for {agree:.0%} of all prompts.")
 
 # %% [markdown]
+# On the picture `sort` has risen. For a prompt such as `d a b c >` sorting gives the rotated word: these accidents were nearly
+# all there was to reward, and so the model learned to sort.
+#
 # Is it SVF that cannot learn this, or the reward that cannot teach it? Same z, same steps; now the right answers are shown.
 
 # %%
@@ -257,25 +261,22 @@ lesson.result("p5", found=told.after["rotate"])
 # So “SVF wakes what is there and teaches nothing new” confuses two things. A reward for right answers needs right answers,
 # and a rule the model never follows is hit by chance only. The 2,016 numbers can hold much more than this reward can say.
 #
-# The paper compares SVF by reward with LoRA by next token and finds SVF ahead; it also finds the reward ahead of the next
-# token for SVF itself. Here are five bases, trained apart, every method at the rate that was best on a sixth base. Null and
-# margin were written down before.
+# The paper compares SVF by reward with LoRA by next token and finds SVF ahead. For SVF itself it finds the reward ahead of
+# the next token, and in its table 4 LoRA collapses when it is taught by reward. Here are five bases, trained apart, every
+# method at the rate that was best on a sixth base. Null and margin were written down before.
 
 # %%
 ledger = labkit.claims.ledger()
-for name in ("07.svf_over_lora", "07.reward_over_next_token"):
-    print(ledger.claim(name).sentence)
-    figures.show(labkit.claims.assess(ledger.claim(name)))
-
-# %% [markdown]
-# In the paper's table 4 LoRA also collapses when it is taught by reward. That is the third of three comparisons that the
-# paper decides for SVF or for the reward.
+three = ("07.svf_over_lora", "07.reward_over_next_token", "07.lora_reward_collapses")
+verdicts = [labkit.claims.assess(ledger.claim(name)) for name in three]
+for verdict in verdicts:
+    figures.show(verdict)
 
 # %% tags=["nbval-check-output"]
-three = ("07.svf_over_lora", "07.reward_over_next_token", "07.lora_reward_collapses")
-verdicts = {name: str(labkit.claims.assess(ledger.claim(name)).verdict) for name in three}
-print(*(f"{name}: {verdict}" for name, verdict in verdicts.items()), sep="\n")
-holds(set(verdicts.values()) == {"contradicted"}, "All three come out the other way round here, by a few points.")
+holds(
+    {str(one.verdict) for one in verdicts} == {"contradicted"},
+    "All three come out the other way round here.",
+)
 
 # %% [markdown]
 # And what do these experts cost elsewhere?
@@ -287,13 +288,15 @@ figures.show(elsewhere)
 # %% tags=["nbval-check-output"]
 svf, lora = elsewhere["SVF by reward"], elsewhere["LoRA by next token"]
 holds(
-    lora["the other two"] > svf["the other two"] + 0.05, "At nearly equal gain SVF by reward spoils more of the rest."
+    lora["the other two"] > svf["the other two"] + 0.05,
+    "At nearly equal gain SVF by reward spoils more of the rest.",
 )
 
 # %% [markdown]
 # **What this does not show.** The paper's solutions come from a textbook; ours are written exactly as the base writes its own
-# right answers, so supervision has an easier life here. And our world mixes careful and careless answers on purpose, so that
-# there is something to wake.
+# right answers, so supervision has an easier life here. Nor does it show why LoRA collapses in the paper: there no baseline is
+# subtracted from the reward, here it is. And our world mixes careful and careless answers on purpose, so that there is
+# something to wake.
 #
 # ## 3 · The dispatcher on trial · 13 min
 #
@@ -343,13 +346,14 @@ holds(words["C few-shot"].low > 0, "Few shots do better.")
 
 # %% [markdown]
 # The labels are right and the answers are not: these text experts were taught four letters at a rate of 0.05, and that goes
-# too far for five. The gentler expert above, at 0.02, helps with five. A better first pass cannot mend that. The paper has such a row too, Mistral on MATH, where both A and B are below the base. The
-# search turned the expert down. Whether strategy C helps was written down beforehand, and so was the paper's boldest claim:
-# experts of Llama, laid on Mistral by the order of the singular values, do better there than shuffled ones.
+# too far for five. The gentler expert above, at 0.02, helps with five. A better first pass cannot mend that; the search
+# could turn the expert down. The paper has such a row too: Mistral on MATH, where both A and B are below the base.
+#
+# Whether strategy C helps was written down beforehand, and so was the paper's boldest claim: experts of Llama, laid on
+# Mistral by the order of the singular values, do better there than shuffled ones.
 
 # %%
 for name in ("07.unseen_few_shot", "07.transfer_order"):
-    print(ledger.claim(name).sentence)
     figures.show(labkit.claims.assess(ledger.claim(name)))
 
 # %% [markdown]
@@ -373,17 +377,27 @@ holds(of["ordered"]["math"].low < 0 and of["ordered"]["text"].low < 0, "Of math 
 # %%
 for task, (first, second) in found.seconds["A prompt"].items():
     length = t2.questions(task, 1, 1).answers_BA.shape[1]
-    print(f"{task}: answers of {length} words; the first pass takes {first / second:.0%} of the second's time")
+    print(f"{task}: {length} tokens with the end; the first pass takes {first / second:.0%} of the second")
 
 # %% [markdown]
-# Where the answer is shortest, the question before it weighs most. Few shots cost nothing per question, and some hundreds of
-# trial runs once.
+# Where the answer is shortest, the question before it weighs most. Few shots cost nothing per question; once for each task
+# they cost 6 rounds of 32 trial mixtures.
 #
-# Last, what is a mixture worth? Here every pair of shares of two experts was tried, and a search that saw twenty questions
-# walked over the same ground. Set both shares yourself.
+# Last, what is a mixture worth? Every pair of shares of two experts was tried, and a search that saw twenty questions
+# walked over the same ground.
 
 # %%
-labkit.MixerPanel(model)
+where = lesson.predict("p7")
+
+# %% [markdown]
+# Set both shares yourself. The number in a cell is the percentage of right answers there.
+
+# %%
+labkit.MixerPanel(model, gate=where)
+
+# %% tags=["nbval-check-output"]
+mixed = t2.stored_maps()["half sums, half words"]
+lesson.result("p7", found=mixed.highest()[1])
 
 # %% [markdown]
 # Look along the two axes, where one expert works alone: along the bottom row of the map `math`, up the left column `text`. A
@@ -391,9 +405,8 @@ labkit.MixerPanel(model)
 # On half sums, half words the mixture beats it. On words alone? Exercise 07.3.
 
 # %%
-mixed = t2.stored_maps()["half sums, half words"]
 single = max(max(mixed.mean(i, 0), mixed.mean(0, i)) for i in range(len(mixed.shares)))
-print(f"half sums, half words: best mixture {mixed.highest()[0]:.0%}, best single expert at any strength {single:.0%}")
+print(f"best mixture {mixed.highest()[0]:.0%}, best single expert at any strength {single:.0%}")
 holds(mixed.highest()[0] > single + 0.04, "Here mixing two experts beats turning down one.")
 
 # %% [markdown]
@@ -447,7 +460,7 @@ lesson.progress()
 # of the model's own ways to answer to prefer, partly in volumes that another model understands, partly, as it seems, in
 # directions that are its own; a `text` expert that worked on another base would refute the second half.*
 #
-# *Next: [03 · TokenFormer](../../README.md#the-lessons). Can a model grow without changing a word?*
+# *Next: [03 · TokenFormer](../03_tokenformer/03_tokenformer.ipynb). Can a model grow without changing a word?*
 
 # %% [markdown]
 # **References**

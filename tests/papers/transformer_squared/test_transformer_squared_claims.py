@@ -36,6 +36,7 @@ def runs(tmp_path, monkeypatch):
         made.do({"experiment": "labels", "seed": seed}, labels)
         made.do({"experiment": "spectrum", "seed": seed}, lambda: {"queries": 0.4, "rest": 0.3})
         made.do({"experiment": "transplant", "seed": seed}, transplants)
+    monkeypatch.setattr(training, "known_runs", lambda: made)
     monkeypatch.setattr(claims, "known_runs", lambda: made)
     return made
 
@@ -107,6 +108,32 @@ def test_the_rate_is_the_best_on_validation_and_the_lowest_of_equals(runs, tmp_p
         training.best_rate("LoRA by reward", Runs(tmp_path / "short.jsonl"))
 
 
-def test_a_missing_seed_is_said():
+@pytest.mark.parametrize(
+    ("settings", "jobs"),
+    [
+        ({"experiment": "labels", "seed": 9}, ("training bank 9", "experiments.seeds 9", "training ship")),
+        ({"arm": "base", "seed": 9}, ("training experts 9", "training ship")),
+        ({"arm": "LoRA by reward", "task": "rev", "lr": 1.0, "seed": 0}, ("training rates 0", "training ship")),
+        ({"arm": "IA3 by reward", "task": "sum", "lr": 1.0, "seed": 0}, ("training side 0", "training ship")),
+    ],
+)
+def test_a_missing_run_names_the_jobs_that_make_it_and_the_one_that_stores_it(settings, jobs):
+    with pytest.raises(NotAvailable, match="was not made") as told:
+        training.known_run(**settings)
+    assert told.value.do.split("; then ") == [f"python -m labkit.papers.transformer_squared.{job}" for job in jobs]
+
+
+def test_a_claim_on_a_missing_seed_is_refused():
     with pytest.raises(NotAvailable, match="was not made"):
         claims.few_shot_over_prompt(n=1, seeds=(9,))
+
+
+def test_own_runs_begin_with_the_shipped_ones_and_leave_them_alone(tmp_path, monkeypatch):
+    (tmp_path / "sweeps").mkdir()
+    shipped = Runs(tmp_path / "sweeps" / training.STORED)
+    shipped.do({"arm": "base", "seed": 1}, lambda: {"accuracy": {}})
+    monkeypatch.setattr(training, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(training, "FOLDER", tmp_path / "own")
+    own = training.own_runs()
+    own.do({"arm": "base", "seed": 2}, lambda: {"accuracy": {}})
+    assert (len(training.own_runs()), len(shipped)) == (2, 1)

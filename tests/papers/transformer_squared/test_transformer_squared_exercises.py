@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from labkit.course.exercises import judge
+from labkit.papers import transformer_squared as t2
 from labkit.papers.transformer_squared.exercises import LESSON
 from labkit.papers.transformer_squared.exercises.hunt import _multipliers
 
@@ -57,8 +58,30 @@ def test_a_test_of_linearity_with_random_shares_is_right_too():
     assert judge(EXERCISES["07.4"], faithful).right
 
 
+def test_a_hunt_by_name_or_by_order_finds_nothing_and_a_tensor_of_one_bool_is_an_answer():
+    hunt = EXERCISES["07.4"]
+    assert not judge(hunt, lambda mixer: mixer.__name__ in ("_faithful_mixer", "_stacked_mixer")).right
+
+    def by_order():
+        said = iter([True] * 2 + [False] * 5)
+        return judge(hunt, lambda mixer: next(said)).right
+
+    assert sum(by_order() for _ in range(12)) < 6  # right in one order of 21
+    assert judge(hunt, lambda mixer: torch.tensor(hunt.answer(mixer))).right
+    assert "returned float" in str(judge(hunt, lambda mixer: torch.tensor(1.0)))
+
+
 def test_predictions_are_decided_by_what_was_found():
     decide = {one.id: one for one in LESSON.predictions}
     assert decide["p1"].decide([0.6, 0.2]) == (0,) and decide["p1"].decide([0.2, 0.21]) == (2,)
     assert decide["p2"].decide(0.95) == (2,) and decide["p4"].decide(0.03) == (2,) and decide["p5"].decide(0.5) == (1,)
+
+    def grades(*right):
+        return t2.Grades({task: (True,) * n + (False,) * (10 - n) for task, n in zip("ab", right)})
+
+    for flat, wanted in (((10, 9), 2), ((9, 7), 1), ((5, 4), 0)):
+        found = {"no expert": grades(0, 0), "z": grades(10, 10), "z flattened": grades(*flat)}
+        assert decide["p3"].decide(found) == (wanted,)
+    for shares, wanted in (((1.0, 1.25), 0), ((0.75, 0.5), 1), ((1.0, 0.5), 1), ((0.0, 0.5), 2)):
+        assert decide["p7"].decide(shares) == (wanted,)
     assert decide["p6"].decide({"A": 0.7, "B": 0.9, "C": 0.89}) == (1, 2)

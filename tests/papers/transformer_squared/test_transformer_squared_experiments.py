@@ -57,6 +57,8 @@ def test_a_band_is_counted_from_the_largest_and_reaches_the_chosen_matrices_alon
     assert edits[0].z == (0.0,) * 4 + (1.0,) * 12
     (alone,) = t2.band_edits(handle, 0.5, 1.0, 2.0, "layers.1.attn.q")
     assert alone.z == (1.0,) * 8 + (2.0,) * 8
+    found = t2.band_effect(handle, 0.0, 0.5, tasks=("sum", "max"), n=20)
+    assert found.lost == pytest.approx(sum(found.intact[t] - found.cut[t] for t in ("sum", "max")) / 2)
     with pytest.raises(BadInput, match="is none"):
         t2.band_edits(handle, 0.6, 0.2, 1.0)
     same = t2.band_effect(handle, 0.0, 1.0, 1.0, n=20)
@@ -85,6 +87,16 @@ def test_waking_reports_what_it_learned_and_its_controls(handle):
     down = t2.strengths(handle, found.expert, ("max",), (0.0, 1.0), 20)
     assert down.grades["0"]["max"] == found.before["max"]
     assert down.grades["1"]["max"] == pytest.approx(found.after["max"])
+
+
+def test_controls_side_by_side_ask_each_expert_its_own_task(handle, bank):
+    made = t2.controls_by_domain(handle, bank, 20)
+    for domain, name in task.DOMAINS.items():
+        alone = t2.controls(handle, bank[domain], (name,), 20)
+        assert {v: one.right[name] for v, one in made.grades.items()} == {
+            v: one.right[name] for v, one in alone.grades.items()
+        }
+    assert made.grades["z"].tasks == tuple(task.DOMAINS.values())
 
 
 def test_strategies_name_each_way_and_answer_as_its_experts_would(handle, bank):

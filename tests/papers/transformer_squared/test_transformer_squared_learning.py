@@ -1,5 +1,6 @@
 """Learning by reward and by next token, the bank, the search, and two passes."""
 
+import copy
 import math
 
 import pytest
@@ -58,6 +59,19 @@ def test_answers_are_right_as_read_by_a_person():
         assert letters[5:] == sorted(letters[:4])
         asked, answer = said["label"].text(row).split(" = ")
         assert answer == ("math" if "+" in asked else "text" if "rev" in asked else "logic")
+
+
+def test_chance_is_what_the_ways_to_answer_give_together():
+    def by_hand(name, ways):
+        asked = [task.questions(name, 200, 11, "test").text(row).split() for row in range(200)]
+        return sum(way(one) for one in asked for way in ways) / (200 * len(ways))
+
+    first = by_hand("max", (lambda one: True, lambda one: one[1] == max(one[1:5])))
+    assert task.chance("max", 200) == pytest.approx(first) and 0.6 < first < 0.7
+    assert task.chance("rev", 200) == 0.5 == task.chance("label")  # ends exchanged is never all of it
+    sorts = by_hand("rotate", (lambda one: one[5:] == sorted(one[:4]), lambda one: False, lambda one: False))
+    assert sorts - 1e-6 <= task.chance("rotate", 200) < 0.05  # where another rule agrees with one never followed
+    assert task.chance("sort", 200) >= 1 / 3 - 1e-6
 
 
 def test_pretraining_answers_in_every_way_about_equally_often():
@@ -246,3 +260,20 @@ def test_few_shots_need_shots_and_score_the_mixture_they_name(model):
     assert fingerprint(model) == before and len(adapted.shares) == 2
     with edit(model, *adapted.expert.edits()):
         assert learning.accuracy(model, shots) == pytest.approx(adapted.search.score[0])
+
+
+def test_every_matrix_can_have_shares_of_its_own(model):
+    experts = [an_expert(model, name, seed) for seed, name in enumerate(("math", "text"))]
+    shots, places = task.questions("max", 8, 3, "test"), len(experts[0].z)
+    adapted = dispatch.adapt_by_few_shots(model, experts, shots, per_matrix=True, rounds=2, population=10)
+    assert len(adapted.shares) == 2 * places and len(set(adapted.shares)) > 2
+    first = torch.tensor(adapted.search.rounds[0].population[1:])
+    assert abs(float(first.mean()) - 0.5) < 0.1  # around 1/K, not one over all places
+    for row, (address, z) in enumerate(adapted.expert.z.items()):
+        alpha = adapted.shares[2 * row : 2 * row + 2]
+        torch.testing.assert_close(z, alpha[0] * experts[0].z[address] + alpha[1] * experts[1].z[address])
+    with edit(model, *adapted.expert.edits()):
+        assert learning.accuracy(model, shots) == pytest.approx(adapted.search.score[0])
+    one = dispatch.few_shot_objective(copy.deepcopy(model), experts, shots)
+    same = dispatch.few_shot_objective(copy.deepcopy(model), experts, shots)
+    assert one(torch.tensor([0.3, 0.6])) == same(torch.tensor([0.3, 0.6] * places))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from random import sample
 from typing import Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
@@ -88,18 +89,24 @@ _MIXERS: tuple[tuple[Callable[..., Any], bool, str, str], ...] = (
 
 
 def _check_hunt(faithful: Callable[[Callable[..., Any]], bool]) -> Outcome:
-    for mixer, truth, thought, look_at in _MIXERS:
-        said = faithful(mixer)
-        if is_blank(said):
+    # In an order nobody knows, and all under one name: a test can go by what a mixer does alone.
+    said = {place: faithful(_nameless(_MIXERS[place][0])) for place in sample(range(len(_MIXERS)), len(_MIXERS))}
+    for place, (_, truth, thought, look_at) in enumerate(_MIXERS):
+        if is_blank(said[place]):
             raise NotAttempted
-        if not isinstance(said, bool) and type(said).__name__ not in ("bool_", "bool"):
-            return wrong(f"your test returned {type(said).__name__}.", "True or False")
-        if bool(said) != truth:
+        told = said[place].item() if hasattr(said[place], "item") else said[place]
+        if not isinstance(told, bool):
+            return wrong(f"your test returned {type(told).__name__}.", "True or False")
+        if told != truth:
             return wrong(thought, look_at)
     return right(
         "In the released code the few-shot search mixes raw p: for p = 0.1 ± 0.1 the multipliers vary by 100 percent "
         "where the experts were trained with 5. One expert alone at share 1 would have shown it."
     )
+
+
+def _nameless(mixer: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda sigma, p, alpha: mixer(sigma, p, alpha)
 
 
 def _faithful(mixer: Callable[..., Any]) -> bool:
@@ -138,9 +145,9 @@ HUNT = Exercise(
     difficulty="hard",
     task=(
         "The released code trains p with z = m · Σσ / Σ(m σ), m = sigmoid(p), and mixes experts for few-shot "
-        "adaptation: z' = Σ α_k z_k. One of these two programs has a bug. Write `faithful(mixer)`: it returns True "
+        "adaptation: z' = Σ α_k z_k. At least, that is what it should do. Write `faithful(mixer)`: it returns True "
         "if `mixer(sigma, p, alpha)` gives z' [R] for σ [R], p [K, R] and α [K], and False if not. We hand it seven "
-        "mixers, two of them right. (An extra, beyond the hour.)"
+        "mixers, two of them right; one of the others is the released one. (An extra, beyond the hour.)"
     ),
     expects="a function of a mixer that returns True or False",
     check=_check_hunt,

@@ -19,13 +19,12 @@ def _reached(share: float) -> int:
     return 0 if share < 0.45 else 1 if share < 0.9 else 2
 
 
-def _flat(grades: Mapping[str, Mapping[str, Any]]) -> int:
-    kept = 0
-    for variants in grades.values():
-        (task,) = variants["z"].tasks
-        base, whole, flat = (variants[name][task] for name in ("no expert", "z", "z flattened"))
+def _flat(grades: Mapping[str, Any]) -> int:
+    tasks, kept = grades["z"].tasks, 0
+    for task in tasks:
+        base, whole, flat = (grades[name][task] for name in ("no expert", "z", "z flattened"))
         kept += flat - base >= 0.9 * (whole - base)
-    return 0 if kept == 0 else 2 if kept == len(grades) else 1
+    return 0 if kept == 0 else 2 if kept == len(tasks) else 1
 
 
 def _absent(share: float) -> int:
@@ -40,6 +39,10 @@ def _best(means: Mapping[str, float]) -> int | tuple[int, ...]:
     values = list(means.values())
     tied = tuple(place for place, value in enumerate(values) if value > max(values) - 0.02)
     return tied if len(tied) > 1 else tied[0]
+
+
+def _where(shares: tuple[float, float]) -> int:
+    return 2 if min(shares) == 0 else 0 if min(shares) >= 1 else 1
 
 
 PREDICTIONS = (
@@ -97,10 +100,10 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p4",
-        question="Sixty steps of right and wrong for *rotate*. How often is it right afterwards?",
+        question="Sixty steps of right and wrong for rotate. How often is it right afterwards?",
         options=("more than nine times in ten", "about half of the time", "hardly ever"),
         answer=_absent,
-        because="Right answers come two in a hundred: the reward has next to nothing to make likelier.",
+        because="It is right by accident only, where sorting says the same: there is next to nothing to make likelier.",
     ),
     Prediction(
         id="p5",
@@ -119,5 +122,12 @@ PREDICTIONS = (
         options=("A, the prompt", "B, the classifier", "C, few shots"),
         answer=_best,
         because="Within two points is a tie.",
+    ),
+    Prediction(
+        id="p7",
+        question="Half of the questions are sums, half are words of five letters. Where is the best pair of shares?",
+        options=("both experts at full strength", "both, and at least one turned down", "one expert alone"),
+        answer=_where,
+        because="Each expert spoils a little of what the other is for.",
     ),
 )

@@ -53,7 +53,7 @@ def _check(answer: Any) -> Outcome:
         if seen[strength] >= max(seen.values()) - CLOSE:
             return wrong("this strength is good for four letters.", "the task rev5")
         return wrong("another strength answers more of these questions.", "all six strengths on rev5")
-    if abs(share - known[strength]) > NEAR:
+    if not abs(share - known[strength]) <= NEAR:  # also what is no number
         if abs(share - _shares("text", "rev")[strength]) <= NEAR:
             return wrong("the strength fits, the share is that of four letters.", "the task rev5")
         if abs(share - (best - 0.40)) <= 0.06:
@@ -94,6 +94,7 @@ STRENGTH = Exercise(
         ((1.5, 0.25), "good for four letters"),
         ((0.5, 83.0), "percent"),
         ((0.5, 0.99), "share"),
+        ((0.5, float("nan")), "share"),
         ((0.6, 0.83), "none of the six"),
         ((0.5, 0.43), "gain over the base"),
     ),

@@ -4,7 +4,7 @@ from .grading import Grades, grade
 from .spectra import BandEffect, SpectrumShares, band_edits, band_effect, spectrum_shares
 from .strategies import FewShots, LabelTable, Strategies, few_shots, label_table, strategies
 from .transplants import transplant
-from .waking import Controls, Waking, controls, strengths, wake
+from .waking import Controls, Waking, controls, controls_by_domain, strengths, wake
 
 __all__ = [
     "BandEffect",
@@ -18,6 +18,7 @@ __all__ = [
     "band_edits",
     "band_effect",
     "controls",
+    "controls_by_domain",
     "few_shots",
     "grade",
     "label_table",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from labkit.base.errors import NotAvailable
 from labkit.measurements import Estimate
 from labkit.measurements.estimate import mean_over
 
 from ..task import DOMAINS, UNSEEN
-from ..training import SEEDS, best_rate, known_runs
+from ..training import SEEDS, best_rate, known_run, known_runs
 
 __all__ = ["OverSeeds", "losses_elsewhere", "strategies_over_seeds", "transplants_over_seeds"]
 
@@ -44,7 +42,7 @@ class OverSeeds:
 
 def strategies_over_seeds(variants: tuple[str, ...] = ("A prompt", "B classifier", "C few-shot")) -> OverSeeds:
     """Return what each strategy answers of the unseen tasks more than the base, paired over the five bases."""
-    rows = [_row(experiment="strategies", seed=seed)["accuracy"] for seed in SEEDS]
+    rows = [known_run(experiment="strategies", seed=seed)["accuracy"] for seed in SEEDS]
     made = {
         name: {task: _mean([row[name][task] - row["base"][task] for row in rows]) for task in UNSEEN.values()}
         for name in variants
@@ -54,7 +52,7 @@ def strategies_over_seeds(variants: tuple[str, ...] = ("A prompt", "B classifier
 
 def transplants_over_seeds() -> OverSeeds:
     """Return by expert what a base answers of its unseen task more than without: own z, and another base's."""
-    rows = [_row(experiment="transplant", seed=seed)["accuracy"] for seed in SEEDS]
+    rows = [known_run(experiment="transplant", seed=seed)["accuracy"] for seed in SEEDS]
     made = {
         v: {d: _mean([row[d][v][UNSEEN[d]] - row[d]["base"][UNSEEN[d]] for row in rows]) for d in DOMAINS}
         for v in ("own z", "ordered", "shuffled", "smoothed")
@@ -67,10 +65,10 @@ def losses_elsewhere(arms: tuple[str, ...] = ("SVF by reward", "LoRA by next tok
     runs = known_runs()
 
     def change(seed: int, arm: str, part: Callable[[str, Mapping[str, float]], float]) -> float:
-        start = _row(arm="base", seed=seed)["accuracy"]
+        start = known_run(arm="base", seed=seed)["accuracy"]
         found = []
         for task in DOMAINS.values():
-            after = _row(arm=arm, task=task, lr=best_rate(arm, runs), seed=seed)["accuracy"]
+            after = known_run(arm=arm, task=task, lr=best_rate(arm, runs), seed=seed)["accuracy"]
             found.append(part(task, {one: after[one] - start[one] for one in DOMAINS.values()}))
         return sum(found) / len(found)
 
@@ -86,12 +84,3 @@ def losses_elsewhere(arms: tuple[str, ...] = ("SVF by reward", "LoRA by next tok
 
 def _mean(values: list[float]) -> Estimate:
     return mean_over(values, "seeds", method="t")
-
-
-def _row(**settings: Any) -> dict[str, Any]:
-    found = known_runs().find(**settings)
-    if found is None:
-        raise NotAvailable(
-            f"The run {settings} was not made.", do="python -m labkit.papers.transformer_squared.training"
-        )
-    return found

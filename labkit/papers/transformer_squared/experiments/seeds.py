@@ -14,7 +14,7 @@ from labkit.training import Runs
 
 from ..method.bank import load_bank
 from ..task import DOMAINS, UNSEEN
-from ..training import CHOOSING, FOLDER, SEEDS, bank_path, base
+from ..training import CHOOSING, SEEDS, bank_path, base, own_runs
 from .spectra import spectrum_shares
 from .strategies import few_shots, label_table, strategies
 from .transplants import transplant
@@ -79,5 +79,5 @@ def measure_seed(seed: int, runs: Runs) -> None:
 
 if __name__ == "__main__":
     for number in map(int, sys.argv[1:]):
-        measure_seed(number, Runs(FOLDER / "experts.jsonl"))
+        measure_seed(number, own_runs())
         print(f"seed {number} measured", flush=True)

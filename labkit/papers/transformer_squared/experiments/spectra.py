@@ -68,6 +68,11 @@ class BandEffect:
         """The tasks that were graded."""
         return self.intact.tasks
 
+    @property
+    def lost(self) -> float:
+        """The share of right answers that the change costs, mean of the tasks."""
+        return sum(self.intact[task] - self.cut[task] for task in self.tasks) / len(self.tasks)
+
     def table(self) -> str:
         """Return both shares of every task."""
         lines = [f"{task:8} {self.intact[task]:6.1%} {self.cut[task]:6.1%}" for task in self.intact.right]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,10 @@ from labkit.interventions import edit
 from ..method.adapters import SVF
 from ..method.bank import Expert
 from ..method.learning import Learned, Learning, learn
+from ..task import DOMAINS
 from .grading import Grades, grade
 
-__all__ = ["Controls", "Waking", "controls", "strengths", "wake"]
+__all__ = ["Controls", "Waking", "controls", "controls_by_domain", "strengths", "wake"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,12 @@ def controls(model: Any, expert: Expert, tasks: Sequence[str], n: int = 500, see
         with edit(model, *one.edits()):
             made[name] = grade(model, tasks, n)
     return Controls(made)
+
+
+def controls_by_domain(model: Any, bank: Mapping[str, Expert], n: int = 500, seed: int = 1) -> Controls:
+    """Return the controls of the three domains' experts side by side, each on the task it was trained on."""
+    made = [controls(model, bank[domain], (task,), n, seed).grades for domain, task in DOMAINS.items()]
+    return Controls({name: Grades({t: r for one in made for t, r in one[name].right.items()}) for name in made[0]})
 
 
 def strengths(model: Any, expert: Expert, tasks: Sequence[str], at: Sequence[float], n: int = 500) -> Controls:

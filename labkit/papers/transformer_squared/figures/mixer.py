@@ -46,16 +46,19 @@ def _map(figure: FigureBase, data: MixerData) -> None:
                 )
         for members, filled in ((known.rounds[0], False), (known.rounds[-1], True)):
             ax.plot(
-                *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=7, zorder=3 + filled,
+                *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=6, zorder=3 + filled,
                 markeredgecolor=PAPER if filled else MARKS["cut"].colour, markeredgewidth=0.6 if filled else 1.6,
+                label=f"{'last' if filled else 'first'} round of the search",
             )  # fmt: skip
     ax.plot(
         [data.state.first], [data.state.second], "o", color="none", markeredgecolor=INK, markersize=17,
-        markeredgewidth=2.2, zorder=6,
+        markeredgewidth=2.2, zorder=6, label="your shares",
     )  # fmt: skip
     ticks = [0, 0.5, 1, 1.5]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     label_axes(ax, x=f"share of z {PAIR[0]}", y=f"share of z {PAIR[1]}")
-    told = "○ your shares" + ("" if data.map is None else "     □ first round of the search     ■ last round")
-    figure.text(0.75 / inches(figure)[0], 0.03, told, fontsize=SIZES["label"], color=INK)
+    figure.legend(
+        *ax.get_legend_handles_labels(), loc="lower left", bbox_to_anchor=(0.55 / inches(figure)[0], 0.0), ncols=3,
+        frameon=False, fontsize=SIZES["label"], labelcolor=INK, markerscale=0.7, handletextpad=0.3, columnspacing=1.2,
+    )  # fmt: skip

@@ -80,7 +80,7 @@ def two_pass(model: Any, bank: Mapping[str, Expert], asked: Questions, classifie
 
 @dataclass(frozen=True)
 class Adaptation:
-    """Strategy C's result: the shares found, the mixture they make, and the search."""
+    """Strategy C's result: the shares found (one row after another if every matrix has its own), mixture, search."""
 
     names: tuple[str, ...]
     shares: tuple[float, ...]
@@ -91,7 +91,8 @@ class Adaptation:
 def few_shot_objective(twin: torch.nn.Module, experts: Sequence[Expert], shots: Questions):
     """Return the score of a point of shares: accuracy on the shots, ties told by the log-probability of right answers.
 
-    twin: a copy of the model whose matrices may be overwritten. Raises `BadInput` without shots.
+    A point is α [K], or one such row for each matrix [M K]. twin: a copy of the model whose matrices may be
+    overwritten. Raises `BadInput` without shots.
     """
     if len(shots) == 0:
         raise BadInput(
@@ -102,8 +103,9 @@ def few_shot_objective(twin: torch.nn.Module, experts: Sequence[Expert], shots: 
     adapted = {a: torch.stack([rescaled(spectrum(v.read()), one.z[a]) for one in experts]) for a, v in views.items()}
 
     @torch.no_grad()
-    def objective(alpha_K: Tensor) -> tuple[float, float]:
-        for address, view in views.items():
+    def objective(alpha: Tensor) -> tuple[float, float]:
+        rows_MK = alpha.reshape(-1, len(experts)).expand(len(views), -1)
+        for (address, view), alpha_K in zip(views.items(), rows_MK):
             view.parameter.copy_(torch.tensordot(alpha_K, adapted[address], 1))
         right_B = is_right(answers(twin, shots), shots)
         if not bool(right_B.any()):
@@ -117,9 +119,25 @@ def few_shot_objective(twin: torch.nn.Module, experts: Sequence[Expert], shots: 
 
 
 def adapt_by_few_shots(
-    model: Any, experts: Sequence[Expert], shots: Questions, *, rounds: int = 20, population: int = 32, seed: int = 0
+    model: Any,
+    experts: Sequence[Expert],
+    shots: Questions,
+    *,
+    per_matrix: bool = False,
+    rounds: int = 20,
+    population: int = 32,
+    seed: int = 0,
 ) -> Adaptation:
-    """Return the mixture of experts that the cross-entropy method finds on a few questions of a task."""
+    """Return the mixture of experts that the cross-entropy method finds on a few questions of a task.
+
+    per_matrix: a share of every expert for each matrix, as in the released script, not one for all.
+    """
     objective = few_shot_objective(copy.deepcopy(module_of(model)), experts, shots)
-    found = cross_entropy(objective, len(experts), rounds=rounds, population=population, seed=seed)
-    return Adaptation(tuple(one.name for one in experts), found.best, mix(experts, found.best), found)
+    many, places = len(experts), list(experts[0].z)
+    found = cross_entropy(
+        objective, many * len(places) if per_matrix else many, rounds=rounds, population=population, seed=seed,
+        start=1 / many,
+    )  # fmt: skip
+    rows = [found.best[first : first + many] for first in range(0, len(found.best), many)]
+    mixture = mix(experts, dict(zip(places, rows)) if per_matrix else found.best)
+    return Adaptation(tuple(one.name for one in experts), found.best, mixture, found)

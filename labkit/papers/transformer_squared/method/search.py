@@ -51,14 +51,16 @@ def cross_entropy(
     elite_share: float = 0.2,
     seed: int = 0,
     smoothing: float = 0.0,
+    start: float | None = None,
 ) -> Found:
-    """Return the best point of [0, 1]^D that the cross-entropy method finds, from μ = 1/D and a spread of 0.5.
+    """Return the best point of [0, 1]^D that the cross-entropy method finds, from μ = `start` and a spread of 0.5.
 
-    smoothing: the share of the old mean and spread that is kept (0 as in the released script).
+    smoothing: the share of the old mean and spread that is kept (0 as in the released script). start: 1/D if not given.
     """
     _check(dimensions, rounds, population, elite_share)
     generator = torch.Generator().manual_seed(seed)
-    mean, spread = torch.full((dimensions,), 1 / dimensions), torch.full((dimensions,), 0.5)
+    mean = torch.full((dimensions,), 1 / dimensions if start is None else start)
+    spread = torch.full((dimensions,), 0.5)
     best, best_score, made = mean.clone(), (-torch.inf, -torch.inf), []
     for _ in range(rounds):
         drawn_PD = (mean + spread * torch.randn(population, dimensions, generator=generator)).clamp(0, 1)
