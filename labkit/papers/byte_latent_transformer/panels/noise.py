@@ -130,5 +130,5 @@ class NoisePanel(Panel):
         return "\n".join(lines)
 
 
-def _short(text: str, most: int = 78) -> str:
+def _short(text: str, most: int = 74) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
