@@ -48,7 +48,7 @@ def _map(figure: FigureBase, data: MixerData) -> None:
             ax.plot(
                 *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=6, zorder=3 + filled,
                 markeredgecolor=PAPER if filled else MARKS["cut"].colour, markeredgewidth=0.6 if filled else 1.6,
-                label=f"{'last' if filled else 'first'} round of the search",
+                label="last round" if filled else "search, first round",
             )  # fmt: skip
     ax.plot(
         [data.state.first], [data.state.second], "o", color="none", markeredgecolor=INK, markersize=17,
