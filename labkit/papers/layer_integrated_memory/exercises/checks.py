@@ -55,7 +55,7 @@ def routing(routed: Callable[..., Any]) -> Outcome:
         (slips.unsigned, "the sign of the entries is lost.", "an entry of −1"),
         (slips.same_head_only, "every head reads the same head of each layer only.", "R off its small diagonals"),
     )
-    for batch, layers, heads, length, features in ((2, 3, 4, 5, 6), (1, 4, 2, 3, 8), (3, 2, 3, 4, 4), (2, 1, 4, 5, 6)):
+    for batch, layers, heads, length, features in ((2, 3, 4, 5, 6), (1, 4, 2, 3, 8), (3, 2, 5, 4, 4), (2, 1, 4, 5, 6)):
         R = torch.randn(heads, layers * heads, generator=generator)
         raws = [torch.randn(batch, heads, length, features, generator=generator) for _ in range(layers)]
         try:
@@ -103,9 +103,26 @@ def _cases() -> Iterator[tuple[Any, Callable[[Any], float], int]]:
     from ..experiments.reading import losses
     from . import slips
 
-    for seed, layer in ((3, 2), (8, 2), (5, 1), (14, 2)):
-        rows = slips.rows_of(seed)
-        yield _model(seed), lambda model, rows=rows: float(losses(model, rows)[0].mean()), layer
+    for seed, layer, swapped in ((3, 2, False), (8, 2, True), (5, 1, True), (14, 2, False)):
+        model, rows = _model(seed), slips.rows_of(seed)
+        if swapped:  # the same function, its raw heads in another order: the answer's two heads are not the same
+            _swap_raw_heads(model)
+        yield model, lambda model, rows=rows: float(losses(model, rows)[0].mean()), layer
+
+
+def _swap_raw_heads(model: Any) -> None:
+    """Write a model of two heads anew: raw heads change places, and so do the columns that read them."""
+    import torch
+
+    from ..method import routers_of
+
+    with torch.no_grad():
+        for block in model.trunk.blocks[1:]:  # layer 0 has no router to make up for it
+            for linear in (block.attention.mixer.k, block.attention.mixer.v):
+                linear.weight.copy_(linear.weight.view(2, 4, 8).flip(0).flatten(0, 1))
+        for router in routers_of(model).values():
+            held = router.weight.unflatten(1, (-1, 2))
+            router.weight.copy_(torch.cat((held[:, :1], held[:, 1:].flip(2)), dim=1).flatten(1))
 
 
 def dearest(find: Callable[..., Any]) -> Outcome:
