@@ -18,6 +18,8 @@ __all__ = ["DRAWINGS"]
 
 KINDS = {"TokenFormer, grown": "intact", "TokenFormer": "mlp", "Transformer": "cut", "Transformer, grown": "attention"}
 
+NOT_GROWN = "not grown"  # the control has a line of its own kind
+NEAR = 0.05  # of the axis: marks this close share a place
 HIGHEST = 0.8  # nats a token above the loss before growth: what a picture of recovery shows
 
 
@@ -27,7 +29,7 @@ def _kind(arm: str) -> str:
         return "Transformer, grown"
     if "transformer" in arm:
         return "Transformer"
-    return "TokenFormer" if arm in ("source", "restart", "restart-long", "scratch") else "TokenFormer, grown"
+    return "TokenFormer" if arm == "scratch" or "source" in arm or "restart" in arm else "TokenFormer, grown"
 
 
 def paint_race(race: GrowthRace, figure: FigureBase) -> None:
@@ -35,15 +37,28 @@ def paint_race(race: GrowthRace, figure: FigureBase) -> None:
     plots = axes(figure, "Source counted", "Last stage alone", left=0.85, right=3.3, between=0.45)
     marks = looks(list(KINDS), KINDS)
     for ax, account in zip(plots, ("source counted", "source not counted")):
+        most = max(one.costs[account] for one in race.entrants)
         for number, one in enumerate(race.entrants, start=1):
             kind = _kind(one.arm)
             mark, cost = marks[kind], one.costs[account]
             ax.vlines([cost], [one.loss.low], [one.loss.high], color=mark.colour, linewidth=1.5)
             label = kind if ax is plots[1] and kind not in ax.get_legend_handles_labels()[1] else None
             ax.plot([cost], [one.loss.value], mark.marker, color=mark.colour, markersize=7, label=label)
-            place = {"xytext": (6, 3), "textcoords": "offset points", "fontsize": SIZES["note"], "color": INK}
+            # Of two that cost the same, the upper one has its number on the left.
+            left = any(
+                other is not one
+                and abs(other.costs[account] - cost) < NEAR * most
+                and 0 <= one.loss.value - other.loss.value < 0.1
+                for other in race.entrants
+            )
+            place = {
+                "xytext": (-14, 5) if left else (6, 3),
+                "textcoords": "offset points",
+                "fontsize": SIZES["note"],
+                "color": INK,
+            }
             ax.annotate(str(number), (cost, one.loss.value), **place)
-        ax.set_xlim(0, 1.15 * max(one.costs[account] for one in race.entrants))
+        ax.set_xlim(0, 1.15 * most)
         label_axes(ax, x="training, GFLOPs", y="nats a token" if ax is plots[0] else "")
     bottom, top = (pick(ax.get_ylim()[end] for ax in plots) for end, pick in ((0, min), (1, max)))
     for ax in plots:
@@ -70,11 +85,11 @@ def paint_recovery(found: GrowthRecovery, figure: FigureBase) -> None:
     """Draw the loss over the steps after growth, one line a way, and the loss before growth."""
     (ax,) = axes(figure, "The first steps after growth", left=0.95, right=2.7)
     styles = ("-", "--", ":", "-.", (0, (1, 1)))
-    marks = [*MARKS.values(), MARKS["intact"]]
     ax.axhline(found.before, color=RULE, linewidth=1, label="before growth")
-    for (name, losses), style, mark in zip(found.losses.items(), styles, marks):
-        colour = INK if mark is marks[0] and style == styles[4] else mark.colour
-        ax.plot(found.steps, losses, linestyle=style, color=colour, linewidth=1.8, label=name)
+    for (name, losses), style, mark in zip(found.losses.items(), styles, MARKS.values()):
+        control = {"color": INK, "linestyle": "-", "marker": "x", "markersize": 5, "linewidth": 1.2}
+        look = control if name == NOT_GROWN else {"color": mark.colour, "linestyle": style, "linewidth": 1.8}
+        ax.plot(found.steps, losses, label=name, **look)
     ax.set_ylim(found.before - 0.1, found.before + HIGHEST)
     off = [f"{name}: {losses[0]:.2f}" for name, losses in found.losses.items() if losses[0] > found.before + HIGHEST]
     if off:

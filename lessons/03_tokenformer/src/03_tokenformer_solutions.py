@@ -15,10 +15,10 @@ lesson = labkit.open_lesson("03")
 # ## 03.1 · What a live τ does
 
 # %% tags=["nbval-check-output"]
-lesson.exercise("03.1").check((192 / 48) ** 0.5)
+lesson.exercise("03.1").check((144 / 64) ** 0.5)
 
 # %% [markdown]
-# Zero scores add nothing to ‖A‖. What changes is τ, from √48 to √192.
+# Zero scores add nothing to ‖A‖. What changes is τ, from √64 to √144.
 #
 # ## 03.2 · Growth when τ cannot be held
 
@@ -71,5 +71,6 @@ def judge(grow):
 lesson.exercise("03.4").check(judge)
 
 # %% [markdown]
-# One of the six is sound at the first growth and not at the second: it fixes τ at the number of tokens that are there, where
-# it should keep the number that was there in the beginning.
+# One of the seven is sound at the first growth and not at the second: it fixes τ at the number of tokens that are there, where
+# it should keep the number that was there in the beginning. Another has small random keys in a single q: no word changes and
+# the loss hardly moves, only the logits show it, and not those of the first word, which has no other word to attend to.

@@ -8,6 +8,8 @@ from labkit.figures import describe, draw
 from labkit.papers.tokenformer import GrowthRecovery, StepZero, claims, growth_race, paired_loss
 from labkit.papers.tokenformer.experiments import race
 from labkit.papers.tokenformer.experiments.race import NAMES, SEEDS
+from labkit.papers.tokenformer.experiments.race import stored_runs as whole
+from labkit.papers.tokenformer.training.choosing import best_rate
 
 
 def made_up(arm, lr, seed, loss):
@@ -40,11 +42,24 @@ def runs(monkeypatch):
 
 
 def test_each_arm_stands_at_the_rate_that_was_best_on_the_choosing_seed():
-    assert race.best("restart") == 0.1
+    assert best_rate("restart", race.stored_runs()) == race.runs_of("restart")[0]["lr"] == 0.1
     with pytest.raises(UnknownName, match="restart"):
-        race.best("retsart")
-    with pytest.raises(NotAvailable, match=r"\[7\]"):
+        race.runs_of("retsart")
+    with pytest.raises(NotAvailable, match=r"\[7\]") as refused:
         race.runs_of("source", [31, 7])
+    assert "--arms source --seeds 7" in str(refused.value)
+    assert "copy runs/03/growth.jsonl to data/sweeps/03_growth.jsonl" in str(refused.value)
+
+
+def test_an_arm_whose_every_run_diverged_has_no_rate():
+    lost = [made_up("source", 0.1, 0, 99.0), made_up("restart", 0.1, 0, 0.5)]
+    with pytest.raises(NotAvailable, match="no run of seed 0 ended in a number"):
+        best_rate("source", lost)
+
+
+def test_a_missing_file_of_runs_says_how_to_make_it(tmp_path):
+    with pytest.raises(NotAvailable, match="copy runs/03"):
+        whole(tmp_path / "none.jsonl")
 
 
 def test_pairs_are_subtracted_seed_by_seed():
@@ -63,6 +78,11 @@ def test_forgetting_is_told_against_the_models_own_source():
         assert race.forgetting(arm).value == pytest.approx((known.index(arm) - known.index(source)) / 10)
     with pytest.raises(UnknownName, match="b-zero-fixed"):
         race.forgetting("zero-fixed")
+
+
+def test_the_old_corpus_is_compared_seed_by_seed():
+    gap = claims.old_corpus_difference(n=5, seeds=SEEDS, first="restart", second="source")
+    assert gap.values == pytest.approx([0.2] * 5)
 
 
 def test_curves_are_averaged_over_steps_and_improvement_is_against_the_source():

@@ -1,5 +1,7 @@
 """The judge is judged: right answers pass, also unusual ones; wrong ones are told why."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ import labkit
 from labkit.course.exercises import judge
 from labkit.papers.tokenformer import MaskTokens, TokenFormer, pattention_layers
 from labkit.papers.tokenformer.exercises import LESSON
+from labkit.papers.tokenformer.method import usage
 
 EXERCISES = {one.id: one for one in LESSON.exercises}
 
@@ -23,8 +26,8 @@ def test_the_answer_is_right_and_the_wrong_ones_are_told_why(exercise):
 
 
 def test_a_rounded_factor_is_right():
-    assert judge(EXERCISES["03.1"], 2).right
-    assert judge(EXERCISES["03.1"], "2.00").right
+    assert judge(EXERCISES["03.1"], 12 / 8).right
+    assert judge(EXERCISES["03.1"], "1.50").right
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,51 @@ def by_rise(model, ids):
             with labkit.edit(model, MaskTokens(name, tuple(range(layer.tokens // 4, layer.tokens)))):
                 rises.append((model(ids, labels=ids).loss.item() - base, name))
     return max(rises)[1]
+
+
+def by_half(model, ids):
+    """Look at half of the text."""
+    return by_rise(model, ids[: len(ids) // 2])
+
+
+def by_use(model, ids):
+    """Look at who is used, not at who is missed."""
+    layers, used = pattention_layers(model), usage(model, ids)
+    given = {name: u.abs().mean((0, 1)) * layers[name].values.detach().norm(dim=1) for name, u in used.items()}
+    return max(given, key=lambda name: float(given[name][layers[name].tokens // 4 :].sum()))
+
+
+def by_gradient(model, ids):
+    """Look at gradients."""
+    model.zero_grad(set_to_none=True)
+    model(ids, labels=ids).loss.backward()
+    sizes = {n: float(layer.values.grad[layer.tokens // 4 :].norm()) for n, layer in pattention_layers(model).items()}
+    model.zero_grad(set_to_none=True)
+    return max(sizes, key=sizes.get)
+
+
+@pytest.mark.parametrize("answer", [by_half, by_use, by_gradient, lambda model, ids: "layers.1.v"])
+def test_clever_wrong_ways_to_find_the_layer(answer):
+    assert judge(EXERCISES["03.3"], answer).status == "wrong"
+
+
+@pytest.mark.parametrize(
+    "grow_live",
+    [
+        lambda k, v, t: (k, v) if t == 1 else (k.repeat(2, 1), v.repeat(2, 1) / 2),  # only ever doubles
+        lambda k, v, t: (torch.cat([k] + [-k] * (t - 1)), v.repeat(t, 1) / t),  # the norm is right, GeLU is not odd
+        lambda k, v, t: (k.repeat(t, 1), v.repeat_interleave(t, 0) / t),  # keys and values out of step
+        lambda k, v, t: (k.repeat(t, 1), v.repeat(t, 1) / min(t, 2)),
+        lambda k, v, t: (k.repeat(t, 1) * t**0.5, v.repeat(t, 1) / t**0.5),
+    ],
+)
+def test_clever_wrong_growth(grow_live):
+    assert judge(EXERCISES["03.2"], grow_live).status == "wrong"
+
+
+def test_counting_calls_does_not_help():
+    calls = itertools.count()
+    assert judge(EXERCISES["03.4"], lambda grow: next(calls) % 7 in (0, 6)).status == "wrong"
 
 
 @pytest.mark.parametrize("answer", [by_hand, by_rise])

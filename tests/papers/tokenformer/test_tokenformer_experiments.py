@@ -80,6 +80,22 @@ def test_recovery_starts_where_growth_left_off_and_leaves_the_model_alone(model,
     assert found == recover(model, text, text[:4], 18, ways, steps=6, every=2)  # no chance outside the seed
 
 
+def test_what_is_forgotten_is_told_on_the_other_corpus(model, text):
+    facts = rows("facts", 12, seed=1, length=30)
+    ways = {"all": GrowthWay(), "frozen": GrowthWay(old_rate=0.0), "not grown": None}
+    found = recover(model, facts, facts[:4], 18, ways, steps=6, every=3, lr=1e-2, other_BL=text)
+    assert found.other_before == pytest.approx(float(model(text, labels=text).loss))
+    assert len({round(found.forgotten(way), 6) for way in ways}) == 3
+    assert found.losses["frozen"][-1] > found.losses["all"][-1]  # less can be learned
+    assert "forgotten" in found.table()
+    plain = recover(model, facts, facts[:4], 18, {"all": GrowthWay()}, steps=2)
+    assert "forgotten" not in plain.table()
+    with pytest.raises(UnknownName, match="all"):
+        found.forgotten("al")
+    with pytest.raises(UnknownName):
+        plain.forgotten("all")
+
+
 def test_firing_shows_every_piece_and_knows_the_new_tokens(model):
     handle = Handle("test", grow(model, 18), tokenizer())
     found = token_firing(handle, "Juno is on Lull.", "layers.0.mlp", old=72)

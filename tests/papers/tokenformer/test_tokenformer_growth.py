@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import labkit
 from labkit.base.errors import BadInput, UnknownName
 from labkit.papers.tokenformer.method import (
     THETAS,
@@ -14,6 +15,7 @@ from labkit.papers.tokenformer.method import (
     duplicate,
     grow,
     held_back,
+    masks,
     migrate,
     net2wider,
     pattention_layers,
@@ -224,3 +226,15 @@ def test_a_saved_model_grows_as_it_did(small, ids, tmp_path):
     again = models.load(tmp_path)
     assert change(small, again, ids) <= 1e-5
     assert all(isinstance(layer, Pattention) for layer in pattention_layers(again).values())
+
+
+def test_a_frozen_model_without_its_new_tokens_is_the_old_one(small, ids):
+    grown = grow(small, 18)
+    optimiser = torch.optim.AdamW(grown.parameters(), lr=1e-2, weight_decay=0.1)
+    for _ in range(3):
+        with held_back(small, grown, 0.0):
+            trained(grown, ids, optimiser, steps=1)
+    assert change(small, grown, ids) > 1e-3
+    new = {name: range(layer.tokens // 2, layer.tokens) for name, layer in pattention_layers(grown).items()}
+    with labkit.edit(grown, *masks(new)):
+        assert change(small, grown, ids) <= 1e-5

@@ -20,23 +20,28 @@ def factor(objective: str) -> Exercise:
         objective=objective,
         difficulty="easy",
         task=(
-            "A Pattention layer has 48 tokens. You append 144 tokens with zero keys, and τ is *live*: the root of the "
-            "number of tokens there are. Before GeLU, by which factor do the normed scores of the 48 old tokens "
+            "A Pattention layer has 64 tokens. You append 80 tokens with zero keys, and τ is *live*: the root of the "
+            "number of tokens there are. Before GeLU, by which factor do the normed scores of the 64 old tokens "
             "change? Work it out by hand."
         ),
         expects="a number",
         check=number(
-            2.0,
-            "Zero scores leave ‖A‖ as it was, and τ goes from √48 to √192. GeLU is no straight line, so no factor on "
+            1.5,
+            "Zero scores leave ‖A‖ as it was, and τ goes from √64 to √144. GeLU is no straight line, so no factor on "
             "the values can make up for it.",
             tol=1e-2,
             mistakes=[
-                (4.0, "you took the ratio of the numbers of tokens.", "the root in τ"),
-                (0.5, "you have it upside down.", "which τ stands in the numerator after growth"),
-                (3**0.5, "you compared the new tokens with the old ones.", "how many tokens there are after growth"),
-                (3.0, "you compared the new tokens with the old ones, without a root.", "√(n + m) over √n"),
+                (2.25, "you took the ratio of the numbers of tokens.", "the root in τ"),
+                (2 / 3, "you have it upside down.", "which τ stands in the numerator after growth"),
+                (1.25**0.5, "you compared the new tokens with the old ones.", "how many tokens there are after growth"),
+                (1.25, "you compared the new tokens with the old ones, without a root.", "√(n + m) over √n"),
                 (1.0, "you kept τ. That is the fixed one.", "what *live* means in the task"),
-                (12.0, "you took the difference of the two counts and its root.", "a factor is a ratio of two τ"),
+                (4.0, "you took the difference of the two τ.", "a factor is a ratio of two τ"),
+                (
+                    2.0,
+                    "that is the factor of the model in section 2.",
+                    "how many tokens this layer has, before and after",
+                ),
             ],
         ),
         hints=(
@@ -44,15 +49,16 @@ def factor(objective: str) -> Exercise:
             "Zeros add nothing to a sum of squares, so only τ is left.",
             "τ is the root of the number of tokens, before and after; a factor is their ratio.",
         ),
-        solution="√192 / √48 = √4 = 2.",
-        answer=2.0,
+        solution="√144 / √64 = 12 / 8 = 1.5.",
+        answer=1.5,
         typical_wrong=(
-            (4.0, "ratio of the numbers"),
-            (0.5, "upside down"),
-            (3**0.5, "new tokens with the old"),
-            (3.0, "without a root"),
+            (2.25, "ratio of the numbers"),
+            (2 / 3, "upside down"),
+            (1.25**0.5, "new tokens with the old"),
+            (1.25, "without a root"),
             (1.0, "kept τ"),
-            (12.0, "difference"),
+            (4.0, "difference"),
+            (2.0, "section 2"),
         ),
     )
 

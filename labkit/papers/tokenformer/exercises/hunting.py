@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,8 @@ from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, r
 from .needed import small_model
 
 __all__ = ["hunt"]
+
+SMALL = 0.03  # of keys whose effect is far above rounding and far below what a loss would show
 
 
 def _sound(model: Any, n_new: int) -> Any:
@@ -34,15 +37,24 @@ def _live_in_mlp(model: Any, n_new: int) -> Any:
     return grown
 
 
-def _random_last(model: Any, n_new: int) -> Any:
-    """Return growth in which the last layer's keys are random."""
+def _random_q(model: Any, n_new: int) -> Any:
+    """Return growth in which the keys of one layer are random and small: the loss hardly shows it."""
     import torch
 
     grown = _sound(model, n_new)
-    layer, old = grown.trunk.blocks[-1].mlp.mixer, model.trunk.blocks[-1].mlp.mixer.tokens
+    layer, old = grown.trunk.blocks[-1].attention.mixer.q, model.config.tokens
     with torch.no_grad():
-        layer.keys[old:].normal_(0.0, 0.3, generator=torch.Generator().manual_seed(0))
+        layer.keys[old:].normal_(0.0, SMALL, generator=torch.Generator().manual_seed(0))
     return grown
+
+
+def _live_at_first(model: Any, n_new: int) -> Any:
+    """Return growth that keeps τ only where an earlier growth has fixed it."""
+    grown = _sound(model, n_new)
+    if model.config.scale_tokens is not None:
+        return grown
+    config = replace(grown.config, scale_tokens=float(grown.config.tokens))
+    return _with(config, grown)
 
 
 def _forgets(model: Any, n_new: int) -> Any:
@@ -53,6 +65,11 @@ def _forgets(model: Any, n_new: int) -> Any:
     if model.config.scale_tokens is None:
         return grown
     config = replace(grown.config, scale_tokens=float(model.config.tokens))
+    return _with(config, grown)
+
+
+def _with(config: Any, grown: Any) -> Any:
+    """Return a model of another config with the same weights."""
     again = config.build()
     again.load_state_dict(grown.state_dict())
     return again.eval()
@@ -70,25 +87,44 @@ _GROWERS = (
     (_sound, True, ""),
     (_live, False, "one whose τ follows the number of tokens in every layer"),
     (_live_in_mlp, False, "one whose τ is live in the MLP alone"),
-    (_random_last, False, "one whose keys are random in a single layer"),
+    (_random_q, False, "one whose keys are small and random in a single layer"),
+    (_live_at_first, False, "one that is sound the second time and not the first"),
     (_forgets, False, "one that is sound the first time and not the second"),
     (_doubles, True, ""),
 )
 
 
+def _unnamed(grower: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose name tells nothing."""
+
+    def grow(model: Any, n_new: int) -> Any:
+        return grower(model, n_new)
+
+    return grow
+
+
 def _check_hunt(judge: Callable[..., Any]) -> Outcome:
-    for grower, sound, which in _GROWERS:
-        said = judge(grower)
-        if is_blank(said):
+    # In two new orders, so that nothing is gained by counting calls.
+    calls = [place for _ in range(2) for place in random.Random().sample(range(len(_GROWERS)), len(_GROWERS))]
+    said: dict[int, list[Any]] = {place: [] for place in sorted(calls)}
+    for place in calls:
+        said[place].append(judge(_unnamed(_GROWERS[place][0])))
+    for place, (_, sound, which) in enumerate(_GROWERS):
+        if any(is_blank(one) for one in said[place]):
             raise NotAttempted
-        if bool(said) == sound:
+        if all(bool(one) == sound for one in said[place]):
             continue
         if sound:
             return wrong(
                 "you reject growth that changes no logit by more than rounding.",
                 "your tolerance: a sum over more tokens rounds differently",
             )
-        return wrong(f"{which} passes your test.", "growth on top of growth" if "second" in which else "logits")
+        where = (
+            "growth on top of growth, against the very first model"
+            if "second" in which
+            else "every logit of a text of several words"
+        )
+        return wrong(f"{which} passes your test.", where)
     return right("One invariant, tried twice in a row. The released code would fail it at the first growth.")
 
 
@@ -112,6 +148,36 @@ def _judge_by_rows(grow: Callable[..., Any]) -> bool:
     return torch.equal(grown.embed.weight, model.embed.weight) and grown.config.tokens == 12
 
 
+def _twice(grow: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    import torch
+
+    model, ids_BL = small_model(5), torch.arange(20)[None]
+    with torch.no_grad():
+        return model(ids_BL).logits, grow(grow(model, 6), 6)(ids_BL).logits, ids_BL
+
+
+def _judge_by_words(grow: Callable[..., Any]) -> bool:
+    before, after, _ = _twice(grow)
+    return bool((before.argmax(-1) == after.argmax(-1)).all())
+
+
+def _judge_by_first(grow: Callable[..., Any]) -> bool:
+    before, after, _ = _twice(grow)
+    return bool((before[:, 0] - after[:, 0]).abs().max() < 1e-4)
+
+
+def _judge_by_loss(grow: Callable[..., Any]) -> bool:
+    import torch.nn.functional as F
+
+    before, after, ids_BL = _twice(grow)
+    losses = [F.cross_entropy(logits[0, :-1], ids_BL[0, 1:]) for logits in (before, after)]
+    return bool((losses[0] - losses[1]).abs() < 1e-2)
+
+
+def _judge_by_name(grow: Callable[..., Any]) -> bool:
+    return "sound" in grow.__name__
+
+
 def hunt(objective: str) -> Exercise:
     """Return exercise 03.4."""
     return Exercise(
@@ -121,8 +187,8 @@ def hunt(objective: str) -> Exercise:
         objective=objective,
         difficulty="hard",
         task=(
-            "Six functions `grow(model, n_new)` all claim to leave the model's function as it is; four do not, and one "
-            "of the bugs is in the code the authors released. Write `judge(grow)`: True if growth by this function "
+            "Seven functions `grow(model, n_new)` all claim to leave the model's function as it is; five do not, and "
+            "one of the bugs is in the code the authors released. Write `judge(grow)`: True if growth by this function "
             "never changes a logit by more than rounding (1e-4). Use any small model, such as the one in the stub."
         ),
         expects="a function of a function that returns True or False",
@@ -151,5 +217,9 @@ def hunt(objective: str) -> Exercise:
             (partial(_judge, tolerance=-1.0), "reject"),
             (_judge_by_rows, "every layer"),
             (lambda grow: True, "every layer"),
+            (_judge_by_words, "single layer"),
+            (_judge_by_first, "single layer"),
+            (_judge_by_loss, "single layer"),
+            (_judge_by_name, "reject"),
         ),
     )

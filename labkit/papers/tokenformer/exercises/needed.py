@@ -10,6 +10,8 @@ from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, r
 
 __all__ = ["needed", "small_model"]
 
+SEEDS = (2, 5, 6, 7)  # on these, half of the text, gradients, sizes and slips lead to other layers
+
 
 def small_model(seed: int, tokens: int = 6, depth: int = 2) -> Any:
     """Return a small model of random weights that this lesson's checks grow."""
@@ -62,7 +64,8 @@ def _costs(
 def _check_needed(most_needed: Callable[..., Any]) -> Outcome:
     from labkit.anatomy import fingerprint
 
-    for seed in (52, 11, 28, 16):
+    answers, cases = [], []
+    for seed in SEEDS:
         model, ids_BL = _grown_and_trained(seed)
         before = fingerprint(model)
         said = most_needed(model, ids_BL)
@@ -70,25 +73,24 @@ def _check_needed(most_needed: Callable[..., Any]) -> Outcome:
             raise NotAttempted
         if fingerprint(model) != before:
             return wrong("the model is not what it was before.", "the with statement: when is an edit taken back")
-        costs = _costs(model, ids_BL)
-        if said not in costs:
+        if said not in _costs(model, ids_BL):
             return wrong(f"{said!r} is no layer.", "the keys of pattention_layers(model)")
-        if said == max(costs, key=costs.get):
-            continue
-        slips = (
-            (min(costs, key=costs.get), "that is the layer whose new tokens are missed least."),
-            (_worst(model, ids_BL, stop=True), "you masked the old tokens."),
-            (
-                _worst(model, ids_BL, start=lambda n: 6),
-                "in the MLP you masked old tokens too: it has four times as many.",
-            ),
-            (_worst(model, ids_BL, start=lambda n: 0), "you masked all tokens of the layer."),
-        )
-        for slip, thought in slips:
-            if said == slip:
-                return wrong(thought, "which rows are new: the last three quarters of each layer")
-        return wrong(f"{said} is not it.", "the loss with the mask, layer by layer, on the whole text you were given")
-    return right("Sizes and gradients only hint at this; leaving the tokens out measures it.")
+        answers.append(said)
+        cases.append((model, ids_BL))
+    if answers == [_worst(*case) for case in cases]:
+        return right("Sizes and gradients only hint at this; leaving the tokens out measures it.")
+    slips = (
+        (_least, "that is the layer whose new tokens are missed least."),
+        (partial(_worst, stop=True), "you masked the old tokens."),
+        (partial(_worst, start=lambda n: 6), "in the MLP you masked old tokens too: it has four times as many."),
+        (partial(_worst, start=lambda n: 0), "you masked all tokens of the layer."),
+    )
+    for slip, thought in slips:
+        if answers == [slip(*case) for case in cases]:
+            return wrong(thought, "which rows are new: the last three quarters of each layer")
+    return wrong(
+        f"{', '.join(answers)} are not all right.", "the loss with the mask, layer by layer, on the whole text given"
+    )
 
 
 def _worst(model: Any, ids_BL: Any, **options: Any) -> str:
@@ -156,6 +158,7 @@ def needed(objective: str) -> Exercise:
         typical_wrong=(
             (_least, "missed least"),
             (partial(_worst, stop=True), "old tokens"),
+            (partial(_worst, start=lambda n: 6), "in the MLP"),
             (partial(_worst, start=lambda n: 0), "all tokens"),
             (_by_size, ""),
             (_left_masked, "not what it was"),

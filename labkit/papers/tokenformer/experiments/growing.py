@@ -5,9 +5,11 @@ Shapes: B rows, L tokens.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +21,7 @@ from labkit.measurements.estimate import Estimate, mean_over
 from labkit.models import Decoder
 from labkit.training import Fit, fit
 
-from ..method import duplicate, grow
+from ..method import duplicate, grow, held_back
 
 __all__ = [
     "GROWTH_WAYS",
@@ -38,11 +40,15 @@ SAME = 1e-4  # of a logit: rounding
 
 @dataclass(frozen=True)
 class GrowthWay:
-    """One way to grow: what new keys are ("duplicate" repeats every token), what new values are, what τ does."""
+    """One way to grow: what new keys are ("duplicate" repeats every token), what new values are, what τ does.
+
+    old_rate: the share of the learning rate at which what was there before is trained afterwards (0: frozen).
+    """
 
     keys: str = "zero"
     values: str = "random"
     tau: str = "fixed"
+    old_rate: float = 1.0
 
     def grown(self, model: Decoder, n_new: int, seed: int = 0) -> Decoder:
         """Return the model with `n_new` more tokens; the model itself for 0. Duplicates carry differences that cancel.
@@ -151,16 +157,25 @@ def growth_curve(model: Decoder, rows_BL: Tensor, way: GrowthWay, n_new: Sequenc
 class GrowthRecovery:
     """Loss on held-out rows by step of training after growth, in nats a token; step 0 is right after growth.
 
-    before: the loss of the model that was grown.
+    before: the loss of the model that was grown. other, other_before: the same on rows of another corpus, after the
+    last step and before growth, where such rows were given.
     """
 
     before: float
     steps: tuple[int, ...]
     losses: Mapping[str, tuple[float, ...]]
+    other: Mapping[str, float] = field(default_factory=dict)
+    other_before: float = math.nan
 
     def bump(self, name: str) -> float:
         """Return how far the loss rose at most above that of the model before."""
         return max(self.losses[name]) - self.before
+
+    def forgotten(self, name: str) -> float:
+        """Return by how much the loss on the other corpus rose, in nats a token."""
+        if name not in self.other:
+            raise unknown("way read on another corpus", name, self.other)
+        return self.other[name] - self.other_before
 
     def back_at(self, name: str) -> int | None:
         """Return the first step, after the highest loss, at which the loss is no higher than before growth."""
@@ -170,11 +185,12 @@ class GrowthRecovery:
 
     def table(self) -> str:
         """Return one line for each way."""
-        lines = [f"{'':<24}{'step 0':>9}{'highest':>9}{'last':>9}   back at step"]
+        told = "   forgotten" if self.other else "   back at step"
+        lines = [f"{'':<24}{'step 0':>9}{'highest':>9}{'last':>9}{told}"]
         for name, losses in self.losses.items():
-            back = self.back_at(name)
             shown = "".join(f"{loss - self.before:>+9.3f}" for loss in (losses[0], max(losses), losses[-1]))
-            lines.append(f"{name:<24}{shown}   {'not yet' if back is None else back}")
+            back = "not yet" if self.back_at(name) is None else self.back_at(name)
+            lines.append(f"{name:<24}{shown}   " + (f"{self.forgotten(name):>+9.3f}" if self.other else f"{back}"))
         return "\n".join(lines)
 
 
@@ -189,43 +205,51 @@ def recover(
     lr: float = 4e-3,
     every: int = 3,
     seed: int = 0,
+    other_BL: Tensor | None = None,
 ) -> GrowthRecovery:
     """Grow copies of a model, train each for some steps, and return their losses on held-out rows.
 
     The way None is the control: the model as it is, trained by the same restarted schedule. Every copy reads the
     same rows in the same order. The learning rate is warmed up over 5% of the steps, as in the paper, and then kept.
+    other_BL: rows of the corpus the model was trained on, where `train_BL` is of a new one; they are read at the end.
     """
     model = module_of(model)
     batch = max(1, len(train_BL) // steps)
     settings = Fit(steps=steps, lr=lr, warmup=max(1, steps // 20), last_lr=1.0, betas=(0.9, 0.95), weight_decay=0.1)
     seen = [0, *(step for step in range(1, steps + 1) if step % every == 0 or step == steps)]
-    losses = {
-        name: _losses(model, way, train_BL, held_BL, n_new, settings, batch, seen, seed) for name, way in ways.items()
-    }
-    return GrowthRecovery(_mean(model, held_BL), tuple(seen), losses)
+    losses, other = {}, {}
+    for name, way in ways.items():
+        grown = copy.deepcopy(model) if way is None or n_new == 0 else way.grown(model, n_new, seed)
+        old_rate = 1.0 if way is None else way.old_rate
+        losses[name] = _train(grown, model, old_rate, train_BL, held_BL, settings, batch, seen)
+        if other_BL is not None:
+            other[name] = _mean(grown, other_BL)
+    before = math.nan if other_BL is None else _mean(model, other_BL)
+    return GrowthRecovery(_mean(model, held_BL), tuple(seen), losses, other, before)
 
 
-def _losses(
-    model: Decoder,
-    way: GrowthWay | None,
+def _train(
+    grown: Decoder,
+    old: Decoder,
+    old_rate: float,
     train_BL: Tensor,
     held_BL: Tensor,
-    n_new: int,
     settings: Fit,
     batch: int,
     seen: Sequence[int],
-    seed: int,
 ) -> tuple[float, ...]:
-    import copy
-
-    grown = copy.deepcopy(model) if way is None or n_new == 0 else way.grown(model, n_new, seed)
+    """Train `grown` in place, what it has from `old` at a share of the rate; return its losses at the steps seen."""
     found = [_mean(grown, held_BL)]
+    holding = ExitStack()  # from before the optimiser's step until after it
 
     def loss_at(trained: Decoder, step: int) -> Tensor:
+        if old_rate != 1:
+            holding.enter_context(held_back(old, trained, old_rate))
         rows = train_BL[(step - 1) * batch : step * batch]
         return trained(rows, labels=rows).loss
 
     def watch(step: int, loss: float) -> None:
+        holding.close()
         if step in seen:
             found.append(_mean(grown, held_BL))
 

@@ -75,11 +75,17 @@ def runs_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[dict[str, Any]]:
     return [known[seed] for seed in seeds]
 
 
+def _words(arm: str) -> str:
+    return f"({NAMES.get(arm, arm)})"
+
+
 def paired_loss(first: str, second: str, seeds: Sequence[int] = SEEDS) -> Estimate:
     """Return the final loss of one arm minus that of another, paired by seed, each at its own best rate."""
     pairs = zip(runs_of(first, seeds), runs_of(second, seeds))
     gaps = [one["loss"] - other["loss"] for one, other in pairs]
-    return mean_over(gaps, "seeds", method="t", name=f"{first} minus {second}", unit="nats a token", null=0.0)
+    return mean_over(
+        gaps, "seeds", method="t", name=f"{_words(first)} minus {_words(second)}", unit="nats a token", null=0.0
+    )
 
 
 def forgetting(arm: str, seeds: Sequence[int] = SEEDS) -> Estimate:
@@ -91,7 +97,9 @@ def forgetting(arm: str, seeds: Sequence[int] = SEEDS) -> Estimate:
         raise unknown("arm on the new corpus", arm, CONTINUED)
     pairs = zip(runs_of(arm, seeds), runs_of(CONTINUED[arm], seeds))
     lost = [after["losses"]["stories"] - before["losses"]["stories"] for after, before in pairs]
-    return mean_over(lost, "seeds", method="t", name=f"lost on stories, {arm}", unit="nats a token", null=0.0)
+    return mean_over(
+        lost, "seeds", method="t", name="loss on stories, after minus before,", unit="nats a token", null=0.0
+    )
 
 
 @dataclass(frozen=True)

@@ -94,10 +94,11 @@ class FirePanel(Panel):
     def sentence(self, data: TokenFiring) -> str:
         mean = sum(data.effective) / len(data.effective)
         best = data.top(len(data.pieces) - 1, 1)[0]
+        readers = ", ".join(f"“{piece}”" for piece in data.readers(best))  # a comma may be among them
         new = "" if data.old == data.tokens else f" New tokens give {data.new_share:.0%} of all squared amounts."
         return (
             f"In {data.layer}, {mean:.0f} of {data.tokens} tokens share the work for an average word. The strongest "
-            f"for the last word is token {best}, which answers most to: {', '.join(data.readers(best))}.{new}"
+            f"for the last word is token {best}, which answers most to {readers}.{new}"
         )
 
     def table(self, data: TokenFiring) -> Table:
