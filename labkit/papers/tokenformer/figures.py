@@ -44,15 +44,15 @@ def paint_race(race: GrowthRace, figure: FigureBase) -> None:
             ax.vlines([cost], [one.loss.low], [one.loss.high], color=mark.colour, linewidth=1.5)
             label = kind if ax is plots[1] and kind not in ax.get_legend_handles_labels()[1] else None
             ax.plot([cost], [one.loss.value], mark.marker, color=mark.colour, markersize=7, label=label)
-            # Of two that cost the same, the upper one has its number on the left.
+            # Of two that cost the same, the lower one has its number on the left.
             left = any(
                 other is not one
                 and abs(other.costs[account] - cost) < NEAR * most
-                and 0 <= one.loss.value - other.loss.value < 0.1
+                and 0 < other.loss.value - one.loss.value < 0.1
                 for other in race.entrants
             )
             place = {
-                "xytext": (-14, 5) if left else (6, 3),
+                "xytext": (-13, 3) if left else (6, 3),
                 "textcoords": "offset points",
                 "fontsize": SIZES["note"],
                 "color": INK,
@@ -85,8 +85,9 @@ def paint_recovery(found: GrowthRecovery, figure: FigureBase) -> None:
     """Draw the loss over the steps after growth, one line a way, and the loss before growth."""
     (ax,) = axes(figure, "The first steps after growth", left=0.95, right=2.7)
     styles = ("-", "--", ":", "-.", (0, (1, 1)))
+    marks = [*MARKS.values(), MARKS["intact"]]
     ax.axhline(found.before, color=RULE, linewidth=1, label="before growth")
-    for (name, losses), style, mark in zip(found.losses.items(), styles, MARKS.values()):
+    for (name, losses), style, mark in zip(found.losses.items(), styles, marks):
         control = {"color": INK, "linestyle": "-", "marker": "x", "markersize": 5, "linewidth": 1.2}
         look = control if name == NOT_GROWN else {"color": mark.colour, "linestyle": style, "linewidth": 1.8}
         ax.plot(found.steps, losses, label=name, **look)

@@ -113,6 +113,8 @@ def test_recovery_and_step_zero_are_drawn_also_off_the_scale():
     assert found.bump("zero") == pytest.approx(0.2)
     assert found.back_at("zero") == 4
     assert found.back_at("random") is None
+    five = GrowthRecovery(1.0, (0, 2), {**{f"way {n}": (1.0, 1.1) for n in range(4)}, "not grown": (1.0, 1.0)})
+    assert "not grown" in draw(five).axes[0].get_legend_handles_labels()[1]  # five lines, none lost
     assert any("off the plot" in text.get_text() for text in draw(found).axes[0].texts)
     assert "6.00 at once" in describe(found)
     at_once = StepZero(108, (1.0, 1.1), {"zero": (1.0, 1.1), "random": (2.0, 2.4)}, {"zero": 0.0, "random": 5.0})
