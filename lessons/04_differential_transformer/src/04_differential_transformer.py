@@ -165,7 +165,6 @@ kept, own = diff.shared_noise(frozen, texts), diff.shared_noise(free, texts)
 mean = lambda weights: sum(weights) / len(weights)  # noqa: E731
 holds(mean(kept.weight_2) > 5 * mean(kept.weight_1), "The model that must subtract has its noise in A2.")
 holds(
-
     max(kept.correlation.value, own.correlation.value) < 0.35,
     "Over the noise words the two maps are hardly alike, in both models.",
 )
@@ -379,7 +378,9 @@ print(second.table(), "\n")
 print(two_blocks.table())
 holds(second.difference("V2", "V2, no sigmoid").low > 0.3, "V2 learns the task only where its λ may go below 0,")
 holds(second.difference("V2", "V2, wrong pairs").low > 0.3, "or where it pairs heads that do not share keys.")
-holds(two_blocks.difference("normed 4×16", "diff").high < 0.05, "With two blocks DIFF leads the normed control by little.")
+holds(
+    two_blocks.difference("normed 4×16", "diff").high < 0.05, "With two blocks DIFF leads the normed control by little."
+)
 
 # %% [markdown]
 # V2 as it is does not learn the task within these 900 steps on most seeds. Its paper trains large models on much text, where

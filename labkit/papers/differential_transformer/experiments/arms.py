@@ -68,9 +68,7 @@ class Arms:
         """Return `second` minus `first`, paired by seed, with its interval."""
         both = [seed for seed in self.values[first] if seed in self.values[second]]
         gaps = [self.values[second][seed] - self.values[first][seed] for seed in both]
-        return mean_over(
-            gaps, "seeds", method="t", name=f"{second} minus {first}", unit=self.unit, null=0.0
-        )
+        return mean_over(gaps, "seeds", method="t", name=f"{second} minus {first}", unit=self.unit, null=0.0)
 
     def table(self) -> str:
         """Return mean, interval and rate of every arm as text."""
