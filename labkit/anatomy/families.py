@@ -224,5 +224,7 @@ def family_of(model: nn.Module) -> Family:
     raise BadInput(
         f"{type(model).__name__} (model_type {kind!r}) has no anatomy here.",
         expected=f"our Decoder, or a model of {', '.join(known)}",
-        do="describe its parts in labkit/anatomy/families.py; some lines of data suffice",
+        do="operate on model.module, the model inside"
+        if isinstance(getattr(model, "module", None), nn.Module)
+        else "describe its parts in labkit/anatomy/families.py; some lines of data suffice",
     )

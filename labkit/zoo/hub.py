@@ -194,7 +194,7 @@ def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
             do=stand_in,
         )
     return NoNetwork(
-        f"{name} is no folder and no cached model on this machine, and the hub cannot be reached.",
+        f"{name} is not on this machine, and the hub cannot be reached.",
         expected=f"network, or one of the models that come with the course: {', '.join(shipped)}",
         do=f'labkit.load("{nearest(name, shipped)}") can stand in' if shipped else "connect to the network",
     )

@@ -130,10 +130,10 @@ def test_the_cell_shows_a_widget_and_intervals_a_viewer_without_any(panel):
 def test_a_moved_control_is_answered_by_a_new_picture_and_sentence(panel):
     front, picture, parts = panel
     before, options = front.states[picture]["value"], front.states[parts]["_options_labels"]
-    (attention,) = [place for place, label in enumerate(options) if "attention" in label][:1]
-    assert "Without the attention" not in words(front)
-    front.send(parts, index=attention)
-    front.wait(lambda: "Without the attention" in words(front), "sentence")
+    (mlp,) = [place for place, label in enumerate(options) if "MLP" in label][:1]
+    assert "Without the attention" in words(front)  # it opens on a cut
+    front.send(parts, index=mlp)
+    front.wait(lambda: "Without the MLP" in words(front), "sentence")
     front.wait(lambda: front.states[picture]["value"] != before, "new picture")
     assert front.states[picture]["value"].startswith(b"\x89PNG")
     assert len(front.of("ImageModel")) == 1  # drawn into the same picture: nothing flickers, nothing piles up

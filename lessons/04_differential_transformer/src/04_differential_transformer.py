@@ -379,7 +379,8 @@ print(two_blocks.table())
 holds(second.difference("V2", "V2, no sigmoid").low > 0.3, "V2 learns the task only where its λ may go below 0,")
 holds(second.difference("V2", "V2, wrong pairs").low > 0.3, "or where it pairs heads that do not share keys.")
 holds(
-    two_blocks.difference("normed 4×16", "diff").high < 0.05, "With two blocks DIFF leads the normed control by little."
+    two_blocks.difference("normed 4×16", "diff").high < 0.05,
+    "With two blocks DIFF has at most a small lead over the normed control.",
 )
 
 # %% [markdown]
