@@ -190,7 +190,7 @@ class Page:
             self.wait(lambda label=label: self.driver.find_elements(By.XPATH, label), f"menu entry {word}")[0].click()
 
     def run_all(self) -> None:
-        """Run every cell from the Run menu, once the status bar names a kernel that is idle."""
+        """Run every cell from the Run menu, once the toolbar shows a kernel that is idle."""
         self.wait(self.is_idle, "idle kernel")
         self.menu("Run", "Run All Cells")
 
@@ -216,7 +216,7 @@ class Page:
         self.wait(lambda: self.all(f"body[data-jp-theme-light='{light}'][data-jp-theme-name='{name}']"), name)
 
     def is_idle(self) -> bool:
-        return "| Idle" in self.text("#jp-main-statusbar")
+        return bool(self.all(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status=idle]"))
 
     def bring(self, css: str) -> Any:
         """Scroll the notebook down until something is there, and into view; JupyterLab keeps far cells detached."""

@@ -78,15 +78,15 @@ def test_a_panel_by_keyboard_alone(address, driver, tmp_path):
     page.bring(".labkit-panel button")
     assert "Predict first" in page.text(".labkit-panel") and not page.all(".labkit-panel img")
     page.press("Skip the prediction", Keys.ENTER)
-    sentence = says(page, "Nothing is cut")
+    sentence = says(page, "Without the attention of layer 0")  # it opens on a cut
     before = picture(page)
     assert before[1] == sentence
     cells = len(page.all(".jp-Notebook .jp-Cell"))
 
     # Single letters are shortcuts of JupyterLab; in the panel they choose from the list.
-    page.one(CONTROL).send_keys("a")
-    says(page, "Without the attention of layer 0")
-    page.one(CONTROL).send_keys(Keys.ARROW_DOWN)
+    page.one(CONTROL).send_keys("n")
+    says(page, "Nothing is cut")
+    page.one(CONTROL).send_keys("a", Keys.ARROW_DOWN)
     says(page, "Without the MLP of layer 0")
     handle = page.one(".labkit-panel .noUi-handle")
     assert handle.get_attribute("aria-label") == "of layer" and handle.get_attribute("role") == "slider"
@@ -114,7 +114,7 @@ def test_a_panel_beside_a_running_cell(address, driver, tmp_path):
     page.run_first()
     page.bring(".labkit-panel button")
     page.press("Skip the prediction", Keys.ENTER)
-    says(page, "Nothing is cut")
+    says(page, "Without the attention of layer 0")
     page.select(1)
     page.run_next()
     page.wait(lambda: "the model is busy" in page.text(".jp-Notebook"), "running cell")
@@ -131,7 +131,7 @@ def test_the_panel_reads_in_the_dark_and_on_a_narrow_page(address, driver, tmp_p
     page.run_first()
     page.bring(".labkit-panel button")
     page.press("Skip the prediction", Keys.ENTER)
-    says(page, "Nothing is cut")
+    says(page, "Without the attention of layer 0")
     page.press("Table")
     page.press("Show as code")
     page.one(".labkit-panel pre")
@@ -209,6 +209,8 @@ def test_the_lesson_as_a_learner_reads_it(address, driver, tmp_path):
     choice.send_keys(Keys.SPACE)
     page.driver.find_element("xpath", "//button[normalize-space(.)='Store']").send_keys(Keys.SPACE)
     page.wait(lambda: "You said" in page.text(".labkit-panel"), "stored prediction in the panel")
+    says(page, "Without the attention of layer 0")  # it opens on a cut
+    page.one(CONTROL).send_keys("n")
     intact = says(page, "Nothing is cut", "It knows who has the lantern")
     page.one(CONTROL).send_keys("a")
     cut = says(page, "Without the attention of layer 0")

@@ -50,7 +50,7 @@ def page(address, tmp_path):
             page.run_next()
         page.wait(lambda: len(panels(page)) == 2, "two panels")
         for number in (0, 1):
-            says(page, number, "Nothing is cut")
+            says(page, number, "Without the attention of layer 0")
         yield page
         driver.save_screenshot(str(tmp_path / "end.png"))
         # Where a panel was closed, a page that is loaded again says that its model is gone: so it is.
@@ -189,7 +189,7 @@ def test_after_a_restart_the_cells_run_again(page):
     for _ in range(2):
         page.run_next()
     page.wait(lambda: panels(page), "the panel")
-    says(page, 0, "Nothing is cut")
+    says(page, 0, "Without the attention of layer 0")
 
 
 def test_a_page_loaded_again_finds_its_panels(page):

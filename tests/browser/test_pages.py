@@ -36,7 +36,7 @@ def test_a_stored_panel_answers_without_a_kernel(site, tmp_path):
         said, picture = panel.find_element(By.CSS_SELECTOR, ".said"), panel.find_element(By.TAG_NAME, "img")
         layer = panel.find_element(By.CSS_SELECTOR, "input[type=range]")
         part = Select(panel.find_elements(By.TAG_NAME, "select")[1])
-        assert "Nothing is cut" in said.text
+        assert "Without the attention of layer 0" in said.text
         part.select_by_visible_text("attention")
         before = picture.get_attribute("src"), said.text
         assert "attention of layer 0" in said.text
