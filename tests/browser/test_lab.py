@@ -86,7 +86,7 @@ def test_a_panel_by_keyboard_alone(address, driver, tmp_path):
     # Single letters are shortcuts of JupyterLab; in the panel they choose from the list.
     page.one(CONTROL).send_keys("n")
     says(page, "Nothing is cut")
-    page.one(CONTROL).send_keys("a", Keys.ARROW_DOWN)
+    page.one(CONTROL).send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
     says(page, "Without the MLP of layer 0")
     handle = page.one(".labkit-panel .noUi-handle")
     assert handle.get_attribute("aria-label") == "of layer" and handle.get_attribute("role") == "slider"
@@ -212,7 +212,7 @@ def test_the_lesson_as_a_learner_reads_it(address, driver, tmp_path):
     says(page, "Without the attention of layer 0")  # it opens on a cut
     page.one(CONTROL).send_keys("n")
     intact = says(page, "Nothing is cut", "It knows who has the lantern")
-    page.one(CONTROL).send_keys("a")
+    page.one(CONTROL).send_keys(Keys.ARROW_DOWN)
     cut = says(page, "Without the attention of layer 0")
     page.one(".labkit-panel .noUi-handle").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     last = says(page, "Without the attention of layer 3")
