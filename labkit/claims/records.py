@@ -155,5 +155,5 @@ def _mismatch(path: Path, claim: Claim, why: str) -> BrokenFile:
     return BrokenFile(
         f"The record {path} does not match its claim: {why}",
         expected=f"what data/claims/{claim.lesson}.toml registers for {claim.id}",
-        do=f"restore the entry, or register it anew with fresh seeds and run `labkit claims --run {claim.id}`",
+        do=f"restore the entry, or register it anew with fresh seeds and run `labkit claims --run {claim.id} --write`",
     )

@@ -47,7 +47,8 @@ def _run(claim_id: str, write: bool) -> int:
     after = measure(claim_id, write=write)
     print(f"measured   {_line(after)}")
     same = (before.verdict, before.value) == (after.verdict, after.value)
-    print("The same." if same else "Different." + (" The record was replaced." if write else ""))
+    kept = "The record was replaced." if write else "Nothing was kept; with --write the record is replaced."
+    print(f"{'The same.' if same else 'Different.'} {kept}")
     return 0
 
 

@@ -8,8 +8,6 @@ cut model computes; the plan beside it, cut.toml, says what `load_cut` then leav
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import torch
 from labkit.anatomy import anatomy_of, module_of
 from labkit.base.errors import BadInput
 from labkit.interventions import Plan, dropped, shrink
+from labkit.zoo.hub import no_bars
 
 __all__ = ["load_cut", "save_cut"]
 
@@ -45,7 +44,7 @@ def save_cut(model: Any, plan: Any, folder: str | Path) -> Path:
             with torch.no_grad():
                 for parameter in writer.parameters(recurse=False):
                     parameter.zero_()
-    with _without_bars():
+    with no_bars():
         silent.save_pretrained(folder)
     plan.save(folder / PLAN)
     return folder
@@ -59,20 +58,6 @@ def load_cut(folder: str | Path) -> Any:
     if not (folder / PLAN).is_file():
         raise BadInput(f"{folder} has no {PLAN}.", expected="a folder that save_cut wrote")
     plan = Plan.load(folder / PLAN)
-    with _without_bars():
+    with no_bars():
         module = AutoModelForCausalLM.from_pretrained(folder).eval()
     return shrink(module, plan) if len(plan) else module
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keep the progress bars of transformers off the page."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
