@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.zoo import module_of
+from labkit.zoo import ModelLike, module_of
 
 from .families import INERT
 
@@ -30,7 +30,7 @@ HOOK_TABLES = (
 _PLAIN = frozenset((bool, int, float, str, tuple, type(None)))
 
 
-def fingerprint(model: Any) -> str:
+def fingerprint(model: ModelLike) -> str:
     """Return 32 hexadecimal digits over parameters, buffers, hooks, forward overrides, settings, config and mode.
 
     Every bit of every tensor counts. Equal models give equal fingerprints in any process as long as no hooks are
@@ -42,7 +42,7 @@ def fingerprint(model: Any) -> str:
     return digest.hexdigest()
 
 
-def fingerprint_parts(model: Any) -> dict[str, str]:
+def fingerprint_parts(model: ModelLike) -> dict[str, str]:
     """Return the parts after `fingerprint` by name; compare two of these to see what differs.
 
     Names are such as "parameter model.norm.weight", "hooks model.layers.0", "forward ...", "settings ...", "config".

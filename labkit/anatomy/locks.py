@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from labkit.base import locks
 from labkit.base.interrupts import InterruptGuard, uninterruptible
-from labkit.zoo import module_of
+from labkit.zoo import ModelLike, module_of
 
 __all__ = ["in_eval_mode", "model_lock"]
 
 T = TypeVar("T")
 
 
-def model_lock(model: Any) -> threading.RLock:
+def model_lock(model: ModelLike) -> threading.RLock:
     """Return the one re-entrant lock of `model` (a handle or a module)."""
     return locks.lock_of(module_of(model))
 
 
-def in_eval_mode(model: Any, work: Callable[[nn.Module], T]) -> T:
+def in_eval_mode(model: ModelLike, work: Callable[[nn.Module], T]) -> T:
     """Return `work(module)`, done under the model's lock, in evaluation mode and without gradients.
 
     Every module's mode is put back. Evaluation mode keeps dropout from drawing on the global random state. What is

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from labkit.base.errors import BadInput, unknown
-from labkit.zoo import module_of
+from labkit.zoo import ModelLike, module_of
 
 from .address import LAYER_PARTS, Address
 from .description import HeadSizes, Stored, Sublayer
@@ -253,7 +253,7 @@ class Anatomy:
 _CACHE: WeakKeyDictionary[nn.Module, Anatomy] = WeakKeyDictionary()
 
 
-def anatomy_of(model: Any) -> Anatomy:
+def anatomy_of(model: ModelLike) -> Anatomy:
     """Return where the parts of a causal language model (or a handle to one) are.
 
     Raises `BadInput` for a family that is not described. Kept as long as the model lives and keeps its blocks.
@@ -268,7 +268,7 @@ def anatomy_of(model: Any) -> Anatomy:
     return known
 
 
-def view(model: Any, address: str | Address) -> View:
+def view(model: ModelLike, address: str | Address) -> View:
     """Return the view of an address of `model`: `.shape` [out, in], `.read()`, `.write(values)`.
 
     >>> model = labkit.load("lab/tiny")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -19,10 +19,13 @@ from .locks import in_eval_mode
 from .parts import anatomy_of
 from .sites import tokens
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["attention_weights"]
 
 
-def attention_weights(model: Any, ids: Any) -> list[Tensor]:
+def attention_weights(model: ModelLike, ids: Any) -> list[Tensor]:
     """Run `model` on token ids [L] or [B, L] and return per layer who reads whom [B, H, L, L]; rows sum to 1.
 
     The model is left as it was. Raises `NotAvailable` where a block has no attention, or does not show it.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from labkit.models import State
 from .locks import in_eval_mode
 from .parts import SublayerParts, anatomy_of
 from .skips import cache_in
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Site", "record", "site_of", "sites", "stream_of", "tokens", "tokens_before", "with_stream"]
 
@@ -95,12 +98,12 @@ def tokens_before(args: tuple, kwargs: dict[str, Any]) -> int:
     return 0 if cache is None else int(cache.get_seq_length())
 
 
-def sites(model: Any) -> list[str]:
+def sites(model: ModelLike) -> list[str]:
     """Return the names of all sites of `model`."""
     return ["embed", *(f"layers.{i}{part}" for i in range(anatomy_of(model).depth) for part in _LAYER_SITES)]
 
 
-def site_of(model: Any, name: str) -> Site:
+def site_of(model: ModelLike, name: str) -> Site:
     """Return the site called `name`; raise `UnknownName` with the nearest, `BadInput` for a layer out of range."""
     anatomy = anatomy_of(model)
     if name == "embed":
@@ -121,7 +124,7 @@ def site_of(model: Any, name: str) -> Site:
     return Site(name, last, "input")
 
 
-def tokens(model: Any, ids: Any) -> Tensor:
+def tokens(model: ModelLike, ids: Any) -> Tensor:
     """Return token ids as [B, L] on the model's device; raise `BadInput` for what is not whole numbers."""
     ids = torch.as_tensor(ids)
     if ids.dim() not in (1, 2) or ids.numel() == 0 or ids.is_floating_point():
@@ -139,7 +142,7 @@ def tokens(model: Any, ids: Any) -> Tensor:
     return torch.atleast_2d(ids).to(anatomy.embed.weight.device)
 
 
-def record(model: Any, ids: Any, sites: Iterable[str | Site]) -> dict[str, Tensor]:
+def record(model: ModelLike, ids: Any, sites: Iterable[str | Site]) -> dict[str, Tensor]:
     """Run `model` once on token ids [L] or [B, L] and return what was at each site, as copies [B, L, ...].
 
     sites: names, or sites of your own. The model runs in evaluation mode, without gradients, and is left as it was.
@@ -155,7 +158,7 @@ def record(model: Any, ids: Any, sites: Iterable[str | Site]) -> dict[str, Tenso
     return {site.name: seen[site.name] for site in found}
 
 
-def observe(model: Any, ids: Any, watchers: Sequence[tuple[Site, Callable[[Tensor], None]]]) -> None:
+def observe(model: ModelLike, ids: Any, watchers: Sequence[tuple[Site, Callable[[Tensor], None]]]) -> None:
     """Run `model` as `record` does and show each watcher what is at its site, [B, L, ...], while it is there.
 
     A watcher takes what it needs and keeps nothing else: to keep everything costs more time and memory than the pass.

@@ -13,10 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.data import lessons_dir
 from labkit.base.papers import bring, brought
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["measure_all", "render"]
 
@@ -179,7 +182,7 @@ def _sweep() -> list[Row]:
     ]
 
 
-def _intact_operations(model: Any, texts: list[list[int]]) -> int:
+def _intact_operations(model: ModelLike, texts: list[list[int]]) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

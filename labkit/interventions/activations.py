@@ -15,6 +15,9 @@ from .changes import Change, Hook
 from .edits import Edit, whole_numbers
 from .sources import FromRun, Source
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["ReplaceActivation", "RestoreActivation"]
 
 
@@ -39,7 +42,7 @@ class _At(Edit, abstract=True):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_numbers(name, getattr(self, name)))
 
-    def _changes(self, model: Any, source: Source) -> list[Change]:
+    def _changes(self, model: ModelLike, source: Source) -> list[Change]:
         site = site_of(model, self.site)
         values = source.values(model, self.site).detach()
         positions = self.positions
@@ -58,7 +61,7 @@ class _At(Edit, abstract=True):
         attach = lambda: trunk.register_forward_pre_hook(clock, with_kwargs=True)  # noqa: E731
         return [Hook(attach, self.site), hook]
 
-    def _check_channels(self, model: Any, values: Tensor) -> None:
+    def _check_channels(self, model: ModelLike, values: Tensor) -> None:
         width = anatomy_of(model).width
         layer, _, inside = self.site.rpartition(".")
         if inside in ("neurons", "heads"):
@@ -92,7 +95,7 @@ class ReplaceActivation(_At):
             )
         self._check()
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Measure the source and return the hooks."""
         return self._changes(model, self.source)
 
@@ -113,7 +116,7 @@ class RestoreActivation(_At):
         object.__setattr__(self, "text", FromRun(self.text).text)
         self._check()
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Measure the intact model and return the hooks."""
         return self._changes(model, FromRun(self.text))
 

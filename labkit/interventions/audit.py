@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.anatomy import Skip, hooks_of, module_of
 from labkit.anatomy.sites import OnInput, OnOutput
 
 from .activations import Clock
 from .editing import active_on, applied_to, left_on
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Audit", "audit", "left_behind"]
 
@@ -48,7 +51,7 @@ class Audit:
         )
 
 
-def audit(model: Any) -> Audit:
+def audit(model: ModelLike) -> Audit:
     """Return what is active on `model`, and whose hooks and overrides else are attached to it."""
     hooks, forwards = [], []
     for name, module in module_of(model).named_modules():
@@ -64,7 +67,7 @@ def audit(model: Any) -> Audit:
     return Audit(active, applied, tuple(hooks), tuple(forwards), left_behind(model))
 
 
-def left_behind(model: Any) -> tuple[str, ...]:
+def left_behind(model: ModelLike) -> tuple[str, ...]:
     """Return what an edit of another model left here: the edits, as they were noted, else the stand-ins by place."""
     if noted := left_on(model):
         return noted

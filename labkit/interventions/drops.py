@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from labkit.base.errors import BadInput, NotAvailable
 
 from .changes import Change, Forward, Hook
 from .edits import Edit, whole_number, whole_numbers
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["DropAttention", "DropBlock", "DropMLP", "MaskNeurons"]
 
@@ -24,7 +27,7 @@ class _Drop(Edit, abstract=True):
     def __post_init__(self) -> None:
         whole_number("layer", self.layer)
 
-    def _skip(self, model: Any, which: str) -> list[Change]:
+    def _skip(self, model: ModelLike, which: str) -> list[Change]:
         """Return the overrides that leave a sub-layer out: neither it nor the norms around it are computed."""
         part: SublayerParts | None = getattr(anatomy_of(model).layer(self.layer), which)
         if part is None:
@@ -39,7 +42,7 @@ class DropAttention(_Drop):
     Decoding with a cache stays right whichever layers are dropped, as long as they stay dropped while it is in use.
     """
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return the overrides."""
         return self._skip(model, "attention")
 
@@ -51,7 +54,7 @@ class DropAttention(_Drop):
 class DropMLP(_Drop):
     """Leave out the MLP of a layer: it is not computed and writes nothing to the stream."""
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return the overrides."""
         return self._skip(model, "mlp")
 
@@ -63,7 +66,7 @@ class DropMLP(_Drop):
 class DropBlock(_Drop):
     """Leave out both sub-layers of a layer: the stream passes through unchanged."""
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return the overrides of both."""
         return self._skip(model, "attention") + self._skip(model, "mlp")
 
@@ -82,7 +85,7 @@ class MaskNeurons(Edit):
         whole_number("layer", self.layer)
         object.__setattr__(self, "neurons", whole_numbers("neurons", self.neurons))
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one hook."""
         site = site_of(model, f"layers.{self.layer}.mlp.neurons")
         width = view(model, f"layers.{self.layer}.mlp.down").shape[1]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import nn
 
@@ -24,6 +24,9 @@ from labkit.base.locks import renew_lock
 from .changes import Change, ConflictingWrite, Write
 from .plan import Plan
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["Editing", "active_on", "applied_to", "apply", "edit", "left_on", "undo_all"]
 
 T = TypeVar("T")
@@ -32,7 +35,7 @@ _ACTIVE: list[Use] = []  # all edits in force on all models, in the order of ent
 _APPLIED, _EDITED, _LEFT = "_labkit_applied", "_labkit_edited", "_labkit_left"  # notes on a model, copied with it
 
 
-def edit(model: Any, *edits: Any, timeout: float | None = None) -> Editing:
+def edit(model: ModelLike, *edits: Any, timeout: float | None = None) -> Editing:
     """Return a context in which `model` is changed by edits and plans, in order; it yields the model.
 
     On leaving, every change is taken back in reverse order, bit for bit, also after an exception or a Ctrl-C.
@@ -56,7 +59,7 @@ def edit(model: Any, *edits: Any, timeout: float | None = None) -> Editing:
     return Editing(model, Plan(edits), timeout)
 
 
-def apply(model: Any, *edits: Any) -> Any:
+def apply(model: ModelLike, *edits: Any) -> Any:
     """Return a deep copy of `model` (module or handle) with the edits made for good; train on this one.
 
     Edits active on `model` are made on the copy too. The copy may be copied and edited again; dropped parts stay
@@ -79,7 +82,7 @@ def apply(model: Any, *edits: Any) -> Any:
     return handle
 
 
-def undo_all(model: Any) -> None:
+def undo_all(model: ModelLike) -> None:
     """Take back every edit still active on `model`, the newest first, whoever entered it.
 
     For edits entered without `with` and lost, left out of order, or entered by a thread that has ended or waits for
@@ -89,18 +92,18 @@ def undo_all(model: Any) -> None:
     _leave(active_on(model))
 
 
-def active_on(model: Any) -> list[Use]:
+def active_on(model: ModelLike) -> list[Use]:
     """Return the edits active on `model`, oldest first."""
     module = module_of(model)
     return [use for use in list(_ACTIVE) if use.module is module]
 
 
-def applied_to(model: Any) -> tuple:
+def applied_to(model: ModelLike) -> tuple:
     """Return the edits that `apply` made for good on this copy."""
     return vars(module_of(model)).get(_APPLIED, ())
 
 
-def left_on(model: Any) -> tuple[str, ...]:
+def left_on(model: ModelLike) -> tuple[str, ...]:
     """Return the edits that were active on another model while `model` was copied from it: nobody takes them back."""
     module = module_of(model)
     here = any(use.laid for use in active_on(module))
@@ -114,7 +117,7 @@ class Editing:
     takes itself back and warns.
     """
 
-    def __init__(self, model: Any, plan: Plan, timeout: float | None = None):
+    def __init__(self, model: ModelLike, plan: Plan, timeout: float | None = None):
         self.plan = plan
         self._use = Use(model, plan, timeout)
 
@@ -138,7 +141,7 @@ class Editing:
 class Use:
     """What an `Editing` does to a model. It knows nothing of the `Editing`, which so can be missed."""
 
-    def __init__(self, model: Any, plan: Plan, timeout: float | None):
+    def __init__(self, model: ModelLike, plan: Plan, timeout: float | None):
         self.plan, self.module, self.laid = plan, module_of(model), 0  # laid: how many changes are in the model
         self._given, self._timeout = model, timeout
         self._lock: Any = None

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from labkit.anatomy import Address, anatomy_of
 from labkit.base.errors import BadInput
 
 from .changes import Change, Write
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Edit", "Kinds", "ScaleWeight", "SetWeight", "Source", "WeightEdit", "ZeroWeight", "number", "whole_numbers"]
 
@@ -56,7 +59,7 @@ class Edit(Kinds):
     kinds: ClassVar[dict[str, type]] = {}
     measures: ClassVar[bool] = False
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return the changes for `model` (a module or a handle); raise when it cannot have them; change nothing."""
         raise NotImplementedError
 
@@ -66,7 +69,7 @@ class Source(Kinds):
 
     kinds: ClassVar[dict[str, type]] = {}
 
-    def values(self, model: Any, site: str) -> Any:
+    def values(self, model: ModelLike, site: str) -> Any:
         """Return one vector [C] for every position, or one a position [L, C]; `model` is intact."""
         raise NotImplementedError
 
@@ -84,7 +87,7 @@ class WeightEdit(Edit, abstract=True):
         """Return the new values for the old ones, in the shape the address shows ([out, in] for a whole matrix)."""
         raise NotImplementedError
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one write."""
         return [Write(anatomy_of(model).view(self.address), self.values)]
 

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -20,6 +20,9 @@ from labkit.training import Batches, Recipe, accumulate
 
 from .plan import Plan
 from .shrinking import shrink
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Healed", "heal", "healing"]
 
@@ -35,7 +38,7 @@ class Healed:
     An entry has step, loss (nats/token), lr, gradient (its norm), tokens and seconds so far.
     """
 
-    model: Any
+    model: ModelLike
     recipe: Recipe
     log: tuple[Mapping[str, float], ...]
 
@@ -54,7 +57,7 @@ class Healed:
 
 
 def heal(
-    model: Any,
+    model: ModelLike,
     plan: Any = (),
     *,
     steps: int = 60,
@@ -80,7 +83,7 @@ def heal(
 
 
 def healing(
-    model: Any,
+    model: ModelLike,
     plan: Any = (),
     *,
     steps: int = 60,
@@ -119,7 +122,7 @@ def healing(
     return Healed(small, recipe, tuple(log))
 
 
-def _copied(model: Any) -> Any:
+def _copied(model: ModelLike) -> Any:
     module = module_of(model)
     twin = copy.deepcopy(module)
     return twin if model is module else replace(model, model=twin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from labkit.base.errors import BadInput, unknown
 from .changes import Change, Hook, Write
 from .edits import Edit, whole_numbers
 from .rounding import Rounding
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Quantise", "QuantiseActivation"]
 
@@ -60,7 +63,7 @@ class Quantise(Edit):
         given = {name: getattr(self, name) for name in ("bits", "block", "clip", "clip_by", "grid", "symmetric")}
         return Rounding(**given)
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one write for each matrix; raise `BadInput` where a block or a kept address does not fit."""
         views = [anatomy_of(model).view(address) for address in self._addresses(model)]
         kept: dict[Address, list[View]] = {view.address: [] for view in views}
@@ -75,7 +78,7 @@ class Quantise(Edit):
             self._check(view)
         return [Write(view, Rounded(self.rounding, kept[view.address], self.apart)) for view in views]
 
-    def _addresses(self, model: Any) -> Iterator[str]:
+    def _addresses(self, model: ModelLike) -> Iterator[str]:
         if self.address not in _GROUPS:
             yield self.address
             return
@@ -153,7 +156,7 @@ class QuantiseActivation(Edit):
             object.__setattr__(self, "keep", ())
         Rounding(bits=self.bits, symmetric=self.symmetric)
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one hook for each site."""
         depth = anatomy_of(model).depth
         inside = "" if self.site == "stream" else f".{self.site}"

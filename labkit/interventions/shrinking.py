@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.anatomy import anatomy_of, model_lock, module_of
 from labkit.anatomy import remove as remove_parts
@@ -18,6 +18,9 @@ from .editing import active_on, applied_to
 from .edits import Edit, WeightEdit
 from .plan import Plan
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["dropped", "drops", "shrink"]
 
 _PARTS: dict[type[Edit], tuple[str, ...]] = {
@@ -28,7 +31,7 @@ _PARTS: dict[type[Edit], tuple[str, ...]] = {
 
 
 def drops(
-    model: Any,
+    model: ModelLike,
     *,
     attention: Sequence[int] | Sequence[bool] = (),
     mlp: Sequence[int] | Sequence[bool] = (),
@@ -44,7 +47,7 @@ def drops(
     return plan
 
 
-def dropped(model: Any, plan: Any) -> dict[str, tuple[int, ...]]:
+def dropped(model: ModelLike, plan: Any) -> dict[str, tuple[int, ...]]:
     """Return the layers whose "attention" and whose "mlp" a plan of drops leaves out, in order.
 
     Raises `BadInput` for an edit that is no drop, a part that is dropped twice or that the model does not have, and
@@ -69,7 +72,7 @@ def dropped(model: Any, plan: Any) -> dict[str, tuple[int, ...]]:
     return {which: tuple(sorted(layers)) for which, layers in gone.items()}
 
 
-def shrink(model: Any, plan: Any) -> Any:
+def shrink(model: ModelLike, plan: Any) -> Any:
     """Return a smaller copy of `model` (module or handle) without the parts that a plan of drops leaves out.
 
     It computes what `edit(model, plan)` computes, with fewer parameters and a decode cache for the attentions that
@@ -105,7 +108,7 @@ def shrink(model: Any, plan: Any) -> Any:
     return small if model is module else replace(model, model=small)
 
 
-def _layers(model: Any, layers: Iterable[Any]) -> list[int]:
+def _layers(model: ModelLike, layers: Iterable[Any]) -> list[int]:
     """Return layers given as numbers, or as one boolean per layer."""
     given, depth = list(layers), anatomy_of(model).depth
     if any(isinstance(layer, bool) for layer in given):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from labkit.anatomy import anatomy_of, record
 from labkit.base.errors import BadInput, unknown
 from labkit.models import Decoder
-from labkit.zoo import Handle
+from labkit.zoo import Handle, ModelLike
 
 from .edits import Source, whole_number
 from .plan import Plan
@@ -23,7 +22,7 @@ __all__ = ["FromRun", "Mean", "Source", "Zero", "encoded"]
 class Zero(Source):
     """Zeros at every position."""
 
-    def values(self, model: Any, site: str) -> Tensor:
+    def values(self, model: ModelLike, site: str) -> Tensor:
         """Return one zero, for all channels."""
         return torch.zeros(1)
 
@@ -44,7 +43,7 @@ class Mean(Source):
             raise BadInput(f"n = {self.n!r} documents have no mean.", expected="a whole number from 1 up")
         whole_number("seed", self.seed)
 
-    def values(self, model: Any, site: str) -> Tensor:
+    def values(self, model: ModelLike, site: str) -> Tensor:
         """Return the mean [C]."""
         from labkit import world  # only this source reads it
 
@@ -73,7 +72,7 @@ class FromRun(Source):
             object.__setattr__(self, "text", tuple(map(int, self.text)))
         object.__setattr__(self, "plan", Plan(self.plan))
 
-    def values(self, model: Any, site: str) -> Tensor:
+    def values(self, model: ModelLike, site: str) -> Tensor:
         """Return what was there [L, C]."""
         from .editing import edit  # an edit may contain a source, and a source a plan of edits
 
@@ -86,7 +85,7 @@ class FromRun(Source):
         return f"its values on {shown}" + (f" under: {'; '.join(map(str, self.plan))}" if self.plan else "")
 
 
-def encoded(model: Any, text: str | tuple[int, ...], document: bool = False) -> Tensor:
+def encoded(model: ModelLike, text: str | tuple[int, ...], document: bool = False) -> Tensor:
     """Return the token ids [L] of a text (with its end, if it is a whole document), or ids as they are, checked."""
     rows = anatomy_of(model).embed.weight.shape[0]
     if not isinstance(text, str):
@@ -100,7 +99,7 @@ def encoded(model: Any, text: str | tuple[int, ...], document: bool = False) -> 
     return ids
 
 
-def _speaker(model: Any) -> Handle:
+def _speaker(model: ModelLike) -> Handle:
     """Return the handle that can encode for a model: its own, or the world's tokenizer for a bare decoder of ours."""
     if isinstance(model, Handle):
         return model

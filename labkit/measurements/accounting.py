@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.anatomy import anatomy_of, module_of
 from labkit.anatomy.description import HeadSizes
@@ -25,6 +25,9 @@ from labkit.interventions import dropped
 from labkit.models import DecoderConfig
 
 from .tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["PUBLISHED", "CacheRow", "ModelSizes", "cache_table", "degradation_ratio", "sizes_of"]
 
@@ -107,7 +110,7 @@ class ModelSizes:
         return 4 * self.attentions * self.heads * self.head_size
 
 
-def sizes_of(model: Any, plan: Any = ()) -> ModelSizes:
+def sizes_of(model: ModelLike, plan: Any = ()) -> ModelSizes:
     """Return the sizes of a model, a handle, or a config (ours or one of transformers), after a plan of drops.
 
     A shrunk model counts as what it is. A plan needs a model, not a config.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit import world
 from labkit.base.errors import BadInput
@@ -13,6 +13,9 @@ from .choices import ChoiceAccuracy, choice_accuracy
 from .estimate import Estimate
 from .language import difference
 from .tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Probes", "probes"]
 
@@ -61,7 +64,7 @@ class Probes:
         return self.table()
 
 
-def probes(model: Any, n: int = 100, *, seed: int = 0, split: str = "test") -> Probes:
+def probes(model: ModelLike, n: int = 100, *, seed: int = 0, split: str = "test") -> Probes:
     """Return the four probes of a handle that reads the world, `n` questions each, drawn from `seed` and `split`."""
     if not getattr(model, "ours", False):
         raise BadInput(f"{model!r} does not read the world's pieces.", expected="a handle of one of the lab models")

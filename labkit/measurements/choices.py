@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput
 
 from .estimate import Estimate, proportion
 from .measures import ChoiceMeasure, scores
 from .runs import checked_documents
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ChoiceAccuracy", "Question", "as_questions", "choice_accuracy"]
 
@@ -38,7 +41,7 @@ class Question:
             raise BadInput(f"Option {self.answer} is said to be right.", expected=f"0 to {len(options) - 1}")
 
 
-def as_questions(model: Any, questions: Sequence) -> list[Question]:
+def as_questions(model: ModelLike, questions: Sequence) -> list[Question]:
     """Return questions in token ids; text ones (`world.questions`) are encoded by the handle, options after prompts.
 
     Encoded alone, an option could fall into other pieces than it does where it is asked.
@@ -46,7 +49,7 @@ def as_questions(model: Any, questions: Sequence) -> list[Question]:
     return [one if isinstance(one, Question) else _encoded(model, one) for one in questions]
 
 
-def _encoded(model: Any, question: Any) -> Question:
+def _encoded(model: ModelLike, question: Any) -> Question:
     if not hasattr(model, "encode"):
         raise BadInput(
             "The questions are text and the model came without a tokenizer.",
@@ -79,7 +82,7 @@ class ChoiceAccuracy(Estimate):
 
 
 def choice_accuracy(
-    model: Any, questions: Sequence[Question], *, per_token: bool = False, level: float = 0.95
+    model: ModelLike, questions: Sequence[Question], *, per_token: bool = False, level: float = 0.95
 ) -> ChoiceAccuracy:
     """Return how often the right option has the highest log-probability given its prompt, with Wilson's interval.
 

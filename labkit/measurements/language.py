@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ from labkit.base.errors import BadInput
 from .estimate import Estimate, mean_over
 from .measures import KLMeasure, LossMeasure, divergence, scores
 from .runs import batches, checked_documents, forward, text_hash
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Loss", "difference", "kl", "logits", "loss", "perplexity_ratio"]
 
@@ -40,7 +43,7 @@ class Loss(Estimate):
         return tuple(value * tokens for value, tokens in zip(self.per_unit, self.weights))
 
 
-def loss(model: Any, documents: Sequence, *, seed: int = 0, level: float = 0.95) -> Loss:
+def loss(model: ModelLike, documents: Sequence, *, seed: int = 0, level: float = 0.95) -> Loss:
     """Return the mean loss over all scored tokens, with the bootstrap interval over documents.
 
     documents: lists of token ids (or texts, when `model` is a handle). `seed` draws the bootstrap, nothing else.
@@ -88,7 +91,7 @@ def perplexity_ratio(cut: Loss, intact: Loss, *, seed: int = 0) -> Estimate:
     return Estimate(**fields | {end: _exp(getattr(change, end)) for end in ("value", "low", "high")})
 
 
-def logits(model: Any, documents: Sequence) -> list[Tensor]:
+def logits(model: ModelLike, documents: Sequence) -> list[Tensor]:
     """Return the logits [L, V] of each document, on the CPU; mind the memory of long texts."""
     checked = checked_documents(model, documents, shortest=1)
     found: list[Tensor] = [torch.empty(0)] * len(checked)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ from labkit.anatomy import in_eval_mode
 from labkit.base.errors import BadInput
 
 from .runs import Batch, batches, forward
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ChoiceMeasure", "KLMeasure", "LossMeasure", "Measure", "divergence", "scores", "token_losses"]
 
@@ -188,7 +191,7 @@ def divergence(intact_LV: Tensor, cut_LV: Tensor) -> Tensor:
     return (log_p.exp() * (log_p - log_q)).sum(dim=-1).cpu().double().clamp_min(0.0)
 
 
-def scores(model: Any, documents: Sequence[Tensor], measure: Measure) -> list[Any]:
+def scores(model: ModelLike, documents: Sequence[Tensor], measure: Measure) -> list[Any]:
     """Run the model over checked documents once and return the measure's score of each."""
     found: list[Any] = [0.0] * len(documents)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ from labkit.base.errors import BadInput
 from .estimate import Estimate, mean_over
 from .runs import batches, checked_documents
 from .tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ResidualStats", "residual_stats"]
 
@@ -59,7 +62,7 @@ class ResidualStats:
         return {"boundaries": list(self.boundaries), **stats}
 
 
-def residual_stats(model: Any, documents: Sequence, *, skip: int = 0, seed: int = 0) -> ResidualStats:
+def residual_stats(model: ModelLike, documents: Sequence, *, skip: int = 0, seed: int = 0) -> ResidualStats:
     """Return norm, variance, largest entry, top-1 over median and kurtosis at the embedding and after every block.
 
     skip: leave out this many first tokens of each document (1: without BOS, where massive activations live).

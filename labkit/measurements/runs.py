@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from labkit.anatomy import anatomy_of, module_of
 from labkit.base.errors import BadInput
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Batch", "batches", "checked_documents", "forward", "outputs_per_token", "text_hash"]
 
@@ -31,7 +34,7 @@ class Batch:
     index: tuple[int, ...]
 
 
-def checked_documents(model: Any, documents: Sequence, shortest: int = 2) -> list[Tensor]:
+def checked_documents(model: ModelLike, documents: Sequence, shortest: int = 2) -> list[Tensor]:
     """Return each document as a 1-D LongTensor; text is encoded when `model` is a handle with a tokenizer.
 
     Raises `BadInput` for no documents, for one shorter than `shortest` tokens, for ids outside the vocabulary.
@@ -63,7 +66,7 @@ def checked_documents(model: Any, documents: Sequence, shortest: int = 2) -> lis
     return checked
 
 
-def batches(model: Any, documents: Sequence[Tensor], *, states: bool = False) -> list[Batch]:
+def batches(model: ModelLike, documents: Sequence[Tensor], *, states: bool = False) -> list[Batch]:
     """Group documents of equal length, in batches whose logits stay small.
 
     states: whether last states will do where a model has no head; otherwise such a model raises `BadInput`.
@@ -133,7 +136,7 @@ def text_hash(documents: Sequence[Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _as_ids(model: Any, document: Any, number: int) -> Tensor:
+def _as_ids(model: ModelLike, document: Any, number: int) -> Tensor:
     if isinstance(document, str):
         if not hasattr(model, "encode"):
             raise BadInput(

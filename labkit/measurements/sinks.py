@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from labkit.base.errors import BadInput
 from .estimate import Estimate, mean_over
 from .runs import checked_documents
 from .tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["AttentionSinks", "attention_received", "attention_sinks"]
 
@@ -62,7 +65,7 @@ def attention_received(weights_HLL: Tensor, token: int = 0) -> Tensor:
 
 
 def attention_sinks(
-    model: Any, documents: Sequence, *, token: int = 0, tokens: int = 64, threshold: float = 0.3, seed: int = 0
+    model: ModelLike, documents: Sequence, *, token: int = 0, tokens: int = 64, threshold: float = 0.3, seed: int = 0
 ) -> AttentionSinks:
     """Return how much attention one token gets on the first `tokens` of each document, over documents.
 

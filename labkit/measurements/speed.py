@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from labkit.base.errors import BadInput
 from .accounting import sizes_of
 from .estimate import RESAMPLES, Estimate
 from .tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Speed", "SpeedTest", "median_over", "speed_test"]
 
@@ -148,7 +151,7 @@ def cache_size(cache: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in held if tensor is not None)
 
 
-def _speed(name: str, model: Any, seconds: list[tuple], held: int, prompt: int, new: int, batch: int) -> Speed:
+def _speed(name: str, model: ModelLike, seconds: list[tuple], held: int, prompt: int, new: int, batch: int) -> Speed:
     sizes = sizes_of(model)
     flops = {
         "prefill": sizes.prefill_flops(prompt, batch),

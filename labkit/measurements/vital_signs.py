@@ -25,7 +25,7 @@ from labkit.anatomy import in_eval_mode, module_of
 from labkit.base.errors import BadInput
 from labkit.base.numbers import number
 from labkit.world.stories import WEATHER
-from labkit.zoo import Handle
+from labkit.zoo import Handle, ModelLike
 
 from .choices import choice_accuracy
 from .estimate import Estimate, mean_over, proportion
@@ -135,7 +135,7 @@ class VitalsPair:
         return self.table()
 
 
-def vitals(model: Any, n: int = 64, *, seed: int = 0, texts: Sequence[str] | None = None) -> Vitals:
+def vitals(model: ModelLike, n: int = 64, *, seed: int = 0, texts: Sequence[str] | None = None) -> Vitals:
     """Return the vital signs of a model, each over `n` questions, documents or stories of its own.
 
     model: a handle, or one of our decoders. seed: of the questions and of the sampling. texts: stories on which to
@@ -204,7 +204,7 @@ def sample_stories(handle: Handle, n: int, *, seed: int = 0, temperature: float 
     return told
 
 
-def _reader(model: Any) -> Handle:
+def _reader(model: ModelLike) -> Handle:
     """Return a handle that reads text, also for one of our decoders given bare."""
     if isinstance(model, Handle):
         if model.model.get_output_embeddings() is None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from labkit.anatomy import Address, anatomy_of, in_eval_mode, view
 from labkit.base.errors import BadInput, unknown
 
 from .runs import batches, checked_documents, text_hash
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ZeroingEstimates", "zeroing_estimates"]
 
@@ -74,7 +77,7 @@ class ZeroingEstimates:
         return sum(tensor.numel() for tensor in self.values.values())
 
 
-def zeroing_estimates(model: Any, documents: Sequence, *, order: int = 1) -> ZeroingEstimates:
+def zeroing_estimates(model: ModelLike, documents: Sequence, *, order: int = 1) -> ZeroingEstimates:
     """Return the estimate for every weight of the model at once; the model, its gradients included, is left as it was.
 
     Costs one backward pass over the documents; the second order takes them one by one.
@@ -139,7 +142,7 @@ def _like(seen: Any, by_parameter: dict[int, Tensor]) -> Tensor:
     return stored[torch.as_tensor(list(rows)) if isinstance(rows, range) else rows]
 
 
-def _first_names(model: Any) -> list[str]:
+def _first_names(model: ModelLike) -> list[str]:
     anatomy, kept, known = anatomy_of(model), [], set()
     for name in anatomy.addresses():
         if name not in known:

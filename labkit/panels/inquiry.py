@@ -18,6 +18,8 @@ from labkit.base.errors import BadInput, Busy, LabkitError, NotAvailable
 from .jobs import Job, later
 
 if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
     from .panel import Panel
 
 __all__ = ["AGAIN", "MOUSE_PATIENCE", "PATIENCE", "Inquiry", "Shown", "in_words"]
@@ -199,7 +201,7 @@ class Inquiry:
             self.say(words)
 
 
-def _fingerprint(model: Any) -> str:
+def _fingerprint(model: ModelLike) -> str:
     from labkit.anatomy import fingerprint
 
     return fingerprint(model)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Intact"]
 
@@ -17,7 +20,7 @@ class Intact:
         self._of: tuple | None = None
         self._taken: Any = None
 
-    def of(self, model: Any, take: Callable[[str], T], *about: Any) -> T:
+    def of(self, model: ModelLike, take: Callable[[str], T], *about: Any) -> T:
         """Return `take(fingerprint)`, taken anew when the model is no longer bit for bit what it was, or `about` is."""
         from labkit.anatomy import fingerprint
 

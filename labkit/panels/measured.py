@@ -12,6 +12,7 @@ from .stored import keep, kept_for
 
 if TYPE_CHECKING:
     from labkit.sweeps import Sweep
+    from labkit.zoo import ModelLike
 
 __all__ = ["MeasuredPanel", "between", "in_slices"]
 
@@ -27,7 +28,7 @@ class MeasuredPanel(Panel):
     Kind: ClassVar[Any]
     thorough: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self, model: Any = "lab/deep", **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", **options: Any):
         table = kept_for(model, self.file)
         self.kept = None if table is None else self.Kind.of(table)
         self.made: Any = None  # the measurement on the model itself, once there is one
@@ -69,7 +70,7 @@ class MeasuredPanel(Panel):
     @classmethod
     def store(
         cls,
-        model: Any = "lab/deep",
+        model: ModelLike | str = "lab/deep",
         out: Path | None = None,
         say: Callable[[str], None] = lambda words: None,
         **options: Any,
@@ -83,7 +84,7 @@ class MeasuredPanel(Panel):
 
 
 def in_slices(
-    model: Any, plans: Iterable, documents: Sequence | None, measure: Any = "loss", every: int = 6
+    model: ModelLike, plans: Iterable, documents: Sequence | None, measure: Any = "loss", every: int = 6
 ) -> Generator[float, None, Sweep]:
     """Yield progress after each `every` plans of a sweep, and return the sweep; the model is free in between."""
     from labkit.sweeps import sweep

@@ -24,6 +24,8 @@ from .tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from .page import Page
 
 __all__ = ["Panel"]
@@ -40,7 +42,7 @@ class Panel:
     State: ClassVar[type]  # a frozen dataclass with a default for every field
     size: ClassVar[tuple[float, float]] = (8.6, 3.2)  # inches of one picture
 
-    def __init__(self, model: Any = None, *, gate: Gate | None = None, start: Any = None):
+    def __init__(self, model: ModelLike | None = None, *, gate: Gate | None = None, start: Any = None):
         self._model, self._loading = model, threading.Lock()
         self._opened = False
         self._page: Page | None = None

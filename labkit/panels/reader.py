@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.base.errors import BadInput
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["depth_of_reader"]
 
 
-def depth_of_reader(model: Any) -> int:
+def depth_of_reader(model: ModelLike) -> int:
     """Return the number of blocks of a handle; raise `BadInput` for a model that comes without its tokenizer."""
     from labkit.anatomy import anatomy_of
 

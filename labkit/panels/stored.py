@@ -11,13 +11,16 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BrokenFile
 from labkit.base.files import write_atomically
 from labkit.base.toml import check_keys
 from labkit.measurements.estimate import Estimate
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["estimate_of", "keep", "kept_for", "short"]
 
@@ -37,7 +40,7 @@ def keep(name: str, handle: Any, how: str, measured: Mapping[str, Any], folder: 
     return write_atomically(path, f'{_line(head)[:-1]}, "measured": {{\n{body}\n}}}}\n')
 
 
-def kept_for(model: Any, name: str, folder: Path | None = None) -> dict[str, Any] | None:
+def kept_for(model: ModelLike, name: str, folder: Path | None = None) -> dict[str, Any] | None:
     """Return what was kept under a name for a model, or None where nothing was.
 
     model: a name, or a handle, for which the file counts only when it was made with exactly these weights.
@@ -71,12 +74,12 @@ def estimate_of(row: list, **about: Any) -> Estimate:
     return Estimate(value=value, low=low, high=high, n=int(row[3]), **about)
 
 
-def _file(name: str, model: Any) -> str:
+def _file(name: str, model: ModelLike) -> str:
     whose = model if isinstance(model, str) else getattr(model, "name", "")
     return f"{name}.json" if whose in (USUAL, "") else f"{name}_{whose.replace('/', '_')}.json"
 
 
-def _is_of(table: Mapping[str, Any], model: Any) -> bool:
+def _is_of(table: Mapping[str, Any], model: ModelLike) -> bool:
     if isinstance(model, str):
         return table["model"] == model
     if table["model"] != getattr(model, "name", None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -14,6 +14,9 @@ from labkit.measurements.measures import Measure
 from labkit.measurements.runs import batches, outputs_per_token
 
 from .prefix import Prefix, thinned, usable_starts
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Engine"]
 
@@ -27,7 +30,7 @@ class Engine:
     whole text so far, and those a plain loop would have made (its intact pass included, as ours is).
     """
 
-    def __init__(self, model: Any, documents: list[Tensor], asked: Measure):
+    def __init__(self, model: ModelLike, documents: list[Tensor], asked: Measure):
         self.model, self.documents, self.asked = model, documents, asked
         self.prefix = Prefix(module_of(model), batches(model, documents, states=getattr(asked, "of_states", False)))
         self.engine, self.reason, self.starts = "plain", "", [0]

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -22,6 +22,9 @@ from labkit.measurements.runs import text_hash
 from .engine import Engine
 from .keys import plan_key, plan_label, plan_tables
 from .result import Sweep, rounded
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Step", "SweepInProgress", "header_of", "to_resume"]
 
@@ -96,7 +99,7 @@ class SweepInProgress:
         self.saved_at = time.monotonic()
 
 
-def header_of(model: Any, plans: list[Plan], texts: list[Tensor], asked: Measure) -> dict[str, Any]:
+def header_of(model: ModelLike, plans: list[Plan], texts: list[Tensor], asked: Measure) -> dict[str, Any]:
     """Return what a sweep says of itself before anything is measured."""
     return {
         "model": str(getattr(model, "name", type(module_of(model)).__name__)),

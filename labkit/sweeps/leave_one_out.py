@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.anatomy import anatomy_of
 from labkit.interventions import DropAttention, DropBlock, DropMLP, Edit
@@ -14,6 +14,9 @@ from labkit.measurements.ranks import Agreement, agreement
 
 from .result import Sweep
 from .run import sweep
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["DROPS", "LeaveOneOut", "score_agreement"]
 
@@ -30,7 +33,7 @@ class LeaveOneOut:
     measure: str | Measure = "loss"
     parts: tuple[str, ...] = ("attention", "mlp", "block")
 
-    def __call__(self, model: Any, documents: Sequence | None) -> LayerScores:
+    def __call__(self, model: ModelLike, documents: Sequence | None) -> LayerScores:
         anatomy = anatomy_of(model)
         edits: dict[tuple[str, int], Edit] = {
             (part, layer): DROPS[part](layer)

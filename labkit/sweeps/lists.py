@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.anatomy import anatomy_of
 from labkit.interventions import DropAttention, DropBlock, DropMLP, Plan, ScaleWeight, ZeroWeight
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["every_block", "every_sublayer", "weights"]
 
 
-def every_sublayer(model: Any) -> list[Plan]:
+def every_sublayer(model: ModelLike) -> list[Plan]:
     """Return one plan per sub-layer, in order: leave out the attention of layer 0, its MLP, and so on."""
     plans = []
     for layer, block in enumerate(anatomy_of(model).blocks):
@@ -20,7 +23,7 @@ def every_sublayer(model: Any) -> list[Plan]:
     return plans
 
 
-def every_block(model: Any) -> list[Plan]:
+def every_block(model: ModelLike) -> list[Plan]:
     """Return one plan per block: leave it out."""
     return [Plan(DropBlock(layer)) for layer in range(anatomy_of(model).depth)]
 

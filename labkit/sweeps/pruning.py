@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput
 from labkit.measurements.estimate import Estimate, proportion
 
 from .result import Sweep
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["EffectiveDepth", "effective_depth", "pruning_curve"]
 
@@ -52,7 +55,7 @@ class EffectiveDepth:
         return self.table()
 
 
-def pruning_curve(model: Any, documents: Sequence | None = None, measure: Any = "loss", **options: Any) -> Sweep:
+def pruning_curve(model: ModelLike, documents: Sequence | None = None, measure: Any = "loss", **options: Any) -> Sweep:
     """Return the sweep that leaves out each block in turn; every other block keeps its own number ℓ.
 
     options: those of `sweep` (path, progress, cancel, …).

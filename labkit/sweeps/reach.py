@@ -7,7 +7,7 @@ new kind of edit needs no line here. What is not recognised counts as touching e
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -15,18 +15,21 @@ from torch import nn
 from labkit.anatomy import Address, Anatomy, anatomy_of, site_of
 from labkit.interventions import Change, Edit, Forward, Hook, Plan, Write
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["first_touched"]
 
 # After the attention module has returned, though they belong to the attention.
 _BEHIND_ATTENTION = ("attn_post_norm",)
 
 
-def first_touched(model: Any, plan: Plan) -> int:
+def first_touched(model: ModelLike, plan: Plan) -> int:
     """Return the start from which a pass under `plan` must be computed; raise what is wrong with the plan."""
     return min((_edit(model, edit) for edit in plan), default=2 * anatomy_of(model).depth)
 
 
-def _edit(model: Any, edit: Edit) -> int:
+def _edit(model: ModelLike, edit: Edit) -> int:
     anatomy = anatomy_of(model)
     if edit.measures:  # preparing it would run the model
         return _site(anatomy, site_of(model, edit.site).name) if hasattr(edit, "site") else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -21,6 +21,9 @@ from .keys import plan_key
 from .reach import first_touched
 from .result import Sweep
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["sweep"]
 
 MEMORY = 256 << 20  # bytes of kept streams
@@ -28,7 +31,7 @@ MEASURES: dict[str, type] = {"loss": LossMeasure, "kl": KLMeasure}
 
 
 def sweep(
-    model: Any,
+    model: ModelLike,
     plans: Iterable,
     documents: Sequence | None = None,
     measure: str | Measure = "loss",

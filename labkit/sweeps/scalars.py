@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.base.errors import BadInput
 from labkit.measurements.ranks import Agreement, agreement
@@ -12,11 +12,14 @@ from labkit.measurements.zeroing import ZeroingEstimates, zeroing_estimates
 from .lists import weights
 from .run import sweep
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["zeroing_agreement"]
 
 
 def zeroing_agreement(
-    model: Any,
+    model: ModelLike,
     documents: Sequence,
     addresses: Sequence[str] | None = None,
     *,

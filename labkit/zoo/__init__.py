@@ -9,7 +9,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "encoder": ("Encoder",),
-        "handle": ("Handle", "module_of"),
+        "handle": ("Handle", "ModelLike", "module_of"),
         "loading": ("load",),
         "manifest": ("card_of", "entries", "folder_of", "models", "record", "verify"),
         "packaged": ("about_encoder",),

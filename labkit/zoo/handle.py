@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from labkit import models
 from labkit.base.errors import BadInput
 from labkit.base.locks import lock_of
 
-__all__ = ["Handle", "module_of"]
+__all__ = ["Handle", "ModelLike", "module_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,10 @@ class Handle:
         return self.decode(ids[0])
 
 
-def module_of(model: Handle | nn.Module) -> nn.Module:
+ModelLike: TypeAlias = Handle | nn.Module  # what every function that takes a model takes
+
+
+def module_of(model: ModelLike) -> nn.Module:
     """Return the module of a handle, or the module itself; raise `BadInput` for anything else."""
     module = model.model if isinstance(model, Handle) else model
     if isinstance(module, nn.Module):
