@@ -31,6 +31,7 @@ from .training import tune_decoder
 __all__ = [
     "again_ratio",
     "difference",
+    "difference_by_event",
     "last_noise",
     "oracle_errors",
     "ratio",
@@ -52,6 +53,19 @@ def difference(*, n: int, seeds: Sequence[int], measure: str, first: Sequence[st
 def ratio(*, n: int, seeds: Sequence[int], measure: str, first: Sequence[str], second: Sequence[str]) -> Measured:
     """Return per seed a measure of one (arm, setting) over that of another, after verbs with more than one future."""
     return _paired(seeds, first, second, lambda a, b: _mean(a, measure) / _mean(b, measure))
+
+
+def difference_by_event(*, n: int, seeds: Sequence[int], first: Sequence[str], second: Sequence[str]) -> Measured:
+    """Return per event with more than one future the share of possible sentences after it, one arm minus another.
+
+    Each averaged over the models of all seeds. n: the number of such events among `test_events`.
+    """
+    rows = [[_row(arm, seed, setting) for seed in seeds] for arm, setting in (first, second)]
+    many = [number for number, kind in enumerate(test_events().kind_N.tolist()) if kind in MANY][:n]
+    one, other = ([fmean(row["possible by event"][number] for row in arm) for number in many] for arm in rows)
+    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    values = tuple(a - b for a, b in zip(one, other))
+    return Measured(values=values, units=tuple(f"event {number}" for number in many), models={"runs": digest})
 
 
 def again_ratio(*, n: int, seeds: Sequence[int], first: Sequence[str], second: Sequence[str]) -> Measured:

@@ -68,6 +68,7 @@ ARMS = {
     "quant-d": Arm(kind="quant-d", steps=1500, lr=2e-3, batch=128, books=(6, 64)),
     "quant-c": Arm(kind="quant-c", steps=1500, lr=2e-3, batch=128, books=(6, 64)),
     "token": Arm(kind="token", steps=600, lr=3e-3, batch=64),
+    "token long": Arm(kind="token", steps=1200, lr=3e-3, batch=64),
     "two-tower unaligned": Arm(kind="two-tower", steps=1800, lr=2e-3, batch=256, late=0.4, space="unaligned"),
 }
 WIDTH, DEPTH, FFN = 96, 3, 256
@@ -185,7 +186,7 @@ def _without_event(ids_BL: Tensor) -> Tensor:
 def path_of(arm: str, seed: int, lr: float, folder: Path = FOLDER) -> Path:
     """Return where a run's model is kept: a file, or for the token model a folder."""
     name = f"{arm.replace(' ', '-')}-{lr:g}-{seed}"
-    return folder / (name if arm == "token" else f"{name}.safetensors")
+    return folder / (name if is_token(arm) else f"{name}.safetensors")
 
 
 def load_run(arm: str, seed: int, lr: float | None = None, folder: Path = FOLDER) -> Any:
@@ -194,19 +195,23 @@ def load_run(arm: str, seed: int, lr: float | None = None, folder: Path = FOLDER
     path = path_of(arm, seed, lr or recipe.lr, folder)
     if not path.exists():
         raise NotAvailable(f"The run {path} is not there.", do=f"python -m {__spec__.name} {arm} --seeds {seed}")
-    return models.load(path) if arm == "token" else store.read(path)
+    return models.load(path) if is_token(arm) else store.read(path)
+
+
+def is_token(arm: str) -> bool:
+    """Return whether an arm predicts words, and needs no space."""
+    return {**CODECS, **ARMS}[arm].kind == "token"
 
 
 def _run(arm: str, seed: int, lr: float, folder: Path) -> dict[str, Any]:
-    torch.manual_seed(0)
     if arm in CODECS:
         codec, fitted = train_codec(arm, seed)
         model = ConceptSpace.fit(codec)
     else:
-        space = None if arm == "token" else load_run(ARMS[arm].space, CHOOSING, folder=folder)
+        space = None if is_token(arm) else load_run(ARMS[arm].space, CHOOSING, folder=folder)
         model, fitted = train(arm, space, seed, lr)
     path = path_of(arm, seed, lr, folder)
-    models.save(model, path, half=True) if arm == "token" else store.save(model, path)
+    models.save(model, path, half=True) if is_token(arm) else store.save(model, path)
     weights = sum(p.numel() for p in model.parameters())
     return {"loss": fitted.last(), "seconds": round(fitted.seconds, 1), "diverged": fitted.diverged, "params": weights}
 

@@ -49,6 +49,20 @@ def test_differences_and_ratios_are_per_seed_over_many_futures(table):
     assert claims.step_gains(n=2, seeds=SEEDS).values == pytest.approx((0.75, 0.75))
 
 
+def test_events_are_averaged_over_models_and_those_with_one_future_left_out(table):
+    level = {("two-tower", 91): 1.0, ("two-tower", 92): 0.5, ("quant-d", 91): 0.25, ("quant-d", 92): 0.0}
+    rows = [
+        {
+            "settings": {"arm": arm, "seed": seed, "setting": "more"},
+            "found": {"possible by event": [9.0] * 40 + [x] * 120},
+        }
+        for (arm, seed), x in level.items()
+    ]
+    table.write_text(table.read_text() + "".join(json.dumps(row) + "\n" for row in rows))
+    found = claims.difference_by_event(n=120, seeds=SEEDS, first=["two-tower", "more"], second=["quant-d", "more"])
+    assert found.values == (0.625,) * 120 and found.units[0] == "event 40"
+
+
 def test_a_run_that_is_missing_is_named(table):
     with pytest.raises(NotAvailable, match="seed 7"):
         claims.difference(n=1, seeds=(7,), measure="l2", first=["base", "plain"], second=["base", "plain"])

@@ -23,11 +23,13 @@ def short(monkeypatch):
 
 def test_arms_train_reproducibly(short):
     space = load_space("aligned")
+    before = torch.get_rng_state()
     for arm in ("base", "two-tower", "one-tower", "quant-d", "quant-c", "token"):
         (a, first), (b, _), (c, _) = (training.train(arm, space, seed) for seed in (1, 1, 2))
         assert len(first.loss) == 3 and not first.diverged
         assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters())), arm
         assert not all(torch.equal(p, q) for p, q in zip(a.parameters(), c.parameters())), arm
+    assert torch.equal(torch.get_rng_state(), before)  # no seed is global
 
 
 def test_a_run_is_kept_and_not_made_again(short, tmp_path, capsys):
@@ -41,6 +43,8 @@ def test_a_run_is_kept_and_not_made_again(short, tmp_path, capsys):
     assert training.load_run("base", 3, folder=tmp_path).config.kind == "base"
     with pytest.raises(NotAvailable, match="not there"):
         training.load_run("base", 4, folder=tmp_path)
+    training.main(["token long", *where])  # words need no space, and are kept as a folder
+    assert training.load_run("token long", 3, folder=tmp_path).config.width == training.TOKEN.width
 
 
 def test_tuning_leaves_the_encoder_alone(short):

@@ -1,6 +1,8 @@
 """Every trained run measured at the settings the claims need; the table is data/sweeps/06_runs.jsonl.
 
 python -m labkit.papers.large_concept_models.experiments.runs base two-tower token --seeds 1 2 3 4 5
+
+The mutual information is judged by the token model of the choosing seed, and left out where that was not trained.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from .. import task
 from ..method.generation import next_concepts
 from ..method.sampling import PAPER_KNOBS, Knobs
 from ..method.store import load_space
-from ..training import ARMS, CHOOSING, FOLDER, load_run
+from ..training import ARMS, CHOOSING, FOLDER, is_token, load_run, path_of
 from .information import mutual_information, token_quality
 from .quality import Quality, exact_answers, judge_concepts, judge_pieces, test_events
 
@@ -87,7 +89,7 @@ def _over_many(run: dict[str, Any], measure: str) -> float:
 def measure_run(arm: str, seed: int, setting: str = "plain", folder: Path = FOLDER) -> dict[str, Any]:
     """Return what the run with a seed does after events it never saw: measure -> a mean for each of the four verbs."""
     events, model = test_events(), load_run(arm, seed, folder=folder)
-    if arm == "token":
+    if is_token(arm):
         return _by_verb(token_quality(model, events, draws=DRAWS, seed=1000 + seed))
     space = load_run(ARMS[arm].space, CHOOSING, folder=folder)
     language = "German" if setting == "German" else "English"
@@ -95,8 +97,8 @@ def measure_run(arm: str, seed: int, setting: str = "plain", folder: Path = FOLD
     z_NC = next_concepts(model, x_N1C, torch.Generator().manual_seed(1000 + seed), SETTINGS[setting])
     z_EMC = z_NC.view(len(events), DRAWS, -1)
     found = _by_verb(judge_concepts(space, events, z_EMC, arm, language=language, seed=2000 + seed))
-    if language == "German":  # which the judge of information does not read
-        return found
+    if language == "German" or not path_of("token", CHOOSING, ARMS["token"].lr, folder).exists():
+        return found  # the judge of information reads English
     pieces_EML = space.pieces(z_NC).view(len(events), DRAWS, -1)
     information = mutual_information(load_run("token", CHOOSING, folder=folder), events, pieces_EML)
     kinds = events.kind_N.tolist()
@@ -108,7 +110,9 @@ def measure_run(arm: str, seed: int, setting: str = "plain", folder: Path = FOLD
 
 def _by_verb(quality: Quality) -> dict[str, Any]:
     means = {m: [round(quality.of(m, verb).value, 5) for verb in task.EVENTS] for m in quality.by_event}
-    return {**means, "frequencies": [[round(x, 4) for x in quality.frequencies(verb)] for verb in task.EVENTS]}
+    frequencies = [[round(x, 4) for x in quality.frequencies(verb)] for verb in task.EVENTS]
+    each = [round(x, 4) for x in quality.by_event["possible"]]
+    return {**means, "frequencies": frequencies, "possible by event": each}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
