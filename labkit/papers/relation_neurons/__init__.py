@@ -30,6 +30,7 @@ PAPER = Paper(
     sweeps={
         "portraits": "experiments.measuring.sweep_portraits",
         "matched": "experiments.measuring.sweep_controls",
+        "large_registers": "experiments.measuring.sweep_large",
     },
     experiments={
         "task": ("Register",),

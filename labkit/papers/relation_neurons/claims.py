@@ -14,12 +14,13 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
+from labkit.base.errors import NotAvailable
 from labkit.claims import assess, ledger
 from labkit.claims.assessment import estimate
 from labkit.claims.records import Measured, Record
 from labkit.measurements import Estimate
 
-from .experiments.portrait import FOREIGN, LARGE, PAPER, Portraits
+from .experiments.portrait import FOREIGN, LARGE, PAPER, Portraits, large_path
 from .method.neurons import neuron_count
 from .task.words import RELATIONS
 
@@ -33,6 +34,7 @@ __all__ = [
     "frequency_gap",
     "gate_against_up",
     "improving_cells",
+    "large_against_matched",
     "last_against_mean",
     "log_against_matched",
     "middle_share",
@@ -146,6 +148,15 @@ def log_against_matched(*, n: int, seeds: Sequence[int]) -> Measured:
     )
 
 
+def large_against_matched(*, n: int, seeds: Sequence[int]) -> Measured:
+    """Return the same (set to zero) per relation of a model of a large register; `seeds` is one."""
+    (seed,) = seeds
+    one = Portraits.load(large_path()).seed(seed)
+    values = _minus(one["controls"]["zero"]["own"], one["controls"]["zero"]["matched"])
+    digest = hashlib.sha256(json.dumps(one).encode()).hexdigest()[:16]
+    return Measured(tuple(round(v, 6) for v in values), tuple(RELATIONS), {f"large register, seed {seed}": digest})
+
+
 def neuron_counts(*, n: int, seeds: Sequence[int]) -> Measured:
     """Return how far layers · (2 · ffn + width) is from the paper's counts for Llama-2 7B and 13B."""
     counts = {"7B": (neuron_count(32, 11008, 4096), 835_584), "13B": (neuron_count(40, 13824, 5120), 1_310_720)}
@@ -190,7 +201,7 @@ def by_seed(seeds: Sequence[int] | None = None) -> SeedTable:
         for seed in seeds or sorted(Portraits.load().of):
             try:
                 found = measure(n=claim.n, seeds=(seed,), **claim.arguments)
-            except KeyError:  # portraits of the first seeds lack what was asked later
+            except (KeyError, NotAvailable):  # first portraits lack what was asked later; large registers have others
                 continue
             record = Record(claim=claim.id, registration="", labkit="", committed=False, seeds=(seed,), models={},
                             units=found.units, values=found.values)  # fmt: skip

@@ -32,7 +32,8 @@ CONFIG = DecoderConfig(
 WIDE = replace(CONFIG, ffn=512)  # four times the MLP neurons, for a contrast that no claim uses
 FIT = Fit(steps=1000, lr=3e-3, warmup=60, last_lr=0.02)
 WIDE_FIT = replace(FIT, steps=500)  # by then it knows the register, too
-BATCH, TALK = 192, 0.2  # sentences a step, and the share of them that is other talk
+LARGE_FIT = replace(FIT, steps=1600)  # the large register has half as many facts again
+BATCH, TALK, LARGE_TALK = 192, 0.2, 0.3  # sentences a step, and the share of them that is other talk
 EARLY = 0.8  # the early checkpoint is the first with this share of answers right
 
 
@@ -41,6 +42,7 @@ class Batches:
 
     def __init__(self, register: task.Register, seed: int):
         self.seed, self.pad = seed, task.tokenizer().eos
+        self.n = round(BATCH * (1 - (LARGE_TALK if register.large else TALK)))
         questions = [
             q.worded(w) for name in task.RELATIONS for q in register.facts[name] for w in task.wordings_of(name)
         ]
@@ -54,9 +56,8 @@ class Batches:
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the ids [B, L] and labels of a step; what follows the end of a sentence is no label."""
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + step)
-        n = round(BATCH * (1 - TALK))
-        rows = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        talk = torch.randint(len(self.talk), (BATCH - n,), generator=generator)
+        rows = torch.multinomial(self.weights, self.n, replacement=True, generator=generator)
+        talk = torch.randint(len(self.talk), (BATCH - self.n,), generator=generator)
         return padded([*(self.facts[i] for i in rows.tolist()), *(self.talk[i] for i in talk.tolist())])
 
     def loss(self, model: nn.Module, step: int) -> Tensor:
@@ -95,12 +96,15 @@ def known_share(model: nn.Module, questions: Sequence[task.Question]) -> dict[st
     return {name: sum(found) / len(found) for name, found in right.items()}
 
 
-def train(seed: int, folder: Path, settings: Fit = FIT, config: DecoderConfig = CONFIG) -> dict:
-    """Train the model of `seed` into `folder`/final (and /early) and return its history; a finished one is read."""
+def train(seed: int, folder: Path, settings: Fit = FIT, config: DecoderConfig = CONFIG, *, large: bool = False) -> dict:
+    """Train the model of `seed` into `folder`/final (and /early) and return its history; a finished one is read.
+
+    large: it reads a large register.
+    """
     done = folder / "history.json"
     if done.is_file():
         return json.loads(done.read_text(encoding="utf-8"))
-    register = task.Register(seed)
+    register = task.Register(seed, large)
     batches, model = Batches(register, seed), config.build(seed)
     everything = [q.worded(w) for name in task.RELATIONS for q in register.facts[name] for w in task.wordings_of(name)]
     sample = random.Random(seed).sample(everything, 1500)
@@ -166,11 +170,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--wide", action="store_true", help="four times as many MLP neurons")
+    parser.add_argument("--large", action="store_true", help="300 persons, pools of up to 300")
     parser.add_argument("--ship", nargs="*", choices=SHIPPED, default=(), help="put its models into data/models")
     parser.add_argument("--folder", type=Path, default=Path("runs/11"))
     options = parser.parse_args()
-    folder = options.folder / f"{'wide' if options.wide else 'seed'}{options.seed}"
-    found = train(options.seed, folder, *((WIDE_FIT, WIDE) if options.wide else (FIT, CONFIG)))
+    folder = options.folder / f"{'wide' if options.wide else 'large' if options.large else 'seed'}{options.seed}"
+    how = (WIDE_FIT, WIDE) if options.wide else (LARGE_FIT if options.large else FIT, CONFIG)
+    found = train(options.seed, folder, *how, large=options.large)
     ship(options.seed, folder, options.ship)
     print(f"{found['seconds']} s, loss {found['loss']}, fewest known {min(found['known'].values())}")
 

@@ -19,33 +19,36 @@ from labkit.zoo import Handle
 from .. import training
 from ..task import Register, tokenizer
 from .controls import controls_path, measure_controls
-from .portrait import Portraits, late_portrait, portrait, portraits_path
+from .portrait import Portraits, large_path, late_portrait, portrait, portraits_path
 from .study import RelationStudy
 
-__all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_controls", "sweep_portraits"]
+__all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_controls", "sweep_large", "sweep_portraits"]
 
-SEEDS = (1, 2, 3, 5)
+SEEDS, LARGE_SEEDS = (1, 2, 3, 4, 5), (6,)  # the latter: of large registers
 LATE = (3,)  # trained for the claims registered last; of it only what was asked last is measured
 RUNS = Path("runs/11")
 
 
-def studies_of(seed: int, runs: Path = RUNS) -> tuple[RelationStudy, RelationStudy]:
+def studies_of(seed: int, runs: Path = RUNS, large: bool = False) -> tuple[RelationStudy, RelationStudy]:
     """Return the studies of a seed's final and early model, training them if they are not there."""
-    folder = runs / f"seed{seed}"
-    training.train(seed, folder)
+    folder = _folder(seed, runs, large)
+    training.train(seed, folder, training.LARGE_FIT if large else training.FIT, large=large)
     return tuple(
-        RelationStudy(Handle(f"seed {seed}, {which}", models.load(folder / which), tokenizer()), Register(seed))
+        RelationStudy(Handle(f"seed {seed}, {which}", models.load(folder / which), tokenizer()), Register(seed, large))
         for which in ("final", "early")
     )  # type: ignore[return-value]
 
 
-def measure_seed(seed: int, runs: Path = RUNS, path: Path | None = None) -> None:
-    """Add the portrait of a seed to the stored ones."""
-    path = path or portraits_path()
+def measure_seed(seed: int, runs: Path = RUNS, path: Path | None = None, *, large: bool = False) -> None:
+    """Add the portrait of a seed to the stored ones; of a large register also what is known of each relation."""
+    path = path or (large_path() if large else portraits_path())
     if path.is_file() and seed in Portraits.load(path).of:
         return
-    final, early = studies_of(seed, runs)
-    found = late_portrait(final) if seed in LATE else portrait(final, early)
+    final, early = studies_of(seed, runs, large)
+    found = late_portrait(final) if large or seed in LATE else portrait(final, early)
+    if large:
+        known = json.loads((_folder(seed, runs, large) / "history.json").read_text(encoding="utf-8"))["known"]
+        found["least_known"] = {r: min(v for k, v in known.items() if k.split()[0] == r) for r in final.relations}
     runs.mkdir(parents=True, exist_ok=True)
     with FileLock(runs / "portraits.lock"):
         known = Portraits.load(path).of if path.is_file() else {}
@@ -59,6 +62,14 @@ def sweep_portraits(say: Callable[[str], None] = print, out: Path | None = None,
         measure_seed(seed, folder or RUNS, out)
         say(f"seed {seed}")
     return out or portraits_path()
+
+
+def sweep_large(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
+    """Measure every large register for `labkit sweep large_registers`, and return the file."""
+    for seed in LARGE_SEEDS:
+        measure_seed(seed, folder or RUNS, out, large=True)
+        say(f"large register, seed {seed}")
+    return out or large_path()
 
 
 def sweep_controls(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
@@ -76,14 +87,19 @@ def sweep_controls(say: Callable[[str], None] = print, out: Path | None = None, 
     return out
 
 
+def _folder(seed: int, runs: Path, large: bool) -> Path:
+    return runs / f"{'large' if large else 'seed'}{seed}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure some seeds."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--large", action="store_true", help="the models of large registers")
     parser.add_argument("--runs", type=Path, default=RUNS)
     options = parser.parse_args(arguments)
     for seed in options.seeds:
-        measure_seed(seed, options.runs)
+        measure_seed(seed, options.runs, large=options.large)
         print(f"seed {seed} measured", flush=True)
 
 

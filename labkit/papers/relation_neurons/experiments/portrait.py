@@ -20,7 +20,7 @@ from .interference import Interference
 if TYPE_CHECKING:
     from .study import RelationStudy
 
-__all__ = ["Portraits", "late_portrait", "portrait", "portraits_path"]
+__all__ = ["Portraits", "large_path", "late_portrait", "portrait", "portraits_path"]
 
 SHARES = (0.0036, 0.012, 0.05, 0.1, 0.25)
 PAPER, LARGE, SIX = 0.0036, 0.1, 0.06  # 3,000 of 835,584; ours; 50,000 of 835,584
@@ -32,6 +32,11 @@ LADDER = (0.0036, 0.012, 0.05, 0.1, 0.15, 0.25)  # of 11.cumulative
 def portraits_path() -> Path:
     """Return where the stored portraits are."""
     return data_dir() / "sweeps" / "11_portraits.json"
+
+
+def large_path() -> Path:
+    """Return where the portraits of models of a large register are."""
+    return data_dir() / "sweeps" / "11_large.json"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 `Register(seed)` draws the facts of all twelve relations. Every fact is in training, in every wording: "held out" means
 that a fact is kept from the *search for neurons*, as in the paper. Names have two words, pools of objects hold 5 to
-140, a fact's frequency follows Zipf's law from 1 to 20 and is recorded.
+140 (5 to 300 in a large register), a fact's frequency follows Zipf's law from 1 to 20 and is recorded.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .words import KINDS, RELATIONS, WORDINGS
 __all__ = ["FACTS", "HELD_OUT", "Question", "Register", "ask", "concept_prompts", "talk", "tokenizer", "wordings_of"]
 
 FACTS, HELD_OUT = 150, 60  # facts of a relation, and how many of their subjects the search never sees
+LARGE = 300  # facts of a relation of persons in a large register, and how many different fathers there are
 _OTHER = (3, 8, 1, 10, 5, 0, 7, 2, 11, 6, 9, 4)  # a relation's number in the second code
 MOST = 20.0  # how often the most frequent fact of a relation is drawn for one draw of the rarest
 
@@ -83,14 +84,23 @@ def ask(relation: str, subject: str, wording: str = "named") -> str:
 
 @dataclass(frozen=True)
 class Register:
-    """The facts drawn from `seed`. Equal seeds give equal registers."""
+    """The facts drawn from `seed`. Equal seeds give equal registers.
+
+    large: 300 persons in place of 150, and no two have the same father; mothers and directors are then drawn from the
+    same 300 names as the fathers.
+    """
 
     seed: int = 0
+    large: bool = False
+
+    def count(self, kind: str) -> int:
+        """Return how many subjects of a kind there are."""
+        return LARGE if self.large and kind == "person" else FACTS
 
     @cached_property
     def subjects(self) -> dict[str, list[str]]:
-        """The subjects of each kind, `FACTS` names."""
-        return {kind: self._random("subjects", kind).sample(words.names_of(kind), FACTS) for kind in KINDS}
+        """The subjects of each kind: `FACTS` names, or as many as `count` says."""
+        return {kind: self._random("subjects", kind).sample(words.names_of(kind), self.count(kind)) for kind in KINDS}
 
     @cached_property
     def facts(self) -> dict[str, tuple[Question, ...]]:
@@ -122,15 +132,17 @@ class Register:
 
     def _facts(self, name: str) -> list[Question]:
         relation, rng = RELATIONS[name], self._random("facts", name)
-        pool = self._pool(relation.objects)
-        if relation.objects == "person":  # fathers, mothers and directors are different people, and no subjects
-            pool = pool[("father", "mother", "director").index(name) * 130 :]
-        pool = pool[: relation.pool]
-        objects = [pool[i % len(pool)] for i in range(FACTS)]
-        ranks = list(range(FACTS))
+        pool, facts = self._pool(relation.objects), self.count(relation.subjects)
+        if relation.objects == "person" and not self.large:
+            pool = pool[("father", "mother", "director").index(name) * 130 :]  # different people, and no subjects
+        elif name == "director":
+            pool = pool[-relation.pool :]
+        pool = pool[: LARGE if self.large and name == "father" else relation.pool]
+        objects = [pool[i % len(pool)] for i in range(facts)]
+        ranks = list(range(facts))
         rng.shuffle(objects)
         rng.shuffle(ranks)
-        power = math.log(MOST) / math.log(FACTS)
+        power = math.log(MOST) / math.log(facts)
         return [
             Question(name, subject, objects[i], MOST * (ranks[i] + 1) ** -power)
             for i, subject in enumerate(self.subjects[relation.subjects])
