@@ -102,6 +102,8 @@ def _outputs(cell: Any) -> list[Any]:
                 continue
             if "image/png" in data:
                 data["image/png"] = _small_png(data["image/png"])
+                if output.metadata.get("image/png", {}).get("alt"):
+                    data.pop("text/html", None)  # the same picture once more, for front ends without alt texts
             output.data = data
         kept.append(output)
     return kept

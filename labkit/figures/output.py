@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from html import escape
 from io import BytesIO
 from typing import Any
 
@@ -43,7 +44,9 @@ def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI, about: M
     """Display a figure with its text alternative, which also stands beneath it.
 
     what: a Figure, which needs `alt`, or any result that `draw` knows, which describes itself. `alt` says in at least
-    one whole sentence what there is to see; `BadInput` otherwise. `about`: further metadata of the output.
+    one whole sentence what there is to see; `BadInput` otherwise. `about`: further metadata of the output. Two forms go
+    out: a PNG whose metadata hold the alternative, for nbconvert, and the same picture as `<img alt>`, which JupyterLab
+    prefers, for its own image outputs have no alternative.
     """
     if not isinstance(what, Figure):
         what, alt = draw(what), describe(what) if alt is None else alt
@@ -51,7 +54,8 @@ def show(what: Any, alt: str | None = None, *, dpi: int = NOTEBOOK_DPI, about: M
     from IPython.display import display
 
     data = b64encode(png(what, dpi, slim=True)).decode("ascii")
-    picture = {"image/png": data, "text/plain": "[figure, described below]"}
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" style="max-width: 100%">'
+    picture = {"image/png": data, "text/html": image, "text/plain": "[figure, described below]"}
     display(picture, raw=True, metadata={"image/png": {"alt": alt}, **(about or {})})
     say(alt, fold="The picture in words")
 

@@ -6,6 +6,7 @@ import sys
 from base64 import b64decode
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from io import BytesIO
 
 import matplotlib
@@ -289,6 +290,8 @@ def test_show_puts_picture_alternative_and_sentence_into_the_notebook(kind, monk
     assert capsys.readouterr().out == alt + "\n"
     assert options == {"raw": True, "metadata": {"image/png": {"alt": alt}}}
     data = b64decode(picture["image/png"], validate=True)
+    source = f"data:image/png;base64,{picture['image/png']}"
+    assert picture["text/html"].startswith(f'<img src="{source}" alt="{escape(alt)}"')
     assert len(data) < 40_000  # a notebook holds six pictures and may weigh 400 KB
     assert Image.open(BytesIO(data)).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 

@@ -196,6 +196,15 @@ class TestSlim:
         worst = max(abs(a - b) for a, b in zip(was.tobytes(), now.tobytes()))
         assert worst <= 24  # of 255, at the soft edge of a letter
 
+    def test_of_a_picture_in_two_forms_the_one_with_its_alt_text_is_kept(self):
+        both = {"image/png": "aGk=", "text/html": '<img src="data:image/png;base64,aGk=" alt="bars">'}
+        told = self._cell(new_output("display_data", dict(both), metadata={"image/png": {"alt": "bars"}}))
+        slim(told)
+        assert told.cells[0].outputs[0].data == {"image/png": "aGk="}
+        untold = self._cell(new_output("display_data", dict(both)))
+        slim(untold)
+        assert untold.cells[0].outputs[0].data == both
+
     def test_what_is_no_picture_is_left_alone(self):
         notebook = self._cell(new_output("display_data", {"image/png": base64.b64encode(b"not a png").decode()}))
         slim(notebook)

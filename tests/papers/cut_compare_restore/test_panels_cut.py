@@ -408,7 +408,7 @@ def test_static_is_one_picture_and_its_sentences(panel, monkeypatch, capsys):
     with capture_output() as shown:
         panel._ipython_display_()
     (output,) = shown.outputs
-    assert set(output.data) == {"image/png", "text/plain"}  # no widget at all
+    assert set(output.data) == {"image/png", "text/html", "text/plain"}  # no widget at all
     alt = output.metadata["image/png"]["alt"]
     assert alt == shown.stdout.strip() and alt.startswith(panel.question)
     for state in panel.presets():
