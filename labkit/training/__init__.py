@@ -10,6 +10,7 @@ from .loop import Run, train
 from .loss import accumulate, document_losses
 from .recipe import SIZES, Recipe, differences, read_recipe, recipes
 from .runs import Runs
+from .sharing import best_rate, share
 
 __all__ = [
     "SIZES",
@@ -25,6 +26,7 @@ __all__ = [
     "Runs",
     "Trial",
     "accumulate",
+    "best_rate",
     "collect",
     "differences",
     "document_losses",
@@ -35,6 +37,7 @@ __all__ = [
     "read_recipe",
     "recipes",
     "run_grid",
+    "share",
     "train",
     "train_live",
 ]

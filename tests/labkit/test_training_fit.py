@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.base.errors import BadInput, BrokenFile
-from labkit.training import Fit, Runs, fit
+from labkit.base.errors import BadInput, BrokenFile, NotAvailable
+from labkit.training import Fit, Runs, best_rate, fit, share
 from labkit.training.fit import parameter_groups
 
 
@@ -97,3 +97,29 @@ def test_a_line_cut_short_is_made_again_and_other_damage_is_told(tmp_path):
     path.write_text("nonsense\n" + whole)
     with pytest.raises(BrokenFile, match="Line 1 of"):
         list(runs)
+
+
+def test_processes_share_runs_and_leave_a_held_one_alone(tmp_path):
+    runs, made = Runs(tmp_path / "runs.jsonl"), []
+    cells = [{"arm": arm, "seed": seed} for seed in (1, 2) for arm in "ab"]
+
+    def train(arm, seed):
+        made.append((arm, seed))
+        inner = list(share(runs, [{"arm": arm, "seed": seed}], train))  # another process, while this run is made
+        return {"loss": seed, "inner": inner}
+
+    found = list(share(runs, cells, train))
+    assert made == [("a", 1), ("b", 1), ("a", 2), ("b", 2)] and all(run["inner"] == [] for run in found)
+    assert list(share(runs, cells, train)) == []  # all is known
+    assert list(share(Runs(tmp_path / "other.jsonl"), cells, train, minutes=0)) == []
+
+
+def test_the_best_rate_is_that_of_the_mean_and_leaves_out_what_diverged():
+    rows = [(1e-2, 1, 0.0), (1e-2, 2, 3.0), (2e-2, 1, 1.0), (2e-2, 2, 1.0), (4e-2, 1, 1.0)]
+    runs = [{"lr": lr, "seed": seed, "loss": loss} for lr, seed, loss in rows]
+    assert best_rate(runs) == 2e-2  # not that of the best single run, and of equals the lowest
+    assert best_rate(runs, highest=True) == 1e-2
+    gone = [{**run, "diverged": run["lr"] == 2e-2} for run in runs]
+    assert best_rate(gone) == 4e-2
+    with pytest.raises(NotAvailable, match="python -m x"):
+        best_rate([], do="python -m x")
