@@ -38,6 +38,7 @@ SMALL_TRANSFORMER = Transformer(vocab=_VOCAB, width=48, depth=2, heads=4, ffn=19
 LARGE_TRANSFORMER = replace(SMALL_TRANSFORMER, width=96, heads=8, kv_heads=8, ffn=384)  # the same weights as LARGE
 FRESH = (6e-3, 1.2e-2, 2.4e-2)  # learning rates tried from scratch
 STAGE = (3e-3, 6e-3, 1.2e-2)  # and from a trained model
+HIGH = (2.4e-2, 4.8e-2)  # more, for what is held back
 WIDE = replace(SMALL, width=96, heads=8, tokens=72, ffn=288)  # a larger source: the weights of LARGE_TRANSFORMER
 
 
@@ -123,26 +124,25 @@ ARMS = {
         Arm(name="restart-long", begin=_itself, start="source", steps=LONG),
         Arm(name="zero-fixed-long", begin=_grown("zero", "fixed"), start="source", steps=LONG),
         # What was there is frozen, or trained at a tenth of the rate (`old_lr_decay` of the official code).
-        Arm(name="frozen", begin=_grown("zero", "fixed"), start="source", old_rate=0.0, rates=(*STAGE, 2.4e-2)),
-        Arm(name="slower", begin=_grown("zero", "fixed"), start="source", old_rate=0.1, rates=(*STAGE, 2.4e-2)),
+        Arm(name="frozen", begin=_grown("zero", "fixed"), start="source", old_rate=0.0, rates=(*STAGE, *HIGH)),
+        Arm(name="slower", begin=_grown("zero", "fixed"), start="source", old_rate=0.1, rates=(*STAGE, *HIGH)),
         _on_facts("b-restart", "source", _itself),
-        _on_facts("b-frozen", "source", _grown("zero", "fixed"), old_rate=0.0, rates=(*STAGE, 2.4e-2)),
-        _on_facts("b-slower", "source", _grown("zero", "fixed"), old_rate=0.1, rates=(*STAGE, 2.4e-2)),
+        _on_facts("b-frozen", "source", _grown("zero", "fixed"), old_rate=0.0, rates=(1.5e-3, *STAGE, 2.4e-2)),
+        _on_facts("b-slower", "source", _grown("zero", "fixed"), old_rate=0.1, rates=(*STAGE, *HIGH)),
         # Other sizes: twice and eight times the tokens, twice in two stages, and a source with four times the weights.
         *(
             Arm(
                 name=f"{keys}-{tau}-{times}",
                 begin=_grown(keys, tau, times),
                 start="source",
-                rates=STAGE if times == 2 else STAGE[1:],
             )
             for times in (2, 8)
             for keys, tau in (("zero", "fixed"), ("random", "live"))
         ),
         Arm(name="restart-twice", begin=_itself, start="restart"),
-        Arm(name="zero-fixed-twice", begin=_grown("zero", "fixed", 2), start="zero-fixed-2"),
+        Arm(name="zero-fixed-twice", begin=_grown("zero", "fixed", 2), start="zero-fixed-2", rates=(1.5e-3, *STAGE)),
         Arm(name="wide-source", begin=_scratch(WIDE), steps=SOURCE_STEPS, rates=(6e-3, 1.2e-2)),
-        Arm(name="wide-restart", begin=_itself, start="wide-source", rates=STAGE[1:]),
-        Arm(name="wide-zero-fixed", begin=_grown("zero", "fixed"), start="wide-source", rates=STAGE[1:]),
+        Arm(name="wide-restart", begin=_itself, start="wide-source"),
+        Arm(name="wide-zero-fixed", begin=_grown("zero", "fixed"), start="wide-source"),
     )
 }
