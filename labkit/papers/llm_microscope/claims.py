@@ -16,6 +16,7 @@ from labkit.claims.records import Measured
 from labkit.claims.subjects import weights_hash
 from labkit.zoo import Handle, load
 
+from .experiments.causal import necessity
 from .experiments.linear import associate
 from .experiments.memory import Memory, gap, read_memory, test_stories
 from .experiments.removal import strip_text
@@ -35,6 +36,7 @@ __all__ = [
     "matched_context",
     "power_errors",
     "removal_change",
+    "states_needed",
     "with_residual",
     "without_residual_difference",
     "won_back",
@@ -104,6 +106,13 @@ def matched_context(*, n: int, seeds: Sequence[int], first: str, second: str) ->
     """Return per document the context of a class of tokens minus that of matched tokens of another, nats a word."""
     found = gap(_memory(n, seeds[0]), first, second, "context", matched=True).difference.per_unit
     return _measured(list(found[:n]), [f"story {i}" for i in range(min(n, len(found)))])
+
+
+def states_needed(*, n: int, seeds: Sequence[int], level: int, by: str = "mean") -> Measured:
+    """Return per document the rise of the loss with the states of punctuation at a level replaced, minus the rise with
+    as many others replaced, nats a token."""
+    found = necessity(load(SUBJECT), test_stories(n, seeds[0]), at=[level], by=by, seed=seeds[0]).excess[0].per_unit
+    return _measured(list(found), [f"story {i}" for i in range(n)])
 
 
 def won_back(*, n: int, seeds: Sequence[int], arm: str) -> Measured:

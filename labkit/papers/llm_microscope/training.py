@@ -2,6 +2,7 @@
 
 1. readers: the contextualisation decoder of lab/deep ("reader"), and its baseline ("own_word"), which is given the
    token's own embedding, or nothing, and never the context. Same blocks at the start, same documents, same steps.
+   Two more are trained for a check alone: given "nothing", and given the states of other tokens ("shuffled").
 2. single levels: an adapter of its own for some levels, with the reader's decoder frozen.
 3. removal: lab/deep goes on reading, by next-token loss alone, long documents as they are or stripped by a rule.
 
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from labkit import world
 from labkit.anatomy import module_of
+from labkit.base.errors import unknown
 from labkit.models import Decoder, DecoderConfig, next_token_loss
 from labkit.training import Fit, Fitted, Runs, fit
 from labkit.zoo import Handle, load
@@ -44,6 +46,12 @@ DOCUMENTS, DOCUMENT_SEED = 4000, 1000
 PER_STEP, PER_DOCUMENT = 8, 32  # documents in a batch, tokens looked at in each
 READER_FIT = Fit(steps=500, lr=1e-3, warmup=30, weight_decay=0.01, last_lr=0.02)
 EMPTY_SHARE = 0.5  # of the baseline's rows get nothing at all, the others their own word
+KINDS: dict[str, dict[str, Any]] = {
+    "reader": {},
+    "own_word": {"given": (0,), "empty": EMPTY_SHARE},
+    "nothing": {"given": (0,), "empty": 1.0},
+    "shuffled": {"shuffled": True},
+}
 
 SINGLE_LEVELS = (0, 3, 6, 12)
 SINGLE_FIT = Fit(steps=100, lr=3e-3, warmup=15, weight_decay=0.01, last_lr=0.02)
@@ -107,19 +115,23 @@ def contextual_loss(
     given: Sequence[int] | None = None,
     *,
     empty: float = 0.0,
+    shuffled: bool = False,
     texts: Sequence[Sequence[int]] | None = None,
     per_step: int = PER_STEP,
 ) -> Callable[[Contextualiser, int], Tensor]:
     """Return C per token of a batch, as the loss of a step.
 
     given: the levels of the subject that the reader is shown (default: all). empty: the share of rows that are shown
-    nothing instead. texts: token ids to train on (default: stories of the islands).
+    nothing instead. shuffled: each row is shown the states of another token of the batch. texts: token ids to train on
+    (default: stories of the islands).
     """
     texts = _texts(subject) if texts is None else texts
 
     def loss_at(reader: Contextualiser, step: int) -> Tensor:
         batch = draw(texts, 10_000 * seed + step, per_step, PER_DOCUMENT)
         e_BD = reader.embed(_shown(subject, batch, given))
+        if shuffled:
+            e_BD = e_BD[torch.randperm(len(e_BD), generator=torch.Generator().manual_seed(10_000 * seed + step))]
         if empty:
             empty_B = torch.arange(len(e_BD)) % round(1 / empty) == 0
             e_BD = e_BD.masked_fill(empty_B[:, None], 0.0)
@@ -149,14 +161,16 @@ def train_reader(
     blocks: Sequence[int] | None = BLOCKS,
     watch: Any = None,
 ) -> tuple[nn.Module, Fitted]:
-    """Return a trained "reader" or "own_word" of a subject (default: lab/deep), and how the fit went.
+    """Return a trained reader of one of `KINDS` for a subject (default: lab/deep), and how the fit went.
 
     texts, blocks: see `contextual_loss` and `new_reader`.
     """
+    if kind not in KINDS:
+        raise unknown("kind of reader", kind, list(KINDS))
     subject = load(SUBJECT) if subject is None else subject
-    given, empty = (None, 0.0) if kind == "reader" else ((0,), EMPTY_SHARE)
-    reader = new_reader(subject, len(levels_of(subject)) if given is None else 1, seed, blocks=blocks)
-    return reader, fit(reader, contextual_loss(subject, seed, given, empty=empty, texts=texts), settings, watch=watch)
+    levels = len(KINDS[kind].get("given", levels_of(subject)))
+    reader = new_reader(subject, levels, seed, blocks=blocks)
+    return reader, fit(reader, contextual_loss(subject, seed, texts=texts, **KINDS[kind]), settings, watch=watch)
 
 
 def train_single(
@@ -276,6 +290,45 @@ def make_untrained(passages: int, judged: int) -> None:
     print(UNTRAINED, {name: sum(right) / len(right) for name, right in found["right"].items()}, flush=True)
 
 
+@torch.no_grad()
+def _C_of(model: Contextualiser, e_BD: Tensor, batch: Sequence[tuple[Tensor, Tensor]]) -> float:
+    before_BK = _before(batch)
+    return float(model.loss(e_BD, before_BK).sum() / (before_BK >= 0).sum())
+
+
+def _zeros(h_BSD: Tensor) -> Tensor:
+    return torch.zeros_like(h_BSD[:, 0])
+
+
+def make_shuffled(judged: int, steps: int = 160, stories: int = 24) -> None:
+    """Train a reader on other tokens' states and one on nothing, and keep what each pays on unseen stories.
+
+    The first is given other tokens' states here, too, as is the shipped reader, which never met such in training.
+    """
+    runs, subject = Runs(f"{RUNS}/shuffled.jsonl"), load(SUBJECT)
+    batch = draw(_texts(subject, judged, stories, "test"), judged, stories, PER_DOCUMENT)
+    h_BSD = _shown(subject, batch, None)
+    order_B = torch.randperm(len(h_BSD), generator=torch.Generator().manual_seed(judged))
+
+    def per_story(model: Contextualiser, e_BD: Tensor) -> dict[str, Any]:
+        parts = zip(e_BD.split([len(at) for _, at in batch]), batch)
+        return {"C": [round(_C_of(model, e, [one]), 4) for e, one in parts]}
+
+    def train(kind: str) -> dict[str, Any]:
+        model, found = train_reader(kind, settings=replace(READER_FIT, steps=steps))
+        with torch.no_grad():
+            e_BD = _zeros(h_BSD) if kind == "nothing" else model.embed(h_BSD[order_B])
+        return {**per_story(model, e_BD), "loss": round(found.last(), 4), "seconds": round(found.seconds, 1)}
+
+    def shipped() -> dict[str, Any]:
+        reader = load_reader("microscope/reader", subject).model
+        return per_story(reader, reader.embed(h_BSD[order_B]))
+
+    for kind in ("nothing", "shuffled"):
+        print(runs.do({"kind": kind, "steps": steps, "judged": judged}, lambda kind=kind: train(kind)), flush=True)
+    print(runs.do({"kind": "shipped reader", "steps": READER_FIT.steps, "judged": judged}, shipped), flush=True)
+
+
 def make_single(judged: int, stories: int = 24) -> None:
     """Train an adapter for each of some levels, and for all, and keep C on unseen stories, one value a story.
 
@@ -285,16 +338,11 @@ def make_single(judged: int, stories: int = 24) -> None:
     batch = draw(_texts(subject, judged, stories, "test"), judged, stories, PER_DOCUMENT)
 
     def per_story(model: Contextualiser, embed: Callable[[Tensor], Tensor], given: Sequence[int]) -> list[float]:
-        with torch.no_grad():
-            found = [
-                (model.loss(embed(_shown(subject, [one], given)), _before([one])).sum() / (_before([one]) >= 0).sum())
-                for one in batch
-            ]
-        return [round(float(C), 4) for C in found]
+        return [round(_C_of(model, embed(_shown(subject, [one], given)), [one]), 4) for one in batch]
 
     def nothing() -> dict[str, Any]:
         baseline = load_reader("microscope/own_word", subject).model
-        return {"C": per_story(baseline, lambda h_BSD: torch.zeros_like(h_BSD[:, 0]), (0,))}
+        return {"C": per_story(baseline, _zeros, (0,))}
 
     print(runs.do({"given": [], "steps": 0, "judged": judged}, nothing), flush=True)
     for given in (*((level,) for level in SINGLE_LEVELS), tuple(range(len(levels_of(subject))))):
@@ -311,7 +359,7 @@ def make_single(judged: int, stories: int = 24) -> None:
 def main() -> None:
     """Train what is asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("reader", "own_word", "single", "removal"))
+    parser.add_argument("what", choices=("reader", "own_word", "shuffled", "single", "removal"))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--lr", type=float, default=REMOVAL_FIT.lr)
@@ -323,6 +371,8 @@ def main() -> None:
         make_removal(asked.arms, asked.seeds, asked.lr, asked.passages, asked.judged)
     elif asked.what == "single":
         make_single(asked.judged)
+    elif asked.what == "shuffled":
+        make_shuffled(asked.judged)
     else:
         make_reader(asked.what)
 
