@@ -18,7 +18,7 @@ from labkit.claims.records import Measured
 
 from .experiments.costing import PAPER_SIZES
 from .experiments.cutting import drift, moved_over_prefixes, patchers, word_starts
-from .experiments.noise import noise_of
+from .experiments.noise import longer_noise_of, noise_of
 from .experiments.quality import runs_of, study_of, thresholds
 from .method.accounting import cost
 from .method.entropy import ByteEntropies
@@ -39,6 +39,7 @@ __all__ = [
     "future_changes",
     "growth_of_patches",
     "kinds_difference",
+    "longer_difference",
     "lower_threshold",
     "moved_boundaries",
     "parameter_ratios",
@@ -60,6 +61,14 @@ def drop_difference(*, n: int, seeds: Sequence[int], first: str, second: str) ->
 def spelling_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
     """Return per seed the share of letters of held-out words that arm `first` spells right, minus that of `second`."""
     return _over_seeds([[noise_of(arm, seed) for arm in (first, second)] for seed in seeds], "held_out")
+
+
+def longer_difference(*, n: int, seeds: Sequence[int], first: str, second: str, measure: str) -> Measured:
+    """Return per seed a measure of arm `first` in the noise lab minus that of `second`, both trained for 480 steps.
+
+    measure: "drop" (by how much noise lowers the accuracy) or "held_out" (letters of held-out words spelled right).
+    """
+    return _over_seeds([[longer_noise_of(arm, seed) for arm in (first, second)] for seed in seeds], measure)
 
 
 def reuse_difference(*, n: int, seeds: Sequence[int]) -> Measured:

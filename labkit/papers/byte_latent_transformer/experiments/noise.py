@@ -26,6 +26,7 @@ from ..task import NOISES, noised, pages, spelled, spelling_words
 from ..training import entropy_model, patcher_of, trained
 from ..training.arms import SEEDS
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
+from ..training.studies import LONGER_STEPS, trained_longer
 
 __all__ = [
     "PLACES",
@@ -186,6 +187,28 @@ def measure_noise(arm: str, seed: int, n: int = 30) -> dict:
         return {"intact": noise.intact, "noised": noise.noised, "seen": letters.seen, "held_out": letters.held_out}
 
     return noise_runs().do({"arm": arm, "seed": seed}, measure)
+
+
+def measure_longer(arm: str, seed: int, n: int = 120) -> dict:
+    """Measure noise and spelling of an arm trained for 480 steps from `seed`, unless that is known, and keep it."""
+
+    def measure() -> dict:
+        model = trained_longer(arm, seed)
+        noise, letters = noise_lab(arm, seed, n, model), spelling(arm, model)
+        return {"intact": noise.intact, "noised": noise.noised, "seen": letters.seen, "held_out": letters.held_out}
+
+    return noise_runs().do({"arm": arm, "seed": seed, "steps": LONGER_STEPS}, measure)
+
+
+def longer_noise_of(arm: str, seed: int) -> dict[str, Any]:
+    """Return what was measured of an arm trained for 480 steps from `seed`, with `drop`."""
+    row = noise_runs().find(arm=arm, seed=seed, steps=LONGER_STEPS)
+    if row is None:
+        raise NotAvailable(
+            f"The noise lab has no {arm} of seed {seed} trained for {LONGER_STEPS} steps.",
+            do="python -m labkit.papers.byte_latent_transformer.experiments",
+        )
+    return row | {"drop": Noise(arm, row["intact"], row["noised"]).drop}
 
 
 def noise_of(arm: str, seed: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Two studies beside the arms, in a table of their own: a BLT made of a BPE model, and text of many scripts.
+"""Studies beside the arms, in a table of their own: a BLT made of a BPE model, many scripts, longer training.
 
 reuse: the latent transformer starts as the blocks of a trained BPE model (section 6.2 of the paper).
 scripts: both arms read the world, Python's own library and other alphabets in equal parts.
+longer: both arms read the pages of the other runs for 480 steps, and their weights are kept for the noise lab.
 Rates are chosen on seed 0, which no claim uses.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
@@ -35,6 +37,7 @@ __all__ = ["STUDIES", "Study", "rate_of", "study_runs"]
 DONOR = FlatConfig(vocab=1137, width=96, depth=2, hash_sizes=(2, 3, 4))  # the shape of our latent transformer
 DONOR_STEPS = 480
 POOL, UNSEEN = 1600, 60  # pages
+LONGER_STEPS = 480
 
 Data = tuple[Rows, Tensor | None]
 
@@ -115,6 +118,30 @@ def scripts(name: str, lr: float, seed: int) -> dict[str, Any]:
     return found
 
 
+def longer(name: str, lr: float, seed: int) -> dict[str, Any]:
+    """Train an arm for 480 steps and keep its weights; return its bits per byte on pages of valid and of test."""
+    model = ARMS[name].config.build(seed)
+    found = run(model, prepared(name), lr, seed, LONGER_STEPS)
+    weights = {part: w.contiguous() for part, w in model.state_dict().items()}
+    write_atomically(longer_weights(name, lr, seed), to_bytes(weights))
+    return found | {split: bits(model, unseen(name, split)) for split in ("valid", "test")}
+
+
+def longer_weights(name: str, lr: float, seed: int) -> Path:
+    """Return where the weights of a longer run are kept until they are measured; they are not in the course."""
+    return CACHE / f"longer-{name}-{lr:g}-{seed}.safetensors"
+
+
+def trained_longer(name: str, seed: int) -> nn.Module:
+    """Return an arm as it was trained for 480 steps, at its better rate, if its weights are still on this machine."""
+    path = longer_weights(name, rate_of("longer", name), seed)
+    if not path.is_file():
+        raise NotAvailable(f"The weights of the longer {name}, seed {seed}, are not here.", do=PROGRAM)
+    model = ARMS[name].config.build(seed)
+    model.load_state_dict(load_file(path))
+    return model.eval()
+
+
 # The table.
 
 
@@ -130,6 +157,7 @@ class Study:
 STUDIES = {
     "reuse": Study({"entropy": (12e-3, 24e-3)}, (1, 2, 3, 4, 5), reused),
     "scripts": Study({"entropy": (12e-3, 24e-3), "bpe": (6e-3, 12e-3)}, (11, 12, 13, 14, 15), scripts),
+    "longer": Study({"entropy": (6e-3, 12e-3), "bpe": (3e-3, 6e-3)}, (6, 7, 8, 9, 10), longer),
 }
 
 
