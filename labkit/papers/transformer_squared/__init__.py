@@ -12,7 +12,7 @@ PAPER = Paper(
     arxiv="2501.06252",
     code="https://github.com/SakanaAI/self-adaptive-llms",
     edits={"method.edits": ("scale_spectrum",)},
-    drawings={"figures.results": ("BandEffect", "Controls", "OverSeeds", "Strategies", "Waking")},
+    drawings={"figures.results": ("BandEffect", "Controls", "OverSeeds", "SpectrumShares", "Strategies", "Waking")},
     panels={"panels.equaliser": ("EqualiserPanel",), "panels.mixer": ("MixerPanel",)},
     experiments={
         "task": ("Questions", "chance", "questions"),
@@ -29,6 +29,7 @@ PAPER = Paper(
         "experiments.strategies": ("FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "strategies"),
         "experiments.mixtures": ("MixtureMap", "mixture_map", "mixture_scores", "stored_maps"),
         "experiments.transplants": ("transplant",),
+        "experiments.other_ways": ("OtherWays", "RatesTried", "other_ways", "rates_tried"),
         "experiments.over_seeds": (
             "OverSeeds",
             "losses_elsewhere",

@@ -8,6 +8,8 @@
     python -m labkit.papers.transformer_squared.training ship                 seed 0 as lab/skills, with its bank
 
 What was found goes to runs/07/experts.jsonl, which begins with what is shipped; `ship` puts it into data/sweeps.
+The base and the bank of seed 0 are the shipped ones where there are any: another processor rounds otherwise, and would
+train another base from the same seed.
 A base is trained by next-token loss alone and kept in half precision, as it is shipped; experts are learned on what
 comes back from the disk.
 """
@@ -58,6 +60,7 @@ BASE = DecoderConfig(
 )
 BASE_FIT = Fit(steps=900, lr=3e-3, warmup=100, weight_decay=0.01)
 
+SKILLS = "lab/skills"  # the base of the choosing seed, as it is shipped
 LABEL = "label"
 TRAINED = tuple(DOMAINS.values())  # the three tasks on which arms are compared
 OTHERS = (*RULES, *TRAINED, *UNSEEN.values(), LABEL)
@@ -142,7 +145,9 @@ def _scale_first_values(model: Decoder) -> None:
 
 
 def base(seed: int) -> Decoder:
-    """Return the base of a seed as it comes back from the disk, trained first if need be."""
+    """Return the base of a seed as it comes back from the disk: the shipped one, or trained first if need be."""
+    if seed == CHOOSING and SKILLS in zoo.entries():
+        return models.load(zoo.folder_of(SKILLS))
     folder = FOLDER / f"base-{seed}"
     if not (folder / "config.json").is_file():
         models.save(train_base(seed), folder, half=True)
@@ -151,6 +156,8 @@ def base(seed: int) -> Decoder:
 
 def bank_path(seed: int) -> Path:
     """Return where the experts of a seed are kept."""
+    if seed == CHOOSING and SKILLS in zoo.entries():
+        return zoo.folder_of(SKILLS) / BANK
     return FOLDER / f"experts-{seed}.safetensors"
 
 
@@ -250,7 +257,7 @@ def ship() -> None:
     runs, model = own_runs(), base(CHOOSING)
     can = runs.find(arm="base", seed=CHOOSING)["accuracy"]
     card = {
-        "name": "lab/skills",
+        "name": SKILLS,
         "about": "A small language of questions, each of which it learned to answer in more than one way; with experts",
         "tokenizer": "skills",
         "seed": CHOOSING,

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+import labkit
 from labkit.base.errors import NotAvailable
-from labkit.papers.transformer_squared import claims, training
+from labkit.papers.transformer_squared import claims, load_bank, shipped_bank, training
 from labkit.papers.transformer_squared.task import DOMAINS, UNSEEN
 from labkit.training import Runs
 
@@ -137,3 +138,12 @@ def test_own_runs_begin_with_the_shipped_ones_and_leave_them_alone(tmp_path, mon
     own = training.own_runs()
     own.do({"arm": "base", "seed": 2}, lambda: {"accuracy": {}})
     assert (len(training.own_runs()), len(shipped)) == (2, 1)
+
+
+def test_the_base_and_the_bank_of_the_choosing_seed_are_the_shipped_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "FOLDER", tmp_path)
+    monkeypatch.setattr(training, "train_base", None)  # nothing is trained
+    shipped = labkit.load(training.SKILLS).model
+    assert labkit.fingerprint(training.base(training.CHOOSING)) == labkit.fingerprint(shipped)
+    assert load_bank(training.bank_path(training.CHOOSING)).keys() == shipped_bank().keys()
+    assert training.bank_path(1).parent == tmp_path

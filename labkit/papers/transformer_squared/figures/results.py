@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import FigureBase
 
+from labkit.anatomy import Address
 from labkit.figures import Bars, Drawing, Lines, draw
 from labkit.figures.style import inches
 
 if TYPE_CHECKING:
-    from ..experiments import BandEffect, Controls, Strategies, Waking
+    from ..experiments import BandEffect, Controls, SpectrumShares, Strategies, Waking
     from ..experiments.over_seeds import OverSeeds
 
 __all__ = ["DRAWINGS"]
@@ -75,6 +76,26 @@ def _band(effect: BandEffect) -> Bars:
     )
 
 
+def _spectrum(shares: SpectrumShares) -> Bars:
+    found = {Address.parse(address): share for address, share in shares.share.items()}
+    parts, layers = dict.fromkeys(one.part for one in found), dict.fromkeys(one.layer for one in found)
+    groups = {
+        f"layer {layer}": [
+            next((s for a, s in found.items() if (a.layer, a.part) == (layer, part)), 0.0) for part in parts
+        ]
+        for layer in layers
+    }
+    told = "; ".join(f"{part} {shares.of_parts(part):.0%}" for part in parts)
+    head = f"Variance in the largest {shares.top:.0%} of the singular values"
+    return Bars(
+        title=f"{head}, by matrix",
+        labels=list(parts),
+        groups=groups,
+        x_label="share of the sum of squares",
+        sentence=f"{head}, mean of the layers: {told}.",
+    )
+
+
 def _controls(controls: Controls) -> Bars:
     tasks = tuple(next(iter(controls.grades.values())).right)
     variants = tuple(controls.grades)
@@ -134,6 +155,11 @@ DRAWINGS = {
         lambda result, figure: draw(_over_seeds(result), figure),
         lambda result: _over_seeds(result).sentence,
         lambda result: _bars_size(_over_seeds(result)),
+    ),
+    "SpectrumShares": Drawing(
+        lambda result, figure: draw(_spectrum(result), figure),
+        lambda result: _spectrum(result).sentence,
+        lambda result: _bars_size(_spectrum(result)),
     ),
     "Controls": Drawing(
         lambda result, figure: draw(_controls(result), figure),
