@@ -1,7 +1,8 @@
-"""What is measured for the claims of lesson 08 that compare three ways to begin at one learning rate and one length.
+"""What is measured for the claims of lesson 08 that compare three ways to begin at given learning rates and one length.
 
 Plain Pre-LN, Pre-LN with scaled first values and LayerNorm Scaling: models of one seed read the same documents in the
-same order. The runs are stored as measurements: curves in 08_one_rate_curves.json, blocks in 08_one_rate_blocks.json.
+same order. The runs are stored as measurements: curves in 08_one_rate_curves.json, blocks in 08_one_rate_blocks.json;
+whole trainings of the two main arms, in 08_curves.json and 08_blocks.json.
 """
 
 from __future__ import annotations
@@ -16,17 +17,33 @@ import numpy as np
 from labkit.claims.records import Measured
 from labkit.training import Curve, Curves
 
-from ..experiments.block_runs import BlockRun, BlockRuns, one_rate_blocks_path, one_rate_curves_path
+from ..experiments.block_runs import (
+    END,
+    BlockRun,
+    BlockRuns,
+    blocks_path,
+    curves_path,
+    one_rate_blocks_path,
+    one_rate_curves_path,
+)
 from .trained import all_there, of_runs
 
 __all__ = ["behind_early", "loss_difference", "variance_ratio"]
 
-TRAIN = "labkit grid depth/pre depth/pre-scaled depth/lns --lr 8e-3 --steps 80 --seeds ..., then labkit sweep one-rate"
+TRAIN = (
+    "labkit grid depth/pre depth/pre-scaled depth/lns --lr 8e-3 --seeds ... (the beginning alone: --steps 80), "
+    "then labkit sweep one-rate"
+)
 
 
-def loss_difference(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:
-    """Return per seed the loss of the second recipe minus that of the first on unseen stories, nats a token."""
-    sides = [_models(recipe, lr, steps) for recipe in (first, second)]
+def loss_difference(
+    *, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int, second_lr: float | None = None
+) -> Measured:
+    """Return per seed the loss of the second recipe minus that of the first on unseen stories, nats a token.
+
+    second_lr: the learning rate of the second, where it is another than that of the first.
+    """
+    sides = [_models(first, lr, steps), _models(second, second_lr or lr, steps)]
     all_there(seeds, *sides, do=TRAIN)
     values = [sides[1][seed].loss - sides[0][seed].loss for seed in seeds]
     return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
@@ -53,14 +70,15 @@ def behind_early(*, n: int, seeds: Sequence[int], first: str, second: str, lr: f
 
 def _models(recipe: str, lr: float, steps: int) -> dict[int, BlockRun]:
     """Return the trained models of a recipe by seed, of runs that were planned at this rate and length."""
-    known = _blocks(one_rate_blocks_path())
-    found = known.of(recipe, lr=lr) if recipe in known.recipes else []
-    return {run.seed: run for run in found if run.seed in _curves(recipe, lr, steps)}
+    found = [run for path in (blocks_path(), one_rate_blocks_path()) for run in _blocks(path)]
+    curves = _curves(recipe, lr, steps)
+    return {
+        run.seed: run for run in found if (run.recipe, run.lr, run.step) == (recipe, lr, END) and run.seed in curves
+    }
 
 
 def _curves(recipe: str, lr: float, steps: int) -> dict[int, Curve]:
-    path = one_rate_curves_path()
-    known = Curves.load(path) if path.is_file() else Curves(())
+    known = [run for path in (curves_path(), one_rate_curves_path()) if path.is_file() for run in Curves.load(path)]
     asked = (recipe, lr, steps, "finished")
     return {run.seed: run for run in known if (run.recipe, run.lr, run.planned, run.status) == asked}
 

@@ -217,14 +217,18 @@ def measure_runs(
 def sweep_one_rate(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
     """Store a grid's finished runs for `labkit sweep one-rate`: their curves, and each trained model as it is.
 
-    out: the file of the models; the curves lie beside it. folder: the grid's (default: runs/grid).
+    out: the file of the models; the curves lie beside it. What both hold already stays. folder: the grid's (default:
+    runs/grid).
     """
-    from labkit.training import collect
+    from labkit.training import Curves, collect
 
     out = out or one_rate_blocks_path()
+    curves = out.with_name(one_rate_curves_path().name)
     folders = [about.parent for about in sorted((folder or Path("runs/grid")).glob("*/run.json"))]
-    collect(folders).save(out.with_name(one_rate_curves_path().name))
-    found = measure_runs(folders, steps=(END,), parts=())
+    kept = {(run.recipe, run.lr, run.seed): run for run in (Curves.load(curves) if curves.is_file() else ())}
+    kept |= {(run.recipe, run.lr, run.seed): run for run in collect(folders) if run.status == "finished"}
+    Curves(tuple(run for _, run in sorted(kept.items()))).save(curves)
+    found = measure_runs(folders, steps=(END,), parts=(), known=BlockRuns.load(out) if out.is_file() else None)
     say(f"{len(found)} runs")
     return found.save(out)
 
