@@ -36,7 +36,7 @@ def made_up(tmp_path, monkeypatch):
 
     def add(arm, seed, loss, solved, operands=4, steps=1200, depth=4, own=0.5):
         settings = {"arm": arm, "lr": BEST.get(arm, BEST["lime"]), "seed": seed, "operands": operands}
-        runs.do({**settings, "steps": steps, "depth": depth}, lambda: found(loss, solved, steps, own))
+        runs.do({**settings, "steps": steps, "depth": depth, "width": 16}, lambda: found(loss, solved, steps, own))
 
     for seed in SEEDS:
         add("base", seed, 0.2, 0.1 * seed, own=1.0)

@@ -11,7 +11,10 @@ from labkit.papers.layer_integrated_memory.training import (
     BEST,
     CHOOSING,
     GROUPS,
+    REPEATED,
+    RIVALS,
     SCALES,
+    SEEDS,
     Run,
     first_weights,
     held_out,
@@ -67,8 +70,30 @@ def test_the_question_is_not_scored():
 
 
 def test_rates_are_chosen_on_seeds_of_their_own():
-    chosen = {run.seed for run in GROUPS["choose"]}
-    for_rates = ("choose", "rates", "long-rates")
-    used = {run.seed for name, group in GROUPS.items() if name not in for_rates for run in group}
-    assert {run.seed for name in for_rates for run in GROUPS[name]} == chosen
-    assert chosen == set(CHOOSING) and not chosen & used and BATCH == 32 and set(BEST) <= set(ARMS)
+    for name, group in GROUPS.items():
+        of_rates = name == "choose" or name.endswith("rates")
+        assert {run.seed for run in group} <= set(CHOOSING if of_rates else (*SEEDS, *REPEATED)), name
+        assert len({(run.operands, run.steps, run.width) for run in group}) == 1, name
+    assert not set(CHOOSING) & {*SEEDS, *REPEATED} and BATCH == 32 and set(BEST) <= {*ARMS, *RIVALS}
+
+
+@pytest.mark.parametrize("arm", RIVALS)
+def test_rivals_share_every_matrix_of_the_baseline(arm):
+    base, model = first_weights(RUN), first_weights(replace(RUN, arm=arm))
+    held = model.state_dict()
+    shared = [name for name, value in base.state_dict().items() if value.dim() > 1]
+    assert shared and all(torch.equal(base.state_dict()[name], held[name]) for name in shared)
+    settings = Fit(steps=1, lr=1e-2, weight_decay=0.1, scales=SCALES)
+    decaying = {
+        id(p) for group in parameter_groups(model.named_parameters(), settings) if group["weight_decay"]
+        for p in group["params"]
+    }  # fmt: skip
+    dynamic = {name for name, _ in model.named_parameters() if name.endswith(".dynamic")}
+    assert {name for name, p in model.named_parameters() if id(p) in decaying} == {*shared, *dynamic}
+
+
+def test_a_wider_run_is_wider_and_starts_its_arms_alike():
+    wide = replace(RUN, width=32)
+    base, lime = first_weights(wide), first_weights(replace(wide, arm="lime"))
+    assert base.config.width == 32 and base.config.ffn == 85
+    assert torch.equal(base.state_dict()["embed.weight"], lime.state_dict()["embed.weight"])

@@ -9,7 +9,7 @@ from labkit.base.errors import NotAvailable
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.tables import text_table
 
-from ..training import BEST, CHOOSING, EVERY
+from ..training import BEST, EVERY, SEEDS
 from .table import DO, runs
 
 __all__ = ["NAMES", "Ladder", "LearningCurves", "ladder", "learning_curves"]
@@ -112,10 +112,10 @@ def ladder(arms: Sequence[str] = ("base", "lime"), rungs: Sequence[tuple[int, in
 
 
 def _chosen(arm: str, operands: int, steps: int, seeds: Sequence[int] | None) -> list[dict]:
-    """Return an arm's runs at its best rate in the order of seeds, those left out on which rates were chosen."""
+    """Return an arm's runs at its best rate in the order of seeds: those promised, or those asked for."""
     lr = BEST.get(arm, BEST["lime"])
-    held = runs().where(arm=arm, lr=lr, operands=operands, steps=steps, depth=4)
-    held = [run for run in held if run["seed"] not in CHOOSING and (seeds is None or run["seed"] in seeds)]
+    held = runs().where(arm=arm, lr=lr, operands=operands, steps=steps, depth=4, width=16)
+    held = [run for run in held if run["seed"] in (seeds or SEEDS)]
     if not held:
         raise NotAvailable(f"There is no run of {arm} with {operands} operands and {steps} steps.", do=DO)
     return sorted(held, key=lambda run: run["seed"])

@@ -30,10 +30,12 @@ def runs() -> Runs:
     return Runs(data_dir() / "sweeps" / PATH)
 
 
-def by_seed(arm: str, seeds: Sequence[int], *, operands: int = 4, steps: int = 1200, depth: int = 4) -> list[dict]:
+def by_seed(
+    arm: str, seeds: Sequence[int], *, operands: int = 4, steps: int = 1200, depth: int = 4, width: int = 16
+) -> list[dict]:
     """Return the runs of an arm at its best rate, seed by seed; raise `NotAvailable` naming those that are missing."""
-    lr = BEST.get(arm, BEST["lime"])
-    found = {run["seed"]: run for run in runs().where(arm=arm, lr=lr, operands=operands, steps=steps, depth=depth)}
+    wanted = {"operands": operands, "steps": steps, "depth": depth, "width": width}
+    found = {run["seed"]: run for run in runs().where(arm=arm, lr=BEST.get(arm, BEST["lime"]), **wanted)}
     if missing := [seed for seed in seeds if seed not in found]:
         raise NotAvailable(
             f"The runs of {arm} with {operands} operands, {steps} steps and the seeds {missing} are not there.", do=DO
@@ -69,7 +71,7 @@ def collect(folder: Path | None = None) -> int:
 
 def _is_looked_into(run: Run) -> bool:
     """Say whether the ledger asks for more than loss and share solved: of the pairs at the lesson's own length."""
-    return run.arm in ("base", "lime") and (run.operands, run.steps, run.depth) == (4, 1200, 4)
+    return run.arm in ("base", "lime") and (run.operands, run.steps, run.depth, run.width) == (4, 1200, 4, 16)
 
 
 def measure_model(model: Any, operands: int) -> dict[str, Any]:
