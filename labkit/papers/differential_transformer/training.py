@@ -1,7 +1,7 @@
 """What is trained: one block of width 64 on the needle task, by arms that differ in their attention alone.
 
     python -m labkit.papers.differential_transformer.training --set rates
-    python -m labkit.papers.differential_transformer.training --set main
+    python -m labkit.papers.differential_transformer.training --set main side more
     python -m labkit.papers.differential_transformer.training --set ship
 
 A run takes ten seconds on one core; one that is known is not made again. Lesson: 04.
@@ -35,7 +35,20 @@ from labkit.zoo import ship_model
 from .method import DiffAttention, answer_logits
 from .task import VOCAB, Batch, Needles
 
-__all__ = ["ARMS", "CONFIRMING", "MAIN", "PILOT", "RATES", "SIDE", "TASK", "Arm", "build", "runs", "train_one"]
+__all__ = [
+    "ARMS",
+    "CONFIRMING",
+    "MAIN",
+    "PILOT",
+    "RATES",
+    "REPEATED",
+    "SIDE",
+    "TASK",
+    "Arm",
+    "build",
+    "runs",
+    "train_one",
+]
 
 SIZES = {"vocab": VOCAB, "width": 64, "depth": 1, "ffn": 168, "context": 1024, "tie": False, "init_std": 0.125}
 TASK = Needles(length=64, needles=6, questions=6, decoys=0.15)
@@ -44,6 +57,7 @@ RATES = (4e-3, 8e-3, 1.6e-2)
 UNSURE = ("softmax 8×8", (2e-3, 4e-3, 8e-3))  # the arm whose rates lie far apart: a lower one too, and a second seed
 PILOT = (0, 1)  # the seeds on which rates are chosen; 1 for that arm alone
 CONFIRMING = (11, 12, 13, 14, 15, 16)  # the seeds of the claims
+REPEATED = (17, 18)  # told beside them: the same arms again, at the same rates
 Arm = Mapping[str, Any]
 # heads × size of a query: the same width, parameters and projections in all of them.
 ARMS: Mapping[str, Arm] = {
@@ -78,6 +92,7 @@ SIDE = {
 }
 _FEWER = CONFIRMING[:3]
 SIDE_SEEDS = {arm: _FEWER if arm in ("diff, λ from 0.8", "off by one", "sink", "gated") else CONFIRMING for arm in SIDE}
+MORE_SEEDS = {arm: CONFIRMING[3:5] if SIDE_SEEDS.get(arm) == _FEWER else REPEATED for arm in (*MAIN, *SIDE)}
 _SCALES = {"embed": 1.0, "lam": 1.0}  # which are named so that they do not decay
 _OWN_SCALES = {"diff, slow λ": {"embed": 1.0, "lam": 0.05}}
 FOLDER = Path("runs/04")
@@ -225,7 +240,7 @@ def best_rate(table: Iterable[Mapping[str, Any]], arm: str) -> float:
 
 
 def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int]]:
-    """Return the runs of a set: rates (pilot seeds, all rates), main (fresh seeds, each arm at its best), side."""
+    """Return the runs of a set: rates (pilot seeds, all rates), main (fresh ones, each arm at its best), side, more."""
     if name == "rates":
         yield from itertools.product(MAIN, RATES, PILOT[:1])
         yield from itertools.product(UNSURE[:1], UNSURE[1], PILOT)
@@ -234,7 +249,7 @@ def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int
     made = {(run["arm"], run["lr"], run["seed"]) for run in table}
     if not made.issuperset(cells_of("rates", folder)):  # rates are chosen from all pilot runs, or not at all
         return
-    arms = dict.fromkeys(MAIN, CONFIRMING) if name == "main" else SIDE_SEEDS
+    arms = {"main": dict.fromkeys(MAIN, CONFIRMING), "side": SIDE_SEEDS, "more": MORE_SEEDS}[name]
     yield from ((arm, best_rate(table, arm), seed) for arm, seeds in arms.items() for seed in seeds)
 
 
@@ -256,7 +271,9 @@ def ship(seed: int = CONFIRMING[0], folder: Path = FOLDER) -> None:
 def main() -> None:
     """Train one of the sets named above, or ship."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", dest="names", nargs="+", choices=("rates", "main", "side", "ship"), required=True)
+    parser.add_argument(
+        "--set", dest="names", nargs="+", choices=("rates", "main", "side", "more", "ship"), required=True
+    )
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no run after this time")
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -149,6 +149,6 @@ def said_again(ids):
 def test_a_language_model_of_each_kind_can_be_trained(monkeypatch):
     monkeypatch.setattr(language, "STEPS", 2)
     for arm in language.ARMS:
-        found = language.train_language(arm, 1, steps=1)
+        found = language.train_language(arm, 8e-3, 1, steps=1)
         assert math.isfinite(found["loss"]) and len(found["nats"]) == 8 and len(found["lam"]) == 2 * (arm == "diff")
     assert language.text_rows(3, 5).shape == (3, 129)

@@ -81,7 +81,8 @@ SETUPS: Mapping[str, Setup] = {
     ),
     "two blocks": Setup(arms=_SHAPES, depth=2, rates=(4e-3, 8e-3, 1.6e-2), seeds=(21, 22, 23, 24, 25)),
     "noise in the words": Setup(
-        arms={**_SHAPES, "diff, λ ≥ 0": ARMS["diff, λ ≥ 0"]}, like={"diff, λ ≥ 0": "diff"}, noise=0.75
+        arms={**_SHAPES, "diff, λ ≥ 0": ARMS["diff, λ ≥ 0"]}, like={"diff, λ ≥ 0": "diff"}, noise=0.75,
+        seeds=(21, 22, 23, 24, 25),
     ),
     "examples": Setup(
         arms=_SHAPES, task=Examples(), tests={"longer": {"length": 128}, "taking turns": {"alternating": True}}
@@ -89,7 +90,7 @@ SETUPS: Mapping[str, Setup] = {
     "habits": Setup(arms=_SHAPES, task=replace(TASK, habit=0.7)),
     "no smear": Setup(
         arms={name: _SHAPES[name] for name in ("softmax 8×8", "diff")},
-        depth=2, smear=False, steps=4 * STEPS, rates=(4e-3,),
+        depth=2, smear=False, steps=4 * STEPS, rates=(4e-3,), seeds=(21, 22, 23, 24, 25),
     ),
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from labkit.anatomy import module_of
 from labkit.base.data import data_dir
-from labkit.base.errors import BadInput
+from labkit.base.errors import BadInput, NotAvailable
 from labkit.models import DecoderConfig, next_token_loss
 from labkit.training import Runs, fit
 
@@ -36,8 +36,9 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "normed 4×16": {"kind": "softmax-transformer", "heads": 4, "mixer": "normed"},
     "diff": {"kind": "diff-transformer", "heads": 4},
 }
-LENGTH, ROWS, STEPS, LR = 128, 16, 500, 8e-3
-SEEDS = (21, 22, 23)
+LENGTH, ROWS, STEPS = 128, 16, 500
+RATES, PILOT = (8e-3, 4e-3, 1.6e-2), 20  # each arm's rate is chosen on a seed of its own
+SEEDS = (21, 22, 23, 24, 25)
 PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
 
 
@@ -106,7 +107,7 @@ def text_rows(count: int, seed: int, split: str = "train") -> Tensor:
     return torch.tensor(ids[: count * (LENGTH + 1)]).view(count, LENGTH + 1)
 
 
-def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
+def train_language(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
     """Train one model and return what it does on texts it has not read, as plain numbers."""
     from labkit import world
 
@@ -127,7 +128,7 @@ def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]
         ids = rows[(step - 1) * ROWS : step * ROWS]
         return next_token_loss(model(ids).logits, ids)
 
-    went = fit(model, loss_at, schedule(LR, steps))
+    went = fit(model, loss_at, schedule(lr, steps))
     found = loss_by_position(model, text_rows(64, 9_000, "test"))
     mixers = [block.attention.mixer for block in model.trunk.blocks]
     return {
@@ -145,15 +146,23 @@ def language_path() -> Path:
     return data_dir() / "sweeps" / "04_language.jsonl"
 
 
+def best_rate(arm: str, table: Runs) -> float:
+    """Return the rate with the least loss on the pilot seed; raise `NotAvailable` where not all of them were tried."""
+    tried = table.where(arm=arm, seed=PILOT)
+    if len(tried) < len(RATES):
+        raise NotAvailable(f"{arm!r} was not tried at every rate on the course's world.", do="python -m " + __name__)
+    return min(tried, key=lambda run: run["loss"])["lr"]
+
+
 def main(minutes: float = math.inf) -> None:
-    """Train and measure every arm on every seed, one after the other."""
+    """Train and measure every arm at every rate on the pilot seed, then at its best on the others."""
     torch.set_num_threads(1)
-    end = time.monotonic() + 60 * minutes
-    for seed in SEEDS:
-        for arm in ARMS:
-            if time.monotonic() < end:
-                cell = {"arm": arm, "seed": seed}
-                print(Runs(language_path()).do(cell, lambda cell=cell: train_language(**cell)), flush=True)
+    table, end = Runs(language_path()), time.monotonic() + 60 * minutes
+    pilots = [(arm, lr, PILOT) for lr in RATES for arm in ARMS]
+    for arm, lr, seed in [*pilots, *((arm, None, seed) for seed in SEEDS for arm in ARMS)]:
+        if time.monotonic() < end:
+            cell = {"arm": arm, "lr": lr or best_rate(arm, table), "seed": seed}
+            print(cell, table.do(cell, lambda cell=cell: train_language(**cell))["loss"], flush=True)
 
 
 if __name__ == "__main__":
