@@ -28,13 +28,13 @@ __all__ = ["Loss", "difference", "kl", "logits", "loss", "perplexity_ratio"]
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(Estimate):
-    """Mean surprise in nats per token. `per_unit`: each document's mean; `weights`: its scored tokens."""
+    """Mean cross-entropy in nats per token. `per_unit`: each document's mean; `weights`: its scored tokens."""
 
     text: str = ""  # hash of the documents: two losses are comparable when it is the same
 
     @property
     def perplexity(self) -> float:
-        """exp(loss): how many equally likely tokens would surprise as much."""
+        """exp(loss): how many equally likely tokens would cost as much."""
         return _exp(self.value)
 
     @property

@@ -54,7 +54,7 @@ class Measure(Protocol):
 
 @dataclass(frozen=True)
 class LossMeasure:
-    """Surprise at each next token in nats, averaged over a document; documents weigh by their scored tokens."""
+    """Cross-entropy at each next token in nats, averaged over a document; documents weigh by their scored tokens."""
 
     name: ClassVar[str] = "loss"
     unit: ClassVar[str] = "nats/token"

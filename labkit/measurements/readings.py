@@ -37,7 +37,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a model makes of a text: probability of each candidate as the next word, surprise, and how it goes on.
+    """What a model makes of a text: probability of each candidate as the next word, cross-entropy, and how it goes on.
 
     A word of several pieces counts by its first piece. loss: nats per token, over all tokens but the first.
     """
@@ -100,7 +100,7 @@ def _go_on(module: nn.Module, output: Any, drafted: list[int], length: int, end:
     """Return the likeliest next tokens, going on from a text of `length` and a draft that were read with a cache.
 
     Where the draft goes wrong, what the model expected after that place is the next draft (Jacobi decoding: Santilli
-    et al. 2023): one more pass for each surprise, not for each token.
+    et al. 2023): one more pass for each loss, not for each token.
     """
     import torch
 

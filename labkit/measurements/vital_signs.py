@@ -139,7 +139,7 @@ def vitals(model: ModelLike, n: int = 64, *, seed: int = 0, texts: Sequence[str]
     """Return the vital signs of a model, each over `n` questions, documents or stories of its own.
 
     model: a handle, or one of our decoders. seed: of the questions and of the sampling. texts: stories on which to
-    measure the surprise instead of the world's; `BadInput` names the words the world does not know, or the mistake.
+    measure the loss instead of the world's; `BadInput` names the words the world does not know, or the mistake.
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 2:
         raise BadInput(f"n = {n!r} of each kind.", expected="a whole number from 2 up")

@@ -147,7 +147,7 @@ class Decoder(nn.Module):
 
 
 def next_token_loss(logits_BLV: Tensor, labels_BL: Tensor, segments_BL: Tensor | None = None) -> Tensor:
-    """Return the mean surprise in nats a token at each next token of the same document; label -100 is left out."""
+    """Return the mean cross-entropy in nats a token at each next token of the same document; label -100 is left out."""
     targets = labels_BL[:, 1:]
     if segments_BL is not None:
         targets = targets.masked_fill(segments_BL[:, 1:] != segments_BL[:, :-1], -100)

@@ -57,7 +57,7 @@ class _Pointers:
             self.share.append(share / len(found))
 
     def lost(self, logs_BLX: Tensor) -> Tensor:
-        """Return the surprise at what should be found, under log-probabilities [B, L, things]."""
+        """Return the cross-entropy at what should be found, under log-probabilities [B, L, things]."""
         device = logs_BLX.device
         row, at, found = (torch.tensor(values, device=device) for values in (self.row, self.at, self.found))
         return -(logs_BLX[row, at, found] * torch.tensor(self.share, device=device)).sum()

@@ -1,4 +1,4 @@
-"""Surprise of a model on documents: for a training step with its gradient, and for a look at how well it does."""
+"""Cross-entropy of a model on documents: for a training step with its gradient, and for a look at how well it does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .batches import Group, padded
 __all__ = ["accumulate", "document_losses"]
 
 
-class _HeadSurprise(torch.autograd.Function):
+class _HeadCrossEntropy(torch.autograd.Function):
     """Sum of -log softmax(x Wᵀ)[target], with both gradients found on the way.
 
     The logits are turned into their own gradient in place: one table of [tokens, V] instead of four, and a quarter
@@ -38,27 +38,27 @@ class _HeadSurprise(torch.autograd.Function):
         return grad * grad_x, grad * grad_w, None
 
 
-def _surprise(model: Decoder, group: Group) -> Tensor:
+def _cross_entropy(model: Decoder, group: Group) -> Tensor:
     state = model.trunk(model.begin(group.ids.to(model.device)))
     targets = group.targets.to(model.device).flatten()
     real = (targets != -100).nonzero()[:, 0]
     x_TD = model.norm(state.stream).flatten(0, 1)
     if len(real) < len(targets):
         x_TD, targets = x_TD.index_select(0, real), targets.index_select(0, real)
-    return _HeadSurprise.apply(x_TD, model.head.weight, targets)
+    return _HeadCrossEntropy.apply(x_TD, model.head.weight, targets)
 
 
 def accumulate(
     model: Decoder, groups: Sequence[Group], also: Callable[[int], Tensor] | None = None
 ) -> tuple[float, int]:
-    """Add the gradient of the mean surprise over all groups' tokens; return that mean (nats a token) and the tokens.
+    """Add the gradient of the mean cross-entropy over all groups' tokens; return that mean (nats a token) and the tokens.
 
     `also(i)` is a further loss, asked for after the pass over group i: its gradient counts, its value is not returned.
     """
     tokens = sum(group.tokens for group in groups)
     total = 0.0
     for number, group in enumerate(groups):
-        loss = _surprise(model, group) / tokens
+        loss = _cross_entropy(model, group) / tokens
         (loss if also is None else loss + also(number)).backward()
         total += loss.item()
     return total, tokens
@@ -68,7 +68,7 @@ def accumulate(
 def document_losses(
     model: Decoder, documents: Sequence[Sequence[int]], batch: int = 16
 ) -> tuple[list[float], list[int]]:
-    """Return, for each document (ids with begin and end), its surprise in nats and how many tokens were predicted."""
+    """Return, for each document (ids with begin and end), its cross-entropy in nats and how many tokens were predicted."""
     order = sorted(range(len(documents)), key=lambda i: len(documents[i]))
     nats, tokens = [0.0] * len(documents), [0] * len(documents)
     for start in range(0, len(order), batch):
