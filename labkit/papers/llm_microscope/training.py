@@ -122,7 +122,7 @@ def contextual_loss(
     """Return C per token of a batch, as the loss of a step.
 
     given: the levels of the subject that the reader is shown (default: all). empty: the share of rows that are shown
-    nothing instead. shuffled: each row is shown the states of another token of the batch. texts: token ids to train on
+    nothing instead. shuffled: each row is shown a token of another document of the batch. texts: token ids to train on
     (default: stories of the islands).
     """
     texts = _texts(subject) if texts is None else texts
@@ -131,7 +131,7 @@ def contextual_loss(
         batch = draw(texts, 10_000 * seed + step, per_step, PER_DOCUMENT)
         e_BD = reader.embed(_shown(subject, batch, given))
         if shuffled:
-            e_BD = e_BD[torch.randperm(len(e_BD), generator=torch.Generator().manual_seed(10_000 * seed + step))]
+            e_BD = _of_others(e_BD)
         if empty:
             empty_B = torch.arange(len(e_BD)) % round(1 / empty) == 0
             e_BD = e_BD.masked_fill(empty_B[:, None], 0.0)
@@ -296,6 +296,11 @@ def _C_of(model: Contextualiser, e_BD: Tensor, batch: Sequence[tuple[Tensor, Ten
     return float(model.loss(e_BD, before_BK).sum() / (before_BK >= 0).sum())
 
 
+def _of_others(e_BD: Tensor) -> Tensor:
+    """Return the rows half a batch further on, which are of other documents, and any of their tokens."""
+    return e_BD.roll(len(e_BD) // 2, 0)
+
+
 def _zeros(h_BSD: Tensor) -> Tensor:
     return torch.zeros_like(h_BSD[:, 0])
 
@@ -308,7 +313,6 @@ def make_shuffled(judged: int, steps: int = 160, stories: int = 24) -> None:
     runs, subject = Runs(f"{RUNS}/shuffled.jsonl"), load(SUBJECT)
     batch = draw(_texts(subject, judged, stories, "test"), judged, stories, PER_DOCUMENT)
     h_BSD = _shown(subject, batch, None)
-    order_B = torch.randperm(len(h_BSD), generator=torch.Generator().manual_seed(judged))
 
     def per_story(model: Contextualiser, e_BD: Tensor) -> dict[str, Any]:
         parts = zip(e_BD.split([len(at) for _, at in batch]), batch)
@@ -317,12 +321,12 @@ def make_shuffled(judged: int, steps: int = 160, stories: int = 24) -> None:
     def train(kind: str) -> dict[str, Any]:
         model, found = train_reader(kind, settings=replace(READER_FIT, steps=steps))
         with torch.no_grad():
-            e_BD = _zeros(h_BSD) if kind == "nothing" else model.embed(h_BSD[order_B])
+            e_BD = _zeros(h_BSD) if kind == "nothing" else _of_others(model.embed(h_BSD))
         return {**per_story(model, e_BD), "loss": round(found.last(), 4), "seconds": round(found.seconds, 1)}
 
     def shipped() -> dict[str, Any]:
         reader = load_reader("microscope/reader", subject).model
-        return per_story(reader, reader.embed(h_BSD[order_B]))
+        return per_story(reader, _of_others(reader.embed(h_BSD)))
 
     for kind in ("nothing", "shuffled"):
         print(runs.do({"kind": kind, "steps": steps, "judged": judged}, lambda kind=kind: train(kind)), flush=True)

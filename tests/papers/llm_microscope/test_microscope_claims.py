@@ -38,6 +38,7 @@ def test_functions_give_one_number_a_unit() -> None:
         measures.ends_against_middle(n=3, seeds=[5]),
         measures.removal_change(n=3, seeds=[5], condition="articles", distractors=0),
         measures.error_sums(n=12, seeds=[5]),
+        measures.states_needed(n=3, seeds=[5], level=1, by="patch"),
     ):
         assert len(found.values) == len(found.units) == len(set(found.units))
         assert list(found.models) == ["lab/deep"]

@@ -26,6 +26,8 @@ def test_low_dimensions_are_found_within_a_tenth(rule: str, d: int) -> None:
 def test_high_dimensions_are_underestimated_as_is_known() -> None:
     assert 8.3 < two_nn(ball(1500, 10), rule="mle") < 10.3
     assert 15 < two_nn(ball(1500, 20), rule="mle") < 18.5
+    assert 8.3 < two_nn(ball(1500, 10), rule="released") < 10.9
+    assert 14.5 < two_nn(ball(1500, 20), rule="released") < 18.5
 
 
 def test_it_does_not_see_turns_shifts_scales_or_empty_channels() -> None:

@@ -194,8 +194,22 @@ def test_overwriting_states_is_undone_and_controls_are_as_many(deep, stories) ->
     for a, b, c in zip(found.of_class, found.of_others, found.excess):
         assert c.value == pytest.approx(a.value - b.value, abs=1e-6)
     assert labkit.anatomy.fingerprint(deep) == before
+    assert found.levels == (1, 11) and [line.split()[0] for line in found.table().splitlines()[3:]] == ["1", "11"]
     with pytest.raises(BadInput, match="no class"):
         necessity(deep, stories[:1], "commas")
+    for at in ([], [13]):
+        with pytest.raises(BadInput, match="levels from 0 to 12"):
+            necessity(deep, stories[:2], at=at)
+
+
+def test_patched_states_are_others_of_the_same_kind(deep, stories) -> None:
+    found = necessity(deep, stories[:3], at=[1], by="patch")
+    assert found.of_class != necessity(deep, stories[:3], at=[1]).of_class and "other texts" in found.table()
+    assert necessity(deep, [stories[0]] * 2, at=[12], by="patch").of_class[0].value == 0  # nothing reads the last level
+    with pytest.raises(BadInput, match="single text"):
+        necessity(deep, stories[:1], by="patch")
+    with pytest.raises(UnknownName, match="replacement"):
+        necessity(deep, stories[:2], by="luck")
 
 
 def test_stored_runs_make_a_table_and_missing_ones_say_how_to_make_them(tmp_path) -> None:

@@ -59,6 +59,14 @@ def test_the_residual_hides_what_the_block_adds() -> None:
         assert linearity(x, y, residual=False) == pytest.approx(chance_score(2000, 64), abs=0.01)
 
 
+def test_the_residual_hides_a_block_that_is_a_function_of_its_input() -> None:
+    x = cloud(2000, 64)
+    g = (0.555 / 2) ** 0.5 * (x.square() - 1)  # of x, yet uncorrelated with all that is linear in x
+    for eps, expected in ((1.0, 0.653), (0.3, 0.954), (0.1, 0.995), (0.03, 0.9995)):
+        assert linearity(x, x + eps * g) == pytest.approx(expected, abs=0.006)
+        assert linearity(x, x + eps * g, residual=False) == pytest.approx(chance_score(2000, 64), abs=0.01)
+
+
 def test_an_orthogonal_map_never_beats_a_free_one() -> None:
     for seed in range(5):
         x, y = cloud(150, 10, seed), cloud(150, 10, seed) @ cloud(10, 10, 50 + seed) + cloud(150, 10, 90 + seed)

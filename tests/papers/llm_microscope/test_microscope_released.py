@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from families import ids_of, make
 
 from labkit.papers.llm_microscope.method.dimension import anisotropy, anisotropy_by_power, two_nn
+from labkit.papers.llm_microscope.method.lens import logit_lens
 from labkit.papers.llm_microscope.method.linearity import linearity
 
 
@@ -38,3 +40,15 @@ def test_anisotropy_exactly_and_by_power_iteration() -> None:
     assert anisotropy(X) == pytest.approx(0.18831658969502843, abs=1e-6)
     assert anisotropy(Y) == pytest.approx(0.20392902093303422, abs=1e-6)
     assert anisotropy_by_power(Y) == pytest.approx(0.20392902093303428, abs=1e-6)
+
+
+def test_the_lens_without_the_norm_has_the_released_predictions_and_losses() -> None:
+    model, ids = make("llama"), ids_of(9)[0]
+    with torch.no_grad():  # the released `logit_lens`: the head on raw states, the cost of its own arg-max token
+        levels = [
+            model.lm_head(h)[0, :-1].softmax(-1) for h in model(ids[None], output_hidden_states=True).hidden_states
+        ]
+    lens = logit_lens(model, ids, norm=False)
+    for level, p_LV in enumerate(levels):
+        assert torch.equal(lens.top[level, :-1, 0], p_LV.argmax(-1))
+        assert torch.allclose(lens.confidence[level], -p_LV.max(-1).values.log(), atol=1e-6)
