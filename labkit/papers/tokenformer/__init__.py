@@ -16,7 +16,7 @@ PAPER = Paper(
     code="https://github.com/Haiyang-W/TokenFormer",
     configs={"method.model": ("tokenformer", "tokenformer-baseline")},
     edits={"method.usage": ("mask-tokens",)},
-    drawings={"figures": ("GrowthRace", "GrowthRecovery", "StepZero")},
+    drawings={"figures": ("GrowthRace", "GrowthRecovery", "GrowthVariations", "StepZero")},
     panels={"panels.fire": ("FirePanel",), "panels.grow": ("GrowPanel",)},
     experiments={
         "method.accounting": ("TrainingStage", "model_cost", "cumulative_flops", "matched_tokens"),
@@ -28,6 +28,7 @@ PAPER = Paper(
         "method.usage": ("MaskTokens", "effective_number", "least_used", "masks"),
         "method.widening": ("block_pad", "clone_wider", "net2wider"),
         "experiments.appended": ("AppendedKeys", "appended_key"),
+        "experiments.carrying": ("carry_over",),
         "experiments.firing": ("TokenFiring", "token_firing"),
         "experiments.growing": (
             "GROWTH_WAYS",
@@ -39,6 +40,7 @@ PAPER = Paper(
             "step_zero",
         ),
         "experiments.race": ("ACCOUNTS", "GrowthRace", "forgetting", "growth_race", "paired_loss", "stored_runs"),
+        "experiments.variations": ("GrowthVariations", "held_back_rows", "other_sizes"),
     },
     tokenizers={"island-words": "task.tokenizer"},
 )

@@ -8,14 +8,17 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from labkit.base.errors import NotAvailable
 from labkit.claims import Measured
 
-from .experiments.race import runs_of
+from .experiments.carrying import CARRY
+from .experiments.race import runs_of, stored_runs
 
 __all__ = [
     "curve_difference",
     "improvement",
     "loss_difference",
+    "memory_difference",
     "nominal_sizes",
     "old_corpus_difference",
     "preserved",
@@ -50,6 +53,22 @@ def improvement(*, n: int, seeds: Sequence[int], arm: str) -> Measured:
     """Return per seed the final loss of a grown model minus that of the model it was grown from, nats a token."""
     runs = runs_of(arm, seeds)
     return _measured([run["loss"] - run["first_source"] for run in runs], seeds, runs)
+
+
+def memory_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
+    """Return per seed the highest rise of the loss after growth of one copy minus that of another, nats a token.
+
+    Copies as in `experiments.carrying`: what was grown or not, with the optimiser's memory carried or reset.
+    """
+    known = {run["seed"]: run for run in stored_runs() if run["arm"] == CARRY}
+    if missing := [seed for seed in seeds if seed not in known]:
+        raise NotAvailable(
+            f"Nothing was carried over with the seeds {missing}.",
+            do=f"python -m labkit.papers.tokenformer.experiments.carrying {' '.join(map(str, missing))}, then copy "
+            "runs/03/growth.jsonl to data/sweeps/03_growth.jsonl",
+        )
+    rows = [known[seed] for seed in seeds]
+    return _measured([row["bumps"][first] - row["bumps"][second] for row in rows], seeds, rows)
 
 
 def preserved(*, n: int, seeds: Sequence[int]) -> Measured:

@@ -13,6 +13,7 @@ from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, label_axes, lege
 if TYPE_CHECKING:
     from .experiments.growing import GrowthRecovery, StepZero
     from .experiments.race import GrowthRace
+    from .experiments.variations import GrowthVariations
 
 __all__ = ["DRAWINGS"]
 
@@ -133,7 +134,32 @@ def bars_of(found: StepZero) -> Bars:
     )
 
 
+def bars_of_variations(found: GrowthVariations) -> Bars:
+    """Return each variation's estimates as bars with intervals."""
+    rows = found.estimates.values()
+    kinds = list(next(iter(rows)))
+    said = "; ".join(
+        f"{name}: "
+        + ", ".join(f"{kind} {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for kind, one in row.items())
+        for name, row in found.estimates.items()
+    )
+    return Bars(
+        title=f"{found.title}, with 95 % intervals",
+        labels=list(found.estimates),
+        groups={kind: [row[kind].value for row in rows] for kind in kinds},
+        x_label=found.unit,
+        sentence=f"{found.title}. {said}.",
+        digits=3,
+        intervals={kind: [(row[kind].low, row[kind].high) for row in rows] for kind in kinds},
+    )
+
+
 DRAWINGS = {
+    "GrowthVariations": Drawing(
+        lambda found, figure: paint_bars(bars_of_variations(found), figure),
+        lambda found: bars_of_variations(found).sentence,
+        lambda found: (8.6, 1.0 + 0.3 * len(found.estimates) * len(next(iter(found.estimates.values())))),
+    ),
     "GrowthRace": Drawing(paint_race, describe_race, lambda race: (9.4, 4.2)),
     "GrowthRecovery": Drawing(paint_recovery, describe_recovery, lambda found: (8.6, 3.4)),
     "StepZero": Drawing(

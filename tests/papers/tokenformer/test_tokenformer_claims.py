@@ -5,10 +5,19 @@ import pytest
 from labkit.base.errors import NotAvailable, UnknownName
 from labkit.claims import ledger
 from labkit.figures import describe, draw
-from labkit.papers.tokenformer import GrowthRecovery, StepZero, claims, growth_race, paired_loss
+from labkit.papers.tokenformer import (
+    GrowthRecovery,
+    StepZero,
+    claims,
+    growth_race,
+    held_back_rows,
+    other_sizes,
+    paired_loss,
+)
 from labkit.papers.tokenformer.experiments import race
 from labkit.papers.tokenformer.experiments.race import NAMES, SEEDS
 from labkit.papers.tokenformer.experiments.race import stored_runs as whole
+from labkit.papers.tokenformer.experiments.variations import FRESH_SEEDS, HELD_BACK, RANDOM, SIZES
 from labkit.papers.tokenformer.training.choosing import best_rate
 
 
@@ -37,7 +46,7 @@ def runs(monkeypatch):
         for lr, worse in ((0.1, 0.0), (0.2, 0.5), (0.4, 99.0)):
             seeds = (0, *SEEDS) if lr == 0.1 else (0,)
             known += [made_up(arm, lr, seed, number / 10 + worse + seed * 1e-3) for seed in seeds]
-    monkeypatch.setattr(race, "stored_runs", lambda: tuple(known))
+    monkeypatch.setattr(race, "stored_runs", lambda: known)
     return known
 
 
@@ -120,6 +129,24 @@ def test_recovery_and_step_zero_are_drawn_also_off_the_scale():
     at_once = StepZero(108, (1.0, 1.1), {"zero": (1.0, 1.1), "random": (2.0, 2.4)}, {"zero": 0.0, "random": 5.0})
     assert draw(at_once).axes
     assert "random +1.150" in describe(at_once)
+
+
+def test_variations_stand_beside_their_own_controls_and_are_drawn(runs):
+    sizes, held = SIZES | RANDOM, tuple(HELD_BACK.values())
+    arms = [*dict.fromkeys(arm for pair in sizes.values() for arm in pair), *held, "source"]
+    runs[:] = [
+        made_up(arm, 0.1, seed, arms.index(arm) / 10 + seed * 1e-3) for arm in arms for seed in (0, *FRESH_SEEDS)
+    ]
+    found = other_sizes()
+    for name, (grown, control) in sizes.items():
+        gap = found[name]["minus not grown"]
+        assert (gap.value, gap.n) == (pytest.approx((arms.index(grown) - arms.index(control)) / 10), 5)
+    rows = held_back_rows()
+    for name, arm in HELD_BACK.items():
+        assert rows[name]["facts, loss"].value == pytest.approx(arms.index(arm) / 10 + 0.043)
+        assert rows[name]["stories, forgotten"].value == pytest.approx((arms.index(arm) - arms.index("source")) / 10)
+    for one in (found, rows):
+        assert draw(one).axes and one.title in describe(one) and one.table().count("\n") == len(one.estimates)
 
 
 def test_every_claim_names_a_function_of_this_paper():

@@ -128,7 +128,7 @@ ARMS = {
         Arm(name="slower", begin=_grown("zero", "fixed"), start="source", old_rate=0.1, rates=(*STAGE, *HIGH)),
         _on_facts("b-restart", "source", _itself),
         _on_facts("b-frozen", "source", _grown("zero", "fixed"), old_rate=0.0, rates=(1.5e-3, *STAGE, 2.4e-2)),
-        _on_facts("b-slower", "source", _grown("zero", "fixed"), old_rate=0.1, rates=(*STAGE, *HIGH)),
+        _on_facts("b-slower", "source", _grown("zero", "fixed"), old_rate=0.1, rates=(*STAGE, *HIGH, 9.6e-2)),
         # Other sizes: twice and eight times the tokens, twice in two stages, and a source with four times the weights.
         *(
             Arm(
