@@ -55,6 +55,7 @@ PAPER = Paper(
             "summarise",
             "train_summaries",
         ),
+        "experiments.unmarked": ("judge_unmarked", "train_unmarked", "unmarked", "unmarked_futures"),
         "experiments.second_space": (
             "check_slots",
             "learn_second_space",

@@ -20,7 +20,7 @@ from labkit.claims import Measured
 from labkit.training import Runs
 
 from .experiments.codecs import fragility
-from .experiments.quality import exact_answers, judge_concepts, quality_of, test_events
+from .experiments.quality import quality_of, test_events
 from .experiments.runs import runs_path
 from .method.models import ConceptConfig
 from .method.sampling import Knobs, sample
@@ -144,19 +144,6 @@ def still_blocks(*, n: int, seeds: Sequence[int]) -> Measured:
         t, other = (torch.randint(0, 100, (4, 3), generator=g) for _ in range(2))
         values.append(float((model.all_at_once(x, xt, t) - model.all_at_once(y, xt, other)).abs().max()))
     return Measured(values=tuple(values), units=_names("model", n))
-
-
-def mean_squares(*, n: int, seeds: Sequence[int]) -> Measured:
-    """Return per event (squared error of a model that draws perfectly, that of one that answers with the mean).
-
-    After verbs with more than one future; 200 draws each. Two draws from one distribution are √2 times as far apart
-    (root mean square) as a draw is from its mean.
-    """
-    space, events = load_space("aligned"), test_events(n // 3 + (n % 3 > 0))
-    events = events[events.kind_N > 0][:n]
-    ideal = exact_answers(space, events, 200, seeds[0])
-    truth, mean = (judge_concepts(space, events, z, seed=seeds[0] + 1).by_event["square"] for z in ideal.values())
-    return Measured(values=tuple(zip(truth, mean)), units=_names("event", n), models={"aligned": _hash(space)})
 
 
 # Rows of the table ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from labkit.course.exercises import judge
-from labkit.papers.large_concept_models.exercises import LESSON, hunting, sampling
+from labkit.papers.large_concept_models.exercises import LESSON, hunting, sampling, wholes
 
 
 @pytest.mark.parametrize("exercise", LESSON.exercises, ids=lambda one: one.id)
@@ -28,6 +28,8 @@ def test_unusual_right_answers_are_right():
         assert judge(LESSON.exercise("06.2"), answer).right
     for answer in hunting.UNUSUAL:
         assert judge(LESSON.exercise("06.3"), answer).right
+    for answer in wholes.UNUSUAL:
+        assert judge(LESSON.exercise("06.5"), answer).right
     for answer in (1.41, "1.4142", 2**0.5):
         assert judge(LESSON.exercise("06.1"), answer).right
     as_set = judge(LESSON.exercise("06.4"), lambda spacing: set(hunting._faults(spacing)))
@@ -42,6 +44,7 @@ def test_a_stub_is_not_attempted():
     assert judge(LESSON.exercise("06.2"), lambda *a: ...).status == "not attempted"
     assert judge(LESSON.exercise("06.3"), lambda z: ...).status == "not attempted"
     assert judge(LESSON.exercise("06.4"), lambda s: ...).status == "not attempted"
+    assert judge(LESSON.exercise("06.5"), lambda f, d: ...).status == "not attempted"
 
 
 def test_predictions_are_decided():

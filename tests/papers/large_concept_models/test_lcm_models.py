@@ -51,6 +51,8 @@ def test_a_denoiser_sees_earlier_clean_concepts_and_its_own_noisy_one(kind, text
     clean, noisy, time = x.clone(), xt.clone(), t.clone()
     clean[:, 2] += 1
     assert changed(answer, model.all_at_once(clean, xt, t)).tolist() == [False, False, False, True, True]
+    clean[:, 0] += 1  # the first position sees nothing but its own noise
+    assert changed(answer, model.all_at_once(clean, xt, t)).tolist() == [False, True, True, True, True]
     noisy[:, 2] += 1
     assert changed(answer, model.all_at_once(x, noisy, t)).tolist() == [False, False, True, False, False]
     time[:, 2] = (time[:, 2] + 50) % 100

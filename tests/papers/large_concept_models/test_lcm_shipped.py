@@ -7,10 +7,14 @@ import torch
 
 import labkit
 from labkit import zoo
+from labkit.base.errors import BadInput
 from labkit.papers.large_concept_models import task
 from labkit.papers.large_concept_models.experiments.codecs import GATE, check_codec, fragility, fragility_by_words
+from labkit.papers.large_concept_models.experiments.films import film
 from labkit.papers.large_concept_models.experiments.quality import quality_of, test_events
+from labkit.papers.large_concept_models.experiments.steering import steer
 from labkit.papers.large_concept_models.method import store
+from labkit.papers.large_concept_models.method.generation import tell
 
 test_events.__test__ = False
 SHIPPED = [name for name in zoo.entries() if name.startswith("concepts/")]
@@ -61,6 +65,19 @@ def test_our_sentences_are_too_alike_in_length_to_ask_what_length_does(space):
     assert set(by_words) == {7, 8, 9} and sum(one.n for one in by_words.values()) == 240
     assert max(one.value for one in by_words.values()) - min(one.value for one in by_words.values()) < 0.25
     assert fragility_by_words(space.codec, alpha=0.9, n=40)[8].value < by_words[8].value
+
+
+def test_a_model_in_a_space_it_was_not_trained_in_is_refused():
+    """Both spaces have 64 numbers, so that no shape would tell."""
+    other, two, event = store.load_space("unaligned"), store.load_model("two-tower"), "Ilo lost the kettle on Sable ."
+    for ask in (
+        lambda: quality_of(two, other, test_events(1)),
+        lambda: film(two, other, event),
+        lambda: steer(two, other, event),
+        lambda: tell(two, other, [event]),
+    ):
+        with pytest.raises(BadInput, match="“aligned”"):
+            ask()
 
 
 def test_base_shrinks_and_two_tower_draws(space):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.course.lesson_definition import LessonDefinition
 
-from . import by_hand, hunting, predictions, sampling
+from . import by_hand, hunting, predictions, sampling, wholes
 
 __all__ = ["LESSON"]
 
@@ -15,6 +15,6 @@ LESSON = LessonDefinition(
     question="What is the average of two futures?",
     minutes=60,
     objectives=(by_hand.OBJECTIVE, sampling.OBJECTIVE, hunting.OBJECTIVE),
-    exercises=(by_hand.FACTOR, sampling.STEP, hunting.AVERAGED, hunting.DISHONEST),
+    exercises=(by_hand.FACTOR, sampling.STEP, hunting.AVERAGED, hunting.DISHONEST, wholes.WHOLES),
     predictions=predictions.PREDICTIONS,
 )

@@ -97,7 +97,7 @@ def _by_saying(z_NC: Any) -> Any:
 AVERAGED = Exercise(
     id="06.3",
     title="Not a word",
-    minutes=5,
+    minutes=4,
     objective=OBJECTIVE,
     difficulty="hard",
     task=(
@@ -244,7 +244,7 @@ def _check_dishonest(dishonest: Callable[..., Any]) -> Outcome:
 DISHONEST = Exercise(
     id="06.4",
     title="Bug hunt: forty steps",
-    minutes=5,
+    minutes=4,
     objective=OBJECTIVE,
     task=(
         "In the paper's released code a sampler asked for S = 40 of T = 100 steps makes another number. "

@@ -100,7 +100,7 @@ def _check(step: Callable[..., Any]) -> Outcome:
 STEP = Exercise(
     id="06.2",
     title="One step of the sampler",
-    minutes=5,
+    minutes=4,
     objective=OBJECTIVE,
     task=(
         "The sampler holds `x` = √ᾱ · clean + √(1−ᾱ) · ε with ᾱ = `now`, and the denoiser's `guess` "

@@ -73,6 +73,7 @@ def film(
     language: str | int = 0,
 ) -> Filmed:
     """Return the film of `draws` next sentences after an event; raise `BadInput` for a text that is no event."""
+    space.must_hold(model)
     (event, _), context_1C = task.parse([text]), space.encode_texts([text])
     if int(event.kind_N) >= len(task.EVENTS):
         raise BadInput(f"After “{text}” the text ends.", expected="somebody sold, found, lent or lost something")

@@ -148,6 +148,7 @@ def quality_of(
     name: str = "",
 ) -> Quality:
     """Return the quality of what a concept model says in one language after events told in another."""
+    space.must_hold(model)
     x_N1C = space.encode(events, language_in)[:, None].repeat_interleave(draws, dim=0)
     z_NC = next_concepts(model, x_N1C, torch.Generator().manual_seed(seed), knobs)
     z_EMC = z_NC.view(len(events), draws, -1)

@@ -65,6 +65,7 @@ def steer(
     Where several futures are drawn, z′ is another future. Raises `BadInput` for a text that is no event, or a mix that
     is no share.
     """
+    space.must_hold(model)
     (event, _), context_1C = task.parse([text]), space.encode_texts([text])
     if int(event.kind_N) >= len(task.EVENTS):
         raise BadInput(f"After “{text}” the text ends.", expected="somebody sold, found, lent or lost something")

@@ -75,6 +75,7 @@ def tell(
         raise BadInput(
             "There is nothing to go on from.", expected="at least one sentence", do="give the first sentence"
         )
+    space.must_hold(model)
     generator = torch.Generator().manual_seed(seed)
     x_1NC, said = space.encode_texts(texts)[None], list(texts)
     while len(said) < longest:

@@ -19,6 +19,8 @@ __all__ = ["ConceptSpace"]
 class ConceptSpace(nn.Module):
     """encode(sentences, language) -> normalised concepts [N, C]; decode goes back through the codec's decoder."""
 
+    home = ""  # the name of a shipped space
+
     def __init__(self, codec: Codec, normaliser: Normaliser):
         super().__init__()
         self.codec, self.normaliser = codec.eval(), normaliser
@@ -63,6 +65,16 @@ class ConceptSpace(nn.Module):
         """Return encode(decode(z)): what is left of a concept after it has been said [N, C]."""
         with torch.no_grad():
             return self.normaliser.normalise(self.codec.encode_pieces(self.pieces(z_NC, language)))
+
+    def must_hold(self, model: object) -> None:
+        """Raise `BadInput` for a shipped concept model that was trained in another shipped space."""
+        home = getattr(model, "home", "")
+        if home and self.home and home != self.home:
+            raise BadInput(
+                f"This model was trained in the space “{home}”, and this is “{self.home}”.",
+                expected="a model and the space of its own codec: vectors of another mean nothing to it",
+                do=f'load_space("{home}")',
+            )
 
     @cached_property
     def end_C(self) -> Tensor:

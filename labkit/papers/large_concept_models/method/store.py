@@ -27,6 +27,7 @@ from .space import ConceptSpace
 __all__ = ["load_model", "load_space", "read", "read_folder", "save", "ship"]
 
 FAMILY, WEIGHTS = "concepts", "model.safetensors"
+HOMES = {"base": "aligned", "two-tower": "aligned"}  # the space each shipped concept model was trained in
 
 
 def save(model: nn.Module, path: str | Path) -> Path:
@@ -102,4 +103,5 @@ def _shipped(name: str, kind: type) -> Any:
     model = read_folder(zoo.folder_of(full))
     if not isinstance(model, kind):
         raise BadInput(f"{name!r} is a {type(model).__name__}.", expected=f"a {kind.__name__}")
+    model.home = HOMES.get(name, name)
     return model
