@@ -9,7 +9,7 @@ from .lesson import Lesson, open_lesson
 from .lesson_definition import LessonDefinition
 from .numbers import close_to, holds, number, report
 from .optional_models import load_if_here
-from .questions import Prediction
+from .questions import Prediction, lowest
 
 __all__ = [
     "Exercise",
@@ -21,6 +21,7 @@ __all__ = [
     "definitions",
     "holds",
     "load_if_here",
+    "lowest",
     "number",
     "one_of",
     "open_lesson",

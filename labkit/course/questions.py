@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from labkit.base.errors import BadInput
 
-__all__ = ["Prediction"]
+__all__ = ["Prediction", "lowest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,3 +46,10 @@ class Prediction:
             )
         places = self.answer(found)
         return (places,) if isinstance(places, int) else tuple(places)
+
+
+def lowest(estimates: Iterable[Any]) -> tuple[int, ...]:
+    """Return the place of the least estimate and those of all whose intervals reach down to its own: they tie."""
+    found = list(estimates)
+    least = min(found, key=lambda one: one.value)
+    return tuple(place for place, one in enumerate(found) if one.low <= least.high)

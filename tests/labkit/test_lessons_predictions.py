@@ -196,3 +196,13 @@ class TestButtons:
         thread.join()
         assert calls == ["callbacks"]
         assert prediction.ready
+
+
+def test_the_lowest_of_some_estimates_and_what_ties_with_it():
+    from labkit.course import lowest
+    from labkit.measurements import proportion
+
+    shares = [proportion([True] * right + [False] * (100 - right), over="days") for right in (60, 20, 26, 90)]
+    assert lowest(shares) == (1, 2)  # 0.20 [0.13, 0.29] and 0.26 [0.18, 0.35] touch
+    assert lowest(reversed(shares)) == (1, 2)
+    assert lowest([shares[0], shares[3]]) == (0,)
