@@ -126,11 +126,15 @@ lesson.exercise("00.8").check("BCD")
 # `lab/tiny`, which is shipped in half precision, and shows on any model that never was:
 
 # %% tags=["nbval-check-output"]
-new = labkit.DecoderConfig(vocab=23, width=16, depth=2, heads=2, ffn=24, context=16).build(seed=1)
+new = labkit.DecoderConfig(
+    vocab=23, width=16, depth=2, heads=2, ffn=24, context=16
+).build(seed=1)
 for name, model in (("lab/tiny", labkit.load("lab/tiny").model), ("a new model", new)):
     weight = model.trunk.blocks[-1].mlp.mixer.down.weight
     survives = torch.equal(weight.to(torch.float16).float(), weight)
-    print(f"{name}: {'every' if survives else 'not every'} weight survives half precision")
+    print(
+        f"{name}: {'every' if survives else 'not every'} weight survives half precision"
+    )
 
 # %% [markdown]
 # ## 00.9 · Two cuts at once
@@ -139,12 +143,18 @@ for name, model in (("lab/tiny", labkit.load("lab/tiny").model), ("a new model",
 import itertools
 
 tiny = labkit.load("lab/tiny")
-days = [document.text for document in labkit.world.documents("stories", 15, seed=4, split="test")]
+days = [
+    document.text
+    for document in labkit.world.documents("stories", 15, seed=4, split="test")
+]
 cuts = labkit.sweeps.every_sublayer(tiny)
 alone = [point.change.value for point in labkit.sweep(tiny, cuts, days).points]
 pairs = list(itertools.combinations(range(8), 2))
 double = labkit.sweep(tiny, [labkit.Plan([cuts[a], cuts[b]]) for a, b in pairs], days)
-times = {pair: point.change.value / (alone[pair[0]] + alone[pair[1]]) for pair, point in zip(pairs, double.points)}
+times = {
+    pair: point.change.value / (alone[pair[0]] + alone[pair[1]])
+    for pair, point in zip(pairs, double.points)
+}
 best = sorted(times, key=times.get)[-3:]
 lesson.exercise("00.9").check([cuts[place] for place in best[-1]])
 labkit.course.holds(

@@ -1,10 +1,31 @@
 """The lesson's predictions: what is asked before anything runs, and why it turned out so."""
 
-from labkit.course import Prediction
+from collections.abc import Mapping
+from typing import Any
+
+from labkit.course import Prediction, lowest
 
 __all__ = ["PREDICTIONS"]
 
+
+def _where(leads: Mapping[str, Any]) -> int:
+    """Return the option for the position at which a patch after the first block brings back most."""
+    return {"the changed name": 0, "lantern?": 1, "the last word": 2}.get(max(leads, key=lambda at: leads[at][1]), 3)
+
+
 PREDICTIONS = (
+    Prediction(
+        id="p1",
+        question="One of these four parts is taken out. Which one costs most accuracy on “who has the lantern?”",
+        options=(
+            "the attention of the first block",
+            "the MLP of the first block",
+            "the attention of the last block",
+            "the MLP of the last block",
+        ),
+        answer=lambda found: lowest(found.values()),
+        because="The lowest of the four lines above.",
+    ),
     Prediction(
         id="p2",
         question=(
@@ -16,6 +37,7 @@ PREDICTIONS = (
             "by about 0.02 nats",
             "by more than 0.1 nats",
         ),
+        answer=lambda change: sum(change >= edge for edge in (0.0003, 0.005, 0.05)),
         because="Most single weights are one voice among many.",
     ),
     Prediction(
@@ -30,6 +52,7 @@ PREDICTIONS = (
             "at least one and a half times as often",
             "less often",
         ),
+        answer=lambda times: 3 if times < 0.95 else sum(times > edge for edge in (1.05, 1.5)),
     ),
     Prediction(
         id="d1",
@@ -89,6 +112,7 @@ PREDICTIONS = (
             "at the last word",
             "at no single position",
         ),
+        answer=_where,
         because="See block 0 in the picture.",
     ),
     Prediction(
@@ -103,6 +127,7 @@ PREDICTIONS = (
             "contradicted",
             "unresolved",
         ),
+        answer=lambda ruling: ("direction", "absent here", "contradicted", "unresolved").index(ruling.word),
     ),
     Prediction(
         id="d6",

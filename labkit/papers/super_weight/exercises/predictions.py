@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
-from labkit.course import Prediction
+from labkit.course import Prediction, lowest
 
 __all__ = ["PREDICTIONS"]
 
@@ -17,7 +17,22 @@ def _where_it_pays(words: Mapping[float, str]) -> int:
     return 3 if turns > 1 else 1 if pays[0] else 2
 
 
+_REPLACED = ("zero", "the mean over all tokens", "its value in another story")
+
 PREDICTIONS = (
+    Prediction(
+        id="p1",
+        question="You may set one of these five numbers to zero. With which one gone does the encoder find fewest "
+        "sentences?",
+        options=(
+            "the largest weight of a down projection",
+            "the largest gain of a norm",
+            "a small gain of the same norm",
+            "the gain beside it",
+            "a weight drawn at random",
+        ),
+        answer=lambda found: lowest(found.values()),
+    ),
     Prediction(
         id="p3",
         question="The suspect is set to zero. How many times as large is the perplexity of stories then?",
@@ -27,6 +42,7 @@ PREDICTIONS = (
             "about 10 times",
             "about 1,000 times",
         ),
+        answer=lambda times: sum(times >= edge for edge in (1.05, 3, 100)),
     ),
     Prediction(
         id="p4",
@@ -85,6 +101,12 @@ PREDICTIONS = (
         because="The paper's Figure 6 has 69.2 points at a factor of 0.5, and 64.2 still at 0.2.",
     ),
     Prediction(
+        id="d2",
+        question="Which of these three replacements costs the model nothing?",
+        options=_REPLACED,
+        answer=lambda costs: min(range(3), key=lambda place: abs(costs[_REPLACED[place]])),
+    ),
+    Prediction(
         id="d3",
         question=(
             "At the end of training the loudest entry that a down projection of lab/deep writes is "
@@ -97,5 +119,6 @@ PREDICTIONS = (
             "about 10 percent",
             "more than half",
         ),
+        answer=lambda percent: sum(percent >= edge for edge in (0.3, 3, 30)),
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labkit.course import Prediction
+from labkit.course import Prediction, lowest
 
 __all__ = ["PREDICTIONS"]
 
@@ -11,13 +11,6 @@ def _by_agreement(agreed: Any) -> int:
     """Return the option for a score's agreement with the truth: together, and inside each kind."""
     together, inside = agreed.correlation.value, min(one.value for one in agreed.within.values())
     return 0 if together > 0.6 else 1 if inside > together + 0.1 else 2
-
-
-def _cheapest(race: Any) -> list[int]:
-    """Return the strategies whose four drops cost least, with all whose intervals reach below the least one's end."""
-    found = [race.loss[name][4] for name in ("attention", "mlp", "block", "joint")]
-    least = min(found, key=lambda one: one.value)
-    return [place for place, one in enumerate(found) if one.low <= least.high]
 
 
 PREDICTIONS = (
@@ -56,7 +49,7 @@ PREDICTIONS = (
             "four of either kind, jointly",
         ),
         because="As with one at a time.",
-        answer=_cheapest,
+        answer=lambda race: lowest(race.loss[name][4] for name in ("attention", "mlp", "block", "joint")),
     ),
     Prediction(
         id="p4",
