@@ -29,7 +29,7 @@ PAPER = Paper(
         "experiments.circuits": ("Circuit", "circuits"),
         "experiments.collapse": ("ByLayer", "cloud", "matrix_entropy", "near_tokens", "separability", "value_entropy"),
         "experiments.language": ("LanguagePairs", "language_pairs"),
-        "experiments.ladder": ("Ladder", "LearningCurves", "ladder", "learning_curves"),
+        "experiments.ladder": ("Ladder", "LearningCurves", "Rung", "ladder", "learning_curves"),
         "experiments.reading": ("Solved", "read_working", "solve", "unseen"),
         "experiments.routing": (
             "EdgeCosts",

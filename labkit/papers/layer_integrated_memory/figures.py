@@ -36,7 +36,7 @@ WORDS = {"hidden": "hidden states", "raw": "own values", "routed": "routed value
 
 def _paint_curves(curves: LearningCurves, figure: FigureBase) -> None:
     """Draw the share solved over training, one thin line a run and one thick line for each arm's mean."""
-    (ax,) = axes(figure, f"Solved while training, {curves.operands} operands, every seed", left=0.95, right=1.9)
+    (ax,) = axes(figure, f"Solved while training, {curves.rung}, every seed", left=0.95, right=1.9)
     for arm, by_seed in curves.shares.items():
         look = LOOKS[arm]
         for values in by_seed.values():
@@ -70,11 +70,11 @@ def dots(ax: Axes, place: float, values: list[float], arm: str, label: str = "")
 
 def _paint_ladder(ladder: Ladder, figure: FigureBase) -> None:
     """Draw the share solved on every rung, one dot a seed."""
-    (ax,) = axes(figure, "Where do the two part? One dot a seed, a bar at the mean", left=0.95, right=1.4, bottom=0.75)
+    (ax,) = axes(figure, "Where do the two part? One dot a seed, a bar at the mean", left=0.95, right=1.4, bottom=0.95)
     for place, by_arm in enumerate(ladder.rungs.values()):
         for shift, (arm, by_seed) in zip((-0.2, 0.2), by_arm.items()):
             dots(ax, place + shift, [solved for _, solved in by_seed.values()], arm, NAMES[arm] if place == 0 else "")
-    names = [f"{operands} operands\n{steps:,} steps" for operands, steps in ladder.rungs]
+    names = [str(rung).replace(", ", "\n") for rung in ladder.rungs]
     ax.set_xticks(range(len(names)), names)
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.set_ylim(-0.03, 1.03)
@@ -84,9 +84,9 @@ def _paint_ladder(ladder: Ladder, figure: FigureBase) -> None:
 
 def _describe_ladder(ladder: Ladder) -> str:
     told = []
-    for (operands, steps), _ in ladder.rungs.items():
-        lead = ladder.lead((operands, steps))
-        told.append(f"{operands} operands, {steps} steps: {lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})")
+    for rung in ladder.rungs:
+        lead = ladder.lead(rung)
+        told.append(f"{rung}: {lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})")
     return f"LIMe's lead in the share solved, mean over seeds with its interval. {'; '.join(told)}."
 
 
@@ -177,7 +177,7 @@ def _describe_pruning(found: Pruning) -> str:
 
 DRAWINGS = {
     "LearningCurves": Drawing(_paint_curves, _describe_curves, lambda result: (8.6, 3.4)),
-    "Ladder": Drawing(_paint_ladder, _describe_ladder, lambda result: (8.6, 3.4)),
+    "Ladder": Drawing(_paint_ladder, _describe_ladder, lambda result: (8.6, 3.6)),
     "RoutingMap": Drawing(_paint_map, _describe_map, lambda result: (7.0, 1.4 + 0.4 * len(result.shares))),
     "EdgeCosts": Drawing(_paint_costs, _describe_costs, lambda result: (8.6, 1.1 + 0.3 * len(result.costs))),
     "ByLayer": Drawing(_paint_by_layer, _describe_by_layer, lambda result: (8.6, 3.0)),

@@ -7,7 +7,7 @@ import torch
 
 from labkit.base.errors import LabkitError, NotAvailable
 from labkit.models import DecoderConfig
-from labkit.papers.differential_transformer.experiments import further, language
+from labkit.papers.differential_transformer.experiments import elsewhere, further, language
 from labkit.papers.differential_transformer.experiments.faithful import faithfulness, untold
 from labkit.papers.differential_transformer.experiments.orders import order_margin
 from labkit.papers.differential_transformer.method import DiffTransformer, NeedleSoftmax, logits_at
@@ -152,3 +152,41 @@ def test_a_language_model_of_each_kind_can_be_trained(monkeypatch):
         found = language.train_language(arm, 8e-3, 1, steps=1)
         assert math.isfinite(found["loss"]) and len(found["nats"]) == 8 and len(found["lam"]) == 2 * (arm == "diff")
     assert language.text_rows(3, 5).shape == (3, 129)
+
+
+@pytest.fixture
+def world_runs(tmp_path, monkeypatch):
+    """A made-up table: every arm is best at 8e-3 on the pilot; DIFF is 0.1 nats ahead of softmax, λ 0.4 and 0.5."""
+    table = Runs(tmp_path / "language.jsonl")
+    for arm, loss in {"softmax 8×8": 2.0, "normed 4×16": 1.95, "diff": 1.9}.items():
+        lam = [0.4, 0.5] if arm == "diff" else []
+        for lr in language.RATES:
+            made = {"loss": loss + (lr != 8e-3), "hit": loss, "other": loss, "lam": lam}
+            for seed in (language.PILOT, *language.SEEDS[:2]):
+                table.do({"arm": arm, "lr": lr, "seed": seed}, lambda made=made: made)
+    monkeypatch.setattr(language, "language_path", lambda: table.path)
+    monkeypatch.setattr(elsewhere, "language_path", lambda: table.path)
+    return table
+
+
+def test_language_models_stand_at_their_own_rates(world_runs):
+    found = language.compare_language("loss")
+    assert set(found.rates.values()) == {8e-3} and found.difference("softmax 8×8", "diff").n == 2
+    assert found.difference("softmax 8×8", "diff").value == pytest.approx(-0.1)
+    with pytest.raises(LabkitError, match="hits"):
+        language.compare_language("hits")
+    world_runs.path.write_text("".join(line + "\n" for line in world_runs.path.read_text().splitlines()[:-9]))
+    with pytest.raises(LabkitError, match="not tried at every rate"):
+        language.compare_language()
+
+
+def test_every_lead_elsewhere_is_told_with_its_interval(world_runs):
+    found = elsewhere.elsewhere()
+    told = {(where, control): lead for where, _, control, lead in found.leads}
+    assert told["the course's world", "normed 4×16"].value == pytest.approx(-0.05)
+    assert {where for where, _ in told} == {*elsewhere.ASKED, "the course's world", "the task"}
+    assert all(lead.n >= 2 and lead.low <= lead.value <= lead.high for lead in told.values())
+    again = further.compare_further("habits", "text", "as trained").difference("softmax 8×8", "diff")
+    assert told["habits", "softmax 8×8"].value == again.value
+    assert found.lambdas["the course's world"] == [(0.4, 0.5)] * 2 and len(found.lambdas["no smear"][0]) == 2
+    assert "sink" in found.table() and "λ, habits" in str(found)

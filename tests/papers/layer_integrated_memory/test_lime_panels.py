@@ -6,15 +6,17 @@ import pytest
 
 import labkit
 from labkit.anatomy import fingerprint
-from labkit.base.errors import BadInput
+from labkit.base.errors import BadInput, NotAvailable
 from labkit.figures import new_figure
 from labkit.models import DecoderConfig
 from labkit.papers.layer_integrated_memory.experiments import ladder as ladders
+from labkit.papers.layer_integrated_memory.experiments.ladder import RUNGS, Rung, ladder, learning_curves
 from labkit.papers.layer_integrated_memory.method import CutRoutes, LIMe
 from labkit.papers.layer_integrated_memory.panels import routes
 from labkit.papers.layer_integrated_memory.panels.ladder import LadderPanel
 from labkit.papers.layer_integrated_memory.panels.routes import RoutesPanel
 from labkit.papers.layer_integrated_memory.task import row_length, tokenizer
+from labkit.papers.layer_integrated_memory.training import best_rate
 from labkit.training.runs import Runs
 from labkit.zoo import Handle
 
@@ -76,32 +78,44 @@ def test_routes_refuses_what_is_no_question_and_no_routed_model(panel, handle):
 @pytest.fixture
 def table(tmp_path, monkeypatch):
     runs = Runs(tmp_path / "runs.jsonl")
-    for seed in (1, 2):
+    for seed in (11, 12, 13, 101):  # the last one's seed is that of the rates
         for arm, share in (("base", 0.2), ("lime", 0.8)):
-            for operands, steps in ((3, 1200), (4, 1200), (4, 2400)):
-                settings = {"arm": arm, "lr": ladders.BEST[arm], "seed": seed, "operands": operands, "steps": steps}
-                looks = steps // ladders.EVERY + 1
+            for rung in RUNGS:
+                lr = best_rate(arm, rung.steps, rung.width)
+                settings = {"arm": arm, "lr": lr, "seed": seed, **rung._asdict()}
+                looks = rung.steps // ladders.EVERY + 1
                 found = {
-                    "loss": 1 - share + 0.01 * seed,
-                    "solved": share + 0.05 * seed,
+                    "loss": 1 - share + 0.01 * (seed - 10),
+                    "solved": share + 0.05 * (seed - 10),
                     "losses": [1 - share] * looks,
                     "shares": [share * place / looks for place in range(looks)],
                 }
-                runs.do({**settings, "depth": 4}, lambda found=found: found)
+                runs.do(settings, lambda found=found: found)
     monkeypatch.setattr(ladders, "runs", lambda: runs)
     return runs
 
 
 def test_ladder_reads_the_runs(table):
     panel = LadderPanel()
-    assert set(panel.ladder.rungs) == {(3, 1200), (4, 1200), (4, 2400)}
-    assert panel.data.values("lime") == pytest.approx([0.85, 0.9]) and panel.data.lead.value == pytest.approx(0.6)
-    panel.set(rung="4, 2400", measure="loss")
-    assert panel.data.values("base") == pytest.approx([0.81, 0.82]) and "0.810" in panel.shown.sentence
+    assert set(panel.ladder.rungs) == set(RUNGS)
+    assert panel.data.values("lime") == pytest.approx([0.85, 0.9, 0.95]) and panel.data.lead.value == pytest.approx(0.6)
+    panel.set(rung="4, 2400, 16, 4", measure="loss")
+    assert panel.data.values("base") == pytest.approx([0.81, 0.82, 0.83]) and "0.810" in panel.shown.sentence
     names: dict[str, Any] = {}
     exec(panel.code(panel.state), names)
     assert names["ends"] == panel.data.ends and names["curves"] == panel.data.curves
-    assert "half solved" in names["curves"].table() and "4" in panel.ladder.table()
+    assert "half solved" in names["curves"].table() and "32 wide" in panel.ladder.table()
     for state in panel.presets():
         panel.draw(panel.compute(state), new_figure(panel.size))
-    assert len(panel.table(panel.data).rows) == 4
+    assert len(panel.table(panel.data).rows) == 6
+
+
+def test_a_ladder_compares_arms_and_seeds(table):
+    found = ladder(rungs=[Rung(), Rung(steps=7)])
+    assert set(found.rungs) == {Rung()}  # a rung without runs is left out
+    assert found.lead(what="loss").value == pytest.approx(-0.6) and found.lead(what="loss").n == 3
+    row = found.table(Rung()).splitlines()[-1]
+    assert row.startswith("LIMe") and "85% 90% 95%" in row and "-0.600" in row
+    assert set(ladder(seeds=(12, 13)).rungs[Rung()]["base"]) == {12, 13}
+    with pytest.raises(NotAvailable, match="zeros with 4 operands, 600 steps, 32 wide"):
+        learning_curves(("zeros",), Rung(steps=600, width=32))

@@ -22,14 +22,23 @@ from torch import Tensor, nn
 
 from labkit.anatomy import module_of
 from labkit.base.data import data_dir
-from labkit.base.errors import BadInput, NotAvailable
+from labkit.base.errors import BadInput, NotAvailable, unknown
 from labkit.models import DecoderConfig, next_token_loss
 from labkit.training import Runs, fit
 
 from ..method import DiffAttention
 from ..training import schedule
+from .arms import Arms
 
-__all__ = ["LossByPosition", "language_path", "loss_by_position", "said_before", "text_rows", "train_language"]
+__all__ = [
+    "LossByPosition",
+    "compare_language",
+    "language_path",
+    "loss_by_position",
+    "said_before",
+    "text_rows",
+    "train_language",
+]
 
 ARMS: Mapping[str, Mapping[str, Any]] = {
     "softmax 8×8": {"kind": "softmax-transformer", "heads": 8},
@@ -39,6 +48,7 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
 LENGTH, ROWS, STEPS = 128, 16, 500
 RATES, PILOT = (8e-3, 4e-3, 1.6e-2), 20  # each arm's rate is chosen on a seed of its own
 SEEDS = (21, 22, 23, 24, 25)
+WORDS = {"loss": "all tokens", "hit": "tokens that end a pair read before", "other": "all others"}
 PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
 
 
@@ -152,6 +162,20 @@ def best_rate(arm: str, table: Runs) -> float:
     if len(tried) < len(RATES):
         raise NotAvailable(f"{arm!r} was not tried at every rate on the course's world.", do="python -m " + __name__)
     return min(tried, key=lambda run: run["loss"])["lr"]
+
+
+def compare_language(what: str = "loss") -> Arms:
+    """Return "loss", "hit" (targets that end a pair read before) or "other" for every arm, in nats a token, by seed.
+
+    Raises `UnknownName` for another quantity and `NotAvailable` where an arm was not tried at every rate.
+    """
+    if what not in WORDS:
+        raise unknown("quantity", what, WORDS)
+    table = Runs(language_path())
+    rates = {arm: best_rate(arm, table) for arm in ARMS}
+    values = {arm: {run["seed"]: run[what] for run in table.where(arm=arm, lr=lr) if run["seed"] in SEEDS}
+              for arm, lr in rates.items()}  # fmt: skip
+    return Arms(what, "nats a token", f"The course's world, {WORDS[what]}", values, rates)
 
 
 def main(minutes: float = math.inf) -> None:

@@ -11,7 +11,7 @@ from labkit.panels.controls import Choice, Control
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from ..experiments.ladder import NAMES, Ladder, LearningCurves, ladder, learning_curves
+from ..experiments.ladder import NAMES, Ladder, LearningCurves, Rung, ladder, learning_curves
 from ..figures import LOOKS, dots
 from ..training import TESTED, WATCHED
 
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["LadderData", "LadderPanel", "LadderState"]
 
 MEASURES = {"share solved": "solved", "loss, nats a token": "loss"}
+PRESETS = (Rung(operands=3), Rung(), Rung(steps=2400), Rung(operands=5, steps=2400))
 SIDE = 3.4  # inches for the chosen rung's end
 
 
 @dataclass(frozen=True)
 class LadderState:
-    """Which rung ("operands, steps") and which measure."""
+    """Which rung ("operands, steps, width, depth") and which measure."""
 
-    rung: str = "4, 1200"
+    rung: str = "4, 1200, 16, 4"
     measure: str = "solved"
 
 
@@ -36,7 +37,7 @@ class LadderState:
 class LadderData:
     """The curves of one rung and its ends: arm -> seed -> (loss, share solved)."""
 
-    rung: tuple[int, int]
+    rung: Rung
     measure: str
     curves: LearningCurves
     ends: Mapping[str, Mapping[int, tuple[float, float]]]
@@ -60,30 +61,30 @@ class LadderPanel(Panel):
         super().__init__(None, **options)
 
     def make_controls(self) -> Sequence[Control]:
-        rungs = {f"{a} operands, {b:,} steps": f"{a}, {b}" for a, b in self.ladder.rungs}
+        rungs = {str(rung): _code(rung) for rung in self.ladder.rungs}
         return (
-            Choice("rung", rungs, label="Task", help="digits in an expression, and steps of training"),
+            Choice("rung", rungs, label="Task", help="digits in an expression, steps of training, size of the models"),
             Choice("measure", MEASURES, label="Show"),
         )
 
     def compute(self, state: LadderState) -> LadderData:
-        rung = tuple(int(part) for part in state.rung.split(", "))
-        curves = learning_curves(operands=rung[0], steps=rung[1])
+        rung = Rung(*map(int, state.rung.split(", ")))
+        curves = learning_curves(rung=rung)
         return LadderData(rung, state.measure, curves, self.ladder.rungs[rung], self.ladder.lead(rung))
 
     def presets(self) -> Sequence[LadderState]:
-        return [LadderState(f"{operands}, {steps}") for operands, steps in self.ladder.rungs]
+        # On paper those the lesson speaks of; the others are dots of its ladder.
+        return [LadderState(_code(rung)) for rung in self.ladder.rungs if rung in PRESETS]
 
     def draw(self, data: LadderData, figure: FigureBase) -> None:
         paint(data, figure)
 
     def sentence(self, data: LadderData) -> str:
-        operands, steps = data.rung
         told = "; ".join(f"{NAMES[arm]} {_listed(data.values(arm), data.measure)}" for arm in data.ends)
         lead = (
             f"LIMe's lead is {100 * data.lead.value:.0f} points [{100 * data.lead.low:.0f}, {100 * data.lead.high:.0f}]"
         )
-        what = f"{operands} operands, {steps:,} steps, {TESTED:,} unseen expressions"
+        what = f"{data.rung}, {TESTED:,} unseen expressions"
         return f"{what}, seed by seed: {told}. {lead} over {data.lead.n} pairs."
 
     def table(self, data: LadderData) -> Table:
@@ -92,20 +93,23 @@ class LadderPanel(Panel):
             for arm, by_seed in data.ends.items()
             for seed, (loss, solved) in by_seed.items()
         ]
-        caption = f"{data.rung[0]} operands, {data.rung[1]} steps: loss over the working (nats a token), share solved"
+        caption = f"{data.rung}: loss over the working (nats a token), share solved"
         return Table(caption, ("arm", "seed", "loss", "solved"), rows)
 
     def code(self, state: LadderState) -> str:
-        operands, steps = state.rung.split(", ")
         lines = [
             "import labkit",
             "",
-            f"curves = labkit.learning_curves(operands={operands}, steps={steps})",
-            f"ends = labkit.ladder().rungs[{operands}, {steps}]",
+            f"curves = labkit.learning_curves(rung=({state.rung}))",
+            f"ends = labkit.ladder().rungs[{state.rung}]",
             "print(curves)",
             "print(ends)",
         ]
         return "\n".join(lines)
+
+
+def _code(rung: Rung) -> str:
+    return ", ".join(map(str, tuple(rung)))
 
 
 def _listed(values: Sequence[float], measure: str) -> str:
