@@ -1,12 +1,26 @@
 """The experiments on small untrained models: shapes, controls, refusals."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 
-from labkit.base.errors import BadInput, UnknownName
-from labkit.papers.tokenformer import GROWTH_WAYS, GrowthWay, appended_key, recover, step_zero, token_firing
+from labkit.base.errors import BadInput, NotAvailable, UnknownName
+from labkit.papers.tokenformer import (
+    GROWTH_WAYS,
+    GrowthWay,
+    appended_key,
+    carry_over,
+    claims,
+    recover,
+    step_zero,
+    token_firing,
+)
+from labkit.papers.tokenformer.experiments import carrying
 from labkit.papers.tokenformer.method import TokenFormer, grow
 from labkit.papers.tokenformer.task import rows, tokenizer
+from labkit.papers.tokenformer.training import arms, running
 from labkit.zoo import Handle
 
 
@@ -78,6 +92,37 @@ def test_recovery_starts_where_growth_left_off_and_leaves_the_model_alone(model,
     assert "not grown" in found.table()
     assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
     assert found == recover(model, text, text[:4], 18, ways, steps=6, every=2)  # no chance outside the seed
+
+
+def test_a_carried_memory_goes_on_as_if_nothing_had_happened_and_a_reset_one_does_not(model, text):
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    found = carry_over(model, text, text[:4], 18, steps=3, every=1, lr=1e-2)
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
+    assert [losses[0] for losses in found.losses.values()] == pytest.approx([found.before] * 4, abs=1e-5)
+    whole = copy.deepcopy(model)
+    optimiser = carrying._adam(whole, 1e-2)
+    for step in range(6):
+        carrying._step(whole, optimiser, text[2 * step : 2 * step + 2])
+    assert found.losses["not grown, memory carried"][-1] == pytest.approx(carrying._held(whole, text[:4]), abs=1e-6)
+    for grown in ("grown", "not grown"):
+        assert found.losses[f"{grown}, memory carried"][1:] != found.losses[f"{grown}, memory reset"][1:]
+
+
+def test_what_was_carried_over_is_kept_by_seed_and_made_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(carrying, "STEPS", 2)
+    monkeypatch.setattr(carrying, "best_rate", lambda arm, runs: 1e-2)
+    monkeypatch.setattr(arms, "ARMS", {name: replace(arm, steps=2) for name, arm in arms.ARMS.items()})
+    found = carrying.make_carry(7, tmp_path)
+    assert len(found["bumps"]) == 4 and found["bumps"]["grown, memory carried"] >= 0
+    assert carrying.make_carry(7, tmp_path) == found and found["seed"] == 7
+    known = list(running.runs(tmp_path))
+    assert [run["arm"] for run in known] == ["source", "carry"]
+    monkeypatch.setattr(claims, "stored_runs", lambda: known)
+    names = {"first": "grown, memory reset", "second": "grown, memory carried"}
+    (gap,) = claims.memory_difference(n=1, seeds=(7,), **names).values
+    assert gap == found["bumps"][names["first"]] - found["bumps"][names["second"]]
+    with pytest.raises(NotAvailable, match=r"experiments.carrying 8, then copy"):
+        claims.memory_difference(n=2, seeds=(7, 8), **names)
 
 
 def test_what_is_forgotten_is_told_on_the_other_corpus(model, text):
