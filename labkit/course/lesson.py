@@ -24,7 +24,7 @@ from .exercises import Exercise, Outcome, judge
 from .lesson_definition import LessonDefinition
 from .predictions import OpenPrediction
 from .progress import ProgressStore
-from .showing import is_static, say, show_markdown, show_widget
+from .showing import is_static, keep_words_whole, say, show_markdown, show_widget
 
 __all__ = ["Lesson", "LessonExercise", "open_lesson"]
 
@@ -36,6 +36,7 @@ def open_lesson(lesson: str | LessonDefinition, store: ProgressStore | None = No
     facts = definition(lesson) if isinstance(lesson, str) else lesson
     opened = Lesson(facts, store or ProgressStore())
     tell(opened.heading())
+    keep_words_whole()
     return opened
 
 

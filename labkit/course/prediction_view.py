@@ -42,6 +42,7 @@ def buttons(prediction: OpenPrediction) -> Any:
     store.on_click(on_store)
     skip.on_click(lambda _: refresh(_told(prediction.skip)))
     refresh()
+    prediction.on_ready(refresh)  # also when it is made in code
     box = widgets.VBox([question, choice, sure, widgets.HBox([store, skip]), status])
     box.choice, box.sure, box.store, box.skip, box.status = choice, sure, store, skip, status
     return box

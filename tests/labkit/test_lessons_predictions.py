@@ -157,6 +157,12 @@ class TestButtons:
         assert not prediction.ready
         assert "Choose one" in view.status.value
 
+    def test_a_prediction_made_in_code_is_seen_on_the_buttons(self, prediction):
+        view = buttons(prediction)
+        assert "Nothing stored" in view.status.value
+        prediction.set("A", "certain")
+        assert "Stored: A, certain." in view.status.value
+
     def test_skip(self, prediction):
         view = buttons(prediction)
         view.skip.click()

@@ -131,3 +131,14 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 def test_what_is_no_name_of_a_lesson_is_told(name):
     with pytest.raises(BadInput, match="is no lesson"):
         labkit.open_lesson(name)
+
+
+@pytest.mark.parametrize(("static", "listens", "shown"), [("", True, 1), ("1", True, 0), ("", False, 0)])
+def test_a_live_notebook_is_told_to_keep_printed_words_whole(static, listens, shown, store, monkeypatch):
+    displayed = []
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: displayed.append(args[0]))
+    monkeypatch.setattr("labkit.course.showing.in_notebook", lambda: listens)
+    monkeypatch.setenv("LABKIT_STATIC", static)
+    labkit.open_lesson("00", store)
+    assert len(displayed) == shown
+    assert all("word-break: normal" in bundle["text/html"] for bundle in displayed)
