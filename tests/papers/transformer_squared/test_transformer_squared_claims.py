@@ -6,7 +6,8 @@ import pytest
 
 import labkit
 from labkit.base.errors import NotAvailable
-from labkit.papers.transformer_squared import claims, load_bank, shipped_bank, training
+from labkit.papers.transformer_squared import claims, load_bank, other_ways, rates_tried, shipped_bank, training
+from labkit.papers.transformer_squared.experiments import other_ways as side
 from labkit.papers.transformer_squared.task import DOMAINS, UNSEEN
 from labkit.training import Runs
 
@@ -147,3 +148,22 @@ def test_the_base_and_the_bank_of_the_choosing_seed_are_the_shipped_ones(tmp_pat
     assert labkit.fingerprint(training.base(training.CHOOSING)) == labkit.fingerprint(shipped)
     assert load_bank(training.bank_path(training.CHOOSING)).keys() == shipped_bank().keys()
     assert training.bank_path(1).parent == tmp_path
+
+
+def test_side_runs_are_told_beside_the_base_and_their_rates_beside_those_of_the_arm_they_continue(runs, monkeypatch):
+    monkeypatch.setattr(side, "known_runs", lambda: runs)
+    runs.do({"arm": "base", "seed": 0}, lambda: {"accuracy": {"sum": 0.6, "rev": 0.5, "max": 0.7}})
+    arm = "LoRA by reward, larger rates"
+    for lr, right in ((5e-2, 0.9), (1e-1, 0.1)):
+        after = {"sum": right, "rev": 0.3, "max": 0.8}
+        found = {"validation": right, "accuracy": after, "numbers": 7}
+        runs.do({"arm": arm, "task": "sum", "lr": lr, "seed": 0}, lambda found=found: found)
+    told = other_ways((arm,))
+    assert [run["right"] for run in told.runs] == [0.9, 0.1] and told.of(arm)["lr"] == 5e-2
+    assert told.runs[0]["elsewhere"] == pytest.approx((-0.2 + 0.1) / 2) and "-5%" in str(told)
+    grid = rates_tried(("LoRA by reward", "SVF by reward"))
+    assert grid.right["LoRA by reward"] == {2e-3: 0.8, 5e-3: 0.9, 1e-2: 0.8, 2e-2: 0.8, 5e-2: 0.9, 1e-1: 0.1}
+    line = next(line for line in str(grid).splitlines() if line.startswith("SVF by reward"))
+    assert line.split()[3:5] == ["–", "–"] and "90%" in line  # 0.002 and 0.005 were not tried
+    with pytest.raises(NotAvailable, match="was not made"):
+        other_ways(("IA3 by reward",))

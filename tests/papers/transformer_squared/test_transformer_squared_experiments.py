@@ -70,6 +70,8 @@ def test_shares_of_variance_are_of_squares(handle):
     sigma = torch.linalg.svdvals(handle.model.trunk.blocks[0].mlp.mixer.up.weight.detach()).square()
     assert shares.share["layers.0.mlp.up"] == pytest.approx(float(sigma[:4].sum() / sigma.sum()), rel=1e-4)
     assert t2.spectrum_shares(handle, 1.0).of_parts("attn.q") == pytest.approx(1.0)
+    assert len(png(draw(shares))) > 5000 and "attn.q" in describe(shares) and "mlp.up" in str(shares)
+    assert draw(shares).axes[0].get_legend_handles_labels()[1] == ["layer 0", "layer 1"]
     with pytest.raises(BadInput):
         t2.spectrum_shares(handle, 0.0)
 
@@ -152,7 +154,10 @@ def test_the_equaliser_shows_what_the_edits_do(handle, band, monkeypatch):
     with edit(handle, *t2.band_edits(handle, *BANDS[band], 0.5, "mlp")):
         now = t2.grade(handle, TASKS, 40)
     assert data.cut == {name: now[name] for name in TASKS}
-    assert band.split()[-1] in panel.sentence(data).lower() and "question" in str(panel.table(data))
+    told = "all singular values" if band == "all of them" else band
+    assert told in panel.sentence(data).lower() and "question" in str(panel.table(data))
+    asked, before, now = data.example["sum"]
+    assert ("still answered" in panel.sentence(data)) == (before == now) and asked in panel.sentence(data)
     monkeypatch.setattr(labkit, "load", {"toy/skills": handle}.__getitem__)
     names: dict[str, Any] = {}
     exec(panel.code(panel.state), names)

@@ -121,7 +121,7 @@ PREDICTIONS = (
         question="Which strategy answers most of the unseen questions rightly?",
         options=("A, the prompt", "B, the classifier", "C, few shots"),
         answer=_best,
-        because="Within two points is a tie.",
+        because="A label names one expert at full strength; the search may turn it down. Within two points is a tie.",
     ),
     Prediction(
         id="p7",

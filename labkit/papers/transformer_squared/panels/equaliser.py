@@ -69,9 +69,11 @@ class EqualiserPanel(Panel):
         asked, before, now = data.example["sum"]
         if state.factor == 1:
             return f"Nothing is changed. Right answers: {told}. “{asked}” is answered “{before}”."
+        band = "all singular values" if state.band == "all of them" else state.band
+        answered = f"still answered “{now}”" if now == before else f"answered “{now}”, before “{before}”"
         return (
-            f"{state.band[0].upper()}{state.band[1:]} of {where} times {state.factor:g}. Right answers: {told}. "
-            f"“{asked}” was answered “{before}”, now “{now}”."
+            f"{band[0].upper()}{band[1:]} of {where} times {state.factor:g}. Right answers: {told}. "
+            f"“{asked}” is {answered}."
         )
 
     def table(self, data: EqualiserData) -> Table:
