@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from labkit.base.errors import NotAvailable
 from labkit.models import Attention, State
+from labkit.zoo.finite import tell_not_finite
 
 from .locks import in_eval_mode
 from .parts import anatomy_of
@@ -60,6 +61,7 @@ def attention_weights(model: ModelLike, ids: Any) -> list[Tensor]:
     in_eval_mode(model, work)
     if any(found.get(mixer) is None for mixer in mixers):
         raise NotAvailable("This model does not show its attention.", do="read its heads' outputs: layers.0.attn.heads")
+    tell_not_finite(model, ids_BL, found.values())
     return [found[mixer] for mixer in mixers]
 
 

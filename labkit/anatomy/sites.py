@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from labkit.base.errors import BadInput, NotAvailable, unknown
 from labkit.base.interrupts import uninterruptible
 from labkit.models import State
+from labkit.zoo.finite import tell_not_finite
 
 from .locks import in_eval_mode
 from .parts import SublayerParts, anatomy_of
@@ -155,6 +156,7 @@ def record(model: ModelLike, ids: Any, sites: Iterable[str | Site]) -> dict[str,
     found = [site if isinstance(site, Site) else site_of(model, site) for site in wanted]
     seen: dict[str, Tensor] = {}
     observe(model, ids, [(site, Keep(seen, site.name)) for site in found])
+    tell_not_finite(model, tokens(model, ids), seen.values())
     return {site.name: seen[site.name] for site in found}
 
 

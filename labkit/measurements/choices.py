@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput
+from labkit.zoo.finite import where_it_begins
 
 from .estimate import Estimate, proportion
 from .measures import ChoiceMeasure, scores
@@ -99,9 +100,10 @@ def choice_accuracy(
     for number, options in enumerate(asked.by_question(found)):
         if any(map(math.isnan, options)):
             raise BadInput(
-                f"The model's answer to question {number} is no number (NaN), so no share can be counted.",
+                f"The model's answer to question {number} is no number (NaN), so no share can be counted. "
+                f"NaN first appears in {where_it_begins(model, questions[number].prompt)}.",
                 expected="finite logits",
-                do="look for a weight or an edit that overflows; load the model in float32",
+                do="look there for a weight or an edit that overflows; load the model in float32",
             )
     right, _ = asked.fold(found, [])
     log_probs = tuple(map(tuple, asked.by_question(found)))

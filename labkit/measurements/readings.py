@@ -82,11 +82,13 @@ def read(handle: Any, ids_L: Tensor, first: Sequence[int], go_on: int = GO_ON, g
     from torch.nn import functional
 
     from labkit.anatomy import in_eval_mode
+    from labkit.zoo.finite import tell_not_finite
 
     def work(module: nn.Module) -> Reading:
         drafted = list(guess)[: max(0, go_on - 1)]
         ids_BL = torch.cat((ids_L, ids_L.new_tensor(drafted)))[None]
         output, length = module(ids_BL, use_cache=True), len(ids_L)
+        tell_not_finite(module, ids_BL, output)
         logits_LV = output.logits[0, :length].float()
         loss = functional.cross_entropy(logits_LV[:-1], ids_BL[0, 1:length])
         probabilities = logits_LV[-1].softmax(-1)[list(first)]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from labkit.anatomy import anatomy_of, module_of
 from labkit.base.errors import BadInput
+from labkit.zoo.finite import tell_not_finite
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
@@ -110,6 +111,7 @@ def forward(module: nn.Module, ids_BL: Tensor) -> Tensor:
         output = module(input_ids=ids_BL, use_cache=False)
     except IndexError as error:
         raise _too_long(length, str(error)) from error
+    tell_not_finite(module, ids_BL, output)
     return (output.logits if hasattr(output, "logits") else output.last_hidden_state).float()
 
 

@@ -22,6 +22,7 @@ from torch.func import functional_call
 
 from labkit.anatomy import Address, anatomy_of, in_eval_mode, view
 from labkit.base.errors import BadInput, unknown
+from labkit.zoo.finite import tell_not_finite
 
 from .runs import batches, checked_documents, text_hash
 
@@ -129,6 +130,7 @@ def _sums(module: nn.Module, checked: list[Tensor], order: int) -> tuple[dict[in
 def _gradients(module: nn.Module, shadows: dict[str, Tensor], ids_BL: Tensor) -> tuple[Tensor | None, ...]:
     """Return the gradients of the summed loss; shadows keep them out of the model's own parameters."""
     output = functional_call(module, shadows, kwargs={"input_ids": ids_BL, "use_cache": False}, args=())
+    tell_not_finite(module, ids_BL, output)
     logits_TV = output.logits[:, :-1].flatten(0, 1).float()
     loss = nn.functional.cross_entropy(logits_TV, ids_BL[:, 1:].flatten(), reduction="sum")
     return torch.autograd.grad(loss, list(shadows.values()), allow_unused=True)

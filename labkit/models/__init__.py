@@ -2,6 +2,7 @@
 
 from .config import DecoderConfig
 from .decoder import Decoder, Output, next_token_loss
+from .finite import where_not_finite
 from .generation import generate
 from .llama import from_llama, to_llama, to_llama_state_dict
 from .parts import Attention, RMSNorm, SwiGLU, rotary_tables, rotate
@@ -35,4 +36,5 @@ __all__ = [
     "shrunk",
     "to_llama",
     "to_llama_state_dict",
+    "where_not_finite",
 ]

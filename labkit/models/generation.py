@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from labkit.base.errors import BadInput
 
+from .finite import where_not_finite
+
 __all__ = ["generate"]
 
 
@@ -66,6 +68,12 @@ def generate(
     for _ in range(room):
         output = model(fresh if use_cache else ids, past_key_values=cache, use_cache=use_cache)
         cache = output.past_key_values
+        if bool(output.logits[:, -1].isnan().any()):
+            raise BadInput(
+                f"The model's logits are no numbers (NaN), which first appear in {where_not_finite(model, ids)}.",
+                expected="finite logits",
+                do="look there for a weight or an edit that overflows; load the model in float32",
+            )
         fresh = _choose(output.logits[:, -1], temperature, generator)
         if stops:
             fresh = torch.where(done[:, None], ids[:, -1:], fresh)
@@ -77,12 +85,6 @@ def generate(
 
 
 def _choose(logits_BV: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
-    if bool(logits_BV.isnan().any()):
-        raise BadInput(
-            "The model's logits are no numbers (NaN), so it says nothing.",
-            expected="finite logits",
-            do="look for a weight or an edit that overflows; load the model in float32",
-        )
     if temperature == 0:
         return logits_BV.argmax(dim=-1, keepdim=True)
     # Drawn where the generator is, so that one seed tells one story on every device.

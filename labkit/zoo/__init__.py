@@ -9,6 +9,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "encoder": ("Encoder",),
+        "finite": ("NotFinite", "tell_not_finite"),
         "handle": ("Handle", "ModelLike", "module_of"),
         "loading": ("load",),
         "manifest": ("card_of", "entries", "folder_of", "models", "record", "verify"),
