@@ -1,36 +1,33 @@
-"""Every intervention is undone, whatever happens: random nested plans on random families, with exceptions,
-broken installations, Ctrl-C at random lines of our own code, memory that is full on leaving, edits held open by
-generators that end in any order, and by threads that end before them.
+"""Every intervention is undone, whatever happens: random nested plans on random families, with exceptions, broken
+installations, Ctrl-C at random lines of our own code, and all that `tests/support/pressure.py` does meanwhile: alarms,
+errors from other threads, full memory, coroutines and generators that end in any order, threads that end before them.
 
 After each example the model's fingerprint (parameters, buffers, hooks, overrides, settings, config, mode) is the one
 from before, the random state moved only by what the body drew, the lock is free and SIGINT is back in its place.
 
-`LABKIT_EXAMPLES=10000 pytest tests/labkit/test_interventions_property.py` runs more of them.
+`LABKIT_EXAMPLES=10000 pytest -s tests/labkit/test_interventions_property.py -k whatever` runs more of them, and says
+how many of each kind.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import random
 import signal
-import sys
 import threading
-from contextlib import contextmanager, suppress
+from collections import Counter
+from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from families import FAMILY_NAMES, VOCAB, ids_of, make
+from families import FAMILY_NAMES, VOCAB, make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pressure import PRESSURES, Surprise, ctrl_c_at, operate
 
-import labkit
 from labkit.anatomy import anatomy_of, fingerprint, fingerprint_parts, model_lock, sites
-from labkit.anatomy.view import View
-from labkit.base.errors import ModelChanged, OutOfOrder
 from labkit.interventions import (
     DropAttention,
     DropBlock,
@@ -46,15 +43,20 @@ from labkit.interventions import (
     WeightEdit,
     Zero,
     ZeroWeight,
-    apply,
     audit,
     edit,
-    undo_all,
 )
 from labkit.papers.curse_of_depth.method.switching import SwitchLayerNormScaling
 
 EXAMPLES = int(os.environ.get("LABKIT_EXAMPLES", "2000"))
-OURS = tuple(str(Path(labkit.__file__).parent / part) for part in ("interventions", "anatomy", "base/interrupts"))
+TALLY: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tally():
+    """Say in the end how many examples of each kind there were."""
+    yield
+    print(f"\n{TALLY.total()} examples: {dict(sorted(TALLY.items()))}")
 
 
 @cache
@@ -76,10 +78,6 @@ class Fails(WeightEdit):
 
     def __str__(self):
         return "fail"
-
-
-class Surprise(Exception):
-    """What an example throws."""
 
 
 def places(model):
@@ -134,144 +132,19 @@ def edits_for(family):
     return st.one_of(weights, weights, cuts, cuts, activations, rounded, st.just(Fails("embed")))
 
 
-EVENTS = ["nothing", "run", "draw", "raise", "interrupt", "apply", "memory", "thread"] + 2 * ["interleaved"]
-EVENTS += 3 * ["signal"]
+EVENTS = (*PRESSURES, "signal", "nothing", "run", "draw", "raise", "interrupt", "apply")
 
 
 @st.composite
-def surgeries(draw):
+def surgeries(draw, event):
     """Return (family, nested lists of edits, what goes wrong and where)."""
     family = draw(st.sampled_from(FAMILY_NAMES))
     levels = draw(st.lists(st.lists(edits_for(family), max_size=3), min_size=1, max_size=3))
-    event = draw(st.sampled_from(EVENTS))
-    return family, levels, event, draw(st.integers(1, 700) if event == "signal" else st.integers(0, len(levels)))
+    most = 700 if event == "signal" else PRESSURES[event][1] if event in PRESSURES else len(levels)
+    return family, levels, event, draw(st.integers(min(1, most) if event in ("signal", *PRESSURES) else 0, most))
 
 
-# -------------------------------------------------------------------------------------------- a Ctrl-C anywhere
-
-
-# Raising in a Python trace function would strike at instants at which no real Ctrl-C can. This C function only marks
-# the signal as arrived; the interpreter delivers it at its next own check, as it does with one from the keyboard.
-_as_tracer = ctypes.PYFUNCTYPE(None, *[ctypes.py_object] * 3)
-mark_sigint = _as_tracer(("PyErr_SetInterrupt", ctypes.pythonapi))
-ignore = _as_tracer(("Py_IsInitialized", ctypes.pythonapi))
-
-
-@contextmanager
-def ctrl_c_at(line):
-    """Let SIGINT arrive at the `line`-th line of our own code (or of the `with` around it); yield whether it did.
-
-    A signal that was sent must have been delivered by the end. (The mark is made anew at each line of that frame until
-    then, so that one that waits may come twice.)
-    """
-    left, sent, delivered = line, [], []
-
-    def trace(frame, event, _):
-        nonlocal left
-        if sent:  # a generator that slept through it all may wake up and still be followed
-            return None
-        if not frame.f_code.co_filename.startswith(OURS) and frame.f_code is not operate.__code__:
-            return None
-        left -= event in ("call", "line")
-        if left > 0:
-            return trace
-        sent.append(line)
-        sys.settrace(ignore)  # calls from here on are not followed, nor are the callers: no Python of ours may run
-        outer = frame.f_back
-        while outer is not None:
-            outer.f_trace, outer = None, outer.f_back
-        return mark_sigint  # at the next line of this frame
-
-    def deliver(number, frame):
-        sys.settrace(None)
-        delivered.append(line)
-        raise KeyboardInterrupt
-
-    earlier = signal.signal(signal.SIGINT, deliver), sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield sent
-    finally:
-        sys.settrace(earlier[1])
-        assert signal.getsignal(signal.SIGINT) is deliver, "SIGINT is back in its place"
-        signal.signal(signal.SIGINT, earlier[0])
-    assert delivered[:1] == sent
-
-
-def operate(model, levels, event, where, depth=0):
-    """Enter the levels one inside the other; do at `where` what the example wants; leave them all."""
-    if event == "raise" and depth == where:
-        raise Surprise("in the body")
-    if event == "interrupt" and depth == where:
-        raise KeyboardInterrupt
-    if depth < len(levels):
-        with edit(model, levels[depth]):
-            operate(model, levels, event, where, depth + 1)
-    elif event == "run":
-        model(ids_of(6))
-    elif event == "draw":
-        torch.rand(3), np.random.rand(), random.random()
-    elif event == "apply":
-        apply(model, DropMLP(0), ScaleWeight("embed", 2.0))
-
-
-def held(model, edits):
-    """Hold an edit open, as a generator or a coroutine does."""
-    with edit(model, edits):
-        yield
-
-
-def opened(model, levels):
-    """Return generators that hold the levels open, those left out whose edits cannot be made."""
-    made = []
-    for level in levels:
-        one = held(model, level)
-        with suppress(Surprise):
-            next(one)
-            made.append(one)
-    return made
-
-
-def interleave(model, levels, seed):
-    """End the generators in an order of their own; who ends too early is told."""
-    made = opened(model, levels)
-    random.Random(seed).shuffle(made)
-    for one in made:
-        with suppress(OutOfOrder):
-            one.close()
-
-
-def abandon(model, levels):
-    """Let a thread enter the levels and end; another takes them back."""
-    kept = []
-    thread = threading.Thread(target=lambda: kept.extend(opened(model, levels)))
-    thread.start()
-    thread.join()
-    undo_all(model)
-    for one in kept:  # each is told that it was
-        with suppress(OutOfOrder):
-            one.close()
-
-
-def run_out_of_memory(model, levels, failures):
-    """Leave the levels while the next writes fail; then try again with room."""
-    write, left = View.write_stored, [failures]
-
-    def scarce(self, values):
-        if left[0] > 0:
-            left[0] -= 1
-            raise RuntimeError("can't allocate memory")
-        write(self, values)
-
-    made = opened(model, levels)
-    View.write_stored = scarce
-    try:
-        for one in reversed(made):
-            with suppress(ModelChanged, OutOfOrder):
-                one.close()
-    finally:
-        View.write_stored = write
-    undo_all(model)
+# ------------------------------------------------------------------------------------------------ the laws
 
 
 def randomness():
@@ -282,6 +155,7 @@ def randomness():
 
 def check(family, levels, event, where):
     """Run one example, compare everything with before, and return whether a Ctrl-C came."""
+    TALLY[event] += 1
     model, before = subject(family)
     sent = []
     handler, state, gradients = signal.getsignal(signal.SIGINT), randomness(), torch.is_grad_enabled()
@@ -289,12 +163,8 @@ def check(family, levels, event, where):
         if event == "signal":
             with ctrl_c_at(where) as sent, suppress(Surprise, KeyboardInterrupt):
                 operate(model, levels, event, where)
-        elif event == "interleaved":
-            interleave(model, levels, where)
-        elif event == "thread":
-            abandon(model, levels)
-        elif event == "memory":
-            run_out_of_memory(model, levels, 1 + where)
+        elif event in PRESSURES:
+            PRESSURES[event][0](model, levels, where)
         else:
             operate(model, levels, event, where)
     except (Surprise, KeyboardInterrupt):
@@ -321,16 +191,17 @@ def free(lock):
     return got == [True]
 
 
+@pytest.mark.parametrize("event", EVENTS)
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=-(-EXAMPLES // len(EVENTS)),
     deadline=None,
-    derandomize="LABKIT_EXAMPLES" not in os.environ,
+    derandomize="LABKIT_EXAMPLES" not in os.environ,  # else --hypothesis-seed says which
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(surgeries())
-def test_every_edit_is_undone_whatever_happens(surgery):
-    check(*surgery)
+@given(data=st.data())
+def test_every_edit_is_undone_whatever_happens(event, data):
+    check(*data.draw(surgeries(event)))
 
 
 LEVELS = {
