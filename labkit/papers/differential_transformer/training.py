@@ -92,7 +92,7 @@ SIDE = {
 }
 _FEWER = CONFIRMING[:3]
 SIDE_SEEDS = {arm: _FEWER if arm in ("diff, λ from 0.8", "off by one", "sink", "gated") else CONFIRMING for arm in SIDE}
-MORE_SEEDS = {arm: CONFIRMING[3:5] if SIDE_SEEDS.get(arm) == _FEWER else REPEATED for arm in (*MAIN, *SIDE)}
+MORE_SEEDS = {arm: REPEATED for arm in (*MAIN, *SIDE) if SIDE_SEEDS.get(arm) != _FEWER}
 _SCALES = {"embed": 1.0, "lam": 1.0}  # which are named so that they do not decay
 _OWN_SCALES = {"diff, slow λ": {"embed": 1.0, "lam": 0.05}}
 FOLDER = Path("runs/04")

@@ -124,7 +124,8 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "control": _runs(("base",), SEEDS, depth=2),
     "short": _runs(("base", "lime"), SEEDS, steps=600),
     "repeated": _runs(("base", "lime"), REPEATED, steps=2400),
-    "rivals": _runs(("own", "first-values", "dense", "hyper-dynamic"), SEEDS),
+    "rivals": _runs(("first-values", "dense", "hyper-dynamic"), SEEDS),
+    "own": _runs(("own",), SEEDS),
     "hyper-static": _runs(("hyper-static",), SEEDS),
     "five": _runs(("base", "lime"), SEEDS, operands=5, steps=2400),
     "wide-24": _runs(("base", "lime"), SEEDS, width=24),
@@ -134,7 +135,7 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "long-rates": _tried(("base", "lime"), TWO, steps=2400),
     "zeros-rates": _tried(("zeros",), RATES),
     "short-rates": _tried(("base", "lime"), RATES[:2], steps=600),
-    "rival-rates": _tried(("own", "first-values", "dense", "hyper-dynamic"), TWO),
+    "rival-rates": _tried(("first-values", "dense", "hyper-dynamic"), TWO),
     "hyper-static-rates": _tried(("hyper-static",), TWO),
     "wide-rates": _tried(("base", "lime"), TWO, width=32),
 }

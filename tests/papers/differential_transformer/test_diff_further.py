@@ -149,34 +149,33 @@ def said_again(ids):
 def test_a_language_model_of_each_kind_can_be_trained(monkeypatch):
     monkeypatch.setattr(language, "STEPS", 2)
     for arm in language.ARMS:
-        found = language.train_language(arm, 8e-3, 1, steps=1)
+        found = language.train_language(arm, 1, steps=1)
         assert math.isfinite(found["loss"]) and len(found["nats"]) == 8 and len(found["lam"]) == 2 * (arm == "diff")
     assert language.text_rows(3, 5).shape == (3, 129)
 
 
 @pytest.fixture
 def world_runs(tmp_path, monkeypatch):
-    """A made-up table: every arm is best at 8e-3 on the pilot; DIFF is 0.1 nats ahead of softmax, λ 0.4 and 0.5."""
+    """A made-up table: DIFF is 0.1 nats ahead of softmax, its λ are 0.4 and 0.5."""
     table = Runs(tmp_path / "language.jsonl")
     for arm, loss in {"softmax 8×8": 2.0, "normed 4×16": 1.95, "diff": 1.9}.items():
         lam = [0.4, 0.5] if arm == "diff" else []
-        for lr in language.RATES:
-            made = {"loss": loss + (lr != 8e-3), "hit": loss, "other": loss, "lam": lam}
-            for seed in (language.PILOT, *language.SEEDS[:2]):
-                table.do({"arm": arm, "lr": lr, "seed": seed}, lambda made=made: made)
+        for seed in language.SEEDS[:2]:
+            made = {"loss": loss, "hit": loss, "other": loss, "lam": lam}
+            table.do({"arm": arm, "seed": seed}, lambda made=made: made)
     monkeypatch.setattr(language, "language_path", lambda: table.path)
     monkeypatch.setattr(elsewhere, "language_path", lambda: table.path)
     return table
 
 
-def test_language_models_stand_at_their_own_rates(world_runs):
+def test_language_models_are_compared_seed_by_seed(world_runs):
     found = language.compare_language("loss")
-    assert set(found.rates.values()) == {8e-3} and found.difference("softmax 8×8", "diff").n == 2
+    assert found.difference("softmax 8×8", "diff").n == 2
     assert found.difference("softmax 8×8", "diff").value == pytest.approx(-0.1)
     with pytest.raises(LabkitError, match="hits"):
         language.compare_language("hits")
-    world_runs.path.write_text("".join(line + "\n" for line in world_runs.path.read_text().splitlines()[:-9]))
-    with pytest.raises(LabkitError, match="not tried at every rate"):
+    world_runs.path.write_text("".join(line + "\n" for line in world_runs.path.read_text().splitlines()[:-2]))
+    with pytest.raises(LabkitError, match="the arm 'diff'"):
         language.compare_language()
 
 

@@ -51,7 +51,8 @@ class Elsewhere:
 def elsewhere() -> Elsewhere:
     """Return DIFF's leads in the setups beside the claims, over other softmaxes, and on the course's world.
 
-    Each arm stands at the rate that was best for it on a seed of its own; other softmaxes stand at that of softmax 8×8.
+    Each arm stands at the rate that was best for it on a seed of its own; other softmaxes stand at that of softmax 8×8,
+    language models at one rate.
     """
     places: list[tuple[str, str, Arms]] = [
         (setup, words, compare_further(setup, what, test)) for setup, (what, test, words) in ASKED.items()
@@ -67,6 +68,5 @@ def elsewhere() -> Elsewhere:
     for setup, (_, _, arms) in zip(ASKED, places):
         runs = table.where(setup=setup, arm=DIFF, lr=arms.rates[DIFF])
         lambdas[setup] = [tuple(run["lam"][-1]) for run in runs if run["seed"] in arms.values[DIFF]]
-    world = Runs(language_path()).where(arm=DIFF, lr=places[-1][2].rates[DIFF])
-    lambdas["the course's world"] = [tuple(run["lam"]) for run in world if run["seed"] in places[-1][2].values[DIFF]]
+    lambdas["the course's world"] = [tuple(run["lam"]) for run in Runs(language_path()).where(arm=DIFF)]
     return Elsewhere(leads, lambdas)

@@ -90,7 +90,7 @@ SETUPS: Mapping[str, Setup] = {
     "habits": Setup(arms=_SHAPES, task=replace(TASK, habit=0.7)),
     "no smear": Setup(
         arms={name: _SHAPES[name] for name in ("softmax 8×8", "diff")},
-        depth=2, smear=False, steps=4 * STEPS, rates=(4e-3,), seeds=(21, 22, 23, 24, 25),
+        depth=2, smear=False, steps=4 * STEPS, rates=(4e-3,),
     ),
 }  # fmt: skip
 

@@ -46,7 +46,7 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "diff": {"kind": "diff-transformer", "heads": 4},
 }
 LENGTH, ROWS, STEPS = 128, 16, 500
-RATES, PILOT = (8e-3, 4e-3, 1.6e-2), 20  # each arm's rate is chosen on a seed of its own
+LR = 8e-3  # of all arms, chosen by none
 SEEDS = (21, 22, 23, 24, 25)
 WORDS = {"loss": "all tokens", "hit": "tokens that end a pair read before", "other": "all others"}
 PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
@@ -117,7 +117,7 @@ def text_rows(count: int, seed: int, split: str = "train") -> Tensor:
     return torch.tensor(ids[: count * (LENGTH + 1)]).view(count, LENGTH + 1)
 
 
-def train_language(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
+def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
     """Train one model and return what it does on texts it has not read, as plain numbers."""
     from labkit import world
 
@@ -138,7 +138,7 @@ def train_language(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> dic
         ids = rows[(step - 1) * ROWS : step * ROWS]
         return next_token_loss(model(ids).logits, ids)
 
-    went = fit(model, loss_at, schedule(lr, steps))
+    went = fit(model, loss_at, schedule(LR, steps))
     found = loss_by_position(model, text_rows(64, 9_000, "test"))
     mixers = [block.attention.mixer for block in model.trunk.blocks]
     return {
@@ -156,37 +156,29 @@ def language_path() -> Path:
     return data_dir() / "sweeps" / "04_language.jsonl"
 
 
-def best_rate(arm: str, table: Runs) -> float:
-    """Return the rate with the least loss on the pilot seed; raise `NotAvailable` where not all of them were tried."""
-    tried = table.where(arm=arm, seed=PILOT)
-    if len(tried) < len(RATES):
-        raise NotAvailable(f"{arm!r} was not tried at every rate on the course's world.", do="python -m " + __name__)
-    return min(tried, key=lambda run: run["loss"])["lr"]
-
-
 def compare_language(what: str = "loss") -> Arms:
     """Return "loss", "hit" (targets that end a pair read before) or "other" for every arm, in nats a token, by seed.
 
-    Raises `UnknownName` for another quantity and `NotAvailable` where an arm was not tried at every rate.
+    Raises `UnknownName` for another quantity and `NotAvailable` where an arm has no run.
     """
     if what not in WORDS:
         raise unknown("quantity", what, WORDS)
     table = Runs(language_path())
-    rates = {arm: best_rate(arm, table) for arm in ARMS}
-    values = {arm: {run["seed"]: run[what] for run in table.where(arm=arm, lr=lr) if run["seed"] in SEEDS}
-              for arm, lr in rates.items()}  # fmt: skip
-    return Arms(what, "nats a token", f"The course's world, {WORDS[what]}", values, rates)
+    values = {arm: {run["seed"]: run[what] for run in table.where(arm=arm)} for arm in ARMS}
+    if missing := [arm for arm, held in values.items() if not held]:
+        raise NotAvailable(f"No language model of the arm {missing[0]!r} has been made.", do="python -m " + __name__)
+    return Arms(what, "nats a token", f"The course's world, {WORDS[what]}", values, dict.fromkeys(ARMS, LR))
 
 
 def main(minutes: float = math.inf) -> None:
-    """Train and measure every arm at every rate on the pilot seed, then at its best on the others."""
+    """Train and measure every arm on every seed, one after the other."""
     torch.set_num_threads(1)
-    table, end = Runs(language_path()), time.monotonic() + 60 * minutes
-    pilots = [(arm, lr, PILOT) for lr in RATES for arm in ARMS]
-    for arm, lr, seed in [*pilots, *((arm, None, seed) for seed in SEEDS for arm in ARMS)]:
-        if time.monotonic() < end:
-            cell = {"arm": arm, "lr": lr or best_rate(arm, table), "seed": seed}
-            print(cell, table.do(cell, lambda cell=cell: train_language(**cell))["loss"], flush=True)
+    end = time.monotonic() + 60 * minutes
+    for seed in SEEDS:
+        for arm in ARMS:
+            if time.monotonic() < end:
+                cell = {"arm": arm, "seed": seed}
+                print(cell, Runs(language_path()).do(cell, lambda cell=cell: train_language(**cell)), flush=True)
 
 
 if __name__ == "__main__":
