@@ -129,6 +129,13 @@ def test_a_transplant_keeps_the_numbers_and_asks_the_seen_and_the_unseen_task(ha
     found = t2.transplant(other, {"math": bank["math"]}, {"math": bank["math"].for_model(other)}, n=10)
     assert list(found["math"].grades) == ["base", "own z", "ordered", "shuffled", "smoothed"]
     assert found["math"].grades["own z"].right == found["math"].grades["ordered"].right
+    # Cross-model few-shot: the search over a donor's experts, bound to this model.
+    moved = {name: bank[name].for_model(other) for name in ("math", "text")}
+    searched = t2.few_shots(other, moved, "max", shots=4, rounds=1, population=10, n=10)
+    with edit(other, *t2.mix(list(moved.values()), list(searched.shares.values())).edits()):
+        assert t2.grade(other, ("max",), 10).right == searched.grades.right
+    with pytest.raises(BadInput, match="another matrix"), edit(other, *bank["math"].edits()):
+        pass
 
 
 def test_a_mixture_of_nothing_is_the_base_and_of_one_is_the_expert(handle, bank):
@@ -156,8 +163,8 @@ def test_the_equaliser_shows_what_the_edits_do(handle, band, monkeypatch):
     assert data.cut == {name: now[name] for name in TASKS}
     told = "all singular values" if band == "all of them" else band
     assert told in panel.sentence(data).lower() and "question" in str(panel.table(data))
-    asked, before, now = data.example["sum"]
-    assert ("still answered" in panel.sentence(data)) == (before == now) and asked in panel.sentence(data)
+    asked, said, says = data.example["sum"]
+    assert ("still answered" in panel.sentence(data)) == (said == says) and asked in panel.sentence(data)
     monkeypatch.setattr(labkit, "load", {"toy/skills": handle}.__getitem__)
     names: dict[str, Any] = {}
     exec(panel.code(panel.state), names)

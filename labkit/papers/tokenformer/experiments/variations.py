@@ -62,7 +62,7 @@ def other_sizes(seeds: Sequence[int] = FRESH_SEEDS) -> GrowthVariations:
     for name, (grown, control) in (SIZES | RANDOM).items():
         pairs = zip(runs_of(grown, seeds), runs_of(control, seeds))
         made[name] = {"minus not grown": _mean([one["loss"] - other["loss"] for one, other in pairs])}
-    return GrowthVariations("Grown minus trained on, by how much", "loss on unseen stories, nats a token", made)
+    return GrowthVariations("Final loss, grown minus not grown", "loss on unseen stories, nats a token", made)
 
 
 def held_back_rows(seeds: Sequence[int] = FRESH_SEEDS) -> GrowthVariations:
