@@ -46,6 +46,14 @@ NAMES = {
     "restart-long": "trained on for longer, not grown",
     "zero-fixed-long": "grown: zero keys, for longer",
 }
+VARIED = {
+    "random-live-2": "grown twofold: random keys, τ live",
+    "random-live-8": "grown eightfold: random keys, τ live",
+    "zero-fixed-2": "grown twofold: zero keys, τ fixed",
+    "zero-fixed-8": "grown eightfold: zero keys, τ fixed",
+    "frozen": "grown: zero keys, old rows frozen",
+    "slower": "grown: zero keys, old rows at a tenth",
+}
 CONTINUED = {"b-zero-fixed": "source", "b-block-pad": "transformer"}  # trained on facts -> its source
 ACCOUNTS = {
     "source counted": "training FLOPs, source included",
@@ -76,7 +84,7 @@ def runs_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[dict[str, Any]]:
 
 
 def _words(arm: str) -> str:
-    return f"({NAMES.get(arm, arm)})"
+    return f"({(NAMES | VARIED).get(arm, arm)})"
 
 
 def paired_loss(first: str, second: str, seeds: Sequence[int] = SEEDS) -> Estimate:
