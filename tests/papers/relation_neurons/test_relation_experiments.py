@@ -11,8 +11,8 @@ from labkit.anatomy import fingerprint
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable, UnknownName
 from labkit.figures import describe, draw
 from labkit.papers import relation_neurons as rn
-from labkit.papers.relation_neurons import claims, training
-from labkit.papers.relation_neurons.experiments import cumulative, damage
+from labkit.papers.relation_neurons import claims, task, training
+from labkit.papers.relation_neurons.experiments import cumulative, damage, facts
 from labkit.papers.relation_neurons.experiments.controls import measure_controls
 from labkit.papers.relation_neurons.experiments.interference import Interference, improving, largest_gain
 from labkit.papers.relation_neurons.experiments.null import DamageNull
@@ -36,8 +36,13 @@ def made_up(before, after):
     return damage.DamageMap(("a", "b"), tuple("aaaabbbb"), np.array(before), np.array(after), zero, np.zeros((2, 8)), 3)
 
 
-def test_the_model_knows_its_facts(study):
-    assert study.before().right.mean() > 0.95
+@pytest.mark.parametrize("name", ["lab/facts", "lab/facts_second"])
+def test_the_models_know_each_relation_in_each_wording(name):
+    known = rn.RelationStudy.of(labkit.load(name), most=20)
+    for wording in ("named", "reworded", "coded", "shelved", "foreign"):
+        asked = [one for one in RELATIONS if wording in task.wordings_of(one)]
+        before = known.before(wording, asked)
+        assert min(before.share(one).value for one in asked) >= 0.8
 
 
 def test_a_drop_is_relative_and_undefined_where_nothing_was_known():
@@ -181,6 +186,23 @@ def test_a_crowd_and_a_culprit():
     assert math.isnan(nobody.micro()) and math.isnan(nobody.macro(0))
 
 
+@pytest.mark.parametrize(("rule", "micro"), [("one culprit", 0), ("any three of six", 1)])
+def test_a_decisive_neuron_gives_0_and_redundant_ones_1(study, monkeypatch, rule, micro):
+    """Answers that hang on the ranks 3 to 8 of their relation: on the fifth alone, or on more than three of the six."""
+    needed = {name: study.search.of(name).top(8)[2:] for name in study.relations}
+
+    def right(study, quiz, neurons):
+        off = np.isin(needed[quiz.questions[0].relation], neurons)
+        lost = off[2] if rule == "one culprit" else off.sum() > 3
+        return np.full(len(quiz.questions), 0.0 if lost else 1.0)
+
+    monkeypatch.setattr(cumulative, "_right", right)
+    found = rn.cumulativity(study, (2 / 1536, 5 / 1536, 8 / 1536))
+    place = 0 if rule == "one culprit" else 1
+    assert found.ladder == (2, 5, 8) and found.micro(place) == found.macro(place) == micro
+    assert np.sum(found.total) == 12 * 10 == np.sum(found.total, 0)[place]
+
+
 def test_no_more_are_affected_than_lost(study):
     found = rn.cumulativity(study, (0.05, 0.15, 0.25))
     assert (np.array(found.affected) <= np.array(found.total)).all() and 0 <= found.micro() <= 1
@@ -197,6 +219,53 @@ def test_interference_counts_cells_off_the_diagonal_alone():
     assert "30 of 132" in describe(one)
 
 
+def test_interference_has_a_null_of_shuffled_labels_too():
+    few = rn.RelationStudy.of(labkit.load("lab/facts_early"), most=5)
+    found = rn.interference(few, 0.05, 2, null="permuted")
+    assert len(found.null_improving) == len(found.null_rows) == 2 and sum(found.rows) == found.improving > 0
+    assert found.null_rows[0] != rn.interference(few, 0.05, 1).null_rows[0]
+    assert found.band[0] <= max(found.null_improving) and 1 / 3 <= found.p_improving <= 1
+
+
+def test_bars_of_facts_the_search_saw_and_did_not_see(study):
+    for seen in (False, True):
+        found = rn.own_bars(study, 0.1, 2, seen=seen)
+        drops = rn.damage_map(study, 0.1, seen=seen, silenced=["sport"])
+        assert 1 - found.own["sport"] / found.intact["sport"] == pytest.approx(drops.drop("sport", "sport"))
+        assert sum(found.own.values()) < sum(found.random.values()) <= sum(found.intact.values())
+        assert ("search" if seen else "held-out") in describe(found.picture()) and len(found.table().splitlines()) == 13
+        draw(found.picture())
+
+
+def test_a_pair_is_followed_as_the_set_grows(study, tenth):
+    found = rn.pair_curve(study, "father", "mother", (0.0, 0.1, 0.25))
+    assert found[0.0] == 0 and found[0.1] == tenth.drop("mother", "father") and found[0.25] > 0.3
+
+
+def test_names_that_two_relations_share(study):
+    subjects, objects = (rn.entity_overlap(study.register, what) for what in ("subject", "object"))
+    assert subjects["father"]["mother"] == 150 and subjects["father"]["maker"] == 0
+    assert objects["father"]["mother"] == 0 and objects["headquarters"]["parish"] == 24
+    assert all(objects[a][b] == objects[b][a] for a in RELATIONS for b in RELATIONS)
+    with pytest.raises(UnknownName, match="part of a fact"):
+        rn.entity_overlap(study.register, "verb")
+
+
+@pytest.mark.parametrize(
+    "values", [[1, 2, -3, 4, 5], [0.5, -0.2, 0.1, 0.7, 0.9, -0.3, 1.1], [-1, -2, -3, -4, -5, -6, 0]]
+)
+def test_the_signed_rank_test_is_scipys(values):
+    stats = pytest.importorskip("scipy.stats")
+    wanted = stats.wilcoxon([v for v in values if v], method="exact").pvalue
+    assert facts.signed_rank(values) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_ties_share_their_ranks_in_the_signed_rank_test():
+    every = [facts.signed_rank([2 * (bits >> i & 1) - 1 for i in range(4)]) for bits in range(16)]
+    assert sorted(every) == pytest.approx([0.125] * 2 + [0.625] * 8 + [1.0] * 6)
+    assert facts.signed_rank([]) == facts.signed_rank([0.0]) == 1.0
+
+
 def test_overlap_is_symmetric_with_k_on_its_diagonal(study):
     found = rn.neuron_overlap(study, 0.05)
     shared = np.array(found.shared)
@@ -207,6 +276,10 @@ def test_overlap_is_symmetric_with_k_on_its_diagonal(study):
 
 def test_what_becomes_of_facts_talk_and_concepts(study):
     gaps, lost = rn.frequency_gap(study, 0.15, least=1), rn.lost_answers(study, 0.15)
+    relative = gaps.relative()
+    for name, (frequent, rare) in gaps.frequencies.items():
+        assert relative[name] == pytest.approx(1 - frequent / rare) and min(frequent, rare) >= 1
+    assert set(relative) == set(gaps.gaps) and 0 < gaps.p_value() <= 1
     assert set(gaps.gaps) <= set(RELATIONS) and sum(lost.shares().values()) == pytest.approx(1)
     ratios = rn.talk_loss(study, n=20).ratios()
     assert all(ratio > 0.8 for ratio in ratios.values())

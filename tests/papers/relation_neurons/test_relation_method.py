@@ -1,5 +1,7 @@
 """The method's invariants: average precision, silencing, layouts, scoring, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,7 +57,9 @@ def test_average_precision_equals_scikit_learns():
     random = np.random.default_rng(3)
     scores, labels = random.integers(30, size=(200, 5)).astype(float), random.random(200) < 0.2
     wanted = [metrics.average_precision_score(labels, scores[:, c]) for c in range(5)]
-    assert np.allclose(average_precision(torch.tensor(scores), torch.tensor(labels)).numpy(), wanted, atol=1e-9)
+    assert np.allclose(
+        average_precision(torch.tensor(scores), torch.tensor(labels)).numpy(), wanted, rtol=0, atol=1e-12
+    )
 
 
 def test_average_precision_at_its_ends():
@@ -71,11 +75,17 @@ def test_average_precision_at_its_ends():
     assert not torch.allclose(average_precision(-one, some), 1 - average_precision(one, some), atol=1e-2)
 
 
-def test_neurons_of_nothing_score_a_little_above_the_share_of_positives():
-    noise = torch.randn(1000, 3000, generator=torch.Generator().manual_seed(2))
-    ap = average_precision(noise, torch.arange(1000) < 200)
-    assert float(ap.mean()) == pytest.approx(0.205, abs=0.003)
-    assert float(ap.max()) > 0.24  # the best of many is well above chance
+@pytest.mark.parametrize(("positives", "mean", "spread"), [(200, 0.205, 0.014), (40, 0.22, 0.033)])
+def test_neurons_of_nothing_score_a_little_above_the_share_of_positives(positives, mean, spread):
+    noise = torch.randn(5 * positives, 10_000, generator=torch.Generator().manual_seed(2))
+    ap = average_precision(noise, torch.arange(5 * positives) < positives)
+    assert float(ap.mean()) == pytest.approx(mean, abs=0.003) and float(ap.std()) == pytest.approx(spread, abs=0.002)
+    assert float(ap.max()) > mean + 3 * spread  # the best of many is well above chance
+
+
+def test_the_worst_ranking_of_two_hundred_scores_what_it_must():
+    reversed_ = average_precision(torch.arange(1000.0)[:, None], torch.arange(1000) < 200)
+    assert float(reversed_) == pytest.approx(0.108, abs=5e-4)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1, 1], [1, 0]])
@@ -192,6 +202,35 @@ def test_the_score_counts_two_tokens_and_no_less(model):
         second_V = model.model(torch.cat((model.encode(facts[0].prompt), torch.tensor(first[:1])))[None]).logits[0, -1]
     by_hand = float(logits_V.log_softmax(-1)[first[0]] + second_V.log_softmax(-1)[first[1]])
     assert found.log_probability[0] == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_negatives_are_four_times_as_many_and_none_is_of_the_relation(model):
+    names = ["goat", "hen", "dog", "cat", "pony", "goose"]
+    prompts = [model.encode(f"{name} can") for name in names for _ in range(3)]
+    search = method.neurons_at(model, prompts, [name for name in names for _ in range(3)], seed=4)
+    for name in names:
+        rows, positive = search.searched_on[name]
+        classes = [search.classes[row] for row in rows.tolist()]
+        assert len(set(rows.tolist())) == len(rows) and int((~positive).sum()) == 4 * int(positive.sum()) == 12
+        assert all((one == name) == bool(yes) for one, yes in zip(classes, positive))
+
+
+def test_the_prefix_rule_on_text_takes_any_number_of_tokens_and_can_overlook_case(model):
+    assert method.begins("Quarterback", "quarterback .", ignore_case=True)
+    assert not method.begins("Quarterback", "quarterback .")
+    assert method.begins(" Jensen Hu", "Jensen Huang .") and not method.begins("Jensen K", "Jensen Huang .")
+    assert not method.begins(" ", "Jensen Huang .")
+    facts = task.Register(3).questions("sport")[:6]
+    said = [model.generate(fact.prompt, 3).removeprefix(fact.prompt).split() for fact in facts]
+    answered = [replace(fact, object=" ".join(words[:2])) for fact, words in zip(facts, said)]
+    quiz = method.Quiz(model, [*answered[:3], *facts[3:]])
+    assert quiz.right_by_text().tolist() == quiz.answers().right.tolist()
+    assert quiz.right_by_text()[:3].tolist() == [1, 1, 1] and quiz.right_by_text(1)[:3].tolist() == [1, 1, 1]
+    shouted = method.Quiz(model, answered[:1])
+    shouted.questions = (replace(answered[0], object=answered[0].object.swapcase()),)
+    assert shouted.right_by_text().tolist() == [0] and shouted.right_by_text(ignore_case=True).tolist() == [1]
+    with pytest.raises(BadInput, match="tokens = 0"):
+        quiz.right_by_text(0)
 
 
 @pytest.mark.parametrize(

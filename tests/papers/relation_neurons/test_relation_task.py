@@ -31,6 +31,27 @@ def test_pools_have_the_sizes_they_are_said_to_have():
     assert not people[0] & people[1] and not people[1] & people[2]
 
 
+def test_a_large_register_has_300_persons_and_pools_of_5_to_300():
+    small, large = task.Register(1), task.Register(1, large=True)
+    pools = {name: len({fact.object for fact in facts}) for name, facts in large.facts.items()}
+    assert pools == {name: one.pool for name, one in RELATIONS.items()} | {"father": 300}
+    assert min(pools.values()) == 5 and max(pools.values()) == 300
+    for name, facts in large.facts.items():
+        persons = RELATIONS[name].subjects == "person"
+        assert len(facts) == len({fact.subject for fact in facts}) == (300 if persons else 150)
+        assert max(fact.frequency for fact in facts) == pytest.approx(20)
+    fathers, mothers, directors = ({f.object for f in large.facts[n]} for n in ("father", "mother", "director"))
+    assert mothers < fathers and directors < fathers and not fathers & set(large.subjects["person"])
+    assert small.facts != large.facts and small == task.Register(1, large=False)
+    search, held = large.split(0)
+    assert not search & held and len(large.questions("father", subjects=held)) == task.HELD_OUT
+    words = task.tokenizer()
+    for name, facts in large.facts.items():
+        for wording in task.wordings_of(name):
+            for fact in facts[:20]:
+                assert len(words.encode(f"{fact.worded(wording).prompt} {fact.answer}")) <= 22
+
+
 def test_no_subject_is_searched_by_and_held_out():
     register = task.Register(1)
     search, held = register.split(7)

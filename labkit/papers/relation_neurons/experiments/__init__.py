@@ -1,5 +1,6 @@
 """What is asked of relation neurons: each experiment once, from a `RelationStudy` to a frozen result."""
 
+from .bars import OwnBars, own_bars, pair_curve
 from .concepts import ConceptOverlap, concept_overlap
 from .controls import MatchedControls
 from .cumulative import Cumulativity, cumulativity
@@ -7,7 +8,7 @@ from .damage import DamageMap, ShareCurve, by_share, damage_map, neurons_for
 from .facts import FrequencyGap, LostAnswers, TalkLoss, frequency_gap, lost_answers, talk_loss
 from .interference import Interference, interference
 from .null import DamageNull, damage_null
-from .overlap import NeuronOverlap, neuron_overlap, places
+from .overlap import NeuronOverlap, entity_overlap, neuron_overlap, places
 from .portrait import Portraits
 from .strips import BestNeurons, NeuronStrips, best_neurons, chosen_ap, neuron_strips
 from .study import RelationStudy
@@ -24,6 +25,7 @@ __all__ = [
     "MatchedControls",
     "NeuronOverlap",
     "NeuronStrips",
+    "OwnBars",
     "Portraits",
     "RelationStudy",
     "ShareCurve",
@@ -35,12 +37,15 @@ __all__ = [
     "cumulativity",
     "damage_map",
     "damage_null",
+    "entity_overlap",
     "frequency_gap",
     "interference",
     "lost_answers",
     "neuron_overlap",
     "neuron_strips",
     "neurons_for",
+    "own_bars",
+    "pair_curve",
     "places",
     "talk_loss",
 ]

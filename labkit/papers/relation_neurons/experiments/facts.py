@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,14 +30,39 @@ NEUTRAL = words.TALK[-2:]  # sentences that end in a name and tell neither subje
 
 @dataclass(frozen=True)
 class FrequencyGap:
-    """Per relation the mean log frequency of facts that survive (a) minus that of facts that are lost (b)."""
+    """Per relation the mean log frequency of facts that survive (a) minus that of facts that are lost (b).
+
+    frequencies: the mean frequencies (a, b) themselves.
+    """
 
     share: float
     gaps: dict[str, float]
+    frequencies: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def mean(self) -> Estimate:
         """Return the mean over the relations that have both kinds."""
         return mean_over(list(self.gaps.values()), "cases", name="survivors − lost", unit="log frequency", null=0.0)
+
+    def relative(self) -> dict[str, float]:
+        """Return the paper's (b − a) / b for each relation: below 0 where survivors are the more frequent."""
+        return {name: (lost - kept) / lost for name, (kept, lost) in self.frequencies.items()}
+
+    def p_value(self) -> float:
+        """Return the two-sided p of Wilcoxon's signed-rank test of these over relations, as in the paper."""
+        return signed_rank(list(self.relative().values()))
+
+
+def signed_rank(values: Sequence[float]) -> float:
+    """Return the exact two-sided p of Wilcoxon's signed-rank test; zeros are left out, ties share their ranks."""
+    kept = [value for value in values if value]
+    sizes = [abs(value) for value in kept]
+    ranks = [sum(one < size for one in sizes) * 2 + sum(one == size for one in sizes) + 1 for size in sizes]  # doubled
+    ways = np.ones(1)  # how many of the 2^n choices of signs have each sum of positive ranks
+    for rank in ranks:
+        ways = np.convolve(ways, [1, *[0] * (rank - 1), 1])
+    above = sum(rank for rank, value in zip(ranks, kept) if value > 0)
+    tail = min(ways[: above + 1].sum(), ways[above:].sum()) / ways.sum()
+    return float(min(1.0, 2 * tail))
 
 
 def frequency_gap(study: RelationStudy, share: float = 0.1, *, least: int = 3) -> FrequencyGap:
@@ -44,14 +70,16 @@ def frequency_gap(study: RelationStudy, share: float = 0.1, *, least: int = 3) -
 
     A relation counts where at least `least` facts survive and as many are lost.
     """
-    gaps = {}
+    gaps, frequencies = {}, {}
     for name in study.relations:
         before, after = study.before("named", [name]), _without(study, name, share)
-        logs = np.log([question.frequency for question in before.questions])
+        drawn = np.array([question.frequency for question in before.questions])
+        logs = np.log(drawn)
         kept, lost = (before.right == 1) & (after.right == 1), (before.right == 1) & (after.right == 0)
         if min(kept.sum(), lost.sum()) >= least:
             gaps[name] = float(logs[kept].mean() - logs[lost].mean())
-    return FrequencyGap(share, gaps)
+            frequencies[name] = float(drawn[kept].mean()), float(drawn[lost].mean())
+    return FrequencyGap(share, gaps, frequencies)
 
 
 @dataclass(frozen=True)

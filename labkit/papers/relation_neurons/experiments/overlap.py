@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..task import RELATIONS
+from labkit.base.errors import unknown
+
+from ..task import RELATIONS, Register
 from .study import RelationStudy
 
-__all__ = ["NeuronOverlap", "neuron_overlap", "places"]
+__all__ = ["NeuronOverlap", "entity_overlap", "neuron_overlap", "places"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ def neuron_overlap(study: RelationStudy, share: float = 0.05, **options) -> Neur
     tops = {name: set(search.of(name).top(k).tolist()) for name in study.relations}
     shared = tuple(tuple(len(tops[a] & tops[b]) for b in tops) for a in tops)
     return NeuronOverlap(tuple(tops), k, shared, k * k / len(search.layout))
+
+
+def entity_overlap(register: Register, what: str = "subject") -> dict[str, dict[str, int]]:
+    """Return how many names two relations share as their subjects, or as their objects: what an overlap of neurons may
+    come from. Each name counts once."""
+    if what not in ("subject", "object"):
+        raise unknown("part of a fact", what, ("subject", "object"))
+    named = {name: {getattr(fact, what) for fact in facts} for name, facts in register.facts.items()}
+    return {a: {b: len(mine & theirs) for b, theirs in named.items()} for a, mine in named.items()}
 
 
 def places(study: RelationStudy, share: float = 0.05, **options) -> dict[tuple[int, str], int]:

@@ -3,7 +3,7 @@
 Shapes: N prompts, M neurons, B prompts of equal length, L tokens, F outputs of one module.
 """
 
-from .asking import Answers, Quiz, answers
+from .asking import Answers, Quiz, answers, begins
 from .finding import Found, Search, find_neurons, known, neurons_at
 from .neurons import ATTENTION, FFN, MODULES, Layout, layout_of, neuron_count
 from .ranking import average_precision, rank, standardised_difference
@@ -23,6 +23,7 @@ __all__ = [
     "SilenceNeurons",
     "answers",
     "average_precision",
+    "begins",
     "find_neurons",
     "forced",
     "known",

@@ -21,7 +21,7 @@ from labkit.measurements import Estimate, proportion
 from ..task import Question
 from .recording import by_length
 
-__all__ = ["Answers", "Quiz", "answers"]
+__all__ = ["Answers", "Quiz", "answers", "begins"]
 
 TOKENS = 2  # how many are generated and compared
 
@@ -79,13 +79,23 @@ class Quiz:
 
     def words_said(self) -> list[list[str]]:
         """Return the first two words that the model says to each prompt, whatever the answer is (greedy)."""
-        said: list[list[str]] = [[] for _ in self.prompts]
+        return [self.model.pieces(ids) for ids in self._said(TOKENS)]
+
+    def right_by_text(self, tokens: int = TOKENS, *, ignore_case: bool = False) -> np.ndarray:
+        """Return 1 where the text of so many generated tokens begins the answer, else 0 [N]; see `begins`."""
+        if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
+            raise BadInput(f"tokens = {tokens!r}.", expected="a whole number from 1")
+        pairs = zip(self._said(tokens), self.questions)
+        return np.array([float(begins(self.model.decode(ids), q.answer, ignore_case=ignore_case)) for ids, q in pairs])
+
+    def _said(self, tokens: int) -> list[list[int]]:
+        said: list[list[int]] = [[] for _ in self.prompts]
         for rows, ids_BL in by_length(self.prompts):
-            for _ in range(TOKENS):
+            for _ in range(tokens):
                 logits_BV = in_eval_mode(self.model, lambda module, ids=ids_BL: module(ids).logits[:, -1])
                 ids_BL = torch.cat((ids_BL, logits_BV.argmax(-1, keepdim=True)), dim=1)
-            for row, ids in zip(rows.tolist(), ids_BL[:, -TOKENS:].tolist()):
-                said[row] = self.model.pieces(ids)
+            for row, ids in zip(rows.tolist(), ids_BL[:, -tokens:].tolist()):
+                said[row] = ids
         return said
 
     def _answer(self, question: Question) -> Tensor:
@@ -97,6 +107,15 @@ class Quiz:
         if len(ids) < TOKENS:
             raise BadInput(f"{question.answer!r} has fewer than {TOKENS} tokens.", expected="a longer answer")
         return torch.tensor(ids[:TOKENS])
+
+
+def begins(said: str, answer: str, *, ignore_case: bool = False) -> bool:
+    """Return whether what was said is a beginning of the answer; nothing is none.
+
+    ignore_case: the paper's own example counts "Quarterback" for the answer "quarterback".
+    """
+    said, answer = (text.strip().casefold() if ignore_case else text.strip() for text in (said, answer))
+    return bool(said) and answer.startswith(said)
 
 
 def answers(model: Any, questions: Sequence[Question]) -> Answers:
