@@ -53,6 +53,7 @@ PAPER = Paper(
             "noise_gap",
             "noise_lab",
             "spelling",
+            "spelling_over_seeds",
         ),
         "exercises": ("suspects",),
     },

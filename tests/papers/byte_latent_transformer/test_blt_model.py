@@ -265,6 +265,8 @@ def test_empty_tables_are_no_tables():
 def test_bits_per_byte_does_not_depend_on_the_pieces():
     assert bits_per_byte(10 * torch.log(torch.tensor(260.0)).item(), 10) == pytest.approx(8.0224, abs=1e-4)
     assert bits_per_byte(2.0 + 3.0, 7) == bits_per_byte(5.0, 7)
+    both = (3 * bits_per_byte(2.0, 3) + 4 * bits_per_byte(3.0, 4)) / 7  # documents weigh what they have of bytes
+    assert bits_per_byte(5.0, 7) == pytest.approx(both)
     with pytest.raises(BadInput, match="at least one byte"):
         bits_per_byte(1.0, 0)
 

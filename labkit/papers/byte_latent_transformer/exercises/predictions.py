@@ -47,6 +47,6 @@ PREDICTIONS = (
         question="Letters are dropped, doubled, shouted. Who loses more of its right answers?",
         options=("the BLT", "the BPE model", "no telling from five pairs"),
         answer=lambda gap: 0 if gap.low > 0 else 1 if gap.high < 0 else 2,
-        because="The paper's 8B model lost 16 points of HellaSwag to noise, its BPE twin 22.",
+        because="In the paper BLT lost 16 points of HellaSwag to noise, its BPE twin 22. Here BPE had more to lose.",
     ),
 )

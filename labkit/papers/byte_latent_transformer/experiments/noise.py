@@ -24,9 +24,8 @@ from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
 from ..task import NOISES, noised, pages, spelled, spelling_words
 from ..training import entropy_model, patcher_of, trained
-from ..training.arms import SEEDS
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
-from ..training.studies import LONGER_STEPS, trained_longer
+from ..training.studies import LONGER_STEPS, STUDIES, trained_longer
 
 __all__ = [
     "PLACES",
@@ -40,6 +39,7 @@ __all__ = [
     "noise_lab",
     "noise_runs",
     "spelling",
+    "spelling_over_seeds",
 ]
 
 PLACES = ("prompt", "completion", "both")
@@ -223,21 +223,30 @@ def noise_of(arm: str, seed: int) -> dict[str, Any]:
 
 
 def measured_noise(arm: str, seed: int) -> Noise:
-    """Return what an arm trained from `seed` made of noise."""
-    row = noise_of(arm, seed)
+    """Return what an arm trained for 480 steps from `seed` made of noise."""
+    row = longer_noise_of(arm, seed)
     return Noise(arm, row["intact"], row["noised"])
 
 
 def noise_gap(first: str, second: str) -> Estimate:
     """Return how much more of its right answers one arm loses to noise than another, with Student's interval."""
-    gaps = [measured_noise(first, seed).drop - measured_noise(second, seed).drop for seed in SEEDS]
+    seeds = STUDIES["longer"].seeds
+    gaps = [measured_noise(first, seed).drop - measured_noise(second, seed).drop for seed in seeds]
     return mean_over(gaps, "seeds", method="t", name=f"fall of {first} minus fall of {second}", unit="share", null=0.0)
 
 
 def accuracy_over_seeds(arm: str, noise: str, place: str = "both") -> tuple[Estimate, Estimate]:
     """Return the share of endings that five models of an arm find, intact and under a noise ("intact": none)."""
-    found = [measured_noise(arm, seed) for seed in SEEDS]
+    found = [measured_noise(arm, seed) for seed in STUDIES["longer"].seeds]
     after = [one.intact if noise == "intact" else one.noised[noise][place] for one in found]
     before = [one.intact for one in found]
     intact, noised_ = (mean_over(values, "seeds", method="t", name=arm, unit="share") for values in (before, after))
     return intact, noised_
+
+
+def spelling_over_seeds(arm: str) -> tuple[Estimate, Estimate]:
+    """Return the share of letters that five models of an arm spell right: of trained words, of held-out words."""
+    rows = [longer_noise_of(arm, seed) for seed in STUDIES["longer"].seeds]
+    names = ("seen", "held_out")
+    seen, held = (mean_over([row[n] for row in rows], "seeds", method="t", name=arm, unit="share") for n in names)
+    return seen, held
