@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import world
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 
 from .choices import ChoiceAccuracy, choice_accuracy
 from .estimate import Estimate
@@ -28,7 +29,7 @@ _MAKERS: dict[str, Callable[..., list]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probes:
+class Probes(Result):
     """Share of questions answered right, each with its interval and its chance level.
 
     lantern: who has it at the end of a day. facts: about residents, in unseen words. recall: who keeps what, from the
@@ -55,13 +56,6 @@ class Probes:
             for name, one in self
         ]
         return text_table(["probe", "right", f"{self.lantern.level:.0%} interval", "chance", "questions"], rows)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {name: one.as_dict() for name, one in self}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def probes(model: ModelLike, n: int = 100, *, seed: int = 0, split: str = "test") -> Probes:

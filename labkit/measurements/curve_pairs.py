@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.training.curves import Curve, Curves
 
 from .estimate import Estimate, mean_over
@@ -20,7 +20,7 @@ __all__ = ["CurveDifference", "compare_curves"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CurveDifference:
+class CurveDifference(Result):
     """Loss of `second` minus loss of `first`, in nats a token, by tokens read.
 
     difference[i] is over seeds, after tokens[i], each loss averaged over `window` entries of the log. last: over the
@@ -52,15 +52,6 @@ class CurveDifference:
         ]
         title = f"{self.second} (lr {self.lrs[1]:g}) minus {self.first} (lr {self.lrs[0]:g}): {self.last}"
         return "\n".join([text_table(["tokens", "difference", "interval"], rows, title=title), *self.left_out])
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        plain = {name: list(getattr(self, name)) for name in ("lrs", "seeds", "tokens", "left_out", "crossings")}
-        estimates = {"difference": [one.as_dict() for one in self.difference], "last": self.last.as_dict()}
-        return {"first": self.first, "second": self.second, "window": self.window, **plain, **estimates}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def compare_curves(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from labkit.base.errors import BadInput, unknown
+from labkit.base.results import Result
 
 __all__ = ["Estimate", "bootstrap_interval", "mean_over", "proportion", "student_interval", "wilson_interval"]
 
@@ -23,7 +24,7 @@ _CHUNK = 1_000_000  # counts held at once while resampling: 8 MB
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class Estimate(Result):
     """A value with its interval `low`..`high`, taken `over` `n` units (documents, questions, seeds).
 
     `per_unit` holds one number per unit and `weights` what each counts for (tokens of a document; empty: all alike),
@@ -46,10 +47,6 @@ class Estimate:
     def excludes(self, value: float) -> bool:
         """Say whether the whole interval lies on one side of `value`; never true without an interval."""
         return self.low > value or self.high < value
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values; a missing interval becomes None."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
 
     def table(self) -> str:
         """Return the estimate as one line of text."""
@@ -214,9 +211,3 @@ def _checked(values: Sequence[float], weights: Sequence[float] | None, over: str
             f"{len(x)} values over {over} came with {len(w)} weights.", expected="one weight above 0 per value"
         )
     return x, w
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return list(value) if isinstance(value, tuple) else value

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.results import Result
 from labkit.training.log import Log
 
 from .tables import text_table
@@ -19,8 +17,6 @@ from .through_training import kept_models
 from .vital_signs import SIGNS, vitals
 
 __all__ = ["History", "Reading", "take_history"]
-
-_FIELDS = {"model", "n", "seed", "steps", "tokens", "signs"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class History:
+class History(Result):
     """The signs of one run; `steps` and `tokens` (read up to there) go with each reading's values.
 
     n: questions, documents or stories behind every value. seed: of the questions, the same at every step.
@@ -56,44 +52,16 @@ class History:
         title = f"Vital signs of {self.model} through training, {self.n} texts of each kind"
         return text_table(["step", "million tokens", *(sign.name for sign in self.signs.values())], rows, title=title)
 
-    def __str__(self) -> str:
-        return self.table()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        signs = {
-            key: {"name": sign.name, "unit": sign.unit, "null": sign.null, "values": [list(v) for v in sign.values]}
-            for key, sign in self.signs.items()
-        }
-        about = {"model": self.model, "n": self.n, "seed": self.seed}
-        return {**about, "steps": list(self.steps), "tokens": list(self.tokens), "signs": signs}
-
-    def save(self, path: str | Path) -> Path:
-        """Write the history as JSON."""
-        return write_atomically(path, json.dumps(self.as_dict(), indent=1) + "\n")
-
     @classmethod
     def load(cls, name: str | Path) -> History:
         """Return a saved history: of a shipped model by its name ("lab/base"), or from a file."""
         path = Path(name) if str(name).endswith(".json") else history_file(str(name))
-        try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            if set(table) != _FIELDS:
-                raise ValueError(f"its entries are {sorted(table)}")
-            signs = {
-                key: Reading(sign["name"], sign["unit"], sign["null"], tuple(tuple(v) for v in sign["values"]))
-                for key, sign in table.pop("signs").items()
-            }
-            steps, tokens = tuple(table.pop("steps")), tuple(table.pop("tokens"))
-            if any(len(sign.values) != len(steps) for sign in signs.values()) or len(tokens) != len(steps):
-                raise ValueError("its columns are of different lengths")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BrokenFile(
-                f"{path} is no history ({error}).",
-                expected="what History.save wrote",
-                do="restore it, or take it again: labkit train NAME --history",
-            ) from error
-        return cls(**table, steps=steps, tokens=tokens, signs=signs)
+        found = cls.read(path, do="restore it, or take it again: labkit train NAME --history")
+        if any(
+            len(column) != len(found.steps) for column in (found.tokens, *(one.values for one in found.signs.values()))
+        ):
+            raise BrokenFile(f"The columns of {path} are of different lengths.", do="restore it, or take it again")
+        return found
 
 
 def history_file(model: str, seed: int = 0) -> Path:

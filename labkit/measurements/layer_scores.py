@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.base.errors import BadInput, unknown
+from labkit.base.results import Result
 
 from .estimate import Estimate, mean_over
 from .tables import text_table
@@ -17,7 +18,7 @@ Line = tuple["Estimate | None", ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerScores:
+class LayerScores(Result):
     """What a metric says of every part: low is redundant. None stands where a layer has no such part, or no score.
 
     attention, mlp, block: one estimate per layer, each keeping its value per document. text: hash of the documents.
@@ -69,14 +70,6 @@ class LayerScores:
         ]
         n = max((one.n for line in (self.attention, self.mlp, self.block) for one in line if one), default=0)
         return text_table(["layer", "attention", "MLP", "block"], rows, title=f"{self.metric} (n = {n})")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        lines = {part: [one and one.as_dict() for one in self.of(part)] for part in ("attention", "mlp", "block")}
-        return {"metric": self.metric, "unit": self.unit, "text": self.text, **lines}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 @dataclass(frozen=True, kw_only=True)

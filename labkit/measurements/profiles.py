@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from labkit.base.results import Result
 
 from .estimate import Estimate, mean_over
 from .tables import text_table
@@ -13,7 +14,7 @@ __all__ = ["LayerProfile", "profile"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerProfile:
+class LayerProfile(Result):
     """`lines[name][k]` is the estimate at layer k; all lines are as long as the model is deep.
 
     title: what was asked. quantity: what the numbers are. null: where nothing would happen, if there is such a place.
@@ -42,14 +43,6 @@ class LayerProfile:
         ]
         first = next(iter(self.lines.values()))[0]
         return text_table(["layer", *self.lines], rows, title=f"{self.title} ({first.n} {first.over})")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        lines = {name: [estimate.as_dict() for estimate in line] for name, line in self.lines.items()}
-        return {"title": self.title, "quantity": self.quantity, "null": self.null, "lines": lines}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def profile(

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 
 from .estimate import Estimate
 from .tables import text_table
@@ -21,7 +21,7 @@ LEAST = 4  # units with which an interval can be given
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
+class Agreement(Result):
     """Two numbers for each of the same things, and how well their orders agree.
 
     labels: what they are of. kinds: their groups, such as attention and mlp. guess, truth: the numbers, named by
@@ -52,11 +52,6 @@ class Agreement:
         rows = [[self.labels[i], f"{self.guess[i]:.4g}", f"{self.truth[i]:.4g}"] for i in order]
         inside = "".join(f"\n{kind}: {one}" for kind, one in self.within.items()) if len(set(self.kinds)) > 1 else ""
         return text_table(["", self.guess_name, self.truth_name], rows) + f"\n{self.correlation}{inside}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        fields = ("guess_name", "truth_name", "labels", "kinds", "guess", "truth")
-        return {**{name: getattr(self, name) for name in fields}, "correlation": self.correlation.as_dict()}
 
     def __str__(self) -> str:
         return f"{self.guess_name} and {self.truth_name}: {self.correlation}"

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from labkit.anatomy import anatomy_of, record
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 
 from .estimate import Estimate, mean_over
 from .runs import batches, checked_documents
@@ -35,7 +36,7 @@ __all__ = ["ResidualStats", "residual_stats"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResidualStats:
+class ResidualStats(Result):
     """One estimate per boundary and statistic; `boundaries[0]` is "embed", `boundaries[k + 1]` is after block k."""
 
     boundaries: tuple[str, ...]
@@ -55,11 +56,6 @@ class ResidualStats:
         n = self.norm[0].n
         title = f"Residual stream, means over {n} document{'s' * (n != 1)}"
         return text_table(["boundary", *(name.replace("_", " ") for name in names)], rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        stats = {item.name: [one.as_dict() for one in getattr(self, item.name)] for item in fields(self)[1:]}
-        return {"boundaries": list(self.boundaries), **stats}
 
 
 def residual_stats(model: ModelLike, documents: Sequence, *, skip: int = 0, seed: int = 0) -> ResidualStats:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from labkit.anatomy import anatomy_of, attention_weights, record
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 
 from .estimate import Estimate, mean_over
 from .runs import checked_documents
@@ -30,7 +31,7 @@ __all__ = ["AttentionSinks", "attention_received", "attention_sinks"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionSinks:
+class AttentionSinks(Result):
     """What one token receives. by_layer: mean alpha of a layer's heads; share: of heads above `threshold`; peak."""
 
     token: int
@@ -49,12 +50,6 @@ class AttentionSinks:
             f"heads give it more than {self.threshold:g} (uniform attention would give {self.uniform:.3f})"
         )
         return text_table(["layer", "attention received", "stream, times the others'"], rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        plain = {name: getattr(self, name) for name in ("token", "tokens", "threshold", "uniform")}
-        lists = {name: [one.as_dict() for one in getattr(self, name)] for name in ("by_layer", "peak")}
-        return {**plain, "share": self.share.as_dict(), **lists}
 
 
 def attention_received(weights_HLL: Tensor, token: int = 0) -> Tensor:

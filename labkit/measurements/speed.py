@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from labkit.anatomy import in_eval_mode, module_of
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 
 from .accounting import sizes_of
 from .estimate import RESAMPLES, Estimate
@@ -46,7 +47,7 @@ class Speed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeedTest:
+class SpeedTest(Result):
     """Speeds on one task; the first model is what the others are compared with."""
 
     prompt: int
@@ -77,18 +78,6 @@ class SpeedTest:
         title = f"Prompt {self.prompt}, {self.new} new tokens, batch {self.batch}; medians of {n} rounds, ms"
         heads = ["model", "prefill", "per token", "end to end", "speed-up", "by FLOPs", "cache bytes"]
         return text_table(heads, rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        speeds = [
-            {"name": one.name, "flops": dict(one.flops), "cache_bytes": one.cache_bytes}
-            | {phase: getattr(one, phase).as_dict() for phase in _PHASES}
-            for one in self.speeds
-        ]
-        return {"prompt": self.prompt, "new": self.new, "batch": self.batch, "speeds": speeds}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def speed_test(

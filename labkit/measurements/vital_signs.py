@@ -24,6 +24,7 @@ from labkit import models, world
 from labkit.anatomy import in_eval_mode, module_of
 from labkit.base.errors import BadInput
 from labkit.base.numbers import number
+from labkit.base.results import Result
 from labkit.world.stories import WEATHER
 from labkit.zoo import Handle, ModelLike
 
@@ -48,7 +49,7 @@ _ASKED: dict[str, Callable[..., list]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vitals:
+class Vitals(Result):
     """One estimate per sign, None where a model cannot be asked; `null` is chance, or the floor.
 
     loss: what `above_floor` was taken from. stories: what the model wrote, to be read.
@@ -89,12 +90,9 @@ class Vitals:
         about = {name: getattr(self, name) for name in ("model", "params", "n", "seed")}
         return {**about, **{name: sign.as_dict() for name, sign in self.signs.items()}}
 
-    def __str__(self) -> str:
-        return self.table()
-
 
 @dataclass(frozen=True, kw_only=True)
-class VitalsPair:
+class VitalsPair(Result):
     """The vitals of an intact model beside those of the cut one, measured on the same texts."""
 
     intact: Vitals
@@ -130,9 +128,6 @@ class VitalsPair:
         """Return plain JSON values."""
         changes = {name: change.as_dict() for name, change in self.changes.items()}
         return {"intact": self.intact.as_dict(), "cut": self.cut.as_dict(), "changes": changes}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def vitals(model: ModelLike, n: int = 64, *, seed: int = 0, texts: Sequence[str] | None = None) -> Vitals:

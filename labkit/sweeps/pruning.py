@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, proportion
 
 from .result import Sweep
@@ -20,7 +21,7 @@ THRESHOLD = 0.01  # nats a token
 
 
 @dataclass(frozen=True, kw_only=True)
-class EffectiveDepth:
+class EffectiveDepth(Result):
     """The share of blocks whose removal costs more than `threshold`.
 
     share: over blocks, by the costs as measured. working, idle, unclear: blocks whose whole interval over documents
@@ -45,14 +46,6 @@ class EffectiveDepth:
                 ("unclear", self.unclear),
             )
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        blocks = {name: list(getattr(self, name)) for name in ("working", "idle", "unclear", "per_half")}
-        return {"share": self.share.as_dict(), **blocks, "threshold": self.threshold, "unit": self.unit}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def pruning_curve(model: ModelLike, documents: Sequence | None = None, measure: Any = "loss", **options: Any) -> Sweep:

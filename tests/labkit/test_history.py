@@ -48,7 +48,7 @@ def test_written_and_read_it_is_the_same(history, tmp_path):
     path.write_text(path.read_text().replace('"steps"', '"stops"'))
     with pytest.raises(BrokenFile, match="stops"):
         History.load(path)
-    with pytest.raises(BrokenFile, match="no history"):
+    with pytest.raises(BrokenFile, match="no History"):
         History.load("lab/nobody")
 
 

@@ -70,7 +70,7 @@ def test_it_is_kept_read_drawn_and_told(found, tmp_path):
     assert len(png(draw(again))) > 5000
     assert describe(again)[0].isupper() and "never" not in describe(again) and "at the end" in describe(again)
     (tmp_path / "kept.json").write_text(json.dumps({"format": "another"}))
-    with pytest.raises(BrokenFile, match="another format"):
+    with pytest.raises(BrokenFile, match="holds no Emergence"):
         Emergence.load(tmp_path / "kept.json")
 
 

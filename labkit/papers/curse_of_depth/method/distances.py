@@ -19,6 +19,7 @@ from torch import Tensor
 
 from labkit.anatomy import anatomy_of, record
 from labkit.base.errors import BadInput, unknown
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, bootstrap_interval, mean_over
 from labkit.measurements.profiles import LayerProfile, profile
 from labkit.measurements.runs import batches, checked_documents
@@ -39,7 +40,7 @@ def angular_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AngularDistances:
+class AngularDistances(Result):
     """Distances between the inputs of blocks: `value[n - 1][l]` from block l to n blocks on (l + n = N: the end).
 
     Row n has N + 1 - n entries. low, high: the interval over n documents. tokens: "all" or "last".
@@ -75,14 +76,6 @@ class AngularDistances:
         ]
         title = f"Angular distance over π, {self.tokens} token{'s' * (self.tokens == 'all')} of {self.n} documents"
         return text_table(["from block", *(f"+{n}" for n in spans)], rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        rows = {name: [list(row) for row in getattr(self, name)] for name in ("value", "low", "high")}
-        return {**rows, "adjacent": [one.as_dict() for one in self.adjacent], "tokens": self.tokens, "n": self.n}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def angular_distances(

@@ -15,11 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.measurements.tables import text_table
 
 __all__ = [
@@ -56,7 +56,7 @@ def gradient_bound(variance: np.ndarray, q: float = 0.0, a: float = 1.0, b: floa
 
 
 @dataclass(frozen=True, kw_only=True)
-class TheoryCurves:
+class TheoryCurves(Result):
     """Named curves over ℓ = 1 … N. quantity: variance, or the logarithm of the gradient's bound."""
 
     title: str
@@ -69,14 +69,6 @@ class TheoryCurves:
         places = sorted({*(2**k for k in range(depth.bit_length()) if 2**k <= depth), depth})
         rows = [[str(place), *(f"{line[place - 1]:.4g}" for line in self.lines.values())] for place in places]
         return text_table(["block", *self.lines], rows, title=f"{self.title} ({self.quantity})")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        lines = {name: list(line) for name, line in self.lines.items()}
-        return {"title": self.title, "quantity": self.quantity, "lines": lines}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def theory_curves(depth: int = 64, quantity: str = "variance") -> TheoryCurves:

@@ -5,16 +5,15 @@ The paper does not say; published work follows massive activations through train
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labkit import world
 from labkit.base.data import data_dir
-from labkit.base.errors import BadInput, BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate
 from labkit.measurements.tables import text_table
 from labkit.measurements.through_training import kept_models
@@ -25,7 +24,6 @@ from ..method.detector import Candidate, find_super_weights
 
 __all__ = ["Emergence", "Moment", "emergence", "emergence_path", "sweep_emergence"]
 
-_FORMAT = "labkit emergence 1"
 _STORIES = 64
 _ANY = 1e-9  # a threshold that every weight passes
 
@@ -52,7 +50,7 @@ class Moment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Emergence:
+class Emergence(Result):
     """One moment per kept checkpoint of a run, the earliest first; every interval is over the same documents."""
 
     model: str
@@ -82,30 +80,10 @@ class Emergence:
         title = f"{self.model} through its training: perplexity over the intact one's, {self.documents} documents"
         return text_table(heads, rows, title=title)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        ends = ("ratio", "worst_null")
-        moments = [{**asdict(one), **{end: getattr(one, end).as_dict() for end in ends}} for one in self.moments]
-        about = {"model": self.model, "documents": self.documents, "nulls": self.nulls}
-        return {"format": _FORMAT, **about, "moments": moments}
-
-    def save(self, path: str | Path) -> None:
-        """Write the measurement as JSON."""
-        write_atomically(path, json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n")
-
     @classmethod
     def load(cls, path: str | Path | None = None) -> Emergence:
         """Return what `save` wrote, by default the one that comes with the course; raise `BrokenFile` if damaged."""
-        path = emergence_path() if path is None else Path(path)
-        try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            if table.pop("format") != _FORMAT:
-                raise ValueError("another format")
-            return cls(**{**table, "moments": tuple(map(_moment, table["moments"]))})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BrokenFile(
-                f"{path} holds no emergence of a weight ({error}).", do="labkit sweep emergence --folder RUN"
-            ) from error
+        return cls.read(emergence_path() if path is None else path, do="labkit sweep emergence --folder RUN")
 
 
 def emergence_path() -> Path:
@@ -169,13 +147,3 @@ def _look(name: str, handle: Handle, texts: Sequence[str], nulls: int, seed: int
         ratio=trial.tried[0].ratio,
         worst_null=max((null.ratio for null in trial.nulls), key=lambda ratio: ratio.value),
     )
-
-
-def _moment(table: dict[str, Any]) -> Moment:
-    return Moment(**{**table, "ratio": _estimate(table["ratio"]), "worst_null": _estimate(table["worst_null"])})
-
-
-def _estimate(table: dict[str, Any]) -> Estimate:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    missing = {end: float("nan") for end in ("value", "low", "high") if values[end] is None}
-    return Estimate(**{**values, **missing})

@@ -6,14 +6,13 @@ choose: their scripts use 9 to 20 standard deviations. So everything is measured
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labkit.base.data import data_dir
-from labkit.base.files import write_atomically
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.tables import text_table
 
@@ -41,7 +40,7 @@ class RoundedLoss:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundingGrid:
+class RoundingGrid(Result):
     """Every way of rounding the down projections, on the same documents."""
 
     model: str
@@ -90,16 +89,10 @@ class RoundingGrid:
             rows.append([f"{clip:g} std"] + [f"{c.value:+.3f} [{c.low:+.3f}, {c.high:+.3f}]" for c in cells])
         return text_table(heads, rows, title="Clipped and the weight kept, against plain rounding, nats a token")
 
-    def save(self, path: Path) -> None:
-        """Write it as JSON."""
-        write_atomically(path, json.dumps(asdict(self)) + "\n")
-
     @classmethod
     def load(cls, path: Path | None = None) -> RoundingGrid:
-        """Read the stored one, or another."""
-        table = json.loads((path or rounding_path()).read_text(encoding="utf-8"))
-        found = tuple(RoundedLoss(**{**one, "rises": tuple(one["rises"])}) for one in table["found"])
-        return cls(model=table["model"], weight=table["weight"], found=found)
+        """Read the stored one, or another; raise `BrokenFile` for a damaged one."""
+        return cls.read(path or rounding_path(), do="restore it, or labkit sweep rounding")
 
 
 def rounding(

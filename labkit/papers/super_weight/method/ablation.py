@@ -14,6 +14,7 @@ import torch
 
 from labkit.anatomy import Address, anatomy_of
 from labkit.base.errors import BadInput, unknown
+from labkit.base.results import Result
 from labkit.interventions import Edit, ScaleWeight, ZeroWeight, edit
 from labkit.measurements.estimate import Estimate
 from labkit.measurements.language import Loss, loss, perplexity_ratio
@@ -46,7 +47,7 @@ class Cut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablation:
+class Ablation(Result):
     """Every cut of one trial, on the same documents; the interval of each ratio is over them."""
 
     intact: Loss
@@ -75,14 +76,9 @@ class Ablation:
         title = f"Perplexity, times the intact one's {self.intact.perplexity:.4g}, over {self.intact.n} documents"
         return text_table(["at zero", "times", "95 % interval"], rows, title=title)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        cuts = [{"kind": c.kind, "addresses": list(c.addresses), "ratio": c.ratio.as_dict()} for c in self.cuts]
-        return {"intact": self.intact.as_dict(), "cuts": cuts}
-
 
 @dataclass(frozen=True, kw_only=True)
-class DoseCurve:
+class DoseCurve(Result):
     """Perplexity ratio with some weights multiplied by each factor (1 is the intact model, 0 the ablation)."""
 
     addresses: tuple[str, ...]
@@ -94,14 +90,6 @@ class DoseCurve:
         rows = [[f"{f:g}", f"{r.value:.4g}", f"{r.low:.4g} to {r.high:.4g}"] for f, r in zip(self.factors, self.ratios)]
         title = f"Perplexity, times the intact one's, with {', '.join(self.addresses)} scaled"
         return text_table(["factor", "times", "95 % interval"], rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "addresses": list(self.addresses),
-            "factors": list(self.factors),
-            "ratios": [ratio.as_dict() for ratio in self.ratios],
-        }
 
 
 def ablate(

@@ -6,7 +6,7 @@ Shapes: L tokens, D width, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from labkit.anatomy import Address, anatomy_of, record
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.interventions import Edit, RestoreActivation, ZeroWeight, edit
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.language import logits, loss
@@ -34,7 +35,7 @@ STOP_WORDS = frozenset(_STOP.split())
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuperActivation:
+class SuperActivation(Result):
     """The entry of the stream that a weight makes, at its token and channel, after every block from its own on.
 
     intact, cut: the entry's value with the weight in place and at zero. others: with the `removed` largest other
@@ -71,13 +72,9 @@ class SuperActivation:
         heads = ["after block", "intact", "weight at zero", f"{self.removed} others at zero", "times the median"]
         return text_table(heads, rows, title=title)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreCurve:
+class RestoreCurve(Result):
     """How much of the loss caused by zeroing a weight comes back when its activation is restored at m tokens.
 
     tokens: the m, with -1 for all tokens. recovered: share of the loss, 0 at m = 0 and 1 at all (null 0).
@@ -96,14 +93,9 @@ class RestoreCurve:
         title = f"Share of the loss recovered with {self.address} at zero, over {self.recovered[0].n} documents"
         return text_table(["tokens restored", "recovered", "95 % interval"], rows, title=title)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        recovered = [estimate.as_dict() for estimate in self.recovered]
-        return {"address": self.address, "tokens": list(self.tokens), "recovered": recovered}
-
 
 @dataclass(frozen=True, kw_only=True)
-class TokenShift:
+class TokenShift(Result):
     """Probability of the next token after each prompt, intact and cut, averaged over prompts (the paper's Fig. 5).
 
     tokens: ids of the tokens likeliest in the intact model; stop: the share of all probability on stop words.
@@ -127,12 +119,6 @@ class TokenShift:
             rows.append(["all stop words", f"{a:.4f}", f"{b:.4f}", f"{b / a:.3g}" if a else "-"])
         title = f"Next token, mean probability over {self.intact[0].n} prompts"
         return text_table(["token", "intact", "cut", "times"], rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        listed = {name: [one.as_dict() for one in getattr(self, name)] for name in ("intact", "cut")}
-        stop = {name: one and one.as_dict() for name in ("stop_intact", "stop_cut") if (one := getattr(self, name))}
-        return {"tokens": list(self.tokens), "pieces": list(self.pieces), **listed, **stop}
 
 
 def super_activation(model: Any, address: str, prompt: Any, *, others: int = 100) -> SuperActivation:

@@ -8,7 +8,7 @@ K values of all heads together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from labkit.anatomy import Site, anatomy_of, observe
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.runs import checked_documents
 from labkit.measurements.tables import text_table
@@ -24,7 +25,7 @@ __all__ = ["ValueDrain", "value_drain"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValueDrain:
+class ValueDrain(Result):
     """One ratio per layer, over documents: the value's length at `token`, times the mean length at the others."""
 
     token: int
@@ -35,10 +36,6 @@ class ValueDrain:
         rows = [[str(n), f"{r.value:.3g}", f"{r.low:.3g} to {r.high:.3g}"] for n, r in enumerate(self.by_layer)]
         title = f"Length of the value at token {self.token}, times the others', over {self.by_layer[0].n} documents"
         return text_table(["layer", "times", "95 % interval"], rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {"token": self.token, "by_layer": [asdict(one) for one in self.by_layer]}
 
 
 def value_drain(model: Any, documents: Sequence, *, token: int = 0, seed: int = 0) -> ValueDrain:

@@ -6,7 +6,7 @@ One forward pass (Yu et al. 2024, Figs. 3 and 4). Shapes: L tokens, D width, F f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from labkit.anatomy import Site, anatomy_of, observe
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.measurements.runs import checked_documents, text_hash
 from labkit.measurements.tables import text_table
 
@@ -34,7 +35,7 @@ class Spike:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikeProfile:
+class SpikeProfile(Result):
     """One spike per layer: `inputs` and `outputs` of its down projection, `stream` after its block.
 
     medians: the median size of an output entry, of a stream entry, per layer (of evenly spaced ones where there are
@@ -57,10 +58,6 @@ class SpikeProfile:
         ]
         heads = ["layer", "into down", "out of down", "stream after it"]
         return text_table(heads, rows, title=f"Largest entries over {self.tokens} tokens")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
 
 
 class Passage:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from labkit.base.errors import unknown
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate
 from labkit.measurements.tables import text_table
 
@@ -16,7 +16,7 @@ __all__ = ["Left", "what_is_left"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Left:
+class Left(Result):
     """`lines[name][k]` is the share that is left of the loss or a skill with `counts[k]` parts gone.
 
     1 is the intact model. 0 knows nothing: the loss of guessing words by how frequent they are, a skill at chance.
@@ -37,11 +37,6 @@ class Left:
         """Return one line per thing that is asked."""
         rows = [[name, *(f"{one.value:.2f}" for one in line)] for name, line in self.lines.items()]
         return text_table(["left of", *map(str, self.counts)], rows, title=f"{self.model}: {self.strategy}s gone")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        lines = {name: [one.as_dict() for one in line] for name, line in self.lines.items()}
-        return {"model": self.model, "strategy": self.strategy, "counts": list(self.counts), "lines": lines}
 
 
 def what_is_left(race: RaceRun, strategy: str = "attention") -> Left:

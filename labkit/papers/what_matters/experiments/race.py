@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.interventions import Plan
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.measures import Measure
@@ -19,7 +20,7 @@ Line = tuple[Estimate, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Race:
+class Race(Result):
     """`lines[name][i]` is the change of the measure after the first `counts[i]` drops of that strategy's plan, and
     `measured[name][i]` the measure itself.
 
@@ -40,15 +41,6 @@ class Race:
         rows = [[name, *(f"{one.value:+.4g}" for one in line)] for name, line in self.lines.items()]
         title = f"Change of {self.measure} ({self.unit}) by parts dropped; intact {self.base.value:.4g}"
         return text_table(["strategy", *map(str, self.counts)], rows, title=title)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        lines = {name: [one.as_dict() for one in line] for name, line in self.lines.items()}
-        about = {"model": self.model, "measure": self.measure, "unit": self.unit, "counts": list(self.counts)}
-        return {**about, "lines": lines, "base": self.base.as_dict()}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def race(

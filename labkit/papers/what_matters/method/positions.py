@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from labkit.base.errors import BadInput, unknown
+from labkit.base.results import Result
 from labkit.measurements.estimate import bootstrap_interval
 from labkit.measurements.runs import checked_documents, text_hash
 from labkit.measurements.tables import text_table
@@ -22,7 +23,7 @@ Rows = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PositionScores:
+class PositionScores(Result):
     """Scores of one part by layer and position: `value[k][t]` in layer `layers[k]` at token t, `low` to `high` over n
     documents."""
 
@@ -45,10 +46,6 @@ class PositionScores:
         rows = [[str(layer), *(f"{value:.3g}" for value in row)] for layer, row in zip(self.layers, self.value)]
         headings = [self.part, *map(str, range(self.length))]
         return text_table(headings, rows, title=f"{self.metric} by position, means over {self.n} documents")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 def position_scores(

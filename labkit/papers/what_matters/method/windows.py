@@ -11,6 +11,7 @@ from torch import Tensor
 
 from labkit.anatomy import anatomy_of
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.runs import checked_documents, text_hash
 from labkit.measurements.tables import text_table
@@ -22,7 +23,7 @@ __all__ = ["WindowScores", "window_scores"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowScores:
+class WindowScores(Result):
     """`starts[l]` is the score of blocks l … l + size - 1 taken together."""
 
     metric: str
@@ -44,11 +45,6 @@ class WindowScores:
         """Return one line per window."""
         rows = [[f"{i} to {i + self.size - 1}", f"{one.value:.4g}"] for i, one in enumerate(self.starts)]
         return text_table(["blocks", self.metric], rows, title=f"{self.size} consecutive blocks")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        starts = [one.as_dict() for one in self.starts]
-        return {"metric": self.metric, "size": self.size, "text": self.text, "starts": starts}
 
 
 def window_scores(
