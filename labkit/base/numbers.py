@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["known", "number", "signed"]
+__all__ = ["known", "number", "percent", "signed"]
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -27,3 +27,12 @@ def signed(value: float, digits: int = 3) -> str:
 def known(value: float) -> str:
     """Return a number that is given rather than measured, such as a chance level: no zeros at its end."""
     return f"{value:.4g}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent.
+
+    >>> percent(0.288), percent(-0.03)
+    ('29 %', '−3 %')
+    """
+    return f"{share:.0%}".replace("%", " %").replace("-", "−")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import BadInput
+from labkit.base.numbers import percent
 from labkit.panels.controls import Choice, Control
 from labkit.panels.jobs import Job
 from labkit.panels.panel import Panel
@@ -138,10 +139,6 @@ def _machine() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "a processor")
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %").replace("-", "−")
-
-
 def sentence_of(data: CostData) -> str:
     """Return what the picture shows, in words."""
     texts = f"{data.batch} texts" if data.batch > 1 else "one text"
@@ -151,8 +148,8 @@ def sentence_of(data: CostData) -> str:
 
 def _saved(row: CostRow) -> str:
     time, sure = row.time, "" if row.time.excludes(1.0) else ", not told from none"
-    saved = ", ".join(f"{_percent(1 - share)} of the {name}" for name, share in row.left.items())
-    return f"{KINDS[row.kind]} {saved} ({_percent(1 - time.high)} to {_percent(1 - time.low)}{sure})"
+    saved = ", ".join(f"{percent(1 - share)} of the {name}" for name, share in row.left.items())
+    return f"{KINDS[row.kind]} {saved} ({percent(1 - time.high)} to {percent(1 - time.low)}{sure})"
 
 
 def table_of(data: CostData) -> Table:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import Any, ClassVar
 
 from labkit import world
+from labkit.base.numbers import percent
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.jobs import Job, Progress
 from labkit.panels.measured import MeasuredPanel, between
@@ -163,10 +164,6 @@ class HealPanel(MeasuredPanel):
         return table_of(data)
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %").replace("-", "−")
-
-
 def sentence_of(data: HealData) -> str:
     """Return what the picture shows, in words."""
     curve = data.curves[data.cut]
@@ -175,13 +172,13 @@ def sentence_of(data: HealData) -> str:
     what = (
         f"{data.model} intact" if data.cut == NOTHING else f"{data.model} without {data.cut} ({', '.join(curve.gone)})"
     )
-    says = f"{what}: loss {loss[0].value:.3f} nats a token before any training, copying {_percent(copying[0].value)} "
-    says += f"right (chance {_percent(data.chance)})."
+    says = f"{what}: loss {loss[0].value:.3f} nats a token before any training, copying {percent(copying[0].value)} "
+    says += f"right (chance {percent(data.chance)})."
     if place:
         now = loss[place]
         says += f" After {curve.steps[place]} steps ({curve.tokens[place]:,} tokens) it is {now.value:.3f} "
         says += f"({now.low:.3f} to {now.high:.3f}, 95 % interval over {now.n} stories) and "
-        says += f"{_percent(copying[place].value)}."
+        says += f"{percent(copying[place].value)}."
         says += _compared(data)
     return says
 
@@ -193,7 +190,7 @@ def _compared(data: HealData) -> str:
     whole = data.curves[NOTHING]
     control = whole.loss[whole.at(data.steps)].value
     healed = data.healed
-    back = "Little was lost." if healed is None else f"Of what the cut cost, {_percent(healed)} is back."
+    back = "Little was lost." if healed is None else f"Of what the cut cost, {percent(healed)} is back."
     return f" {back} The intact model trained as long is at {control:.3f}. One run each: seeds are not compared."
 
 

@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit import world
-from labkit.base.numbers import signed
+from labkit.base.numbers import percent, signed
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.measured import MeasuredPanel, between
 from labkit.panels.tables import Table
@@ -149,10 +149,6 @@ class RacePanel(MeasuredPanel):
         return table_of(data)
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %").replace("-", "−")
-
-
 def _spoken(probe: str) -> str:
     return next(words for words, name in PROBES.items() if name == probe)
 
@@ -161,16 +157,16 @@ def sentence_of(data: RaceData) -> str:
     """Return what the picture shows, in words."""
     race, whole, k = data.race, data.race.intact[data.probe], data.gone
     start = (
-        f"{race.model} intact: loss {race.base.value:.3f} nats a token, {_spoken(data.probe)} {_percent(whole.value)}"
+        f"{race.model} intact: loss {race.base.value:.3f} nats a token, {_spoken(data.probe)} {percent(whole.value)}"
     )
-    start += f" right (chance {_percent(whole.null)}). "
+    start += f" right (chance {percent(whole.null)}). "
     unknown = "" if whole.excludes(whole.null) else "Even intact this skill cannot be told from chance. "
     if not k:
         return start + unknown + "Nothing is gone yet."
     said = []
     for name in race.loss:
         loss, skill = race.loss[name][k], race.probes[data.probe][name][k]
-        said.append(f"{NAMES[name]} {signed(loss.value, 2)} and {_percent(skill.value)}")
+        said.append(f"{NAMES[name]} {signed(loss.value, 2)} and {percent(skill.value)}")
     says = f"{start}{unknown}With {k} gone, loss and skill: {'; '.join(said)}."
     return says if unknown else says + _first(data)
 
@@ -183,8 +179,8 @@ def _first(data: RaceData) -> str:
     if gaps[name] < 0.05:
         return " Nowhere has the skill fallen further than the loss."
     return (
-        f" The skill has fallen furthest, compared with the loss, for {NAMES[name]}: {_percent(kept)} of what the loss "
-        f"had won over guessing by frequency is left, {_percent(skill)} of the skill above chance."
+        f" The skill has fallen furthest, compared with the loss, for {NAMES[name]}: {percent(kept)} of what the loss "
+        f"had won over guessing by frequency is left, {percent(skill)} of the skill above chance."
     )
 
 
