@@ -151,4 +151,8 @@ def test_predictions_decide():
     known = {one.id: one for one in LESSON.predictions}
     assert known["p2"].decide(0.0) == (0,)
     assert known["p2"].decide(2.5) == (3,)
-    assert known["p4"].decide(labkit.measurements.mean_over([0.1, 0.12, 0.11, 0.1, 0.12], "seeds", method="t")) == (1,)
+    rises = {"grown, memory carried": 0.05, "not grown, memory reset": 0.12}
+    assert known["p4"].decide(rises) == (1,)
+    assert known["p4"].decide(rises | {"grown, memory carried": 0.13}) == (2,)
+    assert known["p4"].decide(rises | {"grown, memory carried": 0.3}) == (0,)
+    assert known["p5"].decide(labkit.measurements.mean_over([0.1, 0.12, 0.11, 0.1, 0.12], "seeds", method="t")) == (1,)

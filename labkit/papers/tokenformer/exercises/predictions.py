@@ -18,6 +18,12 @@ def _lowest(losses: dict[str, float]) -> tuple[int, ...]:
     return tuple(place for place, loss in enumerate(asked) if loss < min(asked) + 0.005)
 
 
+def _rises_more(bumps: dict[str, float]) -> int:
+    """Return the place of the higher rise of the two asked about; within 0.02 nats a token they are the same."""
+    carried, reset = bumps["grown, memory carried"], bumps["not grown, memory reset"]
+    return 2 if abs(carried - reset) < 0.02 else int(reset > carried)
+
+
 PREDICTIONS = (
     Prediction(
         id="r1",
@@ -59,6 +65,17 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p4",
+        question="Two models in the middle of training. Whose loss rises more?",
+        options=(
+            "of the one that grows, its optimiser keeping its memory",
+            "of the one that does not grow, its optimiser losing its memory",
+            "both about the same",
+        ),
+        answer=_rises_more,
+        because="Without memory the first steps are as long as the rate allows, in whatever direction one batch says.",
+    ),
+    Prediction(
+        id="p5",
         question=(
             "A large Transformer, trained from scratch, gets as many FLOPs as source and growth took together. "
             "Whose loss is lower?"
