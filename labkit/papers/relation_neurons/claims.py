@@ -154,7 +154,8 @@ def large_against_matched(*, n: int, seeds: Sequence[int]) -> Measured:
     one = Portraits.load(large_path()).seed(seed)
     values = _minus(one["controls"]["zero"]["own"], one["controls"]["zero"]["matched"])
     digest = hashlib.sha256(json.dumps(one).encode()).hexdigest()[:16]
-    return Measured(tuple(round(v, 6) for v in values), tuple(RELATIONS), {f"large register, seed {seed}": digest})
+    models = {f"large register, seed {seed}": digest}
+    return Measured(values=tuple(round(value, 6) for value in values), units=tuple(RELATIONS), models=models)
 
 
 def neuron_counts(*, n: int, seeds: Sequence[int]) -> Measured:
