@@ -60,6 +60,7 @@ class Write:
             )
         self._before = self._written = torch.empty(0)
         self._compared: tuple[ConflictingWrite | None] | None = None
+        self.unfinished = False  # neither made nor taken back, for want of memory: `undo` tries again
 
     def install(self) -> None:
         before, old = self.view.read_stored(), self.view.read()
@@ -71,11 +72,14 @@ class Write:
                 expected=f"values within the range of {before.dtype}",
                 do="use a smaller factor or value",
             )
+        self._before, self._compared = before, None
         try:
             self.view.write(new)
-            self._before, self._written, self._compared = before, self.view.read_stored(), None
+            self._written = self.view.read_stored()
         except BaseException:
+            self.unfinished, self._compared = True, (None,)  # what is there is ours
             self.view.write_stored(before)
+            self.unfinished = False
             raise
 
     def undo(self) -> ConflictingWrite | None:
@@ -88,6 +92,7 @@ class Write:
             self._compared = self._compared or (None,)  # an error struck: what is here now is ours
         if not self.view.holds(self._before):
             raise RuntimeError("what was written is not what is there")
+        self.unfinished = False
         return self._compared[0]
 
     def _foreign(self) -> ConflictingWrite | None:

@@ -262,7 +262,7 @@ class Use:
             try:
                 change.install()
             except BaseException:
-                self.laid -= 1
+                self.laid -= not getattr(change, "unfinished", False)
                 raise
         self._noted = self._noted or bool(self.laid)
         _mark(self.module)

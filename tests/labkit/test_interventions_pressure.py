@@ -65,6 +65,26 @@ def test_what_cannot_be_written_back_stays_told_and_is_tried_again(model, monkey
     assert untouched(model, before)
 
 
+def test_an_edit_that_can_neither_be_made_nor_taken_back_is_told_and_tried_again(model, monkeypatch):
+    before, real, reads = fingerprint(model), View.read_stored, []
+
+    def second_fails(self):
+        reads.append(self)
+        if len(reads) < 2:
+            return real(self)
+        monkeypatch.setattr(View, "write_stored", full)
+        raise MemoryError
+
+    with pytest.raises(ModelChanged, match=r"embed could not be written back .*still edited"):  # noqa: SIM117
+        with edit(model, DropMLP(1), ZeroWeight("embed")):
+            monkeypatch.setattr(View, "read_stored", second_fails)
+            with edit(model, ScaleWeight("embed", 0.5)):
+                pass
+    monkeypatch.undo()
+    undo_all(model)
+    assert untouched(model, before)
+
+
 def test_that_it_is_as_before_is_looked_at_not_believed(model, monkeypatch):
     with pytest.raises(ModelChanged, match="not what is there"), edit(model, ScaleWeight("embed", 0.5)):
         monkeypatch.setattr(View, "write_stored", lambda self, values: None)
