@@ -53,11 +53,11 @@ curves = labkit.learning_curves()
 figures.show(curves)
 
 # %%
-ladder = labkit.ladder()
-gap = ladder.lead((4, 1200))
+ladder, Rung = labkit.ladder(), labkit.Rung
+gap = ladder.lead(Rung(operands=4, steps=1200))
 report(gap, digits=2, label="LIMe's lead in the share solved, mean of five pairs")
 holds(gap.low > 0, "After the same training LIMe solves more.")
-best = max(solved for _, solved in ladder.rungs[4, 1200]["lime"].values())
+best = max(solved for _, solved in ladder.rungs[Rung(operands=4, steps=1200)]["lime"].values())
 holds(best < lime.card["solved"], "The LIMe you just met is lucky: none of the five solves as much.")
 
 # %% [markdown]
@@ -219,7 +219,7 @@ labkit.LadderPanel(gate=guess)
 
 # %%
 def leads(steps):
-    by_arm = ladder.rungs[4, steps]
+    by_arm = ladder.rungs[Rung(steps=steps)]
     return {seed: by_arm["lime"][seed][1] - by_arm["base"][seed][1] for seed in by_arm["base"]}
 
 
@@ -229,8 +229,8 @@ for seed, (short, long) in zip(leads(1200), pairs):
 
 # %%
 lesson.result("p2", found=pairs)
-report(ladder.lead((4, 1200)), digits=2, label="mean lead after 1,200 steps")
-report(ladder.lead((4, 2400)), digits=2, label="mean lead after 2,400 steps")
+report(ladder.lead(Rung(steps=1200)), digits=2, label="mean lead after 1,200 steps")
+report(ladder.lead(Rung(steps=2400)), digits=2, label="mean lead after 2,400 steps")
 
 # %%
 for name in ("09.solves_more", "09.more_after_longer_training"):
@@ -261,11 +261,11 @@ arms = {
     "last-2": "the layer below",
     "average": "average",
 }
-rung = labkit.ladder(tuple(arms), [(4, 1200)])
+rung = labkit.ladder(tuple(arms), [Rung()])
 for arm, name in arms.items():
-    shares = [share for _, share in rung.rungs[4, 1200][arm].values()]
+    shares = [share for _, share in rung.rungs[Rung()][arm].values()]
     print(f"{name:16} {sum(shares) / 5:5.0%} solved on average;", " ".join(f"{share:.0%}" for share in shares))
-report(rung.lead((4, 1200), "lime", "first-1"), digits=2, label="layer 0 only, minus all layers")
+report(rung.lead(Rung(), "lime", "first-1"), digits=2, label="layer 0 only, minus all layers")
 
 # %% [markdown]
 # On average layer 0 alone solves twice as many as everything, though five seeds do not settle it (the interval touches 0);

@@ -228,10 +228,17 @@ def test_same_head_router_is_a_full_one_with_zeros():
         assert torch.allclose(same(raw), full(raw), atol=1e-6)
 
 
-def test_version_one_reads_the_current_layer_or_the_average():
-    model = LIMeOfStates(**SIZES).build(1).eval().double()
-    shares = [block.attention.mixer.mixture.shares(torch.zeros(1, 1, 16)) for block in model.trunk.blocks]
+@pytest.mark.parametrize("dynamic", (False, True))
+def test_version_one_starts_with_the_average(dynamic):
+    model = LIMeOfStates(**SIZES, dynamic=dynamic).build(1).eval().double()
+    x = torch.randn(2, 3, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    shares = [block.attention.mixer.mixture.shares(x) for block in model.trunk.blocks]
     assert all(torch.allclose(one, torch.full_like(one, 1 / (layer + 1))) for layer, one in enumerate(shares))
+    assert all(torch.allclose(one.sum(-1), torch.ones_like(one[..., 0])) for one in shares)
+
+
+def test_version_one_can_read_the_current_layer_alone():
+    model = LIMeOfStates(**SIZES).build(1).eval().double()
     with torch.no_grad():
         for block in model.trunk.blocks:
             block.attention.mixer.mixture.weight[:, -1] = 1000.0  # one-hot on the layer itself
