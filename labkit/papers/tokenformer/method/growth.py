@@ -111,7 +111,7 @@ def _larger(model: Decoder, n_new: int, tau: str) -> Decoder:
         raise BadInput(
             f"A model of {config.tokens} tokens cannot grow by {n_new!r}.",
             expected="a whole number of at least 1 (tokens are appended, never taken away)",
-            do="to shrink a model, mask its tokens: see masked()",
+            do="to silence tokens of a model, use MaskTokens",
         )
     if tau not in TAUS:
         raise unknown("tau", tau, TAUS)
