@@ -194,12 +194,16 @@ holds(recovery.bump("not grown") > 0.02, "The loss rises although nothing was gr
 # of training, and the memory of the old weights is carried over or not.
 
 # %%
+kept = lesson.predict("p4")
+
+# %%
 stories = rows("stories", 288, seed=98)
 memory = tf.carry_over(source, stories, texts[:12], 108, lr=1.2e-2)
 figures.show(memory)
 
 # %%
 rise = {name: memory.bump(name) for name in memory.losses}
+lesson.result("p4", found=rise)
 holds(
     rise["grown, memory reset"] > 5 * rise["grown, memory carried"],
     "Most of the bump of growth is the forgotten memory.",
@@ -208,6 +212,8 @@ holds(
     rise["not grown, memory reset"] > rise["grown, memory carried"],
     "Forgetting without growth hurts more than growth without forgetting.",
 )
+
+# %%
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("03.memory")))
 
 # %% [markdown]
@@ -236,12 +242,14 @@ treated = tf.held_back_rows()
 figures.show(treated)
 
 # %%
-forgotten = {name: row["stories, forgotten"] for name, row in treated.estimates.items()}
-facts = {name: row["facts, loss"] for name, row in treated.estimates.items()}
-holds(forgotten["old frozen"].high < forgotten["all trained"].value, "Frozen, the old rows forget less than trained.")
-holds(facts["old frozen"].low > facts["not grown"].high, "But with them fewer facts are learned.")
-holds(forgotten["not grown"].value < forgotten["all trained"].value, "Growth by itself protects nothing.")
-holds(forgotten["old at a tenth"].low > forgotten["all trained"].high, "Slow rows forget most.")
+rows_of = treated.estimates.items()
+lost = {name: row["stories, forgotten"] for name, row in rows_of}
+facts = {name: row["facts, loss"] for name, row in rows_of}
+trained_all, frozen = lost["all trained"], lost["old frozen"]
+holds(frozen.high < trained_all.value, "Frozen, the old rows forget less than trained.")
+holds(facts["old frozen"].low > facts["not grown"].high, "But fewer facts are learned.")
+holds(lost["not grown"].value < trained_all.value, "Growth by itself protects nothing.")
+holds(lost["old at a tenth"].low > trained_all.high, "Slow rows forget most.")
 
 # %% [markdown]
 # Frozen rows do not protect what a model says: the new tokens answer to stories too, and what they give is added. They protect
@@ -252,7 +260,8 @@ holds(forgotten["old at a tenth"].low > forgotten["all trained"].high, "Slow row
 # Beside it the Transformer, padded, whose best rate was half as high:
 
 # %%
-for name, arm in {"TokenFormer, zero keys": "b-zero-fixed", "Transformer, padded": "b-block-pad"}.items():
+arms = {"TokenFormer, zero keys": "b-zero-fixed", "Transformer, padded": "b-block-pad"}
+for name, arm in arms.items():
     print(f"{name}: {tf.forgetting(arm)}")
 
 # %% [markdown]
@@ -268,7 +277,7 @@ for name, arm in {"TokenFormer, zero keys": "b-zero-fixed", "Transformer, padded
 # stage*. Suppose it gets the FLOPs of source and growth together.
 
 # %%
-equal = lesson.predict("p4")
+equal = lesson.predict("p5")
 
 # %%
 arms = ["source", "transformer", "restart", "zero-fixed", "random-live"]
@@ -280,7 +289,7 @@ figures.show(race)
 # %%
 gap = tf.paired_loss("random-live", "equal-cost-transformer")
 print(gap)
-lesson.result("p4", found=gap)
+lesson.result("p5", found=gap)
 
 # %% [markdown]
 # The same runs, two axes. On the right the source costs nothing, as if somebody else had paid for it, and what was grown
@@ -329,13 +338,15 @@ figures.show(sizes)
 
 # %% tags=["nbval-check-output"]
 gaps = {name: row["minus not grown"] for name, row in sizes.estimates.items()}
+worse = ("2 times the tokens", "4 times", "8 times", "2 times, and 2 again")
 holds(
-    min(gaps[name].low for name in ("2 times the tokens", "4 times", "8 times", "2 times, and 2 again")) > 0,
+    min(gaps[name].low for name in worse) > 0,
     "Grown to each of these sizes, or in two stages, it is a little worse than not grown.",
 )
 wider = gaps["4 times, from a wider source"]
 holds(wider.low < 0 < wider.high, "From a wider source: no difference.")
-holds(gaps["8 times, random keys"].low > gaps["2 times, random keys"].high, "By random keys, the more tokens the worse.")
+twofold, eightfold = (gaps[f"{times} times, random keys"] for times in (2, 8))
+holds(eightfold.low > twofold.high, "By random keys, the more tokens the worse.")
 
 # %% [markdown]
 # Zero keys cost about a hundredth of a nat, random keys up to a fifth: the more there are, the longer the model has to learn
