@@ -70,6 +70,11 @@ def test_the_hunt_is_found_in_unusual_ways():
     assert set(suspects()) > GUILTY
 
 
+def test_the_sentence_of_the_lesson_shows_every_guilty_one():
+    ids = byte_ids("The lantern was with Uma. Uma took the ferry.")
+    assert {name for name, one in suspects().items() if EVERY["05.3"].answer(one, ids)} == GUILTY
+
+
 def by_its_cuts(patcher, ids):
     """Know the six by their cuts of this text."""
     known = {one.starts(ids).tobytes() for name, one in suspects().items() if name in GUILTY}
