@@ -149,8 +149,8 @@ HUNT = Exercise(
         "Six patchers without names (`suspects()`). One has a bug that public copies of "
         "this model have had: its boundaries are off by one, so a byte helps to decide its own patch. Write "
         "`sees_ahead(patcher, ids)`, which is true if the patcher cannot be used while text is being written. "
-        "`patcher.starts(ids)` returns n + 1 starts for n ids. Try it on the six, with `blt.byte_ids(sentence)`, before "
-        "you hand it in: on a shorter text a guilty one may pass."
+        "`patcher.starts(ids)` returns n + 1 starts for n ids. Try it on the six, with `blt.byte_ids(sentence)`, "
+        "before you hand it in: on a shorter text a guilty one may pass."
     ),
     expects="a function of a patcher and ids that returns True or False",
     check=_check_hunt,
