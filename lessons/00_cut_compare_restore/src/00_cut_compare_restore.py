@@ -72,10 +72,7 @@ Markdown(tiny.generate(day, max_new_tokens=14))
 
 # %%
 known = labkit.measurements.choice_accuracy(tiny, questions)
-print(
-    f"{known.value:.3f} of {known.n}, interval {known.low:.2f} to {known.high:.2f}; "
-    f"guessing {known.null}"
-)
+labkit.course.report(known, 2, "right")
 
 # %% tags=["nbval-check-output", "collapsed"]
 labkit.course.holds(
@@ -126,10 +123,7 @@ without = {}
 for name, part in parts.items():
     with labkit.edit(tiny, part):
         without[name] = labkit.measurements.choice_accuracy(tiny, questions)
-    print(
-        f"{without[name].value:.2f} [{without[name].low:.2f}, "
-        f"{without[name].high:.2f}]  without {name}"
-    )
+    labkit.course.report(without[name], 2, f"without {name}")
 
 # %%
 lesson.result("p1", found=without)

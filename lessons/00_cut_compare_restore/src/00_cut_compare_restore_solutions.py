@@ -116,7 +116,7 @@ lesson.exercise("00.7").check(24 + sum(24 - k for k in range(1, 25)))
 # %% [markdown]
 # The plain loop computes 24 + 24 · 23 = 576. With more sub-layers the share comes ever closer to a half.
 #
-# ## 00.8 · Who left something after?
+# ## 00.8 · Who leaves something behind?
 
 # %% tags=["nbval-check-output"]
 lesson.exercise("00.8").check("BCD")

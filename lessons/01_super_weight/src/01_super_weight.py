@@ -4,14 +4,14 @@
 # {{badges}}
 #
 # In 2024 Yu and colleagues set one of the 6.7 billion numbers of Llama-7B to zero. Its perplexity on Wikipedia went from
-# 5.7 to 1,211, and it could no longer choose between *hot* and *cold*. You will look for
-# such a number in a model that people use every day, learn when to trust a detector, and ask whether our own small model
-# has one.
+# 5.7 to 1,211, and after *Summer is hot. Winter is* it no longer said *cold*. You will look for such a number in a model
+# that people use every day, learn when to trust a detector, and ask whether our own small model has one.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can find the
 # weight a model leans on with one pass, judge it beside fair controls, and say what one outlier does to rounding.*
 #
-# *The paper:* Yu, Wang, Shan, Reed and Wan (2024), *The Super Weight in Large Language Models*, [arXiv 2411.07191](https://arxiv.org/abs/2411.07191), [its code](https://github.com/mengxiayu/LLMSuperWeight). *Ours:*
+# *The paper:* Yu, Wang, Shan, Reed and Wan (2024), *The Super Weight in Large Language Models*,
+# [arXiv 2411.07191](https://arxiv.org/abs/2411.07191), [its code](https://github.com/mengxiayu/LLMSuperWeight). *Ours:*
 # [labkit/papers/super_weight]({{repository}}/tree/main/labkit/papers/super_weight).
 
 # %% tags=["setup", "network", "collapsed"]
@@ -58,7 +58,8 @@ print(encoder)
 
 # %% [markdown]
 # What is it good for? Here are 150 pairs of sentences from the islands that say the same thing in two ways. Given one of
-# a pair, the other should be the nearest of all 150. You would expect it to fail often: many differ in a name alone.
+# a pair, the other should be the nearest of all 150. You might expect it to fail often: many pairs differ from each other
+# in a name alone.
 
 # %%
 pairs = labkit.world.paraphrases(150, seed=1)
@@ -76,7 +77,9 @@ def found(encoder):
 # %% tags=["nbval-check-output"]
 intact = found(encoder)
 labkit.course.holds(
-    intact.low > 0.9, f"Intact, it finds {intact.value:.2f} of them, [{intact.low:.2f}, {intact.high:.2f}]."
+    intact.low > 0.9,
+    f"Intact, it finds {intact.value:.2f} of them, [{intact.low:.2f}, "
+    f"{intact.high:.2f}].",
 )
 
 # %% [markdown]
@@ -116,28 +119,24 @@ for name, address in candidates.items():
     print(f"{labkit.view(encoder, address).read().item():8.3f}  {address:28}  {name}")
 
 # %%
-guess = lesson.predict(
-    "p1",
-    "You may set one of these five numbers to zero. With which one gone does the encoder find fewest sentences?",
-    options=list(candidates),
-)
+guess = lesson.predict("p1")
 
 # %%
 after = {}
 for name, address in candidates.items():
     with labkit.edit(encoder, labkit.ZeroWeight(address)):
         after[name] = found(encoder)
-    print(f"{after[name].value:.2f} [{after[name].low:.2f}, {after[name].high:.2f}]  without {name}")
-print(f"{intact.value:.2f} [{intact.low:.2f}, {intact.high:.2f}]  intact")
+    labkit.course.report(after[name], 2, f"without {name}")
+labkit.course.report(intact, 2, "intact")
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
+lesson.result("p1", found=after)
 worst = min(after, key=lambda name: after[name].value)
-same = [name for name in after if after[name].low <= after[worst].high]  # their intervals meet
-lesson.result("p1", answer=[list(candidates).index(name) for name in same])
 others = [share for name, share in after.items() if name != worst]
 labkit.course.holds(
     after[worst].high < min(share.low for share in others),
-    f"Without it the encoder finds {after[worst].value:.2f} of its sentences; without any other of the five "
+    f"Without it the encoder finds {after[worst].value:.2f} of its sentences; without "
+    "any other of the five "
     f"{min(share.value for share in others):.2f} or more.",
 )
 
@@ -151,7 +150,10 @@ labkit.course.holds(
 labkit.WeightPanel(
     encoder,
     weights=candidates,
-    texts={"a letter": "Letters for Hana go to Lull.", "the weather": "A storm is coming over the sea."},
+    texts={
+        "a letter": "Letters for Hana go to Lull.",
+        "the weather": "A storm is coming over the sea.",
+    },
     gate=guess,
 )
 
@@ -162,39 +164,50 @@ with labkit.edit(encoder, labkit.ZeroWeight(candidates[worst])):
 strangers = ~torch.eye(len(asked), dtype=torch.bool)
 labkit.course.holds(
     broken[strangers].mean() > whole[strangers].mean(),
-    f"Without it strangers are more alike: mean cosine {whole[strangers].mean():.2f} before, "
+    f"Without it strangers are more alike: mean cosine {whole[strangers].mean():.2f} "
+    "before, "
     f"{broken[strangers].mean():.2f} now.",
 )
 labkit.course.holds(
     broken.trace() < whole.trace(),
-    f"The two halves of a pair are less alike: {whole.diag().mean():.2f} before, {broken.diag().mean():.2f} now.",
+    f"The two halves of a pair are less alike: {whole.diag().mean():.2f} before, "
+    f"{broken.diag().mean():.2f} now.",
 )
 
 # %% [markdown]
-# So the matching sentence is often no longer the nearest. Was it luck to be told where to look? Let us try them all. Each
-# of the 4,608 gains of the twelve norms was set to zero once, and the turn of five everyday sentences was measured. That
+# So the matching sentence is often no longer the nearest. But you were told where to look. Let us try them all. Each of
+# the 4,608 gains of the twelve norms was set to zero once, and the turn of five everyday sentences was measured. That
 # took `labkit.sweep` some minutes; its numbers come with the course.
 
-# %%
+# %% tags=["collapsed"]
 scan = labkit.Sweep.load(labkit.gains_path())
-turns = sorted(((point.change.value, point.label.removeprefix("zero ")) for point in scan.points), reverse=True)
+turns = sorted(
+    ((point.change.value, point.label.removeprefix("zero ")) for point in scan.points),
+    reverse=True,
+)
 figures.show(
     figures.Bars(
         title="The ten worst of 4,608 gains, and the one in the middle",
         labels=[label for _, label in turns[:10]] + ["the median gain"],
-        groups={"mean turn of five sentences": [turn for turn, _ in turns[:10]] + [turns[len(turns) // 2][0]]},
+        groups={
+            "mean turn of five sentences": [turn for turn, _ in turns[:10]]
+            + [turns[len(turns) // 2][0]]
+        },
         x_label="turn: 1 - cosine of a sentence with itself, mean of five",
-        sentence=f"The worst gain, {turns[0][1]}, turns a sentence by {turns[0][0]:.2f}; the median gain by "
+        sentence=f"The worst gain, {turns[0][1]}, turns a sentence by "
+        f"{turns[0][0]:.2f}; the median gain by "
         f"{turns[len(turns) // 2][0]:.4f}.",
         digits=4,
     )
 )
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 worst_seven = {label.split("[")[1] for _, label in turns[:7]}
 labkit.course.holds(worst_seven == {"99]"}, "The seven worst all sit on channel 99.")
 next_three = {label.split("[")[1] for _, label in turns[7:10]}
-labkit.course.holds(next_three == {"157]"}, "The next three sit on one channel as well, 157.")
+labkit.course.holds(
+    next_three == {"157]"}, "The next three sit on one channel as well, 157."
+)
 
 # %% [markdown]
 # Could their size have told you? Look where channel 99 stands among the 384 gains of its norm, from the largest (rank 1).
@@ -206,15 +219,21 @@ for _, address in turns[:7]:
     ranks[address] = 1 + int((gains > gains[99]).sum())
     print(f"{gains[99]:5.2f}  rank {ranks[address]:3} of {len(gains)}  {address}")
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 after_attention = [rank for address, rank in ranks.items() if "attn_norm" in address]
 after_mlp = [rank for address, rank in ranks.items() if "mlp_norm" in address]
-labkit.course.holds(set(after_attention) == {1}, "After the attention it is each time the largest gain, rank 1;")
-labkit.course.holds(min(after_mlp) > 350, f"after the MLP one of the smallest: rank {min(after_mlp)} or further down.")
+labkit.course.holds(
+    set(after_attention) == {1},
+    "After the attention it is each time the largest gain, rank 1;",
+)
+labkit.course.holds(
+    min(after_mlp) > 350,
+    f"after the MLP one of the smallest: rank {min(after_mlp)} or further down.",
+)
 
 # %% [markdown]
-# So size does tell something, in half of the norms, and you would have to know which. In the other half a search for the
-# largest numbers passes it by.
+# So size does tell something, in half of the norms, and you would have to know which half. In the other half a search for
+# the largest numbers misses it.
 #
 # A gain is the factor a norm puts on one channel of the stream. The seven worst are one channel, norm after norm: it holds
 # values far larger than the others, and every part that reads it is tuned to that. Kovaleva and colleagues (2021) found
@@ -239,7 +258,9 @@ labkit.course.holds(min(after_mlp) > 350, f"after the MLP one of the smallest: r
 
 # %%
 planted = labkit.load("lab/planted")
-stories = [story.text for story in labkit.world.documents("stories", 24, seed=11, split="test")]
+stories = [
+    story.text for story in labkit.world.documents("stories", 24, seed=11, split="test")
+]
 figures.show(super_weights.spike_profile(planted, stories[0]))
 
 # %% [markdown]
@@ -253,10 +274,11 @@ added = labkit.record(planted, planted.encode(stories[0]), parts)
 for part in parts:
     print(f"{added[part][0, 0, 77]:+8.1f}  {part}")
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 labkit.course.holds(
     added["layers.1.attn"][0, 0, 77] > added["layers.0.mlp"][0, 0, 77],
-    "The attention of block 1 adds more than the planted weight did: one of its heads reads the spike and passes it on.",
+    "The attention of block 1 adds more than the planted weight did: one of its heads "
+    "reads the spike and passes it on.",
 )
 
 # %%
@@ -270,33 +292,39 @@ print("\nplanted at:", planted.card["planted"]["address"])
 # of what the layer writes. *persistence*: how much of it is still in the stream before the last block, 1 for all of it,
 # more where later blocks added to it; what nobody carries on, nobody reads. A *candidate* has a share of at least 0.2, a
 # prominence of at least 60 and a persistence of at least 0.5. That is stricter than the paper's rule, which asks for more
-# than 50 going in and coming out, whatever the scale of the model. The *rank* by size among all weights of the matrix is printed and not used.
+# than 50 going in and coming out, whatever the scale of the model. The
+# *rank* by size among all weights of the matrix is printed and not used.
 #
 # It must also be able to say *nothing*. Here are five models of the same shape with random weights.
 
 # %% tags=["nbval-check-output"]
 right = seen.addresses == (planted.card["planted"]["address"],)
-labkit.course.holds(right, f"It finds the planted weight and no other: {len(seen.addresses)} named.")
+labkit.course.holds(
+    right, f"It finds the planted weight and no other: {len(seen.addresses)} named."
+)
 ids = planted.encode(stories[0])
 untrained = [planted.model.config.build(seed).eval() for seed in range(5)]
-none = all(not super_weights.find_super_weights(model, ids).candidates for model in untrained)
+none = all(
+    not super_weights.find_super_weights(model, ids).candidates for model in untrained
+)
 labkit.course.holds(none, "In five random models it finds nothing.")
 
 # %% [markdown]
-# Such a value is called a *spike*. It is a reason to suspect; only an operation convicts. Zero the suspect alone, and
-# beside it others of the same matrix, the *nulls*: the largest, some of comparable size, some drawn at random. The
-# *neuron* is the whole column in which the suspect stands. *Perplexity* is the exponential of the loss: how many equally
-# likely words the model hesitates between.
+# Such a value is called a *spike*. It is a reason to suspect the weight; only taking it out proves anything. Zero the
+# suspect alone, and beside it others of the same matrix, the *nulls*: the largest, some of comparable size, some drawn at
+# random. The *neuron* is the whole column in which the suspect stands. *Perplexity* is the exponential of the loss: how
+# many equally likely words the model hesitates between.
 
 # %%
 trial = super_weights.ablate(planted, seen.addresses, stories[:12], nulls=3)
 figures.show(trial)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 zeroed, nulls = trial.tried[0].ratio, max(null.ratio.value for null in trial.nulls)
 labkit.course.holds(
     trial.stands_out(trial.tried[0]),
-    f"The suspect's whole interval, {zeroed.low:.1f} to {zeroed.high:.1f} times, lies above every null; none is above "
+    f"The suspect's whole interval, {zeroed.low:.1f} to {zeroed.high:.1f} times, lies "
+    "above every null; none is above "
     f"{nulls:.2f}.",
 )
 
@@ -304,10 +332,12 @@ labkit.course.holds(
 # At zero it breaks everything. And at half, or twice its value?
 
 # %%
-dose = super_weights.dose_curve(planted, seen.addresses, stories[:12], factors=(0, 0.5, 1, 2))
+dose = super_weights.dose_curve(
+    planted, seen.addresses, stories[:12], factors=(0, 0.5, 1, 2)
+)
 print(dose.table())
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 gone, half, _, double = dose.ratios
 labkit.course.holds(
     gone.low > 2 and abs(half.value - 1) < 0.05 and abs(double.value - 1) < 0.05,
@@ -321,13 +351,16 @@ labkit.course.holds(
 # while the weight is at zero: at none of a text's tokens, at the loudest one, at all (-1).
 
 # %%
-curve = super_weights.restore_curve(planted, seen.addresses[0], stories[:12], tokens=(0, 1, -1))
+curve = super_weights.restore_curve(
+    planted, seen.addresses[0], stories[:12], tokens=(0, 1, -1)
+)
 print(curve.table())
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 labkit.course.holds(
     curve.recovered[1].low > 0.7,
-    f"One token brings back {curve.recovered[1].value:.2f} of the lost nats: the weight was made to act at one.",
+    f"One token brings back {curve.recovered[1].value:.2f} of the lost nats: the "
+    "weight was made to act at one.",
 )
 
 # %% [markdown]
@@ -349,11 +382,12 @@ print(named.table(5), "\n")
 print(super_weights.find_super_weights(deep, stories[0], rule="paper").table())
 suspect = named.candidates[0]
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 by_paper = super_weights.find_super_weights(deep, stories[0], rule="paper").addresses
 labkit.course.holds(
     suspect.address == by_paper[0] and suspect.rank == 1,
-    f"Both rules name {suspect.address} first. It is the largest weight of its matrix and reads {suspect.input:.0f}.",
+    f"Both rules name {suspect.address} first. It is the largest weight of its matrix "
+    f"and reads {suspect.input:.0f}.",
 )
 
 # %% [markdown]
@@ -366,29 +400,32 @@ verdict = lesson.predict("p3")
 tried = super_weights.ablate(deep, [suspect.address], stories[:8], nulls=2)
 figures.show(tried)
 
-# %%
+# %% tags=["collapsed"]
 times = tried.tried[0].ratio
-answer = sum(times.value >= edge for edge in (1.05, 3, 100))
-lesson.result("p3", answer=answer, because=f"{times.value:.4f} times, [{times.low:.4f}, {times.high:.4f}].")
-labkit.course.holds(times.high < 1.05, "Whatever it does, it is far from the 214 times of Llama-7B.")
+said = f"{times.value:.4f} times, [{times.low:.4f}, {times.high:.4f}]."
+lesson.result("p3", found=times.value, because=said)
+labkit.course.holds(
+    times.high < 1.05, "Whatever it does, it is far from the 214 times of Llama-7B."
+)
 
 # %% [markdown]
-# Loud is not the same as needed: every norm divides loudness away. Is the whole neuron worth more? That is the figure's
+# Large is not the same as needed: every norm divides the size away. Is the whole neuron worth more? That is the figure's
 # second row.
 #
-# Perhaps the loudest is the wrong one. Our ledger tries the forty weights that write most, and forty drawn at random from
+# Perhaps the one with the largest spike is the wrong one. Our ledger tries the forty weights that write most, and forty drawn at random from
 # the same matrices. Of either kind it takes the one that costs most on some stories, and compares the two on others. What
 # would count was written down first: *absent here* if the whole interval lies within the margin around 0, whatever its
 # sign; *reproduced* if it is at least half of the paper's effect; *direction* if it is less of it, beyond the margin.
 
-# %%
+# %% tags=["collapsed"]
 claim = labkit.claims.ledger().claim("01.base_has_one")
 print(claim.sentence)
 one_weight = labkit.claims.assess(claim)
 figures.show(one_weight)
 labkit.course.holds(
     max(abs(one_weight.low), abs(one_weight.high)) < claim.delta,
-    f"All of it lies within the margin of {claim.delta} nats: from {one_weight.low:.5f} to {one_weight.high:.5f}.",
+    f"All of it lies within the margin of {claim.delta} nats: from "
+    f"{one_weight.low:.5f} to {one_weight.high:.5f}.",
 )
 
 # %% [markdown]
@@ -415,13 +452,20 @@ labkit.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
 grid = super_weights.RoundingGrid.load()
 figures.show(grid)
 
-# %%
+# %% tags=["collapsed"]
 lesson.result("p4", found=grid.words(3))
 for bits in grid.bits:
     words = grid.words(bits)
-    print(f"{bits} bits, plain rounding +{grid.at(bits).rise.value:.3f} nats a token. Clipped and kept:")
+    print(
+        f"{bits} bits, plain rounding +{grid.at(bits).rise.value:.3f} nats a token. "
+        "Clipped and kept:"
+    )
     for word in dict.fromkeys(words.values()):
-        print(f"   {word} at {', '.join(f'{clip:g}' for clip in words if words[clip] == word)} standard deviations")
+        print(
+            f"   {word} at "
+            f"{', '.join(f'{clip:g}' for clip in words if words[clip] == word)} "
+            "standard deviations"
+        )
 
 # %% [markdown]
 # At 3 bits, where rounding costs much, the verdict changes from one distance to the next. A paper that printed only one of
@@ -433,7 +477,8 @@ size = labkit.view(planted, "layers.0.mlp.down").read().abs()
 left = float(size.mean() + 3 * size.std()) / abs(seen.candidates[0].weight)
 labkit.course.holds(
     left > 0.5,
-    f"Clipped at 3 standard deviations it keeps {left:.2f} of its size, and you have seen that a half is enough.",
+    f"Clipped at 3 standard deviations it keeps {left:.2f} of its size, and you have "
+    "seen that a half is enough.",
 )
 
 # %% [markdown]

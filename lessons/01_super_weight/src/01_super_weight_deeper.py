@@ -21,7 +21,9 @@ from labkit.papers import super_weight as super_weights
 lesson = labkit.open_lesson("01")
 figures, holds = labkit.figures, labkit.course.holds
 planted, base = labkit.load("lab/planted"), labkit.load("lab/base")
-stories = [story.text for story in labkit.world.documents("stories", 12, seed=12, split="test")]
+stories = [
+    story.text for story in labkit.world.documents("stories", 12, seed=12, split="test")
+]
 weight = super_weights.find_super_weights(planted, stories[0]).addresses[0]
 print(weight)
 
@@ -43,11 +45,16 @@ for rule in ("paper", "hardened"):
 
 # %%
 by_rule = {
-    rule: super_weights.find_super_weights(planted, stories[0], rule=rule).addresses for rule in ("paper", "hardened")
+    rule: super_weights.find_super_weights(planted, stories[0], rule=rule).addresses
+    for rule in ("paper", "hardened")
 }
-acquitted = [address for address in by_rule["paper"] if address not in by_rule["hardened"]]
+acquitted = [
+    address for address in by_rule["paper"] if address not in by_rule["hardened"]
+]
 if acquitted:
-    swept = labkit.sweep(planted, [labkit.ZeroWeight(address) for address in acquitted], stories)
+    swept = labkit.sweep(
+        planted, [labkit.ZeroWeight(address) for address in acquitted], stories
+    )
     for point in swept.points:
         print(f"{point.change.value:+.5f} nats a token  {point.label}")
     holds(
@@ -64,7 +71,8 @@ trick = lesson.exercise("01.3")
 
 # %%
 def disguise(model, layer, neuron, factor):
-    mlp = model.trunk.blocks[layer].mlp.mixer  # its matrices: mlp.gate.weight, mlp.up.weight, mlp.down.weight
+    # its matrices: mlp.gate.weight, mlp.up.weight, mlp.down.weight
+    mlp = model.trunk.blocks[layer].mlp.mixer
     ...
 
 
@@ -86,10 +94,16 @@ print(super_weights.published_table())
 # %% tags=["network"]
 hub = labkit.course.load_if_here("allenai/OLMo-1B-0724-hf")
 if hub is not None:
-    texts = ["The islands lie off the coast, and the ferry calls at each of them once a day."]
+    texts = [
+        "The islands lie off the coast, and the ferry calls at each of them once a day."
+    ]
     entry = super_weights.published("OLMo-1B-0724-hf")[0]
     print(super_weights.find_super_weights(hub, texts[0]).table())
-    print(super_weights.dose_curve(hub, [entry.address], texts, factors=(0, 0.5, 1)).table())
+    print(
+        super_weights.dose_curve(
+            hub, [entry.address], texts, factors=(0, 0.5, 1)
+        ).table()
+    )
 
 # %% [markdown]
 # ## 2 · The dose · 12 min
@@ -103,7 +117,9 @@ half = lesson.predict("d1")
 lesson.result("d1")
 
 # %%
-dose = super_weights.dose_curve(planted, [weight], stories, factors=(0, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2, 3))
+dose = super_weights.dose_curve(
+    planted, [weight], stories, factors=(0, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2, 3)
+)
 figures.show(dose)
 
 # %% [markdown]
@@ -131,21 +147,29 @@ figures.show(labkit.claims.assess(labkit.claims.ledger().claim("01.amplified")))
 channel = labkit.Address.parse(weight).index[0]
 place = {"positions": (0,), "channels": (channel,)}
 other = labkit.world.story(99).text
-quiet = labkit.record(planted, planted.encode(stories[0]), ["layers.0.mlp"])["layers.0.mlp"][0, 0]
-ordinary = int(quiet.abs().argsort()[len(quiet) // 2])  # the channel whose value there is the middle one by size
+quiet = labkit.record(planted, planted.encode(stories[0]), ["layers.0.mlp"])[
+    "layers.0.mlp"
+][0, 0]
+# the channel whose value there is the middle one by size
+ordinary = int(quiet.abs().argsort()[len(quiet) // 2])
 elsewhere = {"positions": (0,), "channels": (ordinary,)}
 replacements = {
     "zero": labkit.ReplaceActivation("layers.0.mlp", labkit.Zero(), **place),
-    "zero, in an ordinary channel": labkit.ReplaceActivation("layers.0.mlp", labkit.Zero(), **elsewhere),
-    "the mean over all tokens": labkit.ReplaceActivation("layers.0.mlp", labkit.Mean("stories", 8), **place),
-    "its value in another story": labkit.ReplaceActivation("layers.0.mlp", labkit.FromRun(other), **place),
+    "zero, in an ordinary channel": labkit.ReplaceActivation(
+        "layers.0.mlp", labkit.Zero(), **elsewhere
+    ),
+    "the mean over all tokens": labkit.ReplaceActivation(
+        "layers.0.mlp", labkit.Mean("stories", 8), **place
+    ),
+    "its value in another story": labkit.ReplaceActivation(
+        "layers.0.mlp", labkit.FromRun(other), **place
+    ),
 }
 drawn = super_weights.matched_nulls(planted, weight, 1, "random")[0]
 random_value = labkit.SetWeight(weight, float(labkit.view(planted, drawn).read()))
 
 # %%
-questioned = ["zero", "the mean over all tokens", "its value in another story"]
-harmless = lesson.predict("d2", "Which of these three replacements costs the model nothing?", options=questioned)
+harmless = lesson.predict("d2")
 
 # %%
 swept = labkit.sweep(planted, [*replacements.values(), random_value], stories)
@@ -153,13 +177,22 @@ names = [*replacements, "the weight set to a random other one's value"]
 costs = dict(zip(names, [point.change.value for point in swept.points]))
 for name, cost in costs.items():
     print(f"{cost:+8.4f} nats a token  {name}")
-lesson.result("d2", answer=min(questioned, key=lambda name: abs(costs[name])))
+lesson.result("d2", found=costs)
 
 # %%
-holds(abs(costs["its value in another story"]) < 1e-3, "What another story would have written does as well.")
+holds(
+    abs(costs["its value in another story"]) < 1e-3,
+    "What another story would have written does as well.",
+)
 holds(costs["zero"] > 1, "Zero costs more than a nat a token.")
-holds(costs["the weight set to a random other one's value"] > 1, "So does an ordinary number in the weight's place.")
-holds(abs(costs["zero, in an ordinary channel"]) < 1e-2, "The same done to an ordinary channel costs next to nothing.")
+holds(
+    costs["the weight set to a random other one's value"] > 1,
+    "So does an ordinary number in the weight's place.",
+)
+holds(
+    abs(costs["zero, in an ordinary channel"]) < 1e-2,
+    "The same done to an ordinary channel costs next to nothing.",
+)
 
 # %% [markdown]
 # The first token is the same in every text, so its activation says nothing about the text. It is a constant the model came
@@ -181,13 +214,16 @@ figures.show(super_weights.super_activation(planted, weight, stories[0]))
 # %%
 carried = super_weights.super_activation(planted, weight, stories[0])
 holds(
-    abs(carried.others[0] / carried.intact[0] - 1) < 0.05 and abs(carried.cut[0]) < 0.05 * carried.intact[0],
-    f"After its block {carried.cut[0]:.0f} of {carried.intact[0]:.0f} are left without the weight, and "
+    abs(carried.others[0] / carried.intact[0] - 1) < 0.05
+    and abs(carried.cut[0]) < 0.05 * carried.intact[0],
+    f"After its block {carried.cut[0]:.0f} of {carried.intact[0]:.0f} are left without "
+    "the weight, and "
     f"{carried.others[0]:.0f} without the {carried.removed} largest others.",
 )
 holds(
     abs(carried.cut[-1]) > 0.2 * abs(carried.intact[-1]),
-    f"But at the end {carried.cut[-1]:.0f} stand there even without the weight; intact it is {carried.intact[-1]:.0f}.",
+    f"But at the end {carried.cut[-1]:.0f} stand there even without the weight; intact "
+    f"it is {carried.intact[-1]:.0f}.",
 )
 
 # %% [markdown]
@@ -227,7 +263,9 @@ ways = {
     "one range for each matrix": labkit.Quantise("matrices", 3),
     "blocks of 4,096": labkit.Quantise("matrices", 3, block=4096),
     "blocks of 64": labkit.Quantise("matrices", 3, block=64),
-    "blocks of 64, levels denser in the middle": labkit.Quantise("matrices", 3, block=64, grid="normal"),
+    "blocks of 64, levels denser in the middle": labkit.Quantise(
+        "matrices", 3, block=64, grid="normal"
+    ),
 }
 swept = labkit.sweep(base, list(ways.values()), stories)
 rises = [point.change.value for point in swept.points]
@@ -237,7 +275,8 @@ figures.show(
         labels=list(ways),
         groups={"rise of the loss": rises},
         x_label="nats a token",
-        sentence=f"Rounding every matrix to 3 bits costs {rises[0]:.3f} nats a token with one range for each matrix and "
+        sentence=f"Rounding every matrix to 3 bits costs {rises[0]:.3f} nats a token "
+        "with one range for each matrix and "
         f"{rises[2]:.3f} with one for 64 numbers.",
         digits=3,
     )
@@ -246,7 +285,8 @@ figures.show(
 # %%
 holds(
     rises[2] < rises[1] < rises[0],
-    f"The fewer numbers share a range, the less rounding costs: {rises[0]:.3f}, {rises[1]:.3f}, {rises[2]:.3f}.",
+    f"The fewer numbers share a range, the less rounding costs: {rises[0]:.3f}, "
+    f"{rises[1]:.3f}, {rises[2]:.3f}.",
 )
 
 # %% [markdown]
@@ -254,7 +294,9 @@ holds(
 # ledger's row is one of them, 4 bits and 9 standard deviations, the least in the authors' scripts. Here are all the others.
 
 # %%
-figures.show(labkit.claims.assess(labkit.claims.ledger().claim("01.kept_while_rounding")))
+figures.show(
+    labkit.claims.assess(labkit.claims.ledger().claim("01.kept_while_rounding"))
+)
 print(super_weights.RoundingGrid.load().table())
 
 # %% [markdown]
@@ -271,7 +313,8 @@ hunt = lesson.exercise("01.4")
 # %%
 def judge(quantise):
     values = torch.randn(100)
-    rounded = quantise(values, 4, 16)
+    ...
+    rounded = quantise(values.clone(), 4, 16)
     ...
 
 
@@ -294,10 +337,19 @@ figures.show(history)
 # %%
 last = history.moments[-1]
 percent = 100 * (last.ratio.value - 1)
-lesson.result("d3", answer=sum(percent >= edge for edge in (0.3, 3, 30)), because=f"{abs(percent):.2f} percent.")
-holds(last.spike > 50 * history.moments[0].spike, "The spike has grown more than fiftyfold.")
-holds(last.named and not history.moments[0].named, "The detector names the weight at the end, and nothing at first.")
-holds(all(one.ratio.high < 1.01 for one in history.moments), "At no moment does losing it cost one percent.")
+lesson.result("d3", found=percent, because=f"{abs(percent):.2f} percent.")
+holds(
+    last.spike > 50 * history.moments[0].spike,
+    "The spike has grown more than fiftyfold.",
+)
+holds(
+    last.named and not history.moments[0].named,
+    "The detector names the weight at the end, and nothing at first.",
+)
+holds(
+    all(one.ratio.high < 1.01 for one in history.moments),
+    "At no moment does losing it cost one percent.",
+)
 
 # %% [markdown]
 # Loudness grows by itself, early, and on its own. Nothing comes to depend on it here.
@@ -316,7 +368,12 @@ holds(all(one.ratio.high < 1.01 for one in history.moments), "At no moment does 
 # %%
 long = [text for text in stories if len(planted.encode(text)) >= 64]
 for name in ("lab/planted", "lab/deep"):
-    print(name, labkit.measurements.attention_sinks(labkit.load(name), long[:6]).table(), sep="\n", end="\n\n")
+    print(
+        name,
+        labkit.measurements.attention_sinks(labkit.load(name), long[:6]).table(),
+        sep="\n",
+        end="\n\n",
+    )
 
 # %% [markdown]
 # In the constructed model one head was laid by hand to look at the first token; its makers needed it to carry the spike
@@ -327,7 +384,12 @@ for name in ("lab/planted", "lab/deep"):
 
 # %%
 for name in ("lab/planted", "lab/deep"):
-    print(name, super_weights.value_drain(labkit.load(name), long[:6]).table(), sep="\n", end="\n\n")
+    print(
+        name,
+        super_weights.value_drain(labkit.load(name), long[:6]).table(),
+        sep="\n",
+        end="\n\n",
+    )
 
 # %% [markdown]
 # Below 1 the first token's value is shorter than the others'. Read it beside the table of sinks: a drained value matters
@@ -340,13 +402,24 @@ for name in ("lab/planted", "lab/deep"):
 # %%
 sizes = super_weights.amplifier_sizes(planted, 0)
 channel = labkit.Address.parse(weight).index[0]
-print(f"channel {channel}: {sizes[channel]:.1f}, the median channel {sizes.median():.1f}")
-holds(int(sizes.argmax()) == channel, "The weights alone name the channel of the planted spike.")
+print(
+    f"channel {channel}: {sizes[channel]:.1f}, the median channel {sizes.median():.1f}"
+)
+holds(
+    int(sizes.argmax()) == channel,
+    "The weights alone name the channel of the planted spike.",
+)
 
 # %%
 strengths, _ = super_weights.amplifier_directions(planted, 0, channel, most=3)
-print("along its first directions:", ", ".join(f"{strength:.1f}" for strength in strengths))
-holds(bool(abs(strengths[1]) > 20 * abs(strengths[2])), "Two directions do nearly all of it.")
+print(
+    "along its first directions:",
+    ", ".join(f"{strength:.1f}" for strength in strengths),
+)
+holds(
+    bool(abs(strengths[1]) > 20 * abs(strengths[2])),
+    "Two directions do nearly all of it.",
+)
 
 # %% [markdown]
 # Two and not one: this neuron's gate and its up look at different directions, so it multiplies two readings. In the large
@@ -358,15 +431,31 @@ holds(bool(abs(strengths[1]) > 20 * abs(strengths[2])), "Two directions do nearl
 # slot that nothing can be put into is plain attention.
 
 # %%
-sizes_of_it = {"vocab": 64, "width": 32, "depth": 2, "heads": 4, "ffn": 48, "context": 32}
+sizes_of_it = {
+    "vocab": 64,
+    "width": 32,
+    "depth": 2,
+    "heads": 4,
+    "ffn": 48,
+    "context": 32,
+}
 with_slot = labkit.KeyValueBias(**sizes_of_it).build(seed=1).eval()
 ids = torch.arange(20)[None]
 shares = labkit.anatomy.attention_weights(with_slot, ids)[0]
-print(f"tokens keep {shares.sum(-1).min():.2f} to {shares.sum(-1).max():.2f} of the attention; the slot has the rest")
+print(
+    f"tokens keep {shares.sum(-1).min():.2f} to {shares.sum(-1).max():.2f} of the "
+    "attention; the slot has the rest"
+)
 
 # %%
 plain = labkit.DecoderConfig(**sizes_of_it).build(seed=2).eval()
-plain.load_state_dict({name: value for name, value in with_slot.state_dict().items() if "extra" not in name})
+plain.load_state_dict(
+    {
+        name: value
+        for name, value in with_slot.state_dict().items()
+        if "extra" not in name
+    }
+)
 for block in with_slot.trunk.blocks:
     block.attention.mixer.slot = False
 with torch.no_grad():

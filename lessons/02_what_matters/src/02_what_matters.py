@@ -11,7 +11,8 @@
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can score
 # the parts of a model with one pass, say what such a score cannot see, and judge a cut by more than its loss.*
 #
-# *The paper:* He, Sun, Shen and Li (2024), *What Matters in Transformers? Not All Attention is Needed*, [arXiv 2406.15786](https://arxiv.org/abs/2406.15786), [its code](https://github.com/CASE-Lab-UMD/LLM-Drop). *Ours:*
+# *The paper:* He, Sun, Shen and Li (2024), *What Matters in Transformers? Not All Attention is Needed*,
+# [arXiv 2406.15786](https://arxiv.org/abs/2406.15786), [its code](https://github.com/CASE-Lab-UMD/LLM-Drop). *Ours:*
 # [labkit/papers/what_matters]({{repository}}/tree/main/labkit/papers/what_matters).
 
 # %% tags=["setup", "network", "collapsed"]
@@ -27,7 +28,7 @@ from labkit.papers.what_matters import Cosine, one_shot, what_is_left
 from labkit.sweeps import LeaveOneOut, every_sublayer, score_agreement
 
 lesson = labkit.open_lesson("02")
-figures, holds = labkit.figures, labkit.course.holds
+figures, holds, report = labkit.figures, labkit.course.holds, labkit.course.report
 
 # %% [markdown]
 # ## Before you begin · 2 min
@@ -54,7 +55,9 @@ lesson.result("r2")
 
 # %%
 deep = labkit.load("lab/deep")
-stories = [story.text for story in labkit.world.documents("stories", 12, seed=21, split="test")]
+stories = [
+    story.text for story in labkit.world.documents("stories", 12, seed=21, split="test")
+]
 print(deep, deep.model.config.depth, "blocks")
 print(stories[0])
 
@@ -68,11 +71,15 @@ guess = lesson.predict("p1")
 # %%
 swept = labkit.sweep(deep, every_sublayer(deep), stories)
 truth = LeaveOneOut.of(swept, depth=12)
-print(f"block 0: attention {truth.attention[0].value:.2f}, MLP {truth.mlp[0].value:.2f} nats a token")
+report(truth.attention[0], 2, "attention of block 0")
+report(truth.mlp[0], 2, "MLP of block 0")
 
 # %% tags=["nbval-check-output", "collapsed"]
 middle = range(1, 11)
-cost = {kind: sum(truth.of(kind)[layer].value for layer in middle) / len(middle) for kind in ("attention", "mlp")}
+cost = {
+    kind: sum(truth.of(kind)[layer].value for layer in middle) / len(middle)
+    for kind in ("attention", "mlp")
+}
 ratio = cost["attention"] / cost["mlp"]
 print(f"a middle attention costs {ratio:.0f} times as much as a middle MLP")
 lesson.result("p1", found=ratio)
@@ -95,27 +102,29 @@ figures.show(
             "MLP": [(one.low, one.high) for one in truth.mlp[1:]],
         },
         x_label="rise of the loss without it, nats a token",
-        sentence=f"A middle attention costs {cost['attention']:.3f} nats a token on average, a middle MLP "
-        f"{cost['mlp']:.4f}. Block 0 is left out: without its MLP the loss rises by {truth.mlp[0].value:.1f}.",
+        sentence=f"A middle attention costs {cost['attention']:.3f} nats a token on "
+        "average, a middle MLP "
+        f"{cost['mlp']:.4f}. Block 0 is left out: without its MLP the loss rises by "
+        f"{truth.mlp[0].value:.1f}.",
         digits=3,
     )
 )
 
 # %% [markdown]
 # The parts of the first block are left out: their bars would not fit on this picture. Its MLP is the first to see what a
-# word *is*; all the others read what it made of it. After that, most MLPs look idle, one at a time, though each has twice the weights of
-# an attention.
+# word *is*; all later parts read its result. After that, most MLPs look idle, one at a time, though each has twice as
+# many weights as an attention.
 #
-# Now take out as many as you like. The panel reads six other stories, short ones, so its numbers are not yours; the
-# intervals are wide. How many parts can go before it talks nonsense? What do all ten middle MLPs cost, and all ten
-# attentions?
+# Now take out as many as you like. The panel reads six other stories, short ones, so its numbers differ from those above,
+# and the intervals are wide. How many parts can go before it talks nonsense? What do all ten middle MLPs cost, and all
+# ten attentions?
 
 # %%
 labkit.LayerGridPanel("lab/deep", gate=guess)
 
 # %% [markdown]
-# With a few parts gone the paper's sentence fails here. With all ten gone the two are close, and six short stories cannot
-# tell which is worse; section 3 asks more. Our ledger asks it with four parts of each kind, on stories that were not used
+# With a few parts gone the paper's sentence fails here. With all ten gone the two kinds are close, and six short stories
+# cannot tell which costs more; section 3 asks more of them. Our ledger asks it with four parts of each kind, on stories that were not used
 # to choose among them. Written down first: the *null*, which is what no difference would give; how many documents; and
 # the *margin*: an interval that stays within it says *absent here*, whatever its sign. *Direction* says only: the same
 # sign as in the paper, beyond chance and margin. It may still be small.
@@ -130,9 +139,8 @@ figures.show(labkit.claims.assess(claim))
 # attentions were more expensive still. Together, though, MLPs cost more than the sum of what each costs alone: section 3 has
 # the numbers.
 #
-# Why do attentions matter so here? An attention fetches from earlier words, an MLP works on one word at a time. Our
-# stories are of four people who move about and hand things on: much to fetch, and little to know, a few hundred facts
-# in all. A model of the internet must know millions. That would explain it. It is a guess: nothing here varies the
+# Why do attentions matter so much here? An attention fetches from earlier words, an MLP works on one word at a time. In
+# our stories four people move about and hand things on: much to fetch, and little to know, a few hundred facts in all. A model of the internet must know millions. That would explain it. It is a guess: nothing here varies the
 # text.
 #
 # **What this does not show.** That the paper is wrong about its models. It shows that *attention is what you can do
@@ -145,8 +153,8 @@ figures.show(labkit.claims.assess(claim))
 #
 # $$S = 1 - \cos(x, y), \qquad x = \text{the stream before the part}, \quad y = x + \text{what the part adds}$$
 #
-# averaged over all tokens. 0: the stream goes on in the same direction, the part is said to be redundant. Here it is
-# for one attention, by hand.
+# averaged over all tokens. At 0 the stream goes on in the same direction, and the part is called redundant. Here it is for
+# one attention, by hand.
 
 # %%
 ids = deep.encode(stories[0])
@@ -178,9 +186,12 @@ figures.show(
         },
         x_label="score, 1 − cosine",
         sentence=f"The scores of blocks 2 to 10 lie between "
-        f"{min(one.value for one in scores.attention[2:11] + scores.mlp[2:11]):.3f} and "
-        f"{max(one.value for one in scores.attention[2:11] + scores.mlp[2:11]):.3f}. Block 0 is left "
-        f"out: its attention scores {scores.attention[0].value:.2f}, its MLP {scores.mlp[0].value:.2f}.",
+        f"{min(one.value for one in scores.attention[2:11] + scores.mlp[2:11]):.3f} "
+        "and "
+        f"{max(one.value for one in scores.attention[2:11] + scores.mlp[2:11]):.3f}. "
+        "Block 0 is left "
+        f"out: its attention scores {scores.attention[0].value:.2f}, its MLP "
+        f"{scores.mlp[0].value:.2f}.",
         digits=3,
     )
 )
@@ -205,13 +216,20 @@ order = lesson.predict("p2")
 # %%
 agreed = score_agreement(scores, truth)
 figures.show(agreed)
-print(*(f"inside {kind}: {one}" for kind, one in agreed.within.items()), sep="\n")
+for kind, one in agreed.within.items():
+    report(one, 2, f"inside {kind}")
 
 # %% tags=["nbval-check-output", "collapsed"]
 inside = [one.value for one in agreed.within.values()]
 lesson.result("p2", found=agreed)
-print(f"inside a kind {inside[0]:.2f} and {inside[1]:.2f}, together {agreed.correlation.value:.2f}")
-holds(min(inside) > agreed.correlation.value, "Inside each kind the orders agree better than for both kinds together.")
+print(
+    f"inside a kind {inside[0]:.2f} and {inside[1]:.2f}, together "
+    f"{agreed.correlation.value:.2f}"
+)
+holds(
+    min(inside) > agreed.correlation.value,
+    "Inside each kind the orders agree better than for both kinds together.",
+)
 
 # %% [markdown]
 # In the picture the attentions lie above the MLPs: at one score they cost more. Inside a kind there seems to be an
@@ -221,24 +239,31 @@ holds(min(inside) > agreed.correlation.value, "Inside each kind the orders agree
 # do their costs differ?
 
 # %%
-pairs = {
-    (a, b): truth.attention[a].value / truth.mlp[b].value
-    for a in middle
-    for b in middle
-    if abs(scores.attention[a].value / scores.mlp[b].value - 1) < 0.1
-}
-pairs = {pair: times for pair, times in pairs.items() if truth.mlp[pair[1]].value > 0}
-by_times = sorted(pairs, key=pairs.get)
+times = {}  # how many times as much the attention costs
+for a in middle:
+    for b in middle:
+        alike = abs(scores.attention[a].value / scores.mlp[b].value - 1) < 0.1
+        if alike and truth.mlp[b].value > 0:
+            times[a, b] = truth.attention[a].value / truth.mlp[b].value
+by_times = sorted(times, key=times.get)
 a, b = by_times[len(by_times) // 2]  # the pair in the middle, not the most striking one
-for kind, layer in (("attention", a), ("mlp", b)):
-    found = scores.of(kind)[layer].value, truth.of(kind)[layer].value
-    print(f"{kind} {layer}: score {found[0]:.4f}, cost {found[1]:.4f} nats a token")
-least, most = pairs[by_times[0]], pairs[by_times[-1]]
-print(f"{len(pairs)} pairs: {least:.1f} to {most:.0f} times, half of them above {pairs[a, b]:.0f}")
-holds(least > 2 and pairs[a, b] > 10, "In every pair the attention costs more, in most above ten times.")
+report(scores.attention[a], 4, f"attention {a}, score")
+report(scores.mlp[b], 4, f"MLP {b}, score")
+report(truth.attention[a], 4, f"attention {a}, cost")
+report(truth.mlp[b], 4, f"MLP {b}, cost")
+
+# %% tags=["collapsed"]
+least, half, most = times[by_times[0]], times[a, b], times[by_times[-1]]
+print(
+    f"{len(times)} pairs: {least:.1f} to {most:.0f} times, half of them above {half:.0f}"
+)
+holds(
+    least > 2 and half > 10,
+    "In every pair the attention costs more, in most of them over ten times as much.",
+)
 
 # %% [markdown]
-# The score knows the *size* of a turn. It does not know what for. (Other scores have been proposed; the deeper notebook
+# The score knows the *size* of a turn. It does not know what the turn is good for. (Other scores have been proposed; the deeper notebook
 # has a panel with six.)
 #
 # The ledger asked the same of all 24 parts, on more stories. Its interval is over texts. Yours is over the parts, and
@@ -261,13 +286,11 @@ unsure = [layer for layer in middle if not truth.mlp[layer].excludes(0.0)]
 print("cannot be told from nothing, alone: MLPs", *unsure)
 cheap = sorted(middle, key=lambda layer: truth.mlp[layer].value)[:4]
 low = sorted(middle, key=lambda layer: scores.mlp[layer].value)[:4]
-fours = [labkit.Plan([labkit.DropMLP(layer) for layer in sorted(four)]) for four in (cheap, low)]
-together_cost = labkit.sweep(deep, fours, stories)
-for name, plan in zip(("cheapest alone", "lowest scores"), fours):
-    layers, found = ", ".join(str(edit.layer) for edit in plan), together_cost[plan].change
-    alone = sum(truth.mlp[edit.layer].value for edit in plan)
-    print(f"{name}: MLPs {layers} cost {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
-    print(f"{'':16}nats a token together; the sum of what each costs alone is {alone:.3f}")
+for name, four in {"cheapest alone": cheap, "lowest scores": low}.items():
+    plan = labkit.Plan(map(labkit.DropMLP, sorted(four)))
+    print(f"{name}: MLPs", *sorted(four))
+    report(labkit.sweep(deep, [plan], stories).points[0].change, 3, "   together")
+    report(sum(truth.mlp[layer].value for layer in four), 3, "   the sum, one by one")
 
 # %% [markdown]
 # What one part costs alone does not tell what four cost: if two stand in for each other, each alone looks idle.
@@ -283,7 +306,8 @@ for name, plan in zip(("cheapest alone", "lowest scores"), fours):
 # %%
 for part in ("attention", "mlp", "block", "joint"):
     plan = one_shot(deep, stories, 5, part)
-    print(f"{part:10}", *(f"{edit.kind.removeprefix('drop_')} {edit.layer}," for edit in plan))
+    parts = [f"{edit.kind.removeprefix('drop_')} {edit.layer}" for edit in plan]
+    print(f"{part:10}", ", ".join(parts))
 
 # %%
 jointly = lesson.exercise("02.2")
@@ -308,8 +332,7 @@ strategy = lesson.predict("p3")
 # And a second question before you look. The loss is one number. What can the model still *do*? It repeats lists, it
 # says who has the lantern at the end of a day, it knows facts. To compare, let 1 be the intact model and 0 one that
 # knows nothing: a quarter of the answers right, or the loss of guessing words by how frequent they are. A list copied
-# in 85 of
-# 100 cases, say, is at (0.85 - 0.25) / 0.75 = 0.8.
+# in 85 of 100 cases, say, is at (0.85 - 0.25) / 0.75 = 0.8.
 
 # %%
 first = lesson.predict("p4")
@@ -337,10 +360,10 @@ for name, gone in falls.items():
 print("the race takes, in this order:", ", ".join(race.orders["attention"][:9]))
 
 # %% [markdown]
-# The lines fall one after another, each at a place of its own. Copying goes first, from the fourth drop on. Facts stand
-# whole up to the fifth and break off with the sixth. The lantern is whole up to the eighth drop and lost with the ninth.
-# The loss still stands at nine tenths when copying and facts are more than half gone: most words of a story need
-# neither.
+# The lines fall one after another, each at a place of its own. Copying goes first, from the fourth drop on. Facts stay
+# complete up to the fifth drop and break off with the sixth. The lantern stays complete up to the eighth and is lost with
+# the ninth. The loss still stands above nine tenths when copying and facts are more than half gone: most words of a story
+# need neither.
 #
 # (The race's order is not the one you printed. It was scored on 64 other stories, yours on 12; the low scores lie so
 # close together that the stories decide among them.)
@@ -351,19 +374,37 @@ print("the race takes, in this order:", ", ".join(race.orders["attention"][:9]))
 
 # %% tags=["nbval-check-output", "collapsed"]
 share = {name: [one.value for one in line] for name, line in left.lines.items()}
-copied, told, lost = (falls[name] for name in ("copying a list", "facts", "who has the lantern"))
+copied, told, lost = (
+    falls[name] for name in ("copying a list", "facts", "who has the lantern")
+)
 print(*(f"{share[name][6]:.2f} {name}," for name in share), "six attentions gone")
-holds(copied < told < falls["the loss"] < lost, "Copying falls first, then facts, the loss, the lantern.")
 holds(
-    share["copying a list"][6] < 0.5 and share["facts"][6] < 0.5 and share["the loss"][6] > 0.9,
-    "With six gone, copying and facts are under a half, and the loss is above nine tenths.",
+    copied < told < falls["the loss"] < lost,
+    "Copying falls first, then facts, the loss, the lantern.",
+)
+holds(
+    share["copying a list"][6] < 0.5
+    and share["facts"][6] < 0.5
+    and share["the loss"][6] > 0.9,
+    "With six gone, copying and facts are under a half, and the loss is above nine "
+    "tenths.",
 )
 print(f"{share['the loss'][lost]:.2f} the loss, {lost} attentions gone")
-holds(share["the loss"][lost] > 0.8, "When the lantern is lost, the loss still stands above 0.8.")
+holds(
+    share["the loss"][lost] > 0.8,
+    "When the lantern is lost, the loss still stands above 0.8.",
+)
 first = race.loss["attention"][1].value
-print(f"one attention gone: {first / (race.guess - race.base.value):.3f} of the way to guessing,", end=" ")
+print(
+    f"one attention gone: {first / (race.guess - race.base.value):.3f} of the way to "
+    "guessing,",
+    end=" ",
+)
 print(f"{first / race.base.value:.2f} of the intact loss")
-holds(0.98 < share["the loss"][1] < 0.995, "It is about a hundredth of the way to guessing.")
+holds(
+    0.98 < share["the loss"][1] < 0.995,
+    "It is about a hundredth of the way to guessing.",
+)
 holds(first > 0.1 * race.base.value, "And it is more than a tenth of the intact loss.")
 
 # %%
@@ -379,7 +420,9 @@ quiet.check(...)
 from labkit.measurements import ChoiceMeasure, as_questions
 
 asked = as_questions(deep, labkit.world.questions(16, 77, "valid"))
-parts = [kind(layer) for kind in (labkit.DropAttention, labkit.DropMLP) for layer in middle]
+parts = [
+    kind(layer) for kind in (labkit.DropAttention, labkit.DropMLP) for layer in middle
+]
 lantern = labkit.sweep(deep, parts, None, ChoiceMeasure(tuple(asked)))
 right = {str(part): lantern[part].measured for part in parts}
 print(f"intact: {lantern.base.value:.2f}")
@@ -389,8 +432,13 @@ for name, one in sorted(right.items(), key=lambda pair: pair[1].value):
 # %% tags=["nbval-check-output", "collapsed"]
 worst, *others = sorted(right, key=lambda name: right[name].value)
 holds(right[worst].value < 0.6, f"One part alone breaks it: {worst}.")
-holds(all(right[name].value > 0.8 for name in others), "Without any other, eight days of ten are still right.")
-holds(race.orders["attention"][8] == "attention 5", "It is the ninth to go in the race.")
+holds(
+    all(right[name].value > 0.8 for name in others),
+    "Without any other, eight days of ten are still right.",
+)
+holds(
+    race.orders["attention"][8] == "attention 5", "It is the ninth to go in the race."
+)
 
 # %% [markdown]
 # So the cliff in the race is one part. That the score let it stay until the ninth drop may be luck: a score of turns
@@ -401,21 +449,39 @@ holds(race.orders["attention"][8] == "attention 5", "It is the ninth to go in th
 #
 # Go back to the panel and follow the other lines. The MLPs are cheapest at first. Then their cost climbs steeply, for
 # they stand in for each other: together the first four cost more than the sum of what each costs alone. And the one list
-# of both kinds wins. Random choices, the mean of five orders, are ruin from the first drop on: the first block is among
-# what may be drawn.
+# of both kinds wins. Random choices, the mean of five orders, ruin the model from the first drop on, because the first
+# block may be drawn.
 
 # %% tags=["nbval-check-output", "collapsed"]
 others, rise = ("attention", "mlp", "block"), race.loss
-turns = next(k for k in race.counts[1:] if rise["attention"][k].value < rise["mlp"][k].value)
-wins = next(k for k in race.counts[1:] if all(rise["joint"][k].value < rise[one][k].value for one in others))
-print(f"attentions are cheaper than MLPs from {turns} drops on, joint is cheapest from {wins} on")
-print(*(f"{rise[one][12].value:.2f} {one}," for one in rise), "nats a token with twelve gone")
-holds(all(rise["joint"][12].value < rise[one][12].value for one in others), "And still is at twelve.")
+turns = next(
+    k for k in race.counts[1:] if rise["attention"][k].value < rise["mlp"][k].value
+)
+wins = next(
+    k
+    for k in race.counts[1:]
+    if all(rise["joint"][k].value < rise[one][k].value for one in others)
+)
+print(
+    f"attentions are cheaper than MLPs from {turns} drops on, joint is cheapest from "
+    f"{wins} on"
+)
+print(
+    *(f"{rise[one][12].value:.2f} {one}," for one in rise),
+    "nats a token with twelve gone",
+)
+holds(
+    all(rise["joint"][12].value < rise[one][12].value for one in others),
+    "And still is at twelve.",
+)
 print(f"{rise['random'][1].value:.2f} nats a token, one part at random")
 holds(rise["random"][1].value > 1, "One part at random costs more than a nat a token.")
 alone = sum(truth.mlp[int(name.split()[1])].value for name in race.orders["mlp"][:4])
 print(f"four MLPs: {rise['mlp'][4].value:.3f} together, {alone:.3f} the sum")
-holds(rise["mlp"][4].value > 2 * alone, "Four MLPs together cost more than twice the sum of what each costs alone.")
+holds(
+    rise["mlp"][4].value > 2 * alone,
+    "Four MLPs together cost more than twice the sum of what each costs alone.",
+)
 
 # %% [markdown]
 # That much of the paper holds here: when much has to go, one list of both kinds is best. The ledger has it at 9 parts
@@ -442,7 +508,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from labkit.papers.what_matters import load_cut, save_cut
 
-sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 6, "num_attention_heads": 4}
+sizes = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
+}
 yours = LlamaForCausalLM(LlamaConfig(vocab_size=500, pad_token_id=0, **sizes)).eval()
 texts = list(torch.randint(500, (8, 40), generator=torch.Generator().manual_seed(1)))
 
@@ -454,10 +525,15 @@ folder = save_cut(yours, plan, tempfile.mkdtemp())  # weights and cut.toml, the 
 again, kept = load_cut(folder), labkit.Plan.load(folder / "cut.toml")
 
 # %% tags=["nbval-check-output"]
-weights = [sum(p.numel() for p in model.parameters()) for model in (yours, small, again)]
+weights = [
+    sum(p.numel() for p in model.parameters()) for model in (yours, small, again)
+]
 print("weights: {:,} yours, {:,} cut, {:,} loaded again".format(*weights))
 print("differ by", float((again(texts[0][None]).logits - tried).detach().abs().max()))
-holds(kept == plan and weights[1] == weights[2] < weights[0], "What was kept is what was cut.")
+holds(
+    kept == plan and weights[1] == weights[2] < weights[0],
+    "What was kept is what was cut.",
+)
 
 # %% [markdown]
 # A plan alone is a few lines of text: `plan.save("cut.toml")` keeps it, `labkit.Plan.load` reads it, and it goes beside any

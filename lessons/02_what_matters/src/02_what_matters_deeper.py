@@ -29,14 +29,20 @@ deep = labkit.load("lab/deep")
 
 
 def texts(part, n, seed):
-    return [document.text for document in labkit.world.documents(part, n, seed=seed, split="test")]
+    return [
+        document.text
+        for document in labkit.world.documents(part, n, seed=seed, split="test")
+    ]
 
 
 def told(name):
     found = labkit.claims.assess(name)
     numbers = f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}] over {found.n} {found.over}"
     print(found.claim.sentence)
-    print(f"  ours {numbers}; null {found.claim.null:g}: {found.verdict}\n  ({found.claim.scale})")
+    print(
+        f"  ours {numbers}; null {found.claim.null:g}: {found.verdict}\n  "
+        f"({found.claim.scale})"
+    )
 
 
 scored, tried = texts("stories", 4, 31), texts("stories", 8, 32)
@@ -58,9 +64,17 @@ labkit.ScorePanel("lab/deep")
 kind = lesson.predict("d1")
 
 # %%
-ranked = {part: redundancy.Cosine()(deep, texts(part, 8, 33)) for part in ("stories", "copying", "facts")}
-ranked["stories, first token left out"] = redundancy.Cosine(skip=1)(deep, texts("stories", 8, 33))
-lowest = {name: [layer for _, layer in scores.ranked("attention")[:4]] for name, scores in ranked.items()}
+ranked = {
+    part: redundancy.Cosine()(deep, texts(part, 8, 33))
+    for part in ("stories", "copying", "facts")
+}
+ranked["stories, first token left out"] = redundancy.Cosine(skip=1)(
+    deep, texts("stories", 8, 33)
+)
+lowest = {
+    name: [layer for _, layer in scores.ranked("attention")[:4]]
+    for name, scores in ranked.items()
+}
 for name, layers in lowest.items():
     print(f"{name:30} {layers}")
 same = len(set(lowest["stories"]) & set(lowest["copying"]))
@@ -77,7 +91,10 @@ figures.show(
 )
 
 # %% tags=["nbval-check-output", "collapsed"]
-holds(lowest["stories"] == lowest["stories, first token left out"], "The first token changes nothing here.")
+holds(
+    lowest["stories"] == lowest["stories, first token left out"],
+    "The first token changes nothing here.",
+)
 
 # %% [markdown]
 # How far does a handful of stories agree with many? The ledger drew samples of four.
@@ -106,20 +123,35 @@ panel = labkit.ScoreVsAblationPanel("lab/deep", gate=best)
 panel
 
 # %%
-compared = {name: score_agreement(panel.kept.scores[name], panel.kept.truth) for name in best.options}
+compared = {
+    name: score_agreement(panel.kept.scores[name], panel.kept.truth)
+    for name in best.options
+}
 for name, found in compared.items():
     inside = ", ".join(f"{kind} {one.value:.2f}" for kind, one in found.within.items())
     one = found.correlation
-    print(f"{name:20} all {one.value:.2f} [{one.low:.2f}, {one.high:.2f}]; inside {inside}")
+    print(
+        f"{name:20} all {one.value:.2f} [{one.low:.2f}, {one.high:.2f}]; inside "
+        f"{inside}"
+    )
 lesson.result("d5", found=compared)
 
 # %% tags=["nbval-check-output", "collapsed"]
 plain, bare = compared["cosine"], compared["without residual"]
 scores = panel.kept.scores["without residual"]
-lowest_attention, highest_mlp = min(one.value for one in scores.attention), max(one.value for one in scores.mlp)
+lowest_attention, highest_mlp = (
+    min(one.value for one in scores.attention),
+    max(one.value for one in scores.mlp),
+)
 holds(lowest_attention > highest_mlp, "It scores every attention above every MLP.")
-holds(bare.correlation.low > 0, "Without the residual the order of all 24 is better than none.")
-holds(plain.within["mlp"].value > bare.within["mlp"].value, "Among the MLPs the score with the residual is the better.")
+holds(
+    bare.correlation.low > 0,
+    "Without the residual the order of all 24 is better than none.",
+)
+holds(
+    plain.within["mlp"].value > bare.within["mlp"].value,
+    "Among the MLPs the score with the residual is the better.",
+)
 
 # %% [markdown]
 # The score that the paper calls ruin does best over all 24. It does so because it scores every attention above every
@@ -142,8 +174,10 @@ hunt = lesson.exercise("02.4")
 
 # %%
 def judge(rescore, model, texts):
-    found = rescore(model, texts, [])
-    ...
+    for gone in ...:
+        found = rescore(model, texts, gone)
+        ...
+    return True
 
 
 hunt.check(judge)
@@ -179,7 +213,10 @@ figures.show(race(deep, plans, tried, counts=range(8)))
 
 # %% tags=["nbval-check-output", "collapsed"]
 holds(released != right, "The bug chooses other layers.")
-holds(5 in released and 5 not in right, "It takes attention 5, which keeps the lantern, among the first seven.")
+holds(
+    5 in released and 5 not in right,
+    "It takes attention 5, which keeps the lantern, among the first seven.",
+)
 
 # %% [markdown]
 # That the bug *explains* the paper's 62.1 we cannot say without its models. On ours, done rightly and on other stories,
@@ -204,20 +241,40 @@ def draw(depth, n, seed): ...
 opponent.check(draw)
 
 # %%
-fair = [Plan(map(DropAttention, Random(seed).sample(range(1, 12), 4))) for seed in range(6)]
-anywhere = [one_shot(deep, None, 4, metric=redundancy.RandomOrder(seed)) for seed in range(6)]
+fair = [
+    Plan(map(DropAttention, Random(seed).sample(range(1, 12), 4))) for seed in range(6)
+]
+anywhere = [
+    one_shot(deep, None, 4, metric=redundancy.RandomOrder(seed)) for seed in range(6)
+]
 deepest = one_shot(deep, None, 4, metric=redundancy.ReverseOrder())
-lines = {"lowest score": one_shot(deep, scored, 4), "the deepest": deepest, "random": anywhere, "random, not 0": fair}
+lines = {
+    "lowest score": one_shot(deep, scored, 4),
+    "the deepest": deepest,
+    "random": anywhere,
+    "random, not 0": fair,
+}
 met = race(deep, lines, tried, counts=[4])
 for name, (one,) in met.lines.items():
-    print(f"{name:15} {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] nats a token, over {one.n} {one.over}")
+    print(
+        f"{name:15} {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] nats a token, over "
+        f"{one.n} {one.over}"
+    )
 
 # %% tags=["nbval-check-output", "collapsed"]
 score, reverse, random, spared = (line[0].value for line in met.lines.values())
-holds(spared < 0.6 * random, "An opponent that spares layer 0 loses far less than one that may draw it.")
+holds(
+    spared < 0.6 * random,
+    "An opponent that spares layer 0 loses far less than one that may draw it.",
+)
 holds(score < spared, "The score is still ahead of its mean.")
-holds(met.lines["random, not 0"][0].low < score, "But not of its interval over six draws.")
-holds(reverse < score, "And the four deepest, chosen without any score, cost less than its choice.")
+holds(
+    met.lines["random, not 0"][0].low < score, "But not of its interval over six draws."
+)
+holds(
+    reverse < score,
+    "And the four deepest, chosen without any score, cost less than its choice.",
+)
 
 # %% [markdown]
 # Most of what the score wins, one sentence of common sense wins as well: spare the first. Against the deepest layers it
@@ -249,13 +306,24 @@ for name, plan in (("4 attentions", four), ("12 heads", heads)):
         paid[name] = labkit.measurements.loss(deep, tried).value - whole
 for share in (1 / 9, 0.3, 0.5):
     thin = redundancy.pruned(deep, scored, share)
-    paid[f"{share:.0%} of the weights"] = labkit.measurements.loss(thin, tried).value - whole
+    paid[f"{share:.0%} of the weights"] = (
+        labkit.measurements.loss(thin, tried).value - whole
+    )
 lesson.result("d6", found=paid["11% of the weights"] / paid["4 attentions"])
-print(*(f"{cost:+.4f} nats a token without {name}" for name, cost in paid.items()), sep="\n")
+print(
+    *(f"{cost:+.4f} nats a token without {name}" for name, cost in paid.items()),
+    sep="\n",
+)
 
 # %% tags=["nbval-check-output", "collapsed"]
-holds(abs(paid["30% of the weights"]) < 0.01, "Three tenths of all weights can go for next to nothing.")
-holds(paid["50% of the weights"] < 0.5 * paid["4 attentions"], "Half of them cost less than four attentions.")
+holds(
+    abs(paid["30% of the weights"]) < 0.01,
+    "Three tenths of all weights can go for next to nothing.",
+)
+holds(
+    paid["50% of the weights"] < 0.5 * paid["4 attentions"],
+    "Half of them cost less than four attentions.",
+)
 told("02.dropped_against_pruned")
 told("02.heads_against_attentions")
 
@@ -283,7 +351,10 @@ print(cache_text(cache_table()))
 
 # %% tags=["nbval-check-output", "collapsed"]
 print([row.model for row in cache_table() if not row.exact], "differ")
-holds(sum(row.exact for row in cache_table()) == 4, "Four of the five models agree to the byte.")
+holds(
+    sum(row.exact for row in cache_table()) == 4,
+    "Four of the five models agree to the byte.",
+)
 
 # %%
 cached = lesson.exercise("02.6")
@@ -299,7 +370,10 @@ labkit.CostPanel("lab/deep", gate=half)
 
 # %%
 sizes = labkit.measurements.sizes_of(deep)
-flops = [one.generation_flops(prompt=64, new=64) for one in (sizes, sizes.without(attentions=6))]
+flops = [
+    one.generation_flops(prompt=64, new=64)
+    for one in (sizes, sizes.without(attentions=6))
+]
 measured = labkit.claims.assess("02.faster")
 saved, counted = 1 - 1 / measured.value, 1 - flops[1] / flops[0]
 lesson.result("d2", found=saved, because=f"By {saved:.0%}.")
@@ -313,7 +387,11 @@ told("02.faster")
 # %%
 from labkit.measurements import degradation_ratio
 
-for what, after, speedup in (("4 blocks", 65.8, 1.11), ("8 MLPs", 61.9, 1.08), ("16 attentions", 66.1, 1.29)):
+for what, after, speedup in (
+    ("4 blocks", 65.8, 1.11),
+    ("8 MLPs", 61.9, 1.08),
+    ("16 attentions", 66.1, 1.29),
+):
     print(f"{degradation_ratio(68.2, after, speedup):5.2f}  Llama-2-13B without {what}")
 
 # %% [markdown]
@@ -353,10 +431,16 @@ back = 1 - (eight.loss[-1].value - control.loss[-1].value) / lost
 before, after = eight.copying[0], eight.copying[-1]
 print(f"{back:.0%} of the lost nats is back, beside the intact model trained as long")
 for when, one in (("before", before), ("after", after)):
-    print(f"copying {when}: {one.value:.0%} right [{one.low:.0%}, {one.high:.0%}], chance {panel.kept.chance:.0%}")
+    print(
+        f"copying {when}: {one.value:.0%} right [{one.low:.0%}, {one.high:.0%}], "
+        f"chance {panel.kept.chance:.0%}"
+    )
 
 # %% tags=["nbval-check-output", "collapsed"]
-holds(back > 0.6 and after.value < 0.6 * before.value, "Most of the loss is back, and copying has fallen.")
+holds(
+    back > 0.6 and after.value < 0.6 * before.value,
+    "Most of the loss is back, and copying has fallen.",
+)
 holds(after.low < panel.kept.chance < after.high, "It cannot be told from guessing.")
 
 # %% [markdown]
@@ -378,23 +462,38 @@ print(Plan((cut, labkit.Quantise("matrices", 4, block=32))))
 
 # %%
 bits = (8, 4, 3, 2)
-both = [Plan((start, labkit.Quantise("matrices", b, block=32))) for start in (Plan(), cut) for b in bits]
+both = [
+    Plan((start, labkit.Quantise("matrices", b, block=32)))
+    for start in (Plan(), cut)
+    for b in bits
+]
 costs = [point.change.value for point in labkit.sweep(deep, [cut, *both], tried).points]
-alone, after = costs[1 : 1 + len(bits)], [cost - costs[0] for cost in costs[1 + len(bits) :]]
+alone, after = (
+    costs[1 : 1 + len(bits)],
+    [cost - costs[0] for cost in costs[1 + len(bits) :]],
+)
 figures.show(
     figures.Bars(
-        title="What rounding adds, to the intact model and to one without three attentions",
+        title="What rounding adds, to the intact model and to one without three "
+        "attentions",
         labels=[f"{b} bits" for b in bits],
         groups={"intact": alone, "cut": after},
         x_label="rise of the loss by rounding, nats a token",
-        sentence=f"At 2 bits rounding adds {alone[3]:.3f} nats a token to the intact model and {after[3]:.3f} to the cut one.",
+        sentence=f"At 2 bits rounding adds {alone[3]:.3f} nats a token to the intact "
+        f"model and {after[3]:.3f} to the cut one.",
         digits=4,
     )
 )
 
 # %% tags=["nbval-check-output", "collapsed"]
-holds(max(map(abs, alone[:2] + after[:2])) < 0.01, "At 8 and at 4 bits rounding moves the loss by less than 0.01.")
-holds(0.5 < after[3] / alone[3] < 2, "At 2 bits it costs both models alike, within a factor of two.")
+holds(
+    max(map(abs, alone[:2] + after[:2])) < 0.01,
+    "At 8 and at 4 bits rounding moves the loss by less than 0.01.",
+)
+holds(
+    0.5 < after[3] / alone[3] < 2,
+    "At 2 bits it costs both models alike, within a factor of two.",
+)
 
 # %%
 told("02.rounding_after_dropping")
@@ -419,8 +518,14 @@ panel
 # %%
 run, middle = panel.kept, range(1, 11)  # the stored measurement: LayerScores by step
 means = {
-    name: [sum(scores.of(part)[layer].value for layer in middle) / len(middle) for scores in run.scores]
-    for part, name in {"attention": "attentions of middle blocks", "mlp": "MLPs of middle blocks"}.items()
+    name: [
+        sum(scores.of(part)[layer].value for layer in middle) / len(middle)
+        for scores in run.scores
+    ]
+    for part, name in {
+        "attention": "attentions of middle blocks",
+        "mlp": "MLPs of middle blocks",
+    }.items()
 }
 figures.show(
     figures.Lines(
@@ -431,7 +536,8 @@ figures.show(
         y_label="mean score",
         sentence="Mean scores: "
         + " and ".join(
-            f"the {name} go from {line[1]:.3f} at step {run.steps[1]} to {line[-1]:.3f}" for name, line in means.items()
+            f"the {name} go from {line[1]:.3f} at step {run.steps[1]} to {line[-1]:.3f}"
+            for name, line in means.items()
         )
         + ".",
         dots=True,
@@ -441,10 +547,19 @@ figures.show(
 # %% tags=["nbval-check-output", "collapsed"]
 early, late = means["MLPs of middle blocks"][1], means["MLPs of middle blocks"][-1]
 lesson.result("d4", found=late / early)
-holds(means["attentions of middle blocks"][1] < early, "Early in training the attentions score lower, as in the paper.")
-holds(means["attentions of middle blocks"][-1] > 0.8 * late, "At the end the two kinds are close to each other.")
+holds(
+    means["attentions of middle blocks"][1] < early,
+    "Early in training the attentions score lower, as in the paper.",
+)
+holds(
+    means["attentions of middle blocks"][-1] > 0.8 * late,
+    "At the end the two kinds are close to each other.",
+)
 first, last = run.scores[0].mlp, run.scores[-1].mlp
-holds(last[0].value > first[0].value and last[11].value > first[11].value, "The first MLP and the last have gone up.")
+holds(
+    last[0].value > first[0].value and last[11].value > first[11].value,
+    "The first MLP and the last have gone up.",
+)
 
 # %% [markdown]
 # Not the paper's picture. There the attentions stay low and the MLPs rise. Here the attentions dip and come back, and
@@ -454,14 +569,24 @@ holds(last[0].value > first[0].value and last[11].value > first[11].value, "The 
 # %% tags=["nbval-check-output", "collapsed"]
 cost = {
     part: [
-        sum(truth.of(part)[layer].value for layer in middle) / len(middle) for truth in (run.truth[0], run.truth[-1])
+        sum(truth.of(part)[layer].value for layer in middle) / len(middle)
+        for truth in (run.truth[0], run.truth[-1])
     ]
     for part in ("attention", "mlp")
 }
 for part, (before, after) in cost.items():
-    print(f"{part:10} {before:.3f} nats a token at step {run.steps[0]}, {after:.3f} at the end")
-holds(0.5 < cost["mlp"][0] / cost["attention"][0] < 2, "At first a middle MLP costs what a middle attention costs.")
-holds(cost["mlp"][1] < 0.2 * cost["attention"][1], "At the end it costs less than a fifth.")
+    print(
+        f"{part:10} {before:.3f} nats a token at step {run.steps[0]}, {after:.3f} at "
+        "the end"
+    )
+holds(
+    0.5 < cost["mlp"][0] / cost["attention"][0] < 2,
+    "At first a middle MLP costs what a middle attention costs.",
+)
+holds(
+    cost["mlp"][1] < 0.2 * cost["attention"][1],
+    "At the end it costs less than a fifth.",
+)
 
 # %% [markdown]
 # So the idle MLPs were not idle from the start: they *became* so while the model learned. What took over is not measured
@@ -472,20 +597,39 @@ holds(cost["mlp"][1] < 0.2 * cost["attention"][1], "At the end it costs less tha
 other = labkit.ThroughTrainingPanel("lab/base").kept
 for part in ("attention", "mlp"):
     score, price = (
-        [sum(one.of(part)[layer].value for layer in range(1, 5)) / 4 for one in (found[1], found[-1])]
+        [
+            sum(one.of(part)[layer].value for layer in range(1, 5)) / 4
+            for one in (found[1], found[-1])
+        ]
         for found in (other.scores, other.truth)
     )
     print(
-        f"{part:10} score {score[0]:.3f} at step {other.steps[1]}, {score[1]:.3f} at the end; "
+        f"{part:10} score {score[0]:.3f} at step {other.steps[1]}, {score[1]:.3f} at "
+        "the end; "
         f"cost {price[0]:.3f} and {price[1]:.3f} nats a token"
     )
 
 # %% tags=["nbval-check-output", "collapsed"]
-early, late = ([truth.mlp[layer].value for layer in range(1, 5)] for truth in (other.truth[1], other.truth[-1]))
-holds(sum(late) > 0.5 * sum(early), "In lab/base the middle MLPs go on costing at least half of what they cost early.")
-holds(min(late) > cost["mlp"][1], "The cheapest of them costs more than the middle MLPs of lab/deep on average.")
-scored = [sum(scores.mlp[layer].value for layer in range(1, 5)) for scores in (other.scores[1], other.scores[-1])]
-holds(scored[1] < 0.8 * scored[0], "Their scores have fallen by more than a fifth, as those of lab/deep did.")
+early, late = (
+    [truth.mlp[layer].value for layer in range(1, 5)]
+    for truth in (other.truth[1], other.truth[-1])
+)
+holds(
+    sum(late) > 0.5 * sum(early),
+    "In lab/base the middle MLPs go on costing at least half of what they cost early.",
+)
+holds(
+    min(late) > cost["mlp"][1],
+    "The cheapest of them costs more than the middle MLPs of lab/deep on average.",
+)
+scored = [
+    sum(scores.mlp[layer].value for layer in range(1, 5))
+    for scores in (other.scores[1], other.scores[-1])
+]
+holds(
+    scored[1] < 0.8 * scored[0],
+    "Their scores have fallen by more than a fifth, as those of lab/deep did.",
+)
 
 # %% [markdown]
 # The scores go the way they went in `lab/deep`; the costs do not. Whether that is depth, width, what was read, what was
@@ -502,7 +646,13 @@ holds(scored[1] < 0.8 * scored[0], "Their scores have fallen by more than a fift
 # cannot be cut away, so those questions are left to models that have it.
 
 # %%
-print("recall, intact:", deep.card["recall"]["value"], "of", deep.card["recall"]["n"], "where chance is 0.25")
+print(
+    "recall, intact:",
+    deep.card["recall"]["value"],
+    "of",
+    deep.card["recall"]["n"],
+    "where chance is 0.25",
+)
 print(labkit.measurements.sums(1, seed=4)[0].prompt)
 print(labkit.measurements.lookups(1, seed=4, lines=5)[0].prompt)
 
@@ -513,9 +663,15 @@ print(labkit.measurements.lookups(1, seed=4, lines=5)[0].prompt)
 # %% tags=["network"]
 hub = labkit.course.load_if_here("HuggingFaceTB/SmolLM2-135M")
 if hub is not None:
-    english = ["The islands lie off the coast, and the ferry calls at each of them once a day, but not in a storm."]
+    english = [
+        "The islands lie off the coast, and the ferry calls at each of them once a "
+        "day, but not in a storm."
+    ]
     plan = one_shot(hub, english, 8)
-    asked = {"sums": labkit.measurements.sums(40), "look up in 8 lines": labkit.measurements.lookups(40, lines=8)}
+    asked = {
+        "sums": labkit.measurements.sums(40),
+        "look up in 8 lines": labkit.measurements.lookups(40, lines=8),
+    }
     asked["look up in 60 lines"] = labkit.measurements.lookups(40, lines=60)
     for name, questions in asked.items():
         before = labkit.measurements.choice_accuracy(hub, questions)

@@ -71,7 +71,8 @@ figures.show(
         lines={"variance": growth},
         x_label="block",
         y_label="variance over channels",
-        sentence=f"The stream's variance is {growth[0]:.3g} after the first block and {growth[-1]:.3g} after the last.",
+        sentence=f"The stream's variance is {growth[0]:.3g} after the first block and "
+        f"{growth[-1]:.3g} after the last.",
         dots=True,
     )
 )
@@ -117,7 +118,7 @@ for name, edits in states.items():
         logits[name] = measurements.logits(deep, stories[:4])
     print(f"{losses[name]:.3f} nats a token, {name}")
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "collapsed"]
 times = losses["scaling on"] / losses["as trained"]
 lesson.result("p1", found=times, because=f"It is {times:.1f} times as large.")
 
@@ -139,7 +140,9 @@ deeper = [labkit.DropBlock(layer) for layer in range(6, 12)]
 whole = labkit.sweep(deep, deeper, stories)
 with labkit.edit(deep, labkit.SwitchLayerNormScaling()):
     spoiled = labkit.sweep(deep, deeper, stories)
-costs = [sum(cut.change.value for cut in swept.points) / 6 for swept in (whole, spoiled)]
+costs = [
+    sum(cut.change.value for cut in swept.points) / 6 for swept in (whole, spoiled)
+]
 print(f"{costs[0]:.3f} nats, mean cost of a block of the deeper half, as trained")
 print(f"{costs[1]:.3f} nats, with the switch on")
 holds(costs[1] > costs[0], "The spoiled model's deep blocks cost more to lose.")
@@ -184,7 +187,10 @@ untrained = labkit.InitialisationPanel()
 untrained.set(placement="LayerNorm Scaling", depth=24, first_values="plain")
 nearer = untrained.data.chosen.turns[-1] / untrained.data.baseline.turns[-1]
 lesson.result("p2", found=nearer, because=f"Its turn is {nearer:.2f} of the other's.")
-holds(nearer < 1, "Before training, the scaled model's last block is nearer to doing nothing.")
+holds(
+    nearer < 1,
+    "Before training, the scaled model's last block is nearer to doing nothing.",
+)
 
 # %% [markdown]
 # Its factor is about a fifth. The stream it adds to is smaller too, so the turn shrinks by less than that. (The panel's
@@ -196,8 +202,13 @@ holds(nearer < 1, "Before training, the scaled model's last block is nearer to d
 # the same order. Each was trained at the learning rate that was best for its kind.
 
 # %%
-pair = {"Pre-LN": labkit.load("depth/pre"), "LayerNorm Scaling": labkit.load("depth/lns")}
-trained = {name: labkit.angular_distances(model, stories) for name, model in pair.items()}
+pair = {
+    "Pre-LN": labkit.load("depth/pre"),
+    "LayerNorm Scaling": labkit.load("depth/lns"),
+}
+trained = {
+    name: labkit.angular_distances(model, stories) for name, model in pair.items()
+}
 shown = {name: [one.value for one in found.adjacent] for name, found in trained.items()}
 late = {name: sum(line[8:]) / 8 for name, line in shown.items()}
 
@@ -246,7 +257,10 @@ for recipe, name in kinds.items():
 tried = sorted(loss["Pre-LN"])
 less = {lr: turn["LayerNorm Scaling"][lr] - turn["Pre-LN"][lr] for lr in tried}
 print(", ".join(f"{change:+.3f} at {lr:g}" for lr, change in less.items()))
-holds(max(less.values()) < 0, "At six equal rates the scaled model's deep blocks turn less.")
+holds(
+    max(less.values()) < 0,
+    "At six equal rates the scaled model's deep blocks turn less.",
+)
 
 # %% [markdown]
 # The paper's map shows 0.6 and more, which no block after the first comes near; the
@@ -291,7 +305,10 @@ figures.show(labkit.claims.assess(controlled))
 rate = lesson.predict("p3")
 
 # %% tags=["collapsed"]
-words = {name: ", ".join(f"{at[lr]:.3f} at {lr:g}" for lr in tried) for name, at in loss.items()}
+words = {
+    name: ", ".join(f"{at[lr]:.3f} at {lr:g}" for lr in tried)
+    for name, at in loss.items()
+}
 figures.show(
     figures.Lines(
         title="Loss on unseen stories, one seed",
@@ -304,7 +321,7 @@ figures.show(
     )
 )
 
-# %%
+# %% tags=["collapsed"]
 ahead = [lr for lr in tried if loss["LayerNorm Scaling"][lr] < loss["Pre-LN"][lr]]
 rates = {recipe: runs.best_lr(recipe, seeds=[0]) for recipe in kinds}
 where = ", ".join(f"{lr:g}" for lr in ahead)
@@ -332,7 +349,7 @@ five, best = [1, 2, 3, 4, 5], tuple(rates.values())
 gap = measurements.compare_curves(curves, *rates, lrs=best, seeds=five)
 figures.show(replace(gap, first="Pre-LN", second="LayerNorm Scaling"))
 
-# %%
+# %% tags=["collapsed"]
 decided = labkit.claims.assess(labkit.claims.ledger().claim("08.lower_loss"))
 between = f"{decided.low:+.3f} to {decided.high:+.3f}"
 lesson.result("p4", found=decided, because=f"{decided.value:+.3f} nats, {between}.")
@@ -348,9 +365,11 @@ holds(quarter.high < 0, "Early on, the scaled kind is ahead.")
 #
 # Is the early lead the factor's, or that of a rate twice as high? Five fresh pairs, both at 0.008, 80 steps:
 
-# %%
+# %% tags=["collapsed"]
 early = labkit.claims.assess(labkit.claims.ledger().claim("08.behind_at_first"))
-print(f"{early.value:+.2f} nats of training loss, {early.low:+.2f} to {early.high:+.2f}")
+print(
+    f"{early.value:+.2f} nats of training loss, {early.low:+.2f} to {early.high:+.2f}"
+)
 holds(early.high < 0, "At one rate for both, the scaled kind is ahead early as well.")
 
 # %% [markdown]
@@ -399,7 +418,7 @@ seeds.check(judge)
 # %%
 lesson.predict("p6")
 
-# %%
+# %% tags=["collapsed"]
 short = labkit.BlockRuns.load(labkit.one_rate_blocks_path())
 begun = {
     "plain Pre-LN": "depth/pre",
@@ -425,18 +444,26 @@ figures.show(
     )
 )
 
-# %%
+# %% tags=["collapsed"]
 lesson.result("p6", found=ends)
 for name in list(begun)[1:]:
     gaps = [b - a for a, b in zip(ends["plain Pre-LN"], ends[name])]
     one = measurements.mean_over(gaps, "seeds", method="t")
-    print(f"{one.value:+.3f} nats, {one.low:+.3f} to {one.high:+.3f}, {name} minus plain")
+    print(
+        f"{one.value:+.3f} nats, {one.low:+.3f} to {one.high:+.3f}, {name} minus plain"
+    )
 against = labkit.claims.ledger().claim("08.lower_than_scaled_init")
 figures.show(labkit.claims.assess(against))
 
-holds(labkit.claims.assess(against).high < 0, "After 80 steps scaling is ahead of smaller first values, too.")
+holds(
+    labkit.claims.assess(against).high < 0,
+    "After 80 steps scaling is ahead of smaller first values, too.",
+)
 base, small, scaling = (means[name].value for name in begun)
-holds(0.3 < (base - small) / (base - scaling) < 0.7, "Smaller first values alone have about half of its lead.")
+holds(
+    0.3 < (base - small) / (base - scaling) < 0.7,
+    "Smaller first values alone have about half of its lead.",
+)
 
 # %% [markdown]
 # So the beginning does some of this early lead, and not all of it. What this does not show: the end of a training, and other
@@ -460,7 +487,7 @@ panel = labkit.PairPanel(gate=idle, lrs=rates, seeds=five)
 panel
 
 
-# %%
+# %% tags=["collapsed"]
 mean_idle = {}
 for recipe, name in kinds.items():
     found = runs.of(recipe, lr=rates[recipe], seeds=five)
@@ -469,7 +496,9 @@ for recipe, name in kinds.items():
 told = ", ".join(f"{count:g} of sixteen in {name}" for name, count in mean_idle.items())
 lesson.result("p5", found=mean_idle["Pre-LN"], because=f"On average {told}.")
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.deep_at_work")))
-holds(mean_idle["Pre-LN"] < 8, "Most blocks of our Pre-LN models cost something to lose.")
+holds(
+    mean_idle["Pre-LN"] < 8, "Most blocks of our Pre-LN models cost something to lose."
+)
 
 # %% [markdown]
 # So there was no curse to lift. The ledger's test asks for the deep half alone, and five pairs leave it open. (The deeper

@@ -30,9 +30,9 @@ stories = [story.text for story in unseen]
 # %% [markdown]
 # ## 1 · Six places for one factor · 15 min
 #
-# The paper puts 1/√ℓ after the norm. It could stand elsewhere: in front of the norm, after the branch, after the sum,
+# The paper puts 1/√ℓ after the norm. It could stand elsewhere: before the norm, after the branch, after the sum,
 # after the norm of attention alone or of the MLP alone. Its Table 8 trains all six, at 12 layers: 25.76 after the norm,
-# 26.43 (MLP alone), 26.53 (after the branch), 26.89 (attention alone), 26.97 (in front of the norm), 1358 (after the
+# 26.43 (MLP alone), 26.53 (after the branch), 26.89 (attention alone), 26.97 (before the norm), 1358 (after the
 # sum). Plain Pre-LN has 26.73.
 
 # %%
@@ -50,7 +50,10 @@ for position in ("before-norm", "after-norm", "after-branch", "attention", "mlp"
 
 # %%
 lesson.result("d1", found=moved)
-holds(moved["before-norm"] < 0.01 * moved["after-norm"], "In front of the norm the factor is taken out again.")
+holds(
+    moved["before-norm"] < 0.01 * moved["after-norm"],
+    "In front of the norm the factor is taken out again.",
+)
 
 # %% [markdown]
 # So 26.97 and 26.73 are two runs of *the same method*. Their distance, 0.9 percent, is what chance does in that table.
@@ -61,7 +64,9 @@ holds(moved["before-norm"] < 0.01 * moved["after-norm"], "In front of the norm t
 
 # %%
 labkit.InitialisationPanel(
-    start=labkit.papers.curse_of_depth.panels.InitialisationState("factor after the sum", 12, "plain")
+    start=labkit.papers.curse_of_depth.panels.InitialisationState(
+        "factor after the sum", 12, "plain"
+    )
 )
 
 # %% [markdown]
@@ -130,7 +135,10 @@ figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.untrained_gro
 
 # %%
 trained = [one.value for one in measurements.residual_stats(deep, stories).variance[1:]]
-print("growth per block:", ", ".join(f"{b / a:.2f}" for a, b in itertools.pairwise(trained)))
+print(
+    "growth per block:",
+    ", ".join(f"{b / a:.2f}" for a, b in itertools.pairwise(trained)),
+)
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.trained_growth")))
 
 # %% [markdown]
@@ -142,7 +150,7 @@ figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.trained_growt
 #
 # ## 3 · Angles with an axis · 10 min
 #
-# The paper maps the angle between the streams in front of any two blocks. The released code takes the last token of three
+# The paper maps the angle between the streams before any two blocks. The released code takes the last token of three
 # texts, and stretches every row of the map from its least to its largest value to 0 … 1. (Our map counts blocks from 0.)
 
 # %%
@@ -155,8 +163,14 @@ row = angles.value[0]
 print("to the next block, as measured:", ", ".join(f"{x:.2f}" for x in row))
 print("to the next block, stretched:  ", ", ".join(f"{x:.2f}" for x in stretched[0]))
 near = max(row[1:])
-print(f"{near:.2f} is the largest after the first block, as measured; stretched, some are always at 1")
-holds(max(stretched[0]) == 1 and near < 0.5, "So the stretched map cannot say how far a block turns.")
+print(
+    f"{near:.2f} is the largest after the first block, as measured; stretched, some "
+    "are always at 1"
+)
+holds(
+    max(stretched[0]) == 1 and near < 0.5,
+    "So the stretched map cannot say how far a block turns.",
+)
 
 # %%
 angle = lesson.exercise("08.5")
@@ -174,9 +188,13 @@ angle.check(...)
 places = lesson.predict("d6")
 
 # %%
-swaps = labkit.sweep(deep, [labkit.SwapBlocks(n, n + 1) for n in range(11)], stories, engine="plain")
+swaps = labkit.sweep(
+    deep, [labkit.SwapBlocks(n, n + 1) for n in range(11)], stories, engine="plain"
+)
 losses = labkit.sweep(deep, [labkit.DropBlock(n) for n in range(12)], stories)
-swapped, lost = ([point.change.value for point in found.points] for found in (swaps, losses))
+swapped, lost = (
+    [point.change.value for point in found.points] for found in (swaps, losses)
+)
 
 # %% tags=["collapsed"]
 figures.show(
@@ -187,7 +205,8 @@ figures.show(
         x_label="block",
         y_label="rise of the loss, nats a token",
         sentence="The loss rises by "
-        f"{min(lost[1:11]):.3f} to {max(lost[1:11]):.3f} nats without one of blocks 2 to 11, and by "
+        f"{min(lost[1:11]):.3f} to {max(lost[1:11]):.3f} nats without one of blocks 2 "
+        "to 11, and by "
         f"at most {max(swapped[1:]):.3f} nats with it and the next one swapped.",
         dots=True,
     )
@@ -197,7 +216,10 @@ figures.show(
 share = sum(swapped[1:]) / sum(lost[1:11])
 lesson.result("d6", found=share, because=f"On average {share:.2f} of it.")
 print(f"{swapped[0]:.1f} nats, blocks 1 and 2 swapped")
-holds(swapped[0] > 1, "The first block is the exception: what it makes, all the others read.")
+holds(
+    swapped[0] > 1,
+    "The first block is the exception: what it makes, all the others read.",
+)
 
 # %% [markdown]
 # So a block of the middle *is* needed, and hardly minds where it stands. That fits a stream to which everybody adds: what
@@ -212,7 +234,10 @@ intact = measurements.loss(deep, stories).value
 rise = reversed_half - intact
 print(f"{rise:.3f} nats with blocks 7 to 12 in reverse order")
 print(f"{sum(lost[6:]):.3f} nats, the sum of what each of the six costs to lose")
-holds(rise > 5 * max(swapped[1:]), "So there is an order: neighbours may swap, the whole half may not.")
+holds(
+    rise > 5 * max(swapped[1:]),
+    "So there is an order: neighbours may swap, the whole half may not.",
+)
 
 # %% [markdown]
 # **What this does not show.** That order is free at any distance, or in other models. With scaling a block takes the
@@ -230,13 +255,19 @@ gradient = lesson.predict("d2")
 # %%
 smaller = "outputs smaller (GPT-2)"
 kinds = {"Pre-LN": ("Pre-LN", "plain"), "smaller outputs": ("Pre-LN", smaller)}
-kinds |= {"scaling": ("LayerNorm Scaling", "plain"), "both": ("LayerNorm Scaling", smaller)}
+kinds |= {
+    "scaling": ("LayerNorm Scaling", "plain"),
+    "both": ("LayerNorm Scaling", smaller),
+}
 untrained, looks = labkit.InitialisationPanel(), {}
 for name, (placement, first_values) in kinds.items():
     untrained.set(placement=placement, depth=24, first_values=first_values)
     looks[name] = untrained.data.chosen
 for name, look in looks.items():
-    print(f"{name:16} gradient first/last {look.gradients[0]:5.2f}   variance {look.variance[-1]:.3g}")
+    print(
+        f"{name:16} gradient first/last {look.gradients[0]:5.2f}   variance "
+        f"{look.variance[-1]:.3g}"
+    )
 lesson.result("d2", found=[look.gradients[0] for look in looks.values()][:3])
 
 # %% [markdown]
@@ -247,7 +278,9 @@ lesson.result("d2", found=[look.gradients[0] for look in looks.values()][:3])
 
 # %%
 labkit.InitialisationPanel(
-    start=labkit.papers.curse_of_depth.panels.InitialisationState("LayerNorm Scaling", 24, "outputs smaller (GPT-2)")
+    start=labkit.papers.curse_of_depth.panels.InitialisationState(
+        "LayerNorm Scaling", 24, "outputs smaller (GPT-2)"
+    )
 )
 
 # %% [markdown]
@@ -260,8 +293,15 @@ labkit.InitialisationPanel(
 # %%
 first_look = labkit.training.Curves.load(labkit.placements_path())
 look_rates = sorted({run.lr for run in first_look})
-last = {name: {run.lr: run.last_loss for run in first_look.of(name)} for name in first_look.recipes}
-kept = [name for name, losses in last.items() if not any(math.isnan(loss) for loss in losses.values())]
+last = {
+    name: {run.lr: run.last_loss for run in first_look.of(name)}
+    for name in first_look.recipes
+}
+kept = [
+    name
+    for name, losses in last.items()
+    if not any(math.isnan(loss) for loss in losses.values())
+]
 kept.sort(key=lambda name: min(last[name].values()))
 
 # %% tags=["collapsed"]
@@ -272,7 +312,10 @@ figures.show(
         groups={f"at {lr:g}": [last[name][lr] for name in kept] for lr in look_rates},
         x_label="nats a token, mean of the last 40 steps",
         sentence="Training loss after 400 steps, the better of two rates: "
-        + ", ".join(f"{labkit.DEPTH_KINDS[name]} {min(last[name].values()):.2f}" for name in kept)
+        + ", ".join(
+            f"{labkit.DEPTH_KINDS[name]} {min(last[name].values()):.2f}"
+            for name in kept
+        )
         + ".",
     )
 )
@@ -284,7 +327,8 @@ low, high = look_rates
 faster = [name for name in kept if last[name][high] < last[name][low]]
 ahead = [name for name in kept if last[name][high] < last["depth/pre"][high]]
 print(
-    f"{len(faster)} of {len(kept)} are better at the higher rate, and {len(ahead)} of them ahead of plain Pre-LN there."
+    f"{len(faster)} of {len(kept)} are better at the higher rate, and {len(ahead)} of "
+    "them ahead of plain Pre-LN there."
 )
 holds("depth/post" not in faster, "Post-LN alone is better at the lower rate.")
 
@@ -340,7 +384,8 @@ figures.show(
         y_label="blocks that cost at most 0.01 nats",
         sentence="Idle blocks; "
         + "; ".join(
-            f"{name}: " + ", ".join(f"{count} at {lr:g}" for lr, count in zip(tried, counts))
+            f"{name}: "
+            + ", ".join(f"{count} at {lr:g}" for lr, count in zip(tried, counts))
             for name, counts in idle_at.items()
         )
         + ".",
@@ -380,14 +425,22 @@ tuning = lesson.predict("d5")
 # %%
 tuned, fresh_seeds = labkit.Transfers.load(), [1, 2, 3, 4, 5]
 names = {"depth/pre": "Pre-LN", "depth/lns": "LayerNorm Scaling"}
-found = {name: tuned.of(recipe, tuning_lr=tuned.best_lr(recipe), seeds=fresh_seeds) for recipe, name in names.items()}
+found = {
+    name: tuned.of(recipe, tuning_lr=tuned.best_lr(recipe), seeds=fresh_seeds)
+    for recipe, name in names.items()
+}
 shares = {
     when: [
-        measurements.mean_over([getattr(row, field) for row in rows], "seeds", method="t") for rows in found.values()
+        measurements.mean_over(
+            [getattr(row, field) for row in rows], "seeds", method="t"
+        )
+        for rows in found.values()
     ]
     for when, field in {"before": "right_before", "after": "right"}.items()
 }
-scratch = tuned.of("depth/pre", tuning_lr=tuned.best_lr("depth/pre", "0"), start="0")[0].right
+scratch = tuned.of("depth/pre", tuning_lr=tuned.best_lr("depth/pre", "0"), start="0")[
+    0
+].right
 
 # %% tags=["collapsed"]
 figures.show(
@@ -395,14 +448,17 @@ figures.show(
         title="Facts in unseen words, before and after 200 steps on facts",
         labels=list(names.values()),
         groups={when: [one.value for one in line] for when, line in shares.items()},
-        intervals={when: [(one.low, one.high) for one in line] for when, line in shares.items()},
+        intervals={
+            when: [(one.low, one.high) for one in line] for when, line in shares.items()
+        },
         x_label="share of 400 questions right, mean of five models",
         sentence="Right: "
         + "; ".join(
             f"{name}, {before.value:.2f} before and {after.value:.2f} after"
             for name, before, after in zip(names.values(), *shares.values())
         )
-        + f". Chance is 0.25; a model without any training before reaches {scratch:.2f} by the same 200 steps.",
+        + ". Chance is 0.25; a model without any training before reaches "
+        f"{scratch:.2f} by the same 200 steps.",
         digits=2,
     )
 )
@@ -412,7 +468,11 @@ claim = labkit.claims.ledger().claim("08.fine_tuned_facts")
 print(claim.sentence)
 decided = labkit.claims.assess(claim)
 figures.show(decided)
-lesson.result("d5", found=decided, because=f"{decided.value:+.3f} nats, {decided.low:+.3f} to {decided.high:+.3f}.")
+lesson.result(
+    "d5",
+    found=decided,
+    because=f"{decided.value:+.3f} nats, {decided.low:+.3f} to {decided.high:+.3f}.",
+)
 
 # %% [markdown]
 # Look at the bars *before*. The scaled kind, trained at twice the rate, answers more of the questions without any tuning.
@@ -454,13 +514,19 @@ reverse = lesson.predict("d4")
 # %%
 encoder = labkit.load("minilm")
 sentences = [one for one, _ in labkit.world.paraphrases(40, seed=8)]
-cut = labkit.sweep(encoder, sweeps.every_block(encoder), sentences, measure=measurements.TurnMeasure())
+cut = labkit.sweep(
+    encoder, sweeps.every_block(encoder), sentences, measure=measurements.TurnMeasure()
+)
 turns = [point.change.value for point in cut.points]
 figures.show(cut)
 
 # %%
 worst = turns.index(max(turns))
-lesson.result("d4", found=cut.points, because=f"{turns[worst]:.2f} without block {worst + 1} of six.")
+lesson.result(
+    "d4",
+    found=cut.points,
+    because=f"{turns[worst]:.2f} without block {worst + 1} of six.",
+)
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.encoder_reverse")))
 
 # %% [markdown]
@@ -479,7 +545,10 @@ except labkit.base.errors.BadInput as refused:
 # %% tags=["network"]
 hub = labkit.course.load_if_here("HuggingFaceTB/SmolLM2-135M")
 if hub is not None:
-    texts = ["The islands lie off the coast, and the ferry calls at each of them once a day, weather permitting."]
+    texts = [
+        "The islands lie off the coast, and the ferry calls at each of them once a "
+        "day, weather permitting."
+    ]
     figures.show(sweeps.pruning_curve(hub, texts))
     print(labkit.angular_distances(hub, texts).table())
 

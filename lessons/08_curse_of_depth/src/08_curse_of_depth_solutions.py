@@ -27,15 +27,22 @@ lesson.exercise("08.1").check(1 / 3 * 1 / 3)
 
 # %% tags=["nbval-check-output"]
 deep = labkit.load("lab/deep")
-stories = [story.text for story in labkit.world.documents("stories", 24, seed=81, split="test")]
+stories = [
+    story.text for story in labkit.world.documents("stories", 24, seed=81, split="test")
+]
 intact = measurements.loss(deep, stories).value
 rises = []
 for layer in range(12):
-    with labkit.edit(deep, labkit.ScaleWeight(f"layers.{layer}.mlp_norm", (layer + 1) ** -0.5)):
+    with labkit.edit(
+        deep, labkit.ScaleWeight(f"layers.{layer}.mlp_norm", (layer + 1) ** -0.5)
+    ):
         rises.append(measurements.loss(deep, stories).value - intact)
 with labkit.edit(deep, labkit.SwitchLayerNormScaling(position="mlp")):
     together = measurements.loss(deep, stories).value - intact
-print(f"{sum(rises):.3f} nats is the sum of twelve rises, {together:.2f} the rise of all at once")
+print(
+    f"{sum(rises):.3f} nats is the sum of twelve rises, {together:.2f} the rise of all "
+    "at once"
+)
 lesson.exercise("08.2").check(together / sum(rises))
 
 # %% [markdown]
@@ -124,4 +131,4 @@ lesson.exercise("08.7").check(scaled)
 
 # %% [markdown]
 # `layer=layer` keeps the number of the moment in which the hook is made. Without it every hook would use the last block's.
-# The norm in front of the head stays as it is.
+# The norm before the head stays as it is.

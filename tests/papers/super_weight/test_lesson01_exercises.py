@@ -1,7 +1,5 @@
 """Lesson 01's exercises: short cuts are refused by name, unusual right ways taken, sealed models are what they are."""
 
-import re
-
 import pytest
 import torch
 
@@ -17,7 +15,7 @@ from labkit.zoo.packaged import encoder_folder
 LESSON = definition("01")
 SOURCES = lessons_dir() / LESSON.name / "src"
 needs_encoder = pytest.mark.skipif(encoder_folder() is None, reason="the encoder's package is not installed")
-TRIED = [one for one in LESSON.exercises if one.id not in ("01.4", "01.5")]
+TRIED = [one for one in LESSON.exercises if one.id != "01.5"]
 
 
 def cases(exercises):
@@ -39,7 +37,7 @@ def test_ten_zeroings_that_do_nothing_win_nothing(exercise, answer, told):
 
 def test_every_exercise_knows_six_wrong_answers_and_no_hint_holds_the_line():
     for exercise in LESSON.exercises:
-        assert len(exercise.typical_wrong) >= 6 or exercise.id == "01.4", exercise.id
+        assert len(exercise.typical_wrong) >= 6, exercise.id
         lines = {"".join(line.split()) for line in exercise.solution.splitlines() if len(line.strip()) > 12}
         assert not any(line in "".join(exercise.hints[2].split()) for line in lines), exercise.id
 
@@ -69,6 +67,27 @@ def in_two_steps(model, layer, neuron, factor):
         LESSON.exercise("01.3").answer(model, layer, neuron, factor**0.5)
 
 
+def by_rounding_it_again(quantise):
+    values = torch.cat([torch.randn(48), 30 * torch.rand(7)])
+    rounded = []
+    for part in values.split(8):
+        step = (part.max() - part.min()) / 7
+        rounded.append(part.min() + step * torch.round((part - part.min()) / step))
+    return torch.allclose(quantise(values.clone(), 3, 8), torch.cat(rounded), atol=1e-4)
+
+
+def by_distance_from_the_levels(quantise):
+    import numpy as np
+
+    values = torch.arange(35.0) ** 2 % 17
+    for part, kept in zip(np.split(values.numpy(), range(10, 35, 10)), quantise(values, 2, 10).split(10)):
+        levels = np.linspace(part.min(), part.max(), 4)
+        nearest = np.abs(part[:, None] - levels).min(1)
+        if not np.allclose(np.abs(part - kept.numpy()), nearest, atol=1e-4):
+            return False
+    return True
+
+
 @pytest.mark.parametrize(
     ("exercise", "answer"),
     [
@@ -78,6 +97,8 @@ def in_two_steps(model, layer, neuron, factor):
         ("01.2", by_numpy),
         ("01.3", by_new_matrices),
         ("01.3", in_two_steps),
+        ("01.4", by_rounding_it_again),
+        ("01.4", by_distance_from_the_levels),
         ("01.6", "da"),
         ("01.6", ["A", "D"]),
     ],
@@ -119,14 +140,3 @@ def test_the_sealed_models_are_what_the_key_says(letter):
 def test_there_is_no_fifth_sealed_model():
     with pytest.raises(UnknownName):
         sealed("E")
-
-
-def test_each_stub_is_its_solution_without_the_lines_that_are_to_be_found():
-    texts = {end: (SOURCES / f"{LESSON.name}{end}.py").read_text() for end in ("", "_deeper", "_solutions")}
-    for name, page in (("find", ""), ("disguise", "_deeper")):
-        stub, solution = (
-            re.search(rf"^def {name}\(.*?(?=^\S)", texts[end], re.M | re.S)[0] for end in (page, "_solutions")
-        )
-        kept = [line.split("#")[0].strip() for line in stub.splitlines() if line.strip() and "..." not in line]
-        left = iter(line.strip() for line in solution.splitlines())
-        assert all(line in left for line in kept), name

@@ -138,7 +138,7 @@ PREDICTIONS = (
         id="d1",
         question="One of these changes nothing at all, whatever the weights. Which?",
         options=(
-            "in front of the norm",
+            "before the norm",
             "after the branch",
             "after the norm of attention alone",
             "after the sum",

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 from labkit.course.numbers import close_to, number
 
+from .rule import RULE, VERDICT
+
 __all__ = ["EXERCISES", "OBJECTIVES"]
 
 _ADDRESS = "say where any weight of any model is stored, and what it connects"
 _PATCH = "put an activation back and say how much of the answer came with it"
-_VERDICT = "work out a verdict from records, by the rule"
 _REUSE = "count what a sweep has to compute"
 _TRUST = "find what an operation left behind"
-OBJECTIVES = (_ADDRESS, _PATCH, _VERDICT, _REUSE, _TRUST)
+OBJECTIVES = (_ADDRESS, _PATCH, VERDICT, _REUSE, _TRUST)
 
 FUSED = Exercise(
     id="00.4",
@@ -40,23 +41,36 @@ FUSED = Exercise(
             (35, "you counted the queries above it and forgot the keys.", "the order q, k, v"),
             (67, "you gave the keys as many heads as the queries.", "how many rows the matrix has"),
             (8, "you took the column for the row, or counted heads.", "which index comes first in [out, in]"),
+            (53, "you took the column, 5, for the row.", "which index comes first in [out, in]"),
+            (48, "this is the first row of the values.", "which of its rows the address names"),
+            (52, "you counted the rows from 1.", "the first row of any matrix here, which is row 0"),
+            (13, "you counted one row for a head, and each has eight.", "the size of a head"),
         ],
         otherwise=("this is not the row.", "how many rows each of q, k and v takes: heads times head size"),
     ),
     hints=(
         "Draw the 64 rows: which part is on top, and how tall is it?",
         "Queries take 4 · 8 rows. How many do the keys take?",
-        "rows of q + rows of k + 3",
+        "The row lies below all queries and all keys, and below some values as well. How many rows is that?",
     ),
     solution="`4 * 8 + 2 * 8 + 3` is 51: the queries' 32 rows, the keys' 16, then row 3 of the values.",
     answer=51,
-    typical_wrong=((35, "forgot the keys"), (3, "from the first value")),
+    typical_wrong=(
+        (35, "forgot the keys"),
+        (3, "from the first value"),
+        (67, "as many heads as the queries"),
+        (53, "the column, 5, for the row"),
+        (48, "the first row of the values"),
+        (52, "counted the rows from 1"),
+        (50, "not the row"),
+    ),
 )
 
 
 def _check_recovered(share: Callable[..., Any]) -> Outcome:
     """Judge a function (restored, broken, intact) -> share of the way from broken back to intact."""
     cases = ((2.0, -3.0, 7.0, 0.5), (-3.0, -3.0, 7.0, 0.0), (7.0, -3.0, 7.0, 1.0), (1.0, 4.0, 2.0, 1.5))
+    cases += ((-5.0, -3.0, 7.0, -0.2), (6.5, 6.0, 4.0, -0.25))  # a patch that makes it worse
     for restored, broken, intact, wanted in cases:
         got = share(restored, broken, intact)
         if is_blank(got):
@@ -70,6 +84,14 @@ def _check_recovered(share: Callable[..., Any]) -> Outcome:
             return wrong("the distance to be made good is not the intact score.", "where the broken run starts")
         if close_to(got, 1 - wanted, tol=1e-6):
             return wrong("you measured what is still missing.", "your share when all is restored")
+        if close_to(got, restored - broken, tol=1e-6):
+            return wrong("this is what came back, in points of the score.", "the word share")
+        if close_to(got * wanted, 1, tol=1e-6):
+            return wrong("you divided the whole by the part.", "your share when half came back")
+        if close_to(got, abs(wanted), tol=1e-6):
+            return wrong("a patch that makes things worse has a share of its own.", "its sign")
+        if close_to(got, min(1, max(0, wanted)), tol=1e-6):
+            return wrong("you cut the share off at 0 or at 1.", "a patch that overshoots, and one that makes it worse")
         return wrong("it is not the share of the way back.", f"restored {restored}, broken {broken}, intact {intact}")
     return right("0 where nothing came back, 1 where all did, and more than 1 where the patch overshoots.")
 
@@ -90,7 +112,7 @@ RECOVERED = Exercise(
     hints=(
         "What did the cut take away, as a difference?",
         "And what did the patch give back, as a difference from the same point?",
-        "(restored − broken) / (intact − broken)",
+        "Two differences, both from the broken run: all that was lost, and what came back. Which one is the whole?",
     ),
     solution=(
         "```python\ndef share(restored, broken, intact):\n    return (restored - broken) / (intact - broken)\n```\n"
@@ -101,96 +123,15 @@ RECOVERED = Exercise(
     typical_wrong=(
         (lambda restored, broken, intact: restored / intact, "divided by the intact"),
         (lambda restored, broken, intact: (restored - broken) / intact, "not the intact score"),
+        (lambda restored, broken, intact: (intact - restored) / (intact - broken), "still missing"),
+        (lambda restored, broken, intact: (intact - broken) / (restored - broken), "the whole by the part"),
+        (lambda restored, broken, intact: restored - broken, "in points of the score"),
+        (lambda restored, broken, intact: abs(restored - broken) / abs(intact - broken), "makes things worse"),
+        (lambda restored, broken, intact: min(1, max(0, (restored - broken) / (intact - broken))), "cut the share off"),
+        (lambda restored, broken, intact: 0.5, "not the share"),
     ),
 )
 
-
-def _ruled(low: float, high: float, null: float, direction: str, delta: float) -> str:
-    from labkit.claims import verdict
-
-    middle = (low + high) / 2
-    return verdict(
-        value=middle, low=low, high=high, n=100, null=null, direction=direction, delta=delta, paper=None
-    ).word
-
-
-def _check_rule(rule: Callable[..., Any]) -> Outcome:
-    """Judge a function (low, high, null, direction, delta) -> word by labkit's own rule."""
-    ends = [(-0.9, -0.6), (-0.3, -0.05), (-0.05, 0.05), (-0.05, 0.5), (0.02, 0.08), (0.3, 0.8), (0.0, 0.05)]
-    for (low, high), null, direction in itertools.product(ends, (0.0, 1.0), ("above", "below")):
-        got = rule(low + null, high + null, null, direction, 0.1)
-        if is_blank(got):
-            raise NotAttempted
-        wanted = _ruled(low + null, high + null, null, direction, 0.1)
-        if str(got).strip().lower() == wanted:
-            continue
-        shown = f"[{low + null:g}, {high + null:g}], null {null:g}, direction {direction}, δ 0.1"
-        if direction == "below" and got == _ruled(low + null, high + null, null, "above", 0.1):
-            return wrong("you ruled as if every claim said 'above'.", shown)
-        if null and got == _ruled(low + null, high + null, 0.0, direction, 0.1):
-            return wrong("you compared with zero; this claim's null is another number.", shown)
-        if wanted == "absent here":
-            return wrong(
-                "you asked for the side first; an interval within the margin is nothing, whatever its sign.", shown
-            )
-        return wrong(f"your rule says {str(got)[:30]!r} where another line of the table comes first.", shown)
-    return right("A verdict is arithmetic: whoever has the records gets the same word.")
-
-
-def _rule_answer(low: float, high: float, null: float, direction: str, delta: float) -> str:
-    near, far = sorted((end - null) * (1 if direction == "above" else -1) for end in (low, high))
-    if -delta <= near and far <= delta:
-        return "absent here"
-    if near > 0:
-        return "direction"
-    return "contradicted" if far < 0 else "unresolved"
-
-
-def _rule_upwards(low: float, high: float, null: float, direction: str, delta: float) -> str:
-    return _rule_answer(low, high, null, "above", delta)
-
-
-def _rule_side_first(low: float, high: float, null: float, direction: str, delta: float) -> str:
-    near, far = sorted((end - null) * (1 if direction == "above" else -1) for end in (low, high))
-    return "direction" if near > 0 else "contradicted" if far < 0 else _rule_answer(low, high, null, direction, delta)
-
-
-RULE = Exercise(
-    id="00.6",
-    title="The rule",
-    minutes=10,
-    objective=_VERDICT,
-    difficulty="hard",
-    deeper=True,
-    task=(
-        "Write `rule(low, high, null, direction, delta)`. It returns the first of these four words that applies: "
-        "`absent here` (the whole interval lies within ±delta of the null), `direction` (it lies wholly on the claimed "
-        "side of the null, an end on the null does not count), `contradicted` (it lies wholly on the other side), "
-        "`unresolved`. The direction is `above` or `below`."
-    ),
-    expects="a function of (low, high, null, direction, delta) that returns one of the four words",
-    check=_check_rule,
-    hints=(
-        "Measure both ends from the null. Which sign means 'the claimed side'?",
-        "Turn the claim 'below' into the claim 'above' by changing the sign of both ends, and sort them.",
-        "near, far = sorted(sign * (end - null) for end in (low, high)); then the margin, near > 0, far < 0",
-    ),
-    solution=(
-        "```python\n"
-        "def rule(low, high, null, direction, delta):\n"
-        "    sign = 1 if direction == 'above' else -1\n"
-        "    near, far = sorted(sign * (end - null) for end in (low, high))\n"
-        "    if -delta <= near and far <= delta:\n"
-        "        return 'absent here'\n"
-        "    if near > 0:\n"
-        "        return 'direction'\n"
-        "    return 'contradicted' if far < 0 else 'unresolved'\n"
-        "```\n"
-        "Measured from the null and turned to the claimed side, one comparison serves for both directions."
-    ),
-    answer=_rule_answer,
-    typical_wrong=((_rule_upwards, "as if every claim said 'above'"), (_rule_side_first, "the side first")),
-)
 
 COUNT = Exercise(
     id="00.7",
@@ -213,23 +154,34 @@ COUNT = Exercise(
             (576, "this is the plain loop: every cut begins at the first sub-layer.", "what a cut can have changed"),
             (324, "you also compute the sub-layer that is left out.", "the last cut: what comes after sub-layer 24?"),
             (552, "this is the plain loop, and without the clean run.", "what a cut can have changed"),
+            (288, "half of the plain loop is near, but it can be counted exactly.", "the sum from 0 to 23"),
+            (600, "every cut computes the whole model here, and the clean run comes on top.", "what is left out"),
         ],
         otherwise=("this is not the number.", "the same question with 2 sub-layers, on your fingers"),
     ),
     hints=(
         "Do it for 3 sub-layers first.",
         "After sub-layer 1 come 23 others, after sub-layer 2 come 22.",
-        "24 + (23 + 22 + ... + 1 + 0)",
+        "The clean run is one whole model. The cuts are a falling row of numbers: where does it begin, and where end?",
     ),
     solution="`24 + sum(24 - k for k in range(1, 25))` is 300, a little over half of the plain loop's 24 + 24 · 23.",
     answer=300,
-    typical_wrong=((276, "left out the clean run"), (576, "the plain loop")),
+    typical_wrong=(
+        (276, "left out the clean run"),
+        (576, "the plain loop"),
+        (324, "the sub-layer that is left out"),
+        (552, "without the clean run"),
+        (288, "counted exactly"),
+        (600, "comes on top"),
+        (301, "not the number"),
+    ),
 )
 
 
 def _check_surgeons(answer: Any) -> Outcome:
     """Judge the letters of the surgeons who leave something behind."""
-    letters = "".join(sorted(set(str(answer).upper()) & set("ABCD")))
+    words = [word for word in re.findall("[A-Z]+", str(answer).upper()) if set(word) <= set("ABCD")]
+    letters = "".join(sorted(set("".join(words))))
     if not letters:
         return wrong("there is no letter from A to D in your answer.", "the names of the four functions")
     if letters == "BCD":
@@ -250,7 +202,7 @@ def _check_surgeons(answer: Any) -> Outcome:
 
 SURGEONS = Exercise(
     id="00.8",
-    title="Who left something after?",
+    title="Who leaves something behind?",
     minutes=10,
     objective=_TRUST,
     difficulty="hard",
@@ -273,7 +225,16 @@ SURGEONS = Exercise(
         "in float16, so there the rounding changes nothing; on a freshly made model it does."
     ),
     answer="BCD",
-    typical_wrong=(("BC", "tried them on one model"), ("C", "weights or at answers alone"), ("AB", "suspect A")),
+    typical_wrong=(
+        ("BC", "tried them on one model"),
+        ("C", "weights or at answers alone"),
+        ("CD", "weights or at answers alone"),
+        ("AB", "suspect A"),
+        ("ABCD", "suspect A"),
+        ("B and D", "one of them is missing"),
+        ("B", "one of them is missing"),
+        ("all of them", "no letter"),
+    ),
 )
 
 EXERCISES = (FUSED, RECOVERED, RULE, COUNT, SURGEONS)

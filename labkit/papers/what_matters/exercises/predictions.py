@@ -68,7 +68,7 @@ PREDICTIONS = (
         question="An attention is dropped. What do the parts after it read?",
         options=(
             "zeros",
-            "the stream as it was in front of it",
+            "the stream as it was before it",
             "the mean over all texts",
             "nothing: the model stops",
         ),
