@@ -19,16 +19,16 @@ def buttons(prediction: OpenPrediction) -> Any:
 
     wide = widgets.Layout(width="auto")
     labels = [f"{prediction.letter(option)}. {option}" for option in prediction.options]
-    entry = prediction.stored
-    chosen = prediction.options.index(entry["choice"]) if entry.get("choice") else None
     question = widgets.HTML(f"<b>Predict.</b> {_escaped(prediction.question)}")
-    choice = widgets.RadioButtons(options=labels, index=chosen, layout=wide)
-    sure = widgets.RadioButtons(options=_SURE, value=entry.get("confidence") or CONFIDENCES[0], layout=wide)
+    choice = widgets.RadioButtons(options=labels, index=None, layout=wide)
+    sure = widgets.RadioButtons(options=_SURE, value=CONFIDENCES[0], layout=wide)
     store = widgets.Button(description="Store", button_style="primary")
     skip = widgets.Button(description="Skip")
     status = widgets.HTML()
 
     def refresh(note: str = "") -> None:
+        if not note and (made := prediction.stored).get("choice"):  # also one that was made in code
+            choice.index, sure.value = prediction.options.index(made["choice"]), made["confidence"]
         status.value = _escaped(note or prediction.status())
         for control in (choice, sure, store, skip):
             control.disabled = prediction.locked
@@ -42,7 +42,7 @@ def buttons(prediction: OpenPrediction) -> Any:
     store.on_click(on_store)
     skip.on_click(lambda _: refresh(_told(prediction.skip)))
     refresh()
-    prediction.on_ready(refresh)  # also when it is made in code
+    prediction.on_ready(refresh)
     box = widgets.VBox([question, choice, sure, widgets.HBox([store, skip]), status])
     box.choice, box.sure, box.store, box.skip, box.status = choice, sure, store, skip, status
     return box

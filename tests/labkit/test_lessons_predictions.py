@@ -162,6 +162,7 @@ class TestButtons:
         assert "Nothing stored" in view.status.value
         prediction.set("A", "certain")
         assert "Stored: A, certain." in view.status.value
+        assert view.choice.index == 0 and view.sure.value == "certain"
 
     def test_skip(self, prediction):
         view = buttons(prediction)
