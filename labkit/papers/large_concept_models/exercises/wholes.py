@@ -150,8 +150,7 @@ def _what_two_tower_says() -> str:
     shares = [_share(futures, drawn) for futures, drawn in zip(world.futures, world.drawn)]
     return (
         f"Of what Two-Tower drew here, {sum(shares) / len(shares):.0%} has the right parts and is the wrong whole. "
-        "Each word by itself is as likely as it should be, the vector has the size of a sentence, and it comes back "
-        "when it is said and read. Only who judges the whole sentence sees it."
+        "The vectors have the size of sentences and come back when they are said and read. Who judges the whole sees it."
     )
 
 
