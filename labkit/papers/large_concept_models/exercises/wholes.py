@@ -150,7 +150,7 @@ def _what_two_tower_says() -> str:
     shares = [_share(futures, drawn) for futures, drawn in zip(world.futures, world.drawn)]
     return (
         f"Of what Two-Tower drew here, {sum(shares) / len(shares):.0%} has the right parts and is the wrong whole. "
-        "The vectors have the size of sentences and come back when they are said and read. Who judges the whole sees it."
+        "The vectors have the size of sentences and come back when they are said and read. Only the whole shows it."
     )
 
 
