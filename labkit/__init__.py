@@ -44,6 +44,7 @@ _PUBLIC = {
     "shrink": "labkit.interventions",
     "vitals": "labkit.measurements",
     "Sweep": "labkit.sweeps",
+    "check": "labkit.sweeps",
     "sweep": "labkit.sweeps",
     "open_lesson": "labkit.course",
     "cite": "labkit.base.papers",
@@ -97,7 +98,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     )
     from labkit.measurements import vitals
     from labkit.models import Decoder, DecoderConfig, generate
-    from labkit.sweeps import Sweep, sweep
+    from labkit.sweeps import Sweep, check, sweep
     from labkit.zoo import load
 
 

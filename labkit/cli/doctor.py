@@ -1,7 +1,8 @@
 """Say whether the course can run here, and how to mend what is missing.
 
 Exit code 0 when all is well, 1 when something needs mending. With --budgets the times and sizes that the course
-promises are measured instead; this takes minutes.
+promises are measured instead; this takes minutes. With --model NAME a model is tried: whether edits reach it and are
+undone, and whether a sweep gives what the plain loop gives.
 """
 
 from __future__ import annotations
@@ -18,9 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budgets", action="store_true", help="measure import, lessons, panels, sweeps against their limits"
     )
+    parser.add_argument("--model", metavar="NAME", help="try a model: a shipped one, a folder, or one of the hub")
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.model is not None:
+        import labkit
+
+        proof = labkit.check(labkit.load(options.model))
+        print(json.dumps(proof.as_dict(), indent=1, ensure_ascii=False) if options.json else proof.table())
+        return int(not proof.ok)
     if options.budgets:
         from .budgets import measure_all, render
 

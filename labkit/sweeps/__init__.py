@@ -15,6 +15,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "pruning": ("EffectiveDepth", "effective_depth", "pruning_curve"),
         "leave_one_out": ("LeaveOneOut", "score_agreement"),
         "scalars": ("zeroing_agreement",),
+        "standard_proof": ("Proof", "check"),
         "lists": ("every_block", "every_sublayer", "weights"),
     },
 )
