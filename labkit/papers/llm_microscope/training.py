@@ -122,21 +122,22 @@ def contextual_loss(
     """Return C per token of a batch, as the loss of a step.
 
     given: the levels of the subject that the reader is shown (default: all). empty: the share of rows that are shown
-    nothing instead. shuffled: each row is shown a token of another document of the batch. texts: token ids to train on
-    (default: stories of the islands).
+    nothing instead: states of 0, of which the adapter makes a constant that is learned (e = 0 itself would leave the
+    first word at log V, since nothing in a decoder without biases moves a stream of 0). shuffled: each row is shown a
+    token of another document of the batch. texts: token ids to train on (default: stories of the islands).
     """
     texts = _texts(subject) if texts is None else texts
 
     def loss_at(reader: Contextualiser, step: int) -> Tensor:
         batch = draw(texts, 10_000 * seed + step, per_step, PER_DOCUMENT)
-        e_BD = reader.embed(_shown(subject, batch, given))
+        shown_BSD = _shown(subject, batch, given)
         if shuffled:
-            e_BD = _of_others(e_BD)
+            shown_BSD = _of_others(shown_BSD)
         if empty:
-            empty_B = torch.arange(len(e_BD)) % round(1 / empty) == 0
-            e_BD = e_BD.masked_fill(empty_B[:, None], 0.0)
+            empty_B = torch.arange(len(shown_BSD)) % round(1 / empty) == 0
+            shown_BSD = shown_BSD.masked_fill(empty_B[:, None, None], 0.0)
         before_BK = _before(batch)
-        return reader.loss(e_BD, before_BK).sum() / (before_BK >= 0).sum()
+        return reader.loss(reader.embed(shown_BSD), before_BK).sum() / (before_BK >= 0).sum()
 
     return loss_at
 
@@ -296,13 +297,9 @@ def _C_of(model: Contextualiser, e_BD: Tensor, batch: Sequence[tuple[Tensor, Ten
     return float(model.loss(e_BD, before_BK).sum() / (before_BK >= 0).sum())
 
 
-def _of_others(e_BD: Tensor) -> Tensor:
+def _of_others(h_BSD: Tensor) -> Tensor:
     """Return the rows half a batch further on, which are of other documents, and any of their tokens."""
-    return e_BD.roll(len(e_BD) // 2, 0)
-
-
-def _zeros(h_BSD: Tensor) -> Tensor:
-    return torch.zeros_like(h_BSD[:, 0])
+    return h_BSD.roll(len(h_BSD) // 2, 0)
 
 
 def make_shuffled(judged: int, steps: int = 160, stories: int = 24) -> None:
@@ -320,13 +317,15 @@ def make_shuffled(judged: int, steps: int = 160, stories: int = 24) -> None:
 
     def train(kind: str) -> dict[str, Any]:
         model, found = train_reader(kind, settings=replace(READER_FIT, steps=steps))
+        given = torch.zeros_like(h_BSD[:, :1]) if kind == "nothing" else _of_others(h_BSD)
         with torch.no_grad():
-            e_BD = _zeros(h_BSD) if kind == "nothing" else _of_others(model.embed(h_BSD))
+            e_BD = model.embed(given)
         return {**per_story(model, e_BD), "loss": round(found.last(), 4), "seconds": round(found.seconds, 1)}
 
+    @torch.no_grad()
     def shipped() -> dict[str, Any]:
         reader = load_reader("microscope/reader", subject).model
-        return per_story(reader, _of_others(reader.embed(h_BSD)))
+        return per_story(reader, reader.embed(_of_others(h_BSD)))
 
     for kind in ("nothing", "shuffled"):
         print(runs.do({"kind": kind, "steps": steps, "judged": judged}, lambda kind=kind: train(kind)), flush=True)
@@ -346,7 +345,7 @@ def make_single(judged: int, stories: int = 24) -> None:
 
     def nothing() -> dict[str, Any]:
         baseline = load_reader("microscope/own_word", subject).model
-        return {"C": per_story(baseline, _zeros, (0,))}
+        return {"C": per_story(baseline, lambda h_BSD: baseline.embed(torch.zeros_like(h_BSD)), (0,))}
 
     print(runs.do({"given": [], "steps": 0, "judged": judged}, nothing), flush=True)
     for given in (*((level,) for level in SINGLE_LEVELS), tuple(range(len(levels_of(subject))))):

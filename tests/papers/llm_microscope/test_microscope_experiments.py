@@ -58,7 +58,7 @@ def test_a_reader_that_is_given_other_tokens_states_gains_nothing(stories) -> No
     own = nats(reader.model, reader.model.embed, h_TSD, before_TK).mean()
     others = nats(reader.model, reader.model.embed, h_TSD[order], before_TK).mean()
     nothing = shipped("own_word").model
-    empty = nats(nothing, lambda h: torch.zeros_like(h[:, 0]), h_TSD, before_TK).mean()
+    empty = nats(nothing, nothing.embed, torch.zeros_like(h_TSD[:, :1]), before_TK).mean()
     assert own < empty - 0.1
     assert others > empty - 0.02  # wrong context is no better than none
 
@@ -117,8 +117,18 @@ def test_a_constant_tells_nothing(stories) -> None:
         states_of(shipped("reader").subject, stories[0])[:1, 20:60].transpose(0, 1),
     )
     before_TK = windows(stories[0], range(20, 60), 16)
-    one, other = (nats(nothing, lambda h: torch.zeros_like(h[:, 0]), h, before_TK) for h in (h_TSD, h_TSD.flip(0)))
-    assert torch.equal(one, other)  # the gain of e = 0 is 0, whatever the token
+    one, other = (nats(nothing, nothing.embed, 0 * h, before_TK) for h in (h_TSD, h_TSD.flip(0)))
+    assert torch.equal(one, other)  # the gain of a constant is 0, whatever the token
+
+
+def test_a_baseline_that_is_given_nothing_knows_how_frequent_a_first_word_is() -> None:
+    """With e = 0 itself it would not: no bias moves a stream of 0, and the first word would cost log V."""
+    nothing = shipped("own_word").model
+    before_TK = windows(test_stories(1, 5)[0], range(20, 60), 16)
+    first = nats(nothing, nothing.embed, torch.zeros(40, 1, 96), before_TK)[:, 0].mean()
+    vocab = nothing.decoder.config.vocab
+    stuck = nats(nothing, lambda h: 0 * h[:, 0], torch.zeros(40, 1, 96), before_TK)[:, 0]
+    assert torch.allclose(stuck, torch.tensor(float(vocab)).log()) and first < stuck[0] - 1
 
 
 def test_spreads_hold_every_token_once(memory) -> None:

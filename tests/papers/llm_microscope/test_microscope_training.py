@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 import labkit
+from labkit.base.data import data_dir
+from labkit.base.errors import UnknownName
+from labkit.measurements import mean_over
 from labkit.papers.llm_microscope import training
 from labkit.papers.llm_microscope.experiments.memory import test_stories
 from labkit.papers.llm_microscope.method.contextualiser import one_hot
 from labkit.papers.llm_microscope.method.storage import load_reader
 from labkit.papers.llm_microscope.task.passages import training_passage
+from labkit.training import Runs
 
 
 def test_a_batch_depends_on_its_seed_alone() -> None:
@@ -67,3 +72,33 @@ def test_arms_differ_in_the_body_alone() -> None:
     one = training.training_passage(8, training.REMOVAL_SEED + 3)
     assert one == training_passage(8, training.REMOVAL_SEED + 3) and one.tail[-1] == labkit.world.tokenizer().eos
     assert len(one.body) + len(one.tail) + 1 <= 256
+
+
+def test_a_shuffled_reader_is_shown_tokens_of_other_documents_and_nothing_else_differs() -> None:
+    deep, texts = labkit.load("lab/deep"), [ids.tolist() for ids in test_stories(6, 1)]
+    reader = training.new_reader(deep, 13)
+    plain, other = (
+        training.contextual_loss(deep, 5, texts=texts, shuffled=shuffled, per_step=4) for shuffled in (False, True)
+    )
+    batch = training.draw(texts, 50_002, 4, training.PER_DOCUMENT)
+    number = torch.arange(4).repeat_interleave(training.PER_DOCUMENT)
+    assert (number != training._of_others(number)).all() and sorted(training._of_others(number)) == sorted(number)
+    with torch.no_grad():
+        e_BD, before_BK = reader.embed(training._shown(deep, batch, None)), training._before(batch)
+        by_hand = reader.loss(training._of_others(e_BD), before_BK).sum() / (before_BK >= 0).sum()
+        assert float(other(reader, 2)) == pytest.approx(float(by_hand), abs=1e-6)
+        assert abs(float(plain(reader, 2)) - float(by_hand)) > 1e-3
+    with pytest.raises(UnknownName, match="reader"):
+        training.train_reader("clairvoyant")
+
+
+def test_a_decoder_trained_on_other_tokens_states_gains_nothing_by_them() -> None:
+    """Invariant 11: with e shuffled across the batch the information gain is about 0.
+
+    After 160 steps the decoder still pays 0.02 nats for the noise that it is given: it has nearly unlearned to listen.
+    """
+    C = {run["kind"]: run["C"] for run in Runs(data_dir() / "sweeps" / "10_shuffled.jsonl")}
+    gain = mean_over([a - b for a, b in zip(C["nothing"], C["shuffled"])], "stories", name="gain")
+    assert gain.n == 24 and gain.low > -0.03 and gain.high < 0
+    misled = mean_over([a - b for a, b in zip(C["nothing"], C["shipped reader"])], "stories", name="gain")
+    assert misled.high < -0.2  # a decoder that trusts e is worse off with another token's than with none

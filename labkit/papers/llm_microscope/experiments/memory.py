@@ -140,7 +140,7 @@ def read_memory(
     given = {
         "C": (reader.model, reader.model.embed, h_TSD),
         "own_word_C": (baseline.model, baseline.model.embed, h_TSD[:, :1]),
-        "empty_C": (baseline.model, lambda h_BSD: torch.zeros_like(h_BSD[:, 0]), h_TSD[:, :1]),
+        "empty_C": (baseline.model, baseline.model.embed, torch.zeros_like(h_TSD[:, :1])),
     }
     found = {name: ((nats(*how, before_TK) * scored_TK).sum(1) / words).tolist() for name, how in given.items()}
     return Memory(
@@ -273,7 +273,8 @@ def rebuild(text: str, position: int, reader: Reader | None = None, baseline: Re
         e_BD = reader.model.embed(h_BSD)
         written = reader.model.write(e_BD, count)[0]
         C = float(reader.model.loss(e_BD, before_BK).sum()) / count
-        empty = float(baseline.model.loss(torch.zeros_like(e_BD), before_BK).sum()) / count
+        nothing_BD = baseline.model.embed(torch.zeros_like(h_BSD[:, :1]))
+        empty = float(baseline.model.loss(nothing_BD, before_BK).sum()) / count
     subject, true = reader.subject, before_BK[0, :count]
     return Rebuilt(
         token=subject.pieces([int(ids[position])])[0],
