@@ -31,7 +31,6 @@ __all__ = [
     "first_share",
     "flops_ratio",
     "identity_error",
-    "lead_growth",
     "parameter_error",
     "pruned_difference",
     "separability_difference",
@@ -54,14 +53,6 @@ def difference(
     one = by_seed(first, seeds, operands=operands, steps=steps)
     other = by_seed(second, seeds, operands=operands, steps=steps, depth=second_depth)
     return _paired(seeds, one, other, lambda a, b: b[what] - a[what])
-
-
-def lead_growth(*, n: int, seeds: Sequence[int], operands: int = 5, steps: int = 2400) -> Measured:
-    """Return per seed LIMe's lead in the share solved with `operands` digits minus its lead with four."""
-    arms = [by_seed(arm, seeds, operands=count, steps=steps) for count in (operands, 4) for arm in ("base", "lime")]
-    leads = [[b["solved"] - a["solved"] for a, b in zip(*pair)] for pair in (arms[:2], arms[2:])]
-    rows = [row for arm in arms for row in arm]
-    return _measured([more - four for more, four in zip(*leads)], seeds, rows)
 
 
 def flops_ratio(*, n: int, seeds: Sequence[int], operands: int = 4, steps: int = 1200) -> Measured:

@@ -81,12 +81,13 @@ def test_exact_rows():
 
 
 def test_the_table_s_rates_are_the_best_of_the_choosing_seeds():
-    for arm in ("base", "lime"):
+    for arm in BEST:
         tried = {}
-        for run in table.runs().where(arm=arm, operands=4, steps=1200, depth=4):
+        for run in table.runs().where(arm=arm, operands=4, steps=1200, depth=4, width=16):
             if run["seed"] in CHOOSING:
                 tried.setdefault(run["lr"], []).append(run["loss"])
-        assert len(tried) >= 3 and min(tried, key=lambda lr: sum(tried[lr]) / len(tried[lr])) == BEST[arm]
+        assert len(tried) >= (3 if arm in ("base", "lime") else 2), arm
+        assert min(tried, key=lambda lr: sum(tried[lr]) / len(tried[lr])) == BEST[arm], arm
 
 
 def test_every_row_is_registered_as_it_stands_and_measured_after():

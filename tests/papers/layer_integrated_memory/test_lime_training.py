@@ -71,8 +71,11 @@ def test_the_question_is_not_scored():
 
 def test_rates_are_chosen_on_seeds_of_their_own():
     for name, group in GROUPS.items():
-        of_rates = name == "choose" or name.endswith("rates")
-        assert {run.seed for run in group} <= set(CHOOSING if of_rates else (*SEEDS, *REPEATED)), name
+        rates = {
+            seed: {run.lr for run in group if (run.seed, run.arm) == seed} for seed in {(r.seed, r.arm) for r in group}
+        }
+        for (seed, arm), tried in rates.items():  # a seed has several rates where they are chosen, and nowhere else
+            assert (seed in CHOOSING) == (len(tried) > 1) and seed in (*CHOOSING, *SEEDS, *REPEATED), (name, arm)
         assert len({(run.operands, run.steps, run.width) for run in group}) == 1, name
     assert not set(CHOOSING) & {*SEEDS, *REPEATED} and BATCH == 32 and set(BEST) <= {*ARMS, *RIVALS}
 
