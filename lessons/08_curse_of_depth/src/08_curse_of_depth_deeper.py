@@ -212,7 +212,7 @@ figures.show(
     )
 )
 
-# %%
+# %% tags=["collapsed"]
 share = sum(swapped[1:]) / sum(lost[1:11])
 lesson.result("d6", found=share, because=f"On average {share:.2f} of it.")
 print(f"{swapped[0]:.1f} nats, blocks 1 and 2 swapped")
@@ -393,7 +393,7 @@ figures.show(
     )
 )
 
-# %%
+# %% tags=["collapsed"]
 scaled_idle, plain_idle = idle_at["LayerNorm Scaling"], idle_at["Pre-LN"]
 low = range(len(tried) // 2)
 more = all(scaled_idle[n] > plain_idle[n] for n in low)
@@ -463,7 +463,7 @@ figures.show(
     )
 )
 
-# %%
+# %% tags=["collapsed"]
 claim = labkit.claims.ledger().claim("08.fine_tuned_facts")
 print(claim.sentence)
 decided = labkit.claims.assess(claim)
@@ -493,7 +493,7 @@ young = lesson.predict("d3")
 twins = labkit.TrainingPairPanel(gate=young)
 twins
 
-# %%
+# %% tags=["collapsed"]
 stored = labkit.TrainingPairPanel().data
 gap = stored.losses["LayerNorm Scaling"][-1] - stored.losses["Pre-LN"][-1]
 lesson.result("d3", found=gap, because=f"{gap:+.3f} nats, for this one seed.")
@@ -520,7 +520,7 @@ cut = labkit.sweep(
 turns = [point.change.value for point in cut.points]
 figures.show(cut)
 
-# %%
+# %% tags=["collapsed"]
 worst = turns.index(max(turns))
 lesson.result(
     "d4",
