@@ -66,3 +66,22 @@ lesson.exercise("06.4").check(dishonest)
 
 # %% [markdown]
 # The released code cuts the stride 100/S to a whole number, so only S that divide 100 are honoured; 40 asked makes 50.
+#
+# ## 06.5 · Plausible parts, wrong whole
+
+
+# %% tags=["nbval-check-output"]
+def wrong_wholes(futures, drawn):
+    columns = list(zip(*[future.split() for future in futures]))
+    bad = 0
+    for one in drawn:
+        words = one.split()
+        fits = len(words) == len(columns) and all(w in c for w, c in zip(words, columns))
+        bad += fits and one not in futures
+    return bad / len(drawn)
+
+
+lesson.exercise("06.5").check(wrong_wholes)
+
+# %% [markdown]
+# A judge of single words passes such a sentence, and so do the size of the vector and its way back.
