@@ -82,7 +82,6 @@ SETUPS: Mapping[str, Setup] = {
     "two blocks": Setup(arms=_SHAPES, depth=2, rates=(4e-3, 8e-3, 1.6e-2), seeds=(21, 22, 23, 24, 25)),
     "noise in the words": Setup(
         arms={**_SHAPES, "diff, λ ≥ 0": ARMS["diff, λ ≥ 0"]}, like={"diff, λ ≥ 0": "diff"}, noise=0.75,
-        seeds=(21, 22, 23, 24, 25),
     ),
     "examples": Setup(
         arms=_SHAPES, task=Examples(), tests={"longer": {"length": 128}, "taking turns": {"alternating": True}}
