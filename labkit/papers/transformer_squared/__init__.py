@@ -33,6 +33,7 @@ PAPER = Paper(
         "experiments.over_seeds": (
             "OverSeeds",
             "losses_elsewhere",
+            "searches_compared",
             "strategies_over_seeds",
             "transplants_over_seeds",
         ),

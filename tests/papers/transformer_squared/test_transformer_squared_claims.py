@@ -6,7 +6,15 @@ import pytest
 
 import labkit
 from labkit.base.errors import NotAvailable
-from labkit.papers.transformer_squared import claims, load_bank, other_ways, rates_tried, shipped_bank, training
+from labkit.papers.transformer_squared import (
+    claims,
+    load_bank,
+    other_ways,
+    rates_tried,
+    searches_compared,
+    shipped_bank,
+    training,
+)
 from labkit.papers.transformer_squared.experiments import other_ways as side
 from labkit.papers.transformer_squared.task import DOMAINS, UNSEEN
 from labkit.training import Runs
@@ -167,3 +175,12 @@ def test_side_runs_are_told_beside_the_base_and_their_rates_beside_those_of_the_
     assert line.split()[3:5] == ["–", "–"] and "90%" in line  # 0.002 and 0.005 were not tried
     with pytest.raises(NotAvailable, match="was not made"):
         other_ways(("IA3 by reward",))
+
+
+def test_both_searches_are_read_from_the_runs_of_the_choosing_seed(runs):
+    runs.do({"experiment": "strategies", "seed": 0}, lambda: strategies(0))
+    with pytest.raises(NotAvailable, match="random shooting"):
+        searches_compared()
+    blind = dict.fromkeys(UNSEEN.values(), 0.6)
+    runs.do({"experiment": "random shooting", "shots": 10, "seed": 0}, lambda: {"accuracy": blind})
+    assert searches_compared() == {"cross-entropy": dict.fromkeys(UNSEEN.values(), 0.9), "random shooting": blind}

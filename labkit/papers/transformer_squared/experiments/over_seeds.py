@@ -9,9 +9,15 @@ from labkit.measurements import Estimate
 from labkit.measurements.estimate import mean_over
 
 from ..task import DOMAINS, UNSEEN
-from ..training import SEEDS, best_rate, known_run, known_runs
+from ..training import CHOOSING, SEEDS, best_rate, known_run, known_runs
 
-__all__ = ["OverSeeds", "losses_elsewhere", "strategies_over_seeds", "transplants_over_seeds"]
+__all__ = [
+    "OverSeeds",
+    "losses_elsewhere",
+    "searches_compared",
+    "strategies_over_seeds",
+    "transplants_over_seeds",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,13 @@ def strategies_over_seeds(variants: tuple[str, ...] = ("A prompt", "B classifier
         for name in variants
     }
     return OverSeeds("Unseen tasks over five bases", "right answers, with the strategy minus without", made)
+
+
+def searches_compared(shots: int = 10) -> dict[str, dict[str, float]]:
+    """Return by search and unseen task what its mixture answers rightly on the shipped base, at equal cost."""
+    blind = known_run(experiment="random shooting", shots=shots, seed=CHOOSING)["accuracy"]
+    found = known_run(experiment="strategies", seed=CHOOSING)["accuracy"]["C few-shot"]
+    return {"cross-entropy": dict(found), "random shooting": dict(blind)}
 
 
 def transplants_over_seeds() -> OverSeeds:
