@@ -307,7 +307,7 @@ for word, position in places.items():
         with labkit.edit(tiny, patch):
             leads[word].append(lead(twin_ids))
 
-# %%
+# %% tags=["collapsed"]
 figures.show(
     figures.Lines(
         title="Where is the lantern, and when?",
@@ -522,7 +522,7 @@ figures.show(
     )
 )
 
-# %%
+# %% tags=["collapsed"]
 lesson.result("d6")
 holds(
     counted["labkit.sweep"] < counted["plain loop"],
