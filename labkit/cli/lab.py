@@ -14,6 +14,8 @@ from pathlib import Path
 
 from labkit.base.errors import BadInput, NotAvailable
 
+from .own_settings import opening
+
 __all__ = ["add_arguments", "jupyter_command", "jupyter_environment", "run"]
 
 _CONFIG = Path(__file__).resolve().parent.parent / "course" / "jupyter"
@@ -45,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
     _need_jupyterlab()
     command = jupyter_command(folder, author=options.author, browser=not options.no_browser, port=options.port)
     environment = jupyter_environment(folder, author=options.author)
+    for line in opening():
+        print(f"Mind: {line}.", file=sys.stderr)
     sys.stdout.flush()
     if os.name == "posix":  # become the server: Ctrl-C and kill reach it directly
         os.chdir(folder)
