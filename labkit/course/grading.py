@@ -75,7 +75,8 @@ def collect(
         try:
             if stopped:
                 raise KeyboardInterrupt
-            found += [one for one in _read(path, who, run) if lesson in (None, one.lesson) or one.problem]
+            read = list(_read(path, who, run)) or [_nothing_in(path, who)]
+            found += [one for one in read if lesson in (None, one.lesson) or one.problem]
         except KeyboardInterrupt:
             stopped = True
             found.append(Submission(who=who, lesson="", source=path.name, problem="not reached: grading was stopped"))
@@ -112,6 +113,10 @@ def _is_submission(path: Path) -> bool:
     if path.suffix == ".json":
         return "progress" in path.stem or "answers-" in path.stem
     return path.suffix in (".ipynb", ".txt")
+
+
+def _nothing_in(path: Path, who: str) -> Submission:
+    return Submission(who=who, lesson="", source=path.name, problem=f"{path.name} holds no answers and no whole code")
 
 
 def _left_out(folder: Path, files: list[Path]) -> list[Submission]:

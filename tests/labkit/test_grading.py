@@ -65,6 +65,15 @@ def test_a_bent_record_is_a_problem_of_its_own_row(handed_in, content):
     assert rows["ben"]["right"] == "0" and rows["ben"]["problem"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("code.txt", "TS00|1:r"), ("code.txt", ""), ("progress.json", {"format": 1, "lessons": {}})],
+)
+def test_a_file_in_which_nothing_is_found_has_a_row(handed_in, name, content):
+    _write(handed_in / "ben" / name, content)
+    assert "no whole code" in _rows(handed_in)["ben"]["problem"]
+
+
 @pytest.mark.parametrize("name", ["progress (1).json", "smithben_123_progress.json", "progress-final.json"])
 def test_a_renamed_file_counts(handed_in, name):
     _write(handed_in / "ben" / name, GOOD)
