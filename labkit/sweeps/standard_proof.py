@@ -23,6 +23,7 @@ from labkit.interventions import (
     ReplaceActivation,
     ScaleWeight,
     SetWeight,
+    Source,
     Zero,
     ZeroWeight,
     audit,
@@ -195,8 +196,12 @@ def _no_ops(model: ModelLike) -> list[Edit]:
     ids = tuple(_some_ids(model)[0].tolist())
     return [
         ScaleWeight(_matrix(anatomy), 1.0),
-        ReplaceActivation(f"layers.{_layer(anatomy)}", FromRun(ids, ())),
+        _replaced(f"layers.{_layer(anatomy)}", FromRun(ids)),
     ]
+
+
+def _replaced(site: str, source: Source) -> Edit:
+    return ReplaceActivation(site=site, source=source, positions=None, channels=None)
 
 
 def _edits(anatomy: Anatomy, idle: list[Edit]) -> Iterator[tuple[str, Edit | None]]:
@@ -214,7 +219,7 @@ def _edits(anatomy: Anatomy, idle: list[Edit]) -> Iterator[tuple[str, Edit | Non
     down = f"layers.{layer}.mlp.down"
     neurons = range(anatomy.view(down).shape[1]) if down in anatomy.addresses() else ()
     yield "mask neurons", MaskNeurons(layer, tuple(neurons)) if neurons else None
-    yield "replace an activation", ReplaceActivation(written, Zero())
+    yield "replace an activation", _replaced(written, Zero())
     yield "round an activation", QuantiseActivation(written, 2)
     yield "round all matrices", Quantise("matrices", 3)
 
