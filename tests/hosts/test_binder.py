@@ -97,6 +97,12 @@ def test_every_pin_has_its_hash():
     assert len(set(hashed.values())) == len(lines)
 
 
+def test_the_build_takes_the_wheels_by_their_hashes():
+    """In `make binder`, which the workflow runs; on Binder itself the same versions are asked for without."""
+    recipe = (ROOT / "Makefile").read_text().split("\nbinder:", 1)[1].split("\n\n", 1)[0]
+    assert recipe.index("--require-hashes --no-deps") < recipe.index("binder/requirements.txt")
+
+
 def test_actions_are_pinned_by_commit():
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         used = re.findall(r"uses: (\S+)", path.read_text())
