@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ __all__ = [
     "record_path",
     "write_record",
 ]
+
+
+_SEAL = "sha256"
 
 
 def claims_dir() -> Path:
@@ -87,7 +91,9 @@ def check_measured(claim: Claim, measured: Measured, n: int) -> None:
 
 def write_record(record: Record, folder: Path | None = None) -> Path:
     """Write `record` under `folder` (the ledger's by default), whole or not at all."""
-    lines = json.dumps(asdict(record) | {"models": dict(record.models)}, indent=1, allow_nan=False)
+    table = asdict(record) | {"models": dict(record.models)}
+    table = json.loads(json.dumps(table, allow_nan=False))
+    lines = json.dumps(table | {_SEAL: _seal(table)}, indent=1)
     return write_atomically(record_path(record.claim, folder), lines + "\n")
 
 
@@ -100,6 +106,8 @@ def read_record(claim: Claim, folder: Path | None = None) -> Record | None:
     if not path.exists():
         return None
     table = _read_json(path)
+    if table.pop(_SEAL, None) not in (None, _seal(table)):
+        raise _mismatch(path, claim, "it was changed after it was measured (its SHA-256 is another)")
     try:
         check_keys(table, Record.__dataclass_fields__, path.name)
         record = Record(**{key: _frozen(value) for key, value in table.items()})
@@ -145,6 +153,11 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise BrokenFile(f"{path} holds no table.", expected="a JSON table", do="git restore it")
     return table
+
+
+def _seal(table: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of all that a record says; older records have none beside it."""
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
 def _frozen(value: Any) -> Any:

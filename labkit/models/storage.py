@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from labkit.base.errors import BadInput, BrokenFile
@@ -16,6 +15,7 @@ from labkit.base.files import write_atomically
 
 from .config import DecoderConfig
 from .decoder import Decoder
+from .sealing import sealed, unsealed
 
 __all__ = ["load", "read_tensors", "save"]
 
@@ -52,7 +52,7 @@ def save(model: Decoder, folder: str | Path, *, half: bool = False) -> Path:
     tensors = {name: on_disk(name, tensor, half) for name, tensor in model.state_dict().items()}
     if model.config.tie:
         tensors.pop("head.weight")
-    write_atomically(folder / _WEIGHTS, to_bytes(tensors, metadata={"format": "pt", "config": config}))
+    write_atomically(folder / _WEIGHTS, sealed(tensors, {"format": "pt", "config": config}))
     write_atomically(folder / _CONFIG, config + "\n")
     return folder
 
@@ -83,19 +83,29 @@ def load(folder: str | Path) -> Decoder:
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors (floating ones as float32) and metadata of a safetensors file."""
+    """Return the tensors (floating ones as float32) and metadata of a safetensors file.
+
+    Raises `BrokenFile` for one that is not whole, or that was changed since it was saved.
+    """
     if not Path(path).is_file():
         raise BrokenFile(f"{path} is missing.", expected="a safetensors file", do="save or download the model again")
     try:
         with safe_open(str(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             metadata = file.metadata() or {}
+        changed = unsealed(Path(path))
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise BrokenFile(
             f"{path} is not a whole safetensors file ({error}).",
             expected="the file as it was saved",
             do="save or download it again",
         ) from error
+    if changed:
+        raise BrokenFile(
+            f"{path} was changed after it was saved (its SHA-256 is another).",
+            expected="the file as it was saved",
+            do="save, train or download it again",
+        )
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, metadata
 
 
@@ -138,4 +148,10 @@ def _check_shapes(path: Path, wanted: dict[str, Tensor], held: dict[str, Tensor]
         if tensor.shape != held[name].shape:
             raise BrokenFile(
                 f"{path}: {name} has shape {list(held[name].shape)}.", expected=f"{list(tensor.shape)} by its config"
+            )
+        if tensor.is_floating_point() and not held[name].is_floating_point():
+            raise BrokenFile(
+                f"{path}: {name} is stored as {held[name].dtype}.",
+                expected="floating-point numbers",
+                do="save it again",
             )

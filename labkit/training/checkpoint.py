@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as to_bytes
 from torch import nn
 
 from labkit.base.errors import BrokenFile
 from labkit.base.files import write_atomically
 from labkit.models import read_tensors
+from labkit.models.sealing import sealed
 
 __all__ = ["read_checkpoint", "restore", "write_checkpoint"]
 
@@ -29,11 +29,11 @@ def write_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimi
             if average in state:
                 tensors[f"{average}/{name}"] = state[average]
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, to_bytes(tensors, metadata={"about": json.dumps(about)}))
+    write_atomically(path, sealed(tensors, {"about": json.dumps(about)}))
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return the tensors and `about` of a checkpoint; raise `BrokenFile` when it is not whole."""
+    """Return the tensors and `about` of a checkpoint; raise `BrokenFile` when it is not whole, or was changed."""
     tensors, metadata = read_tensors(path)
     try:
         return tensors, json.loads(metadata["about"])
@@ -47,8 +47,10 @@ def restore(
     """Put weights and averages back, exactly as they were."""
     for name, parameter in model.named_parameters():
         parts = [tensors.get(f"{kind}/{name}") for kind in ("weight", *_AVERAGES)]
-        if any(part is None or part.shape != parameter.shape for part in parts):
-            raise BrokenFile(f"{path} lacks {name} or holds it in another shape.", expected="a checkpoint of this run")
+        if any(part is None or part.shape != parameter.shape or not part.is_floating_point() for part in parts):
+            raise BrokenFile(
+                f"{path} lacks {name} or holds it in another shape or type.", expected="a checkpoint of this run"
+            )
         with torch.no_grad():
             parameter.copy_(parts[0])
         averages = {kind: part.to(parameter.device) for kind, part in zip(_AVERAGES, parts[1:])}
