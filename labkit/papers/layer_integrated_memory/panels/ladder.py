@@ -13,7 +13,7 @@ from labkit.panels.tables import Table
 
 from ..experiments.ladder import NAMES, Ladder, LearningCurves, Rung, ladder, learning_curves
 from ..figures import LOOKS, dots
-from ..training import TESTED, WATCHED
+from ..training import TESTED
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
@@ -122,11 +122,11 @@ def paint(data: LadderData, figure: FigureBase) -> None:
     left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
     what = data.curves.shares if data.measure == "solved" else data.curves.losses
     label = next(name for name, kept in MEASURES.items() if kept == data.measure)
-    (ax,) = axes(left, f"While training: {WATCHED} expressions", left=0.95, right=0.2)
+    (ax,) = axes(left, str(data.rung), left=0.95, right=0.2)
     for arm, by_seed in what.items():
         for values in by_seed.values():
             ax.plot(data.curves.steps, values, LOOKS[arm].line, color=LOOKS[arm].colour, linewidth=1.2)
-    (ends,) = axes(right, f"At the end: {TESTED:,} others", left=0.75, right=0.2)
+    (ends,) = axes(right, "At the end", left=0.75, right=0.2)
     for place, arm in enumerate(data.ends):
         dots(ends, place, data.values(arm), arm)
     ends.set_xticks(range(len(data.ends)), [NAMES[arm] for arm in data.ends])
