@@ -110,7 +110,7 @@ def _network(source: str) -> str | None:
 def _code_cell(cell: Any) -> Iterator[str]:
     tags = cell.metadata.get("tags", [])
     lines = cell.source.count("\n") + 1
-    if lines > CELL_LINES:
+    if lines > CELL_LINES and "collapsed" not in tags:
         yield f"{lines} lines, at most {CELL_LINES}"
     if cell.execution_count is None:
         compared = "tagged nbval-check-output but " if "nbval-check-output" in tags else ""

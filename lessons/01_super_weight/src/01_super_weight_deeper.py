@@ -83,7 +83,15 @@ trick.check(disguise)
 # what became of it. *Alone* is how many times the perplexity on Wikitext-2 grows with that one weight at zero.
 
 # %%
-print(super_weights.published_table())
+rows = [
+    [
+        *(one.model, one.address, f"{one.value:.4g}" if one.value else "–"),
+        *(f"{one.alone:g}" if one.alone else "–", one.status, one.note),
+    ]
+    for one in super_weights.published()
+]
+columns = ["model", "weight", "value", "alone, times", "status", "note"]
+labkit.panels.Table("Super weights of models of the hub", columns, rows)
 
 # %% [markdown]
 # Look at the notes. Most of the weights are harmless alone; only together do they break the model. The same list in other
@@ -179,7 +187,7 @@ for name, cost in costs.items():
     print(f"{cost:+8.4f} nats a token  {name}")
 lesson.result("d2", found=costs)
 
-# %%
+# %% tags=["collapsed"]
 holds(
     abs(costs["its value in another story"]) < 1e-3,
     "What another story would have written does as well.",
@@ -211,7 +219,7 @@ holds(
 # %%
 figures.show(super_weights.super_activation(planted, weight, stories[0]))
 
-# %%
+# %% tags=["collapsed"]
 carried = super_weights.super_activation(planted, weight, stories[0])
 holds(
     abs(carried.others[0] / carried.intact[0] - 1) < 0.05
@@ -282,7 +290,7 @@ figures.show(
     )
 )
 
-# %%
+# %% tags=["collapsed"]
 holds(
     rises[2] < rises[1] < rises[0],
     f"The fewer numbers share a range, the less rounding costs: {rises[0]:.3f}, "
@@ -334,7 +342,7 @@ growth = lesson.predict("d3")
 history = super_weights.Emergence.load()
 figures.show(history)
 
-# %%
+# %% tags=["collapsed"]
 last = history.moments[-1]
 percent = 100 * (last.ratio.value - 1)
 lesson.result("d3", found=percent, because=f"{abs(percent):.2f} percent.")

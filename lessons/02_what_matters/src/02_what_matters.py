@@ -254,9 +254,7 @@ report(truth.mlp[b], 4, f"MLP {b}, cost")
 
 # %% tags=["collapsed"]
 least, half, most = times[by_times[0]], times[a, b], times[by_times[-1]]
-print(
-    f"{len(times)} pairs: {least:.1f} to {most:.0f} times, half of them above {half:.0f}"
-)
+print(f"{len(times)} pairs: {least:.1f} to {most:.0f} times, half above {half:.0f}")
 holds(
     least > 2 and half > 10,
     "In every pair the attention costs more, in most of them over ten times as much.",

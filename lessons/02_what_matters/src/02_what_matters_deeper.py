@@ -37,12 +37,10 @@ def texts(part, n, seed):
 
 def told(name):
     found = labkit.claims.assess(name)
-    numbers = f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}] over {found.n} {found.over}"
+    numbers = f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
     print(found.claim.sentence)
-    print(
-        f"  ours {numbers}; null {found.claim.null:g}: {found.verdict}\n  "
-        f"({found.claim.scale})"
-    )
+    print(f"  ours {numbers} over {found.n} {found.over}", end="; ")
+    print(f"null {found.claim.null:g}: {found.verdict}\n  ({found.claim.scale})")
 
 
 scored, tried = texts("stories", 4, 31), texts("stories", 8, 32)
@@ -515,7 +513,7 @@ rise = lesson.predict("d4")
 panel = labkit.ThroughTrainingPanel("lab/deep", gate=rise)
 panel
 
-# %%
+# %% tags=["collapsed"]
 run, middle = panel.kept, range(1, 11)  # the stored measurement: LayerScores by step
 means = {
     name: [

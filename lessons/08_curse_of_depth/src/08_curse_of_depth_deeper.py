@@ -401,8 +401,11 @@ holds(more, "At the three low rates more blocks are idle with scaling.")
 for name, losses in loss_at.items():
     print(f"{losses[1]:.3f} nats at {tried[1]:g}, {name}")
 lower = loss_at["LayerNorm Scaling"][1] < loss_at["Pre-LN"][1]
-said = f"There {scaled_idle[1]} of sixteen are idle, and the scaled model has the lower loss."
-holds(lower and scaled_idle[1] > 8, said)
+holds(
+    lower and scaled_idle[1] > 8,
+    f"There {scaled_idle[1]} of sixteen are idle, and the scaled model has the lower "
+    "loss.",
+)
 
 # %% [markdown]
 # At low rates this is the paper's picture upside down: more idle blocks with scaling. At high rates the two kinds differ
