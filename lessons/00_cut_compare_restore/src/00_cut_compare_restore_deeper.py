@@ -84,13 +84,8 @@ holds(
 # %%
 transformers.logging.set_verbosity_error()
 torch.manual_seed(0)
-sizes = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "vocab_size": 64,
-}
+sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+sizes |= {"intermediate_size": 48, "vocab_size": 64}
 grouped = {**sizes, "num_key_value_heads": 2, "pad_token_id": None}
 gpt2 = transformers.GPT2Config(
     n_embd=32, n_layer=2, n_head=4, n_inner=48, vocab_size=64
@@ -261,13 +256,11 @@ except labkit.base.errors.ModelChanged as error:
 # %%
 story = (
     "The morning was clear, and the ferry was almost on time. Dalia the candlemaker "
-    "was at home on Wick. Edda the "
-    "birdwatcher was visiting Dalia. Sefa the ropemaker was with Dalia. Odile the "
-    "weaver was visiting Dalia. That day "
-    "the lantern was with Dalia. At noon nothing had changed but the tide. In the "
-    "evening the sky was still clear. Dalia "
-    "lent the lantern to {}, until further notice. So, who has the lantern? The "
-    "lantern is with"
+    "was at home on Wick. Edda the birdwatcher was visiting Dalia. Sefa the ropemaker"
+    " was with Dalia. Odile the weaver was visiting Dalia. That day the lantern was "
+    "with Dalia. At noon nothing had changed but the tide. In the evening the sky was"
+    " still clear. Dalia lent the lantern to {}, until further notice. So, who has "
+    "the lantern? The lantern is with"
 )
 told, twin = story.format("Odile"), story.format("Edda")
 ids, twin_ids = tiny.encode(told), tiny.encode(twin)
