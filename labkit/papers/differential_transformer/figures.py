@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from matplotlib.figure import FigureBase
@@ -21,6 +21,9 @@ from .experiments.retrieval import DepthGrid
 from .experiments.surgery import Surgery
 from .task import Batch
 from .training import CONFIRMING
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "map_lines", "share_bars"]
 
@@ -43,7 +46,7 @@ def share_bars(allocations: Mapping[str, Allocation], *, signed: bool, title: st
     )
 
 
-def map_lines(model: Any, batch: Batch, *, title: str) -> Lines:
+def map_lines(model: ModelLike, batch: Batch, *, title: str) -> Lines:
     """Return A1 and A2 of the first question of the first text over its words, mean over heads.
 
     Raises `BadInput` for a model with one map.

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +19,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from labkit.base.data import data_dir
@@ -29,7 +27,7 @@ from labkit.models import load as load_decoder
 from labkit.models import save
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
-from labkit.training import Fit, Runs, fit
+from labkit.training import Fit, Runs, fit, sharing
 from labkit.zoo import ship_model
 
 from .method import DiffAttention, answer_logits
@@ -202,41 +200,26 @@ def load_run(arm: str, lr: float, seed: int, folder: Path = FOLDER) -> Decoder:
 
 
 def train(cells: Iterable[tuple[str, float, int]], folder: Path = FOLDER, *, minutes: float = math.inf) -> None:
-    """Train every (arm, rate, seed) that is not known yet, and keep its weights; several processes share the work.
+    """Train every (arm, rate, seed) that is not known yet, and keep its weights; several processes share the work."""
 
-    A process takes a run by a lock that is its own until the run is in the table or the process has died.
-    """
-    table, end = runs(folder), time.monotonic() + 60 * minutes
-    for arm, lr, seed in cells:
-        if time.monotonic() > end:
-            return
-        settings = {"arm": arm, "lr": lr, "seed": seed}
-        path = kept(arm, lr, seed, folder)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(f"{path}.lock", timeout=0):
-                if all(find(**settings) is None for find in (table.find, Runs(runs_path()).find)):
-                    model, found = train_one(arm, lr, seed)
-                    save(model, path)
-                    table.do(settings, lambda found=found: found)
-                    print(f"{arm:18} {lr:g} {seed:3} right {found['right']:.3f} loss {found['loss']:.4f}", flush=True)
-        except Timeout:  # somebody else has it
-            continue
+    def make(arm: str, lr: float, seed: int) -> dict[str, Any]:
+        model, found = train_one(arm, lr, seed)
+        save(model, kept(arm, lr, seed, folder))
+        return found
+
+    shipped, named = Runs(runs_path()), ({"arm": arm, "lr": lr, "seed": seed} for arm, lr, seed in cells)
+    for run in sharing.share(runs(folder), (one for one in named if not shipped.find(**one)), make, minutes=minutes):
+        print("{arm:18} {lr:g} {seed:3} right {right:.3f} loss {loss:.4f}".format(**run), flush=True)
 
 
 def best_rate(table: Iterable[Mapping[str, Any]], arm: str) -> float:
     """Return the rate at which an arm is taken: the one with the least mean loss over the pilot seeds.
 
-    An arm of the side set stands at the rate of the arm it varies. Raises `BadInput` where pilot runs are missing.
+    An arm of the side set stands at the rate of the arm it varies. Raises `NotAvailable` where pilot runs are missing.
     """
     arm = SIDE.get(arm, arm)
-    losses: dict[float, list[float]] = {}
-    for run in table:
-        if run["arm"] == arm and run["seed"] in PILOT:
-            losses.setdefault(run["lr"], []).append(run["loss"])
-    if not losses:
-        raise BadInput(f"{arm} was never tried at several rates.", expected="the runs of the set rates")
-    return min(losses, key=lambda lr: (sum(losses[lr]) / len(losses[lr]), lr))
+    pilots = (run for run in table if run["arm"] == arm and run["seed"] in PILOT)
+    return sharing.best_rate(pilots, do="train the set rates first")
 
 
 def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -20,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from labkit.base.errors import unknown
 from labkit.models import Decoder, DecoderConfig, load, next_token_loss, save
-from labkit.training import Fit, Runs, fit
+from labkit.training import Fit, Runs, fit, share
 from labkit.zoo import ship_model
 
 from .method import DenseFormer, HyperConnections, LIMe, ValueResidual
@@ -202,13 +200,14 @@ def train(run: Run) -> tuple[Decoder, dict[str, Any]]:
 
 def made(run: Run) -> dict[str, Any]:
     """Return what a run found, training it first if it is not in the table; its weights are kept beside the table."""
+    return Runs(TABLE).do(asdict(run), lambda: _make(**asdict(run)))
 
-    def make() -> dict[str, Any]:
-        model, found = train(run)
-        save(model, weights_of(run))
-        return found
 
-    return Runs(TABLE).do(asdict(run), make)
+def _make(**settings: Any) -> dict[str, Any]:
+    run = Run(**settings)
+    model, found = train(run)
+    save(model, weights_of(run))
+    return found
 
 
 def weights_of(run: Run) -> Path:
@@ -281,22 +280,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
-    asked, started = parser.parse_args(), time.monotonic()
+    asked = parser.parse_args()
     if strange := [name for name in asked.groups if name not in GROUPS]:
         raise unknown("group of runs", strange[0], GROUPS)
     WEIGHTS.mkdir(parents=True, exist_ok=True)
-    for run in (run for name in asked.groups or GROUPS for run in GROUPS[name]):
-        if Runs(TABLE).find(**asdict(run)) is not None:
-            continue
-        if time.monotonic() - started > 60 * asked.minutes:
-            return 1
-        try:
-            with FileLock(f"{weights_of(run)}.lock", timeout=0):
-                found = made(run)
-        except Timeout:  # another process is at it
-            continue
-        print(f"{run} loss {found['loss']:.4f} solved {found['solved']:.3f} in {found['seconds']:.0f} s", flush=True)
-    return 0
+    table, names = Runs(TABLE), asked.groups or GROUPS
+    for run in share(table, (asdict(run) for name in names for run in GROUPS[name]), _make, minutes=asked.minutes):
+        print({name: value for name, value in run.items() if name not in ("losses", "shares")}, flush=True)
+    return int(any(table.find(**asdict(run)) is None for name in names for run in GROUPS[name]))
 
 
 if __name__ == "__main__":

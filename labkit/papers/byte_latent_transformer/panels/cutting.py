@@ -14,6 +14,8 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..experiments.cutting import Cuts
 
 __all__ = ["CutData", "CutState", "CutTextPanel"]
@@ -54,7 +56,7 @@ class CutTextPanel(Panel):
     State = CutState
     size = (8.6, 2.9)
 
-    def __init__(self, model: Any = "blt/entropy", **options: Any):
+    def __init__(self, model: ModelLike | str = "blt/entropy", **options: Any):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
     from labkit.measurements.estimate import Estimate
+    from labkit.zoo import ModelLike
 
 __all__ = ["NoiseData", "NoisePanel", "NoiseState"]
 
@@ -52,7 +53,7 @@ class NoisePanel(Panel):
     State = NoiseState
     size = (8.6, 3.4)
 
-    def __init__(self, model: Any = "blt/entropy", **options: Any):
+    def __init__(self, model: ModelLike | str = "blt/entropy", **options: Any):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:

@@ -19,7 +19,7 @@ from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
-from labkit.training import Fit, Runs, fit
+from labkit.training import Fit, Runs, fit, sharing
 
 from .. import task
 from ..method.accounting import cost, cost_of_tokens
@@ -147,10 +147,7 @@ def runs() -> Runs:
 
 def best_rate(name: str) -> float:
     """Return the learning rate at which an arm was best on seed 0's pages of valid."""
-    tried = [run for run in runs().where(arm=name, seed=0) if not run["diverged"]]
-    if not tried:
-        raise NotAvailable(f"No rate was tried for {name}.", do=f"{PROGRAM} rates {name}")
-    return min(tried, key=lambda run: run["valid"])["lr"]
+    return sharing.best_rate(runs().where(arm=name, seed=0), "valid", do=f"{PROGRAM} rates {name}")
 
 
 def next_rate(name: str) -> float | None:

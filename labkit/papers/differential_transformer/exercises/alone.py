@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ALONE"]
 
@@ -30,7 +33,7 @@ def _cases() -> list[tuple[Any, Any]]:
 
 
 def _at(lam: float) -> Callable[[Any, Any], float]:
-    def found(model: Any, texts: Any) -> float:
+    def found(model: ModelLike, texts: Any) -> float:
         from labkit.interventions import edit
 
         from ..experiments import find_needles
@@ -46,7 +49,7 @@ def _with(first: float, second: float) -> Callable[[Any, Any, int], float]:
     return lambda model, texts, which: _at(first if which == 1 else second)(model, texts)
 
 
-def _by_forward(model: Any, texts: Any, which: int) -> float:
+def _by_forward(model: ModelLike, texts: Any, which: int) -> float:
     """Return the same by hand: the other map's part is put out where the two are joined."""
     from labkit.anatomy import module_of
 
@@ -66,7 +69,7 @@ def _by_forward(model: Any, texts: Any, which: int) -> float:
         del vars(mixer)["attend"]
 
 
-def _left_in(model: Any, texts: Any, which: int) -> float:
+def _left_in(model: ModelLike, texts: Any, which: int) -> float:
     import torch
 
     from ..experiments import find_needles
@@ -115,13 +118,13 @@ def _check(alone: Callable[..., Any]) -> Outcome:
     return wrong("these are other shares of right answers.", "one SetLambda for each of the two maps")
 
 
-def _lambda(model: Any) -> float:
+def _lambda(model: ModelLike) -> float:
     from ..method.edits import diff_attention
 
     return diff_attention(model).lam().item()
 
 
-def _repair(model: Any) -> None:
+def _repair(model: ModelLike) -> None:
     from ..method.edits import diff_attention
 
     vars(diff_attention(model).lam).pop("forward", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from labkit.models.state import State
 from ..method.attention import DiffAttention, NormedAttention
 from ..method.edits import mixer_of
 from ..task import Batch
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["LargeActivations", "QuantiseScores", "absmax", "large_activations"]
 
@@ -41,7 +44,7 @@ class LargeActivations:
 
 
 @torch.no_grad()
-def large_activations(model: Any, batch: Batch) -> LargeActivations:
+def large_activations(model: ModelLike, batch: Batch) -> LargeActivations:
     """Return the largest scores |q k / √d| (of both maps together) and stream values after the last block."""
     whole = module_of(model)
     state = whole.trunk.enter(whole.begin(batch.ids))
@@ -85,7 +88,7 @@ class QuantiseScores(Edit):
         if not isinstance(self.bits, int) or isinstance(self.bits, bool) or not 2 <= self.bits <= 16:
             raise BadInput(f"bits = {self.bits!r}.", expected="a whole number from 2 to 16")
 
-    def prepare(self, model: Any) -> list[Forward]:
+    def prepare(self, model: ModelLike) -> list[Forward]:
         """Return one change of a forward; raise `BadInput` for an attention whose weights are made in another way."""
         mixer = mixer_of(model, self.layer)
         if type(mixer).attend not in _KNOWN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from labkit.measurements.estimate import Estimate, mean_over
 from ..method.edits import mixer_of
 from ..method.smear import answer_logits
 from ..task import ANSWERS, CLASSES, Batch, class_of, tokenizer
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["PLACES", "Allocation", "Look", "allocate", "look_at_text", "place_marks", "question_maps"]
 
@@ -51,7 +54,7 @@ class Allocation:
 
 
 @torch.no_grad()
-def allocate(model: Any, batch: Batch) -> Allocation:
+def allocate(model: ModelLike, batch: Batch) -> Allocation:
     """Return where the questions of `batch` look, in the last block of `model`."""
     maps_BHRL = question_maps(model, batch)[-1]
     shares = []
@@ -65,7 +68,7 @@ def allocate(model: Any, batch: Batch) -> Allocation:
 
 
 @torch.no_grad()
-def question_maps(model: Any, batch: Batch) -> tuple[Tensor, ...]:
+def question_maps(model: ModelLike, batch: Batch) -> tuple[Tensor, ...]:
     """Return the attention of the questions in the last block, each [B, h, R, L]: the maps, then what is used of them.
 
     A softmax model has one map, which is also what is used; differential attention has A1, A2 and A1 − λ A2.
@@ -118,7 +121,7 @@ class Look:
 
 
 @torch.no_grad()
-def look_at_text(model: Any, text: str, *, likely: int = 3) -> Look:
+def look_at_text(model: ModelLike, text: str, *, likely: int = 3) -> Look:
     """Return what the last word of `text` reads in the last block, and how the model goes on.
 
     Raises `BadInput` for a word that is not of this language, and for a text longer than the model's context.

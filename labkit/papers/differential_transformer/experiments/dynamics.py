@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,10 +16,13 @@ from ..method.naive import flash_1, flash_2, naive
 from ..task import Batch
 from ..training import answer_loss
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["ContextSize", "context_size", "head_sizes", "map_gradients", "throughput"]
 
 
-def map_gradients(model: Any, batch: Batch) -> dict[str, float]:
+def map_gradients(model: ModelLike, batch: Batch) -> dict[str, float]:
     """Return the norms of the gradient of the answers' loss, by part of the last attention: q1, q2, k1, k2, v, o.
 
     Everything that reaches q2 and k2 carries a factor λ. A softmax model has q and k instead.
@@ -106,7 +109,7 @@ def throughput(
     return found
 
 
-def head_sizes(model: Any, batch: Batch) -> tuple[float, ...]:
+def head_sizes(model: ModelLike, batch: Batch) -> tuple[float, ...]:
     """Return the size of what each head of the last DIFF attention reads, before its norm, at the questions."""
     whole = module_of(model)
     mixer = whole.trunk.blocks[-1].attention.mixer

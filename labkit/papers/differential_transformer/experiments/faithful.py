@@ -7,7 +7,7 @@ the model has learned by heart, and an answer is the text's, the habit's, or nei
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -15,6 +15,9 @@ from labkit.anatomy import module_of
 
 from ..method.smear import answer_logits
 from ..task import ANSWERS, CITIES, FILLERS, Batch, usual_numbers
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Faithful", "faithfulness", "untold"]
 
@@ -49,7 +52,7 @@ def untold(batch: Batch) -> Batch:
 
 
 @torch.no_grad()
-def faithfulness(model: Any, batch: Batch) -> Faithful:
+def faithfulness(model: ModelLike, batch: Batch) -> Faithful:
     """Return whose number `model` answers on `batch`, texts without habits (`Needles(habit=0)`)."""
     usual_BQ = usual_numbers()[batch.ids[:, batch.rows] - _FIRST_CITY]
     differ = usual_BQ != batch.answers

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,9 @@ from labkit.training import Runs, fit
 from ..method import DiffAttention
 from ..training import schedule
 from .arms import Arms
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = [
     "LossByPosition",
@@ -85,7 +88,7 @@ def said_before(ids_BL: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def loss_by_position(model: Any, ids_BL: Tensor, *, bins: int = 8) -> LossByPosition:
+def loss_by_position(model: ModelLike, ids_BL: Tensor, *, bins: int = 8) -> LossByPosition:
     """Return the loss of `model` on rows of tokens by position, in `bins` equal stretches.
 
     Raises `BadInput` for rows that cannot be cut so.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..task import Batch
 from .retrieval import find_needles
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["OrderMargin", "order_margin", "reordered"]
 
@@ -43,7 +46,7 @@ def reordered(batch: Batch, order: torch.Tensor) -> Batch:
     return replace(batch, ids=ids, cities=moved, places=moved[:, : batch.places.shape[1]] + 1)
 
 
-def order_margin(model: Any, batch: Batch, *, orders: int = 10, seed: int = 0) -> OrderMargin:
+def order_margin(model: ModelLike, batch: Batch, *, orders: int = 10, seed: int = 0) -> OrderMargin:
     """Return how right answers depend on the order of the needles: `orders` permutations, the same for each text."""
     random, needles = torch.Generator().manual_seed(seed), batch.cities.shape[1]
     drawn = [torch.randperm(needles, generator=random) for _ in range(orders)]

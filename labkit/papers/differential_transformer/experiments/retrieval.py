@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,9 @@ from labkit.measurements.estimate import Estimate, mean_over
 
 from ..method import answer_logits
 from ..task import Batch, Needles
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["DepthGrid", "Found", "depth_grid", "embedding_noise", "find_needles"]
 
@@ -41,7 +44,7 @@ class Found:
         return f"{self.accuracy}\n{self.loss}"
 
 
-def embedding_noise(model: Any, batch: Batch, size: float, seed: int) -> Tensor | None:
+def embedding_noise(model: ModelLike, batch: Batch, size: float, seed: int) -> Tensor | None:
     """Return noise for every embedding of `batch` [B, L, D], of standard deviation `size`; None for size 0."""
     if not size:
         return None
@@ -50,7 +53,7 @@ def embedding_noise(model: Any, batch: Batch, size: float, seed: int) -> Tensor 
 
 
 @torch.no_grad()
-def find_needles(model: Any, batch: Batch, *, noise: float = 0.0, seed: int = 0) -> Found:
+def find_needles(model: ModelLike, batch: Batch, *, noise: float = 0.0, seed: int = 0) -> Found:
     """Return how `model` answers the questions of `batch`, a choice among the 64 numbers.
 
     noise: size of what is added to the embeddings (an untrained embedding has size 1), drawn from `seed`. Raises
@@ -83,7 +86,7 @@ class DepthGrid:
 
 
 def depth_grid(
-    model: Any,
+    model: ModelLike,
     *,
     depths: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
     lengths: Sequence[int] = (64, 128),

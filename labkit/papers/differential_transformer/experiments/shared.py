@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +12,9 @@ from labkit.measurements.estimate import Estimate, mean_over
 
 from ..task import Batch
 from .allocation import PLACES, place_marks, question_maps
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["SharedNoise", "shared_noise"]
 
@@ -53,7 +56,7 @@ class SharedNoise:
 
 
 @torch.no_grad()
-def shared_noise(model: Any, batch: Batch) -> SharedNoise:
+def shared_noise(model: ModelLike, batch: Batch) -> SharedNoise:
     """Return how much of their noise the two maps of a DIFF Transformer share; raise `BadInput` for one map alone."""
     maps = question_maps(model, batch)
     if len(maps) != 3:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.interventions import edit
 
 from ..method.edits import HeadNormOff, SetLambda, diff_attention
 from ..task import Batch
 from .retrieval import Found, find_needles
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["LAMBDAS", "Surgery", "operate_on_lambda"]
 
@@ -45,7 +48,7 @@ class Surgery:
 
 
 def operate_on_lambda(
-    model: Any, batch: Batch, values: Sequence[float] = LAMBDAS, *, norm: bool = True, layer: int = 0
+    model: ModelLike, batch: Batch, values: Sequence[float] = LAMBDAS, *, norm: bool = True, layer: int = 0
 ) -> Surgery:
     """Return what `model` finds at each λ of `values` in one layer; the model is afterwards what it was.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -14,6 +14,9 @@ from labkit.interventions.changes import Change, Forward
 from labkit.interventions.edits import Edit, number, whole_number
 
 from .attention import DiffAttention, HeadNorm
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["HeadNormOff", "SetLambda", "diff_attention"]
 
@@ -30,7 +33,7 @@ class SetLambda(Edit):
         object.__setattr__(self, "value", number("λ", self.value))
         whole_number("layer", self.layer)
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one change of a forward."""
         lam = diff_attention(model, self.layer).lam
         return [Forward(lam, lambda: torch.tensor(self.value), f"λ of layer {self.layer}")]
@@ -49,7 +52,7 @@ class HeadNormOff(Edit):
     def __post_init__(self) -> None:
         whole_number("layer", self.layer)
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one change of a forward."""
         norm = getattr(mixer_of(model, self.layer), "norm", None)
         if not isinstance(norm, HeadNorm):
@@ -60,7 +63,7 @@ class HeadNormOff(Edit):
         return f"take the head norm of layer {self.layer} off"
 
 
-def mixer_of(model: Any, layer: int) -> nn.Module:
+def mixer_of(model: ModelLike, layer: int) -> nn.Module:
     """Return the attention of a layer of one of our decoders; raise `BadInput` where there is none."""
     blocks = getattr(getattr(module_of(model), "trunk", None), "blocks", ())
     if not 0 <= layer < len(blocks):
@@ -68,7 +71,7 @@ def mixer_of(model: Any, layer: int) -> nn.Module:
     return blocks[layer].attention.mixer
 
 
-def diff_attention(model: Any, layer: int = 0) -> DiffAttention:
+def diff_attention(model: ModelLike, layer: int = 0) -> DiffAttention:
     """Return the differential attention of a layer; raise `BadInput` for a model that has none."""
     mixer = mixer_of(model, layer)
     if not isinstance(mixer, DiffAttention):

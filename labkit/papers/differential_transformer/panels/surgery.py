@@ -14,6 +14,8 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
 __all__ = ["LambdaData", "LambdaPanel", "LambdaState"]
 
 TEXTS, SEED = 40, 4041
@@ -50,7 +52,7 @@ class LambdaPanel(Panel):
     State = LambdaState
     size = (8.6, 3.6)
 
-    def __init__(self, model: Any, **options: Any):
+    def __init__(self, model: ModelLike, **options: Any):
         from labkit.zoo import load
 
         from ..method.edits import diff_attention
@@ -180,7 +182,7 @@ def texts() -> Any:
     return Needles().draw(TEXTS, SEED)
 
 
-def weights_by_place(model: Any) -> tuple[tuple[float, ...], ...]:
+def weights_by_place(model: ModelLike) -> tuple[tuple[float, ...], ...]:
     """Return the weight at each of `PLACES` in A1, A2 and what is used, mean over heads, questions and texts."""
     import torch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +14,15 @@ from .. import task
 from ..training import story_pieces
 from .quality import Quality, judge_pieces
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["mutual_information", "token_quality"]
 
 
 @torch.no_grad()
 def token_quality(
-    model: Any, events: task.Sentences, *, draws: int = 16, seed: int = 0, name: str = "token model"
+    model: ModelLike, events: task.Sentences, *, draws: int = 16, seed: int = 0, name: str = "token model"
 ) -> Quality:
     """Return the quality of what the token model writes after events, one piece after the other, at temperature 1."""
     ids_BL = story_pieces(events.repeat(draws))

@@ -6,7 +6,7 @@ Shapes: E events, M draws for each, C numbers, L pieces; the four futures are nu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,9 @@ from .. import task
 from ..method.generation import next_concepts
 from ..method.sampling import PLAIN, Knobs
 from ..method.space import ConceptSpace
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Quality", "exact_answers", "judge_concepts", "judge_pieces", "quality_of", "test_events"]
 
@@ -136,7 +139,7 @@ def judge_concepts(
 
 
 def quality_of(
-    model: Any,
+    model: ModelLike,
     space: ConceptSpace,
     events: task.Sentences,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -15,6 +15,9 @@ from ..method.generation import next_concepts
 from ..method.sampling import PLAIN, Knobs
 from ..method.space import ConceptSpace
 from .quality import judge_pieces
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Steered", "steer"]
 
@@ -51,7 +54,7 @@ class Steered:
 
 
 def steer(
-    model: Any,
+    model: ModelLike,
     space: ConceptSpace,
     text: str,
     *,

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,9 @@ from ..method.schedule import Schedule
 from ..method.space import ConceptSpace
 from ..method.store import load_space
 from ..training import ARMS, DEPTH, FFN, WIDTH
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = [
     "can_have_led_to",
@@ -115,20 +118,22 @@ def train_summaries(arm: str, space: ConceptSpace, seed: int, steps: int | None 
     return model, fit(model, loss, recipe.fit(recipe.lr))
 
 
-def summarise(model: Any, space: ConceptSpace, told: Sequence[task.Sentences], seed: int = 0) -> Tensor:
+def summarise(model: ModelLike, space: ConceptSpace, told: Sequence[task.Sentences], seed: int = 0) -> Tensor:
     """Return the concepts [N, C] said after N texts and their end."""
     x_NMC = torch.stack([space.encode(one) for one in told], dim=1)
     x_NMC = torch.cat([x_NMC, space.end_C.expand(len(x_NMC), 1, -1)], dim=1)
     return next_concepts(model, x_NMC, torch.Generator().manual_seed(seed))
 
 
-def expand(model: Any, space: ConceptSpace, journeys: task.Sentences, draws: int = 1, seed: int = 0) -> Tensor:
+def expand(model: ModelLike, space: ConceptSpace, journeys: task.Sentences, draws: int = 1, seed: int = 0) -> Tensor:
     """Return the concepts [N, M, C] of what was before each journey, M draws each."""
     x_N1C = space.encode(journeys)[:, None].repeat_interleave(draws, dim=0)
     return next_concepts(model, x_N1C, torch.Generator().manual_seed(seed)).view(len(journeys), draws, -1)
 
 
-def judge_summaries(model: Any, space: ConceptSpace, n: int = 150, draws: int = 8, seed: int = 0) -> dict[str, float]:
+def judge_summaries(
+    model: ModelLike, space: ConceptSpace, n: int = 150, draws: int = 8, seed: int = 0
+) -> dict[str, float]:
     """Return what the world says of both tasks, on events that training never saw.
 
     summary one, two: share of texts of one or two episodes whose summary is the last journey, word for word. expanded:

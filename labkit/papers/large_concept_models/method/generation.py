@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,9 @@ from .sampling import PLAIN, Film, Knobs, sample
 from .schedule import Schedule
 from .space import ConceptSpace
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["Told", "film_of", "next_concepts", "tell"]
 
 STOP = 0.9  # s_eot and s_prev: how alike (cosine) a concept must be to the end of a text, or to the one before it
@@ -24,7 +27,7 @@ STOP = 0.9  # s_eot and s_prev: how alike (cosine) a concept must be to the end 
 
 @torch.no_grad()
 def next_concepts(
-    model: Any, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = PLAIN, schedule: Schedule | None = None
+    model: ModelLike, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = PLAIN, schedule: Schedule | None = None
 ) -> Tensor:
     """Return one concept after each context [B, C]: Base answers, the others draw."""
     if isinstance(model, BaseLCM):
@@ -36,7 +39,7 @@ def next_concepts(
 
 
 def film_of(
-    model: Any, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = PLAIN, schedule: Schedule | None = None
+    model: ModelLike, x_BNC: Tensor, generator: torch.Generator, knobs: Knobs = PLAIN, schedule: Schedule | None = None
 ) -> Film:
     """Return what a diffusion model saw and guessed on its way to one concept after each context."""
     shape = (len(x_BNC), x_BNC.shape[2])
@@ -56,7 +59,7 @@ class Told:
 
 
 def tell(
-    model: Any,
+    model: ModelLike,
     space: ConceptSpace,
     texts: list[str],
     *,

@@ -15,6 +15,8 @@ from .steer import SteerPanel
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..experiments.films import Filmed
 
 __all__ = ["FilmData", "FilmPanel", "FilmState"]
@@ -49,7 +51,7 @@ class FilmPanel(Panel):
     State = FilmState
     size = (8.6, 3.2)
 
-    def __init__(self, model: Any = "two-tower", *, event: str = "lost", **options: Any):
+    def __init__(self, model: ModelLike | str = "two-tower", *, event: str = "lost", **options: Any):
         self._steer = SteerPanel(model, event=event)  # which knows where model and space are
         self._films: dict[tuple[float, float], Filmed] = {}
         super().__init__(None, **options)

@@ -15,6 +15,8 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..experiments.steering import Steered
 
 __all__ = ["SteerPanel", "SteerState"]
@@ -43,7 +45,7 @@ class SteerPanel(Panel):
     State = SteerState
     size = (8.6, 3.0)
 
-    def __init__(self, model: Any = "two-tower", *, event: str = "lost", **options: Any):
+    def __init__(self, model: ModelLike | str = "two-tower", *, event: str = "lost", **options: Any):
         if not isinstance(model, str) and not (isinstance(model, tuple) and len(model) == 2):
             raise BadInput(
                 f"This panel samples sentences and cannot use a {type(model).__name__}.",

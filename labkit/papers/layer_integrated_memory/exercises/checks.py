@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course import right, wrong
 from labkit.course.exercises import NotAttempted, Outcome, is_blank
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["dearest", "is_own", "routing", "shares"]
 
@@ -110,7 +113,7 @@ def _cases() -> Iterator[tuple[Any, Callable[[Any], float], int]]:
         yield model, lambda model, rows=rows: float(losses(model, rows)[0].mean()), layer
 
 
-def _swap_raw_heads(model: Any) -> None:
+def _swap_raw_heads(model: ModelLike) -> None:
     """Write a model of two heads anew: raw heads change places, and so do the columns that read them."""
     import torch
 

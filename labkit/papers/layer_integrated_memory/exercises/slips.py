@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = [
     "always",
@@ -83,7 +86,7 @@ def same_head_only(R: Any, raws: Sequence[Any]) -> Any:
     return routed(R * torch.eye(R.shape[0]).repeat(1, len(raws)), raws)
 
 
-def _costs(model: Any, loss: Callable[[Any], float], layer: int) -> dict[tuple[int, int, int], float]:
+def _costs(model: ModelLike, loss: Callable[[Any], float], layer: int) -> dict[tuple[int, int, int], float]:
     from labkit.interventions import edit
 
     from ..method import SetRoute, routers_of
@@ -97,23 +100,23 @@ def _costs(model: Any, loss: Callable[[Any], float], layer: int) -> dict[tuple[i
     return costs
 
 
-def dearest(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def dearest(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     """Return the entry of a layer's router without which the loss is highest: (head, source, source head)."""
     costs = _costs(model, loss, layer)
     return max(costs, key=costs.__getitem__)
 
 
-def cheapest(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def cheapest(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     costs = _costs(model, loss, layer)
     return min(costs, key=costs.__getitem__)
 
 
-def largest_change(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def largest_change(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     intact, costs = loss(model), _costs(model, loss, layer)
     return max(costs, key=lambda entry: abs(costs[entry] - intact))
 
 
-def past_only(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def past_only(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     costs = {entry: cost for entry, cost in _costs(model, loss, layer).items() if entry[1] < layer}
     return max(costs, key=costs.__getitem__)
 
@@ -124,14 +127,14 @@ def _largest(matrix: Any, heads: int) -> tuple[int, int, int]:
     return head, column // heads, column % heads
 
 
-def largest_entry(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def largest_entry(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     from ..method import routers_of
 
     router = routers_of(model)[layer]
     return _largest(router.weight.detach().abs(), router.heads)
 
 
-def largest_carried(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def largest_carried(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     import torch
 
     from ..experiments.capture import capture
@@ -141,7 +144,7 @@ def largest_carried(model: Any, loss: Callable[[Any], float], layer: int) -> tup
     return _largest(router.weight.detach().abs() * torch.cat(list(sizes[: layer + 1])).float(), router.heads)
 
 
-def left_changed(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def left_changed(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     import torch
 
     from ..method import routers_of
@@ -152,14 +155,14 @@ def left_changed(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[
     return found
 
 
-def column_as_head(model: Any, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
+def column_as_head(model: ModelLike, loss: Callable[[Any], float], layer: int) -> tuple[int, int, int]:
     from ..method import routers_of
 
     head, source, source_head = dearest(model, loss, layer)
     return head, source, source * routers_of(model)[layer].heads + source_head
 
 
-def is_own(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def is_own(values_of: Callable, model: ModelLike, rows: Any, layer: int) -> bool:
     """Return whether zeroing a layer's own router leaves the values said to be its own as they were."""
     import torch
 
@@ -178,7 +181,7 @@ def always(answer: bool) -> Callable[..., bool]:
     return lambda values_of, model, rows, layer: answer
 
 
-def _unmoved(values_of: Callable, model: Any, rows: Any, layer: int, *edits: Any) -> bool:
+def _unmoved(values_of: Callable, model: ModelLike, rows: Any, layer: int, *edits: Any) -> bool:
     import torch
 
     from labkit.interventions import edit
@@ -188,37 +191,37 @@ def _unmoved(values_of: Callable, model: Any, rows: Any, layer: int, *edits: Any
         return torch.equal(before, values_of(model, rows)[layer])
 
 
-def own_if_past_forgotten(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def own_if_past_forgotten(values_of: Callable, model: ModelLike, rows: Any, layer: int) -> bool:
     from ..method import ForgetPast
 
     return _unmoved(values_of, model, rows, layer, ForgetPast())
 
 
-def own_if_cut(values_of: Callable, model: Any, rows: Any, layer: int, source: int) -> bool:
+def own_if_cut(values_of: Callable, model: ModelLike, rows: Any, layer: int, source: int) -> bool:
     from ..method import CutRoutes
 
     return _unmoved(values_of, model, rows, layer, CutRoutes(layer, source))
 
 
-def own_if_first_cut(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def own_if_first_cut(values_of: Callable, model: ModelLike, rows: Any, layer: int) -> bool:
     return own_if_cut(values_of, model, rows, layer, 0)
 
 
-def own_if_below_cut(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def own_if_below_cut(values_of: Callable, model: ModelLike, rows: Any, layer: int) -> bool:
     return own_if_cut(values_of, model, rows, layer, layer - 1)
 
 
-def own_if_own_cut(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def own_if_own_cut(values_of: Callable, model: ModelLike, rows: Any, layer: int) -> bool:
     return own_if_cut(values_of, model, rows, layer, layer)
 
 
-def own_of_layer_zero(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def own_of_layer_zero(values_of: Callable, model: ModelLike, rows: Any, layer: int) -> bool:
     from ..method import CutRoutes
 
     return _unmoved(values_of, model, rows, 0, CutRoutes(layer, 0), CutRoutes(layer, layer))
 
 
-def own_and_left_changed(values_of: Callable, model: Any, rows: Any, layer: int) -> bool:
+def own_and_left_changed(values_of: Callable, model: ModelLike, rows: Any, layer: int) -> bool:
     import torch
 
     from ..method import routers_of

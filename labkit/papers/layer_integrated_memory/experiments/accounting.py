@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,6 +13,9 @@ from labkit.measurements.tables import text_table
 from labkit.models import DecoderConfig
 
 from ..method import LIMe, readable_layers
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Bill", "bill", "step_seconds"]
 
@@ -98,7 +101,7 @@ def step_seconds(first: Any, second: Any, ids_BL: torch.Tensor, *, pairs: int = 
     Medians of three steps a pair; the second estimate is the ratio, second over first, over pairs.
     """
 
-    def seconds(model: Any) -> float:
+    def seconds(model: ModelLike) -> float:
         times = []
         for _ in range(3):
             begun = time.process_time()

@@ -7,7 +7,7 @@ projection" in the text). Routed values hold those of earlier layers by construc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from labkit.base.errors import BadInput
 from labkit.models import Attention, Decoder
 
 from ..task import Expressions
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["KINDS", "Captured", "capture"]
 
@@ -51,7 +54,7 @@ class Captured:
 
 
 @torch.no_grad()
-def capture(model: Any, rows: Expressions) -> Captured:
+def capture(model: ModelLike, rows: Expressions) -> Captured:
     """Run a decoder of ours block by block, and ask every attention for its values once more.
 
     Raises `BadInput` for a model that is no such decoder.

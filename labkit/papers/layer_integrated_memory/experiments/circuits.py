@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,6 +13,9 @@ from labkit.measurements.tables import text_table
 
 from ..method import HiddenMixture
 from ..task import Expressions, tokenizer
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Circuit", "circuits"]
 
@@ -42,7 +45,7 @@ class Circuit:
 
 
 @torch.no_grad()
-def circuits(model: Any, rows: Expressions, layer: int) -> list[Circuit]:
+def circuits(model: ModelLike, rows: Expressions, layer: int) -> list[Circuit]:
     """Return every edge into a layer, those first whose use differs most from symbol to symbol.
 
     Raises `BadInput` for a layer without a mixture of its own (LIMe v2 treats all tokens alike: nothing to find).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from labkit.measurements.tables import text_table
 
 from ..task import Expressions, tokenizer
 from .capture import KINDS, capture
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ByLayer", "cloud", "matrix_entropy", "near_tokens", "separability", "value_entropy"]
 
@@ -57,7 +60,7 @@ class ByLayer:
         return self.table()
 
 
-def value_entropy(model: Any, rows: Expressions, *, alpha: float = 1.0, kinds: Sequence[str] = KINDS) -> ByLayer:
+def value_entropy(model: ModelLike, rows: Expressions, *, alpha: float = 1.0, kinds: Sequence[str] = KINDS) -> ByLayer:
     """Return the matrix entropy of hidden states, raw and routed values by layer, averaged over expressions.
 
     Every channel is first brought to mean 0 and standard deviation 1 over all tokens, as in the official code.
@@ -88,7 +91,13 @@ def near_tokens(rows: Expressions, symbols: str = "1234") -> list[np.ndarray]:
 
 
 def separability(
-    model: Any, rows: Expressions, *, symbols: str = "1234", kinds: Sequence[str] = KINDS, folds: int = 5, seed: int = 0
+    model: ModelLike,
+    rows: Expressions,
+    *,
+    symbols: str = "1234",
+    kinds: Sequence[str] = KINDS,
+    folds: int = 5,
+    seed: int = 0,
 ) -> ByLayer:
     """Return how well a linear classifier tells similar symbols apart, by layer: accuracy on held-out folds.
 
@@ -110,7 +119,7 @@ def separability(
 
 
 def cloud(
-    model: Any, rows: Expressions, layer: int, *, kind: str = "raw", symbols: str = "1234"
+    model: ModelLike, rows: Expressions, layer: int, *, kind: str = "raw", symbols: str = "1234"
 ) -> dict[str, np.ndarray]:
     """Return where similar symbols lie in a layer, by symbol: the first two principal components [n, 2].
 

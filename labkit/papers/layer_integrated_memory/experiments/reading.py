@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from labkit.models import generate
 from .. import training
 from ..task import Expressions, expressions, reduce_text, tokenizer
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["Solved", "losses", "read_working", "solve", "unseen"]
 
 TEST_SEED = 1_000_003  # rows of the lesson; those of the training table have another seed
@@ -26,7 +29,7 @@ def unseen(count: int = 500, operands: int = 4, seed: int = TEST_SEED) -> Expres
     return expressions(operands, count, seed, held_out=True)
 
 
-def losses(model: Any, rows: Expressions) -> tuple[Tensor, Tensor]:
+def losses(model: ModelLike, rows: Expressions) -> tuple[Tensor, Tensor]:
     """Return for each row the mean loss over its working (nats a token) and whether it is right throughout, both [N].
 
     `model` is a handle or a module. Raises `BadInput` for rows longer than its context.
@@ -38,7 +41,7 @@ def losses(model: Any, rows: Expressions) -> tuple[Tensor, Tensor]:
     return training.losses(module, rows)
 
 
-def read_working(model: Any, rows: Expressions) -> tuple[Estimate, Estimate]:
+def read_working(model: ModelLike, rows: Expressions) -> tuple[Estimate, Estimate]:
     """Return the loss over the working (nats a token) and the share worked out without a slip, over expressions."""
     loss_N, right_N = losses(model, rows)
     loss = mean_over(loss_N.tolist(), "expressions", name="loss over the working", unit="nats/token")
@@ -77,7 +80,7 @@ class Solved:
         return f"{self.working}   wrong: {self.correct}"
 
 
-def solve(model: Any, question: str) -> Solved:
+def solve(model: ModelLike, question: str) -> Solved:
     """Return what a model writes after a question such as "(3+4)*(2-9)"; raise `BadInput` for one that is none."""
     correct, symbols = reduce_text(question), tokenizer()
     module = module_of(model)

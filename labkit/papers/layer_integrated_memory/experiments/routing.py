@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from ..method import CutRoutes, ForgetPast, SetRoute, SetRouter, routers_of
 from ..task import Expressions
 from .capture import capture
 from .reading import losses
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["EdgeCosts", "Pruning", "RoutingMap", "edge_costs", "entry_costs", "prune", "routing_map"]
 
@@ -61,7 +64,7 @@ class RoutingMap:
         return self.table()
 
 
-def routing_map(model: Any, rows: Expressions, *, weighted: bool = True) -> RoutingMap:
+def routing_map(model: ModelLike, rows: Expressions, *, weighted: bool = True) -> RoutingMap:
     """Return the paper's map: |R| averaged over heads, normalised over the layers read (fig. 5).
 
     weighted: multiply |R| by the root mean square of the raw head, since |R| alone changes when a head is rescaled and
@@ -114,7 +117,7 @@ class EdgeCosts:
         return self.table()
 
 
-def edge_costs(model: Any, rows: Expressions) -> EdgeCosts:
+def edge_costs(model: ModelLike, rows: Expressions) -> EdgeCosts:
     """Return the rise of the loss over the working when one layer is cut off from one layer (itself included)."""
     intact, _ = losses(model, rows)
 
@@ -131,7 +134,7 @@ def edge_costs(model: Any, rows: Expressions) -> EdgeCosts:
     return EdgeCosts(costs, cost(ForgetPast()), whole)
 
 
-def entry_costs(model: Any, rows: Expressions, layer: int) -> np.ndarray:
+def entry_costs(model: ModelLike, rows: Expressions, layer: int) -> np.ndarray:
     """Return the cost of zeroing each single entry of a layer's router [H, S], in nats a token."""
     router = routers_of(model)[layer]
     intact = losses(model, rows)[0].mean()
@@ -172,7 +175,7 @@ class Pruning:
 
 
 def prune(
-    model: Any,
+    model: ModelLike,
     rows: Expressions,
     shares: Sequence[float] = SHARES,
     *,
@@ -211,7 +214,7 @@ def prune(
     return Pruning(tuple(shares), smallest, random, sum(matrix.numel() for matrix in held.values()))
 
 
-def _routers_or_none(model: Any) -> dict[int, Any]:
+def _routers_or_none(model: ModelLike) -> dict[int, Any]:
     try:
         return routers_of(model)
     except BadInput:

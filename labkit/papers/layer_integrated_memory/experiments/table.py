@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
@@ -18,6 +18,9 @@ from labkit.training.runs import Runs
 from ..training import BEST, TABLE, Run, weights_of
 from . import collapse, routing
 from .reading import unseen
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["DO", "by_seed", "collect", "measure_model", "runs", "steps_to"]
 
@@ -74,7 +77,7 @@ def _is_looked_into(run: Run) -> bool:
     return run.arm in ("base", "lime") and (run.operands, run.steps, run.depth, run.width) == (4, 1200, 4, 16)
 
 
-def measure_model(model: Any, operands: int) -> dict[str, Any]:
+def measure_model(model: ModelLike, operands: int) -> dict[str, Any]:
     """Return what the ledger asks of one trained model, rounded for the table; rows are those of `reading.unseen`."""
     rows = unseen(300, operands)
     found: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,13 @@ from labkit.models import Decoder
 from .attention import HiddenMixture
 from .router import Router
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["CutRoutes", "ForgetPast", "SetRoute", "SetRouter", "SetShares", "routers_of"]
 
 
-def routers_of(model: Any) -> dict[int, Router]:
+def routers_of(model: ModelLike) -> dict[int, Router]:
     """Return the learned routers of a LIMe model by layer; raise `BadInput` for a model that has none.
 
     Where keys and values have routers apart, that of the values is returned.
@@ -56,7 +59,7 @@ class SetRoute(Edit):
             whole_number(name, getattr(self, name))
         object.__setattr__(self, "value", number("value", self.value))
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one write."""
         router = _router(model, self.layer)
         if self.source not in router.layers:
@@ -80,7 +83,7 @@ class CutRoutes(Edit):
     def __post_init__(self) -> None:
         whole_number("layer", self.layer), whole_number("source", self.source)
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one write."""
         router = _router(model, self.layer)
         if self.source not in router.layers:
@@ -96,7 +99,7 @@ class CutRoutes(Edit):
 class ForgetPast(Edit):
     """Set every entry that reads an earlier layer to 0; what a layer reads of itself stays."""
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one write for each router."""
         return [
             _write(router, layer, Constant(0.0), (None, (0, (len(router.layers) - 1) * router.heads)))
@@ -122,7 +125,7 @@ class SetRouter(Edit):
         whole_number("layer", self.layer)
         object.__setattr__(self, "rows", _finite_rows(self.rows))
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one write."""
         router, values = _router(model, self.layer), torch.tensor(self.rows)
         if tuple(values.shape) != router.shape:
@@ -151,7 +154,7 @@ class SetShares(Edit):
             if min(row) < 0 or not math.isclose(sum(row), 1.0, abs_tol=1e-5):
                 raise BadInput(f"The shares {row} sum to {sum(row):g}.", expected="shares of at least 0 that sum to 1")
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one write of the logarithms, whose softmax the shares are."""
         blocks = module_of(model).trunk.blocks
         mixture = getattr(blocks[self.layer].attention.mixer, "mixture", None) if self.layer < len(blocks) else None
@@ -176,7 +179,7 @@ class Constant:
         return torch.as_tensor(self.values, dtype=old.dtype, device=old.device).expand(old.shape)
 
 
-def _router(model: Any, layer: int) -> Router:
+def _router(model: ModelLike, layer: int) -> Router:
     routers = routers_of(model)
     if layer not in routers:
         raise BadInput(f"Layer {layer} has no router.", expected=f"one of the layers {', '.join(map(str, routers))}")

@@ -18,6 +18,8 @@ from ..method.edits import SetRouter, routers_of
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
 __all__ = ["RoutesData", "RoutesPanel", "RoutesState"]
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
@@ -56,7 +58,7 @@ class RoutesPanel(Panel):
     State = RoutesState
     size = (8.6, 3.4)
 
-    def __init__(self, model: Any = "lime/routed", **options: Any):
+    def __init__(self, model: ModelLike | str = "lime/routed", **options: Any):
         self._intact = Intact()
         super().__init__(model, **options)
 

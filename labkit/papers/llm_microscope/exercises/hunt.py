@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["HUNT", "judge_lens", "lenses"]
 
 SIZES = {"vocab": 31, "width": 16, "heads": 2, "ffn": 24, "context": 16, "init_std": 0.35}
 
 
-def _levels(model: Any, ids: Any) -> list[Any]:
+def _levels(model: ModelLike, ids: Any) -> list[Any]:
     import torch
 
     with torch.no_grad():
@@ -24,7 +27,7 @@ def _levels(model: Any, ids: Any) -> list[Any]:
     return found
 
 
-def right_lens(model: Any, ids: Any) -> Any:
+def right_lens(model: ModelLike, ids: Any) -> Any:
     """Return logits [S, L, V]: every level normed once."""
     import torch
 
@@ -32,7 +35,7 @@ def right_lens(model: Any, ids: Any) -> Any:
         return torch.stack([model.head(model.norm(h)) for h in _levels(model, ids)])
 
 
-def released(model: Any, ids: Any) -> Any:
+def released(model: ModelLike, ids: Any) -> Any:
     """Norm the last level alone, as the released code does: transformers hands it out normed."""
     import torch
 
@@ -41,7 +44,7 @@ def released(model: Any, ids: Any) -> Any:
         return torch.stack([*(model.head(h) for h in inner), model.head(model.norm(last))])
 
 
-def twice(model: Any, ids: Any) -> Any:
+def twice(model: ModelLike, ids: Any) -> Any:
     """Norm every level, although the last one is normed already."""
     import torch
 
@@ -50,7 +53,7 @@ def twice(model: Any, ids: Any) -> Any:
         return torch.stack([*(model.head(model.norm(h)) for h in inner), model.head(model.norm(model.norm(last)))])
 
 
-def shifted(model: Any, ids: Any) -> Any:
+def shifted(model: ModelLike, ids: Any) -> Any:
     """Read level l + 1 where level l is asked for; the last one twice."""
     import torch
 
@@ -59,7 +62,7 @@ def shifted(model: Any, ids: Any) -> Any:
         return torch.stack([model.head(model.norm(h)) for h in (*levels[1:], levels[-1])])
 
 
-def no_embedding(model: Any, ids: Any) -> Any:
+def no_embedding(model: ModelLike, ids: Any) -> Any:
     """Norm all levels but the first."""
     import torch
 
@@ -117,7 +120,7 @@ def _check(judge: Callable[..., Any]) -> Outcome:
     return right("A level of the lens is a shorter model. Any lens can be held to that, without reading its code.")
 
 
-def judge_lens(lens: Any, model: Any, ids: Any) -> bool:
+def judge_lens(lens: Any, model: ModelLike, ids: Any) -> bool:
     """Return whether every level says what the model says when the blocks after it are dropped."""
     import torch
 
@@ -132,14 +135,14 @@ def judge_lens(lens: Any, model: Any, ids: Any) -> bool:
     return True
 
 
-def _last_only(lens: Any, model: Any, ids: Any) -> bool:
+def _last_only(lens: Any, model: ModelLike, ids: Any) -> bool:
     import torch
 
     with torch.no_grad():
         return torch.allclose(lens(model, ids)[-1], model(ids[None]).logits[0], atol=1e-4)
 
 
-def _not_the_first(lens: Any, model: Any, ids: Any) -> bool:
+def _not_the_first(lens: Any, model: ModelLike, ids: Any) -> bool:
     import torch
 
     import labkit
@@ -152,7 +155,7 @@ def _not_the_first(lens: Any, model: Any, ids: Any) -> bool:
     return True
 
 
-def _equal(lens: Any, model: Any, ids: Any) -> bool:
+def _equal(lens: Any, model: ModelLike, ids: Any) -> bool:
     import torch
 
     return torch.equal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,6 +13,9 @@ from labkit.base.errors import BadInput, unknown
 from labkit.measurements.tables import text_table
 
 from ..task.classes import CLASSES, classes_of
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["AttentionShare", "attention_to"]
 
@@ -35,7 +38,7 @@ class AttentionShare:
         return text_table(["layer", "mean", "most", "head"], rows, title=title)
 
 
-def attention_to(model: Any, documents: Sequence[Any], name: str = "punctuation") -> AttentionShare:
+def attention_to(model: ModelLike, documents: Sequence[Any], name: str = "punctuation") -> AttentionShare:
     """Return the attention that goes to a class of tokens, averaged over all queries but the first of each document.
 
     model: a handle with `pieces`. documents: token ids [L]. Raises `BadInput` where no token is of the class.

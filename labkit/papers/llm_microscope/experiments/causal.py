@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,9 @@ from labkit.measurements.tables import text_table
 
 from ..method.states import cloud_of, levels
 from ..task.classes import CLASSES, classes_of
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["BY", "Necessity", "necessity"]
 
@@ -55,7 +58,7 @@ class Necessity:
 
 
 def necessity(
-    model: Any,
+    model: ModelLike,
     documents: Sequence[Tensor],
     name: str = "punctuation",
     *,
@@ -126,7 +129,7 @@ def necessity(
 
 
 def _nats(
-    model: Any, ids: Tensor, site: str | None = None, where: Sequence[int] = (), h_PD: Tensor | None = None
+    model: ModelLike, ids: Tensor, site: str | None = None, where: Sequence[int] = (), h_PD: Tensor | None = None
 ) -> Tensor:
     """Return -log p of each next token [L - 1], with the stream at P places of a site replaced (or by one for all)."""
     hook = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from ..method.linearity import chance_score, linearity, procrustes_score
 from ..method.nonlinearity import fit_steps, nonlinearity
 from ..method.states import Cloud, cloud_of
 from .memory import Memory, frequencies
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Association", "LinearityProfile", "associate", "linearity_profile", "token_nonlinearity"]
 
@@ -56,7 +59,13 @@ class LinearityProfile:
 
 
 def linearity_profile(
-    model: Any, documents: Sequence[Any], *, tokens: int | None = None, span: int = 1, ridge: float = 0.0, seed: int = 0
+    model: ModelLike,
+    documents: Sequence[Any],
+    *,
+    tokens: int | None = None,
+    span: int = 1,
+    ridge: float = 0.0,
+    seed: int = 0,
 ) -> LinearityProfile:
     """Return the linearity of each step over the tokens of documents (begin tokens left out).
 
@@ -89,7 +98,7 @@ def linearity_profile(
     )
 
 
-def token_nonlinearity(model: Any, documents: Sequence[Any], reference: Cloud, form: str = "raw") -> Tensor:
+def token_nonlinearity(model: ModelLike, documents: Sequence[Any], reference: Cloud, form: str = "raw") -> Tensor:
     """Return E [N, T] of the tokens of documents under maps fitted on a reference cloud, begin tokens left out."""
     return nonlinearity(cloud_of(model, documents).h_STD, fit_steps(reference.h_STD), form)
 

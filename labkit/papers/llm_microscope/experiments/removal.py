@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.base.errors import BadInput
 from labkit.measurements import Estimate, difference, mean_over
@@ -16,6 +16,9 @@ from labkit.measurements.tables import text_table
 
 from ..method.answering import right_answers
 from ..task.passages import Passage, body_of, conditions, story_passages
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Stripped", "store_strip", "strip_text"]
 
@@ -46,7 +49,7 @@ class Stripped:
         return text_table(["taken out", "tokens", "accuracy", "interval"], rows, title=title)
 
 
-def strip_text(model: Any, passages: Sequence[Passage], conditions: Sequence[str], *, seed: int = 0) -> Stripped:
+def strip_text(model: ModelLike, passages: Sequence[Passage], conditions: Sequence[str], *, seed: int = 0) -> Stripped:
     """Return a model's accuracy on passages under each condition; `seed` draws what the controls take out.
 
     Raises `BadInput` when there is nothing to ask.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -12,6 +12,9 @@ from labkit.measurements.tables import text_table
 
 from ..method.dimension import KEPT, anisotropy, anisotropy_by_power, distinct, two_nn
 from ..method.states import cloud_of
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Shape", "shape_by_level"]
 
@@ -36,7 +39,7 @@ class Shape:
         return text_table(["level", "points", *self.dimension, "anisotropy"], rows, title=f"{self.model}: the cloud")
 
 
-def shape_by_level(model: Any, documents: Sequence[Any], *, most: int = 2000, seed: int = 0) -> Shape:
+def shape_by_level(model: ModelLike, documents: Sequence[Any], *, most: int = 2000, seed: int = 0) -> Shape:
     """Return the shape of the cloud of all tokens at every level; `most` of them are drawn at random."""
     h_STD = cloud_of(model, documents).h_STD
     order = torch.randperm(h_STD.shape[1], generator=torch.Generator().manual_seed(seed))[:most]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,16 @@ from labkit.anatomy import in_eval_mode
 
 from ..task.passages import Passage, body_of
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["right_answers"]
 
 ROWS = 64
 
 
 def right_answers(
-    model: Any, passages: Sequence[Passage], condition: str = "intact", *, seed: int = 0, bos: int = 0
+    model: ModelLike, passages: Sequence[Passage], condition: str = "intact", *, seed: int = 0, bos: int = 0
 ) -> list[float]:
     """Return for each passage the share of its questions answered right under a condition; seed: see `body_of`."""
     bodies = [body_of(one, condition, seed * 100_003 + number) for number, one in enumerate(passages)]
@@ -31,7 +34,7 @@ def right_answers(
     return shares
 
 
-def _logits_at(model: Any, rows: Sequence[Tensor], places: Sequence[Sequence[int]]) -> list[Tensor]:
+def _logits_at(model: ModelLike, rows: Sequence[Tensor], places: Sequence[Sequence[int]]) -> list[Tensor]:
     """Return the logits [Q, V] of each row at its places; rows are filled up at the end, which nothing before reads."""
 
     def work(module: nn.Module) -> list[Tensor]:

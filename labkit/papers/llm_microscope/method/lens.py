@@ -12,7 +12,7 @@ Shapes: S levels, L tokens, V vocabulary, D width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,9 @@ from labkit.anatomy import anatomy_of, in_eval_mode, module_of, tokens
 from labkit.base.errors import BadInput, unknown
 
 from .states import states_of
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["SCALES", "Lens", "logit_lens", "rescale"]
 
@@ -57,7 +60,7 @@ class Lens:
         return found
 
 
-def logit_lens(model: Any, ids: Any, *, norm: bool = True, k: int = 1) -> Lens:
+def logit_lens(model: ModelLike, ids: Any, *, norm: bool = True, k: int = 1) -> Lens:
     """Return the lens over one text of token ids [L]; `norm` False skips the final norm except at the last level.
 
     k: how many of the most likely tokens are kept. Raises `BadInput` for a text of one token, which has no next one,

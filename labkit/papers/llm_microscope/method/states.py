@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from labkit.anatomy import anatomy_of, record
 from labkit.base.errors import BadInput
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Cloud", "cloud_of", "levels", "states_of"]
 
@@ -33,19 +36,19 @@ class Cloud:
         return self.h_STD.shape[1]
 
 
-def levels(model: Any) -> list[str]:
+def levels(model: ModelLike) -> list[str]:
     """Return the site of each level."""
     return ["embed", *(f"layers.{layer}" for layer in range(anatomy_of(model).depth))]
 
 
-def states_of(model: Any, ids: Any) -> Tensor:
+def states_of(model: ModelLike, ids: Any) -> Tensor:
     """Return the states [S, L, D] of one text of token ids [L]; works on any model that `anatomy_of` knows."""
     sites = levels(model)
     found = record(model, ids, sites)
     return torch.stack([found[site][0] for site in sites])
 
 
-def cloud_of(model: Any, documents: Sequence[Any], *, skip: int = 1) -> Cloud:
+def cloud_of(model: ModelLike, documents: Sequence[Any], *, skip: int = 1) -> Cloud:
     """Return the tokens of several documents of ids; `skip` leaves out the first ones, by default the begin token.
 
     The begin token has the same states in every text: kept, it would be one point drawn many times.

@@ -16,6 +16,8 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..method.linearity import LinearMap
     from ..method.storage import Reader
 
@@ -75,7 +77,7 @@ class MicroscopePanel(Panel):
     State = MicroscopeState
     size = (8.6, 4.6)
 
-    def __init__(self, model: Any = "lab/deep", **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", **options: Any):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:

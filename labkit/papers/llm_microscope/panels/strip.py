@@ -18,6 +18,8 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..experiments.removal import Stripped
 
 __all__ = ["StripPanel", "StripState"]
@@ -43,7 +45,7 @@ class StripPanel(Panel):
     State = StripState
     size = (8.6, 2.5)
 
-    def __init__(self, model: Any = "lab/deep", **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", **options: Any):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..method import FFN, Answers, Layout, Quiz, Search, find_neurons
 from ..task import RELATIONS, Register
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["RelationStudy"]
 
@@ -22,7 +25,7 @@ class RelationStudy:
     most: ask at most so many held-out questions of each relation (None: all).
     """
 
-    model: Any
+    model: ModelLike
     register: Register
     split: int = 0
     searched: str = "named"
@@ -34,7 +37,7 @@ class RelationStudy:
     _searches: dict[Any, Search] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, model: Any, **options: Any) -> RelationStudy:
+    def of(cls, model: ModelLike, **options: Any) -> RelationStudy:
         """Return the study of a shipped model, whose card says which register it knows."""
         return cls(model, Register(model.card["seed"]), **options)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from labkit.measurements import Estimate, proportion
 
 from ..task import Question
 from .recording import by_length
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Answers", "Quiz", "answers", "begins"]
 
@@ -56,7 +59,7 @@ class Answers:
 class Quiz:
     """Questions made ready for one model, to be asked again and again under edits."""
 
-    def __init__(self, model: Any, questions: Sequence[Question]):
+    def __init__(self, model: ModelLike, questions: Sequence[Question]):
         if not questions:
             raise BadInput("No questions were asked.", expected="at least one")
         self.model, self.questions = model, tuple(questions)
@@ -118,6 +121,6 @@ def begins(said: str, answer: str, *, ignore_case: bool = False) -> bool:
     return bool(said) and answer.startswith(said)
 
 
-def answers(model: Any, questions: Sequence[Question]) -> Answers:
+def answers(model: ModelLike, questions: Sequence[Question]) -> Answers:
     """Return what `model` (a handle) answers to questions."""
     return Quiz(model, questions).answers()

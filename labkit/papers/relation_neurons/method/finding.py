@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from .asking import answers
 from .neurons import FFN, Layout, layout_of
 from .ranking import average_precision, rank, standardised_difference
 from .recording import record_pooled
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["LEAST", "NEGATIVES", "Found", "Search", "find_neurons", "known", "neurons_at"]
 
@@ -104,13 +107,13 @@ class Search:
         return "\n".join(lines)
 
 
-def known(model: Any, questions: Sequence[Question]) -> list[Question]:
+def known(model: ModelLike, questions: Sequence[Question]) -> list[Question]:
     """Return the questions that the model answers correctly."""
     return [question for question, right in zip(questions, answers(model, questions).right) if right]
 
 
 def find_neurons(
-    model: Any,
+    model: ModelLike,
     questions: Sequence[Question],
     *,
     pool: str = "mean",
@@ -134,7 +137,7 @@ def find_neurons(
 
 
 def neurons_at(
-    model: Any,
+    model: ModelLike,
     prompts: Sequence[Tensor],
     classes: Sequence[str],
     *,

@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from torch import Tensor
 
 from labkit.anatomy import Site, anatomy_of
 from labkit.base.errors import BadInput, unknown
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ATTENTION", "FFN", "MODULES", "Layout", "layout_of", "neuron_count", "outputs_at"]
 
@@ -109,7 +112,7 @@ class Layout:
             raise BadInput(f"{k} neurons were asked of {len(self)}.", expected=f"a number from 0 to {len(self)}")
 
 
-def outputs_at(model: Any, address: str) -> tuple[Site, Tensor]:
+def outputs_at(model: ModelLike, address: str) -> tuple[Site, Tensor]:
     """Return where the outputs of a linear layer can be seen, and which of the outputs there are its own.
 
     Some families keep gate and up, or q, k and v, in one layer.
@@ -118,7 +121,7 @@ def outputs_at(model: Any, address: str) -> tuple[Site, Tensor]:
     return Site(address, place.owner, "output"), torch.as_tensor(list(place.rows))
 
 
-def layout_of(model: Any, modules: Sequence[str] = FFN) -> Layout:
+def layout_of(model: ModelLike, modules: Sequence[str] = FFN) -> Layout:
     """Return the row of neurons of `model` (a handle or a module): by layer, then in the order of `modules`."""
     anatomy = anatomy_of(model)
     for module in modules:

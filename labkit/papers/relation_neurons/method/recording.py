@@ -6,7 +6,7 @@ o[n, m] = mean over tokens t of the output of neuron m at t            signed, b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from labkit.anatomy import observe
 from labkit.base.errors import BadInput, unknown
 
 from .neurons import MODULES, Layout, outputs_at
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["POOLS", "by_length", "record_pooled"]
 
@@ -26,7 +29,7 @@ POOLS: dict[str, Callable[[Tensor], Tensor]] = {
 BATCH = 512
 
 
-def record_pooled(model: Any, prompts: Sequence[Tensor], layout: Layout, pool: str = "mean") -> Tensor:
+def record_pooled(model: ModelLike, prompts: Sequence[Tensor], layout: Layout, pool: str = "mean") -> Tensor:
     """Return o [N, M]: the pooled output of each neuron of `layout` on each prompt (token ids [L]).
 
     Raises `UnknownName` for a pooling there is not, `BadInput` for no prompts or an empty one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from labkit.interventions.changes import Change, Hook
 from labkit.interventions.edits import Edit, number
 
 from .neurons import Layout, outputs_at
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["SilenceNeurons", "forced"]
 
@@ -47,14 +50,14 @@ class SilenceNeurons(Edit):
         if self.last is not None and (isinstance(self.last, bool) or not isinstance(self.last, int) or self.last < 1):
             raise BadInput(f"last = {self.last!r} is no number of tokens.", expected="a whole number from 1, or None")
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one hook for each module that holds a neuron of the set."""
         places: dict[str, list[int]] = {}
         for position, name in enumerate(self.neurons):
             places.setdefault(_NAME.fullmatch(name)[1], []).append(position)  # type: ignore[index]
         return [self._hook(model, address, positions) for address, positions in places.items()]
 
-    def _hook(self, model: Any, address: str, positions: Sequence[int]) -> Change:
+    def _hook(self, model: ModelLike, address: str, positions: Sequence[int]) -> Change:
         columns = [int(_NAME.fullmatch(self.neurons[position])[2]) for position in positions]  # type: ignore[index]
         site, mine = outputs_at(model, address)
         if max(columns) >= len(mine):

@@ -15,6 +15,8 @@ from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
 if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
     from ..experiments import RelationStudy
 
 __all__ = ["ConfoundData", "ConfoundPanel", "ConfoundState"]
@@ -61,7 +63,7 @@ class ConfoundPanel(Panel):
     State = ConfoundState
     size = (8.6, 3.2)
 
-    def __init__(self, model: Any = "lab/facts", **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/facts", **options: Any):
         self._usual: dict[str, tuple[float, float, float]] = {}
         super().__init__(model, **options)
 

@@ -17,6 +17,8 @@ from labkit.panels.tables import Table
 from ..task.words import RELATIONS
 
 if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
     from ..experiments import RelationStudy
 
 __all__ = ["SilenceData", "SilencePanel", "SilenceState"]
@@ -71,7 +73,7 @@ class SilencePanel(Panel):
     State = SilenceState
     size = (8.6, 4.4)
 
-    def __init__(self, model: Any = "lab/facts", **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/facts", **options: Any):
         super().__init__(model, **options)
 
     @cached_property

@@ -6,30 +6,33 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 
 from .needed import small_model
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["hunt"]
 
 SMALL = 0.03  # of keys whose effect is far above rounding and far below what a loss would show
 
 
-def _sound(model: Any, n_new: int) -> Any:
+def _sound(model: ModelLike, n_new: int) -> Any:
     from ..method import grow
 
     return grow(model, n_new)
 
 
-def _live(model: Any, n_new: int) -> Any:
+def _live(model: ModelLike, n_new: int) -> Any:
     from ..method import grow
 
     return grow(model, n_new, tau="live")
 
 
-def _live_in_mlp(model: Any, n_new: int) -> Any:
+def _live_in_mlp(model: ModelLike, n_new: int) -> Any:
     """Return growth in which only the MLP's τ is live."""
     grown = _sound(model, n_new)
     for block in grown.trunk.blocks:
@@ -37,7 +40,7 @@ def _live_in_mlp(model: Any, n_new: int) -> Any:
     return grown
 
 
-def _random_q(model: Any, n_new: int) -> Any:
+def _random_q(model: ModelLike, n_new: int) -> Any:
     """Return growth in which the keys of one layer are random and small: the loss hardly shows it."""
     import torch
 
@@ -48,7 +51,7 @@ def _random_q(model: Any, n_new: int) -> Any:
     return grown
 
 
-def _live_at_first(model: Any, n_new: int) -> Any:
+def _live_at_first(model: ModelLike, n_new: int) -> Any:
     """Return growth that keeps τ only where an earlier growth has fixed it."""
     grown = _sound(model, n_new)
     if model.config.scale_tokens is not None:
@@ -57,7 +60,7 @@ def _live_at_first(model: Any, n_new: int) -> Any:
     return _with(config, grown)
 
 
-def _forgets(model: Any, n_new: int) -> Any:
+def _forgets(model: ModelLike, n_new: int) -> Any:
     """Return growth that fixes τ at the root of the tokens there are, also where an earlier growth had fixed it."""
     from ..method.growth import grow
 
@@ -75,7 +78,7 @@ def _with(config: Any, grown: Any) -> Any:
     return again.eval()
 
 
-def _doubles(model: Any, n_new: int) -> Any:
+def _doubles(model: ModelLike, n_new: int) -> Any:
     """Return exact growth of another kind where it comes out whole."""
     from ..method import duplicate
 
@@ -97,7 +100,7 @@ _GROWERS = (
 def _unnamed(grower: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function whose name tells nothing."""
 
-    def grow(model: Any, n_new: int) -> Any:
+    def grow(model: ModelLike, n_new: int) -> Any:
         return grower(model, n_new)
 
     return grow

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["needed", "small_model"]
 
@@ -43,7 +46,7 @@ def _grown_and_trained(seed: int) -> Any:
 
 
 def _costs(
-    model: Any, ids_BL: Any, start: Callable[[int], int] = lambda n: n // 4, stop: bool = False
+    model: ModelLike, ids_BL: Any, start: Callable[[int], int] = lambda n: n // 4, stop: bool = False
 ) -> dict[str, float]:
     """Return the loss without one layer's tokens from `start` on (up to it, with `stop`), by layer."""
     import torch
@@ -93,24 +96,24 @@ def _check_needed(most_needed: Callable[..., Any]) -> Outcome:
     )
 
 
-def _worst(model: Any, ids_BL: Any, **options: Any) -> str:
+def _worst(model: ModelLike, ids_BL: Any, **options: Any) -> str:
     costs = _costs(model, ids_BL, **options)
     return max(costs, key=costs.get)
 
 
-def _least(model: Any, ids_BL: Any) -> str:
+def _least(model: ModelLike, ids_BL: Any) -> str:
     costs = _costs(model, ids_BL)
     return min(costs, key=costs.get)
 
 
-def _by_size(model: Any, ids_BL: Any) -> str:
+def _by_size(model: ModelLike, ids_BL: Any) -> str:
     from ..method import pattention_layers
 
     layers = pattention_layers(model)
     return max(layers, key=lambda name: float(layers[name].values[layers[name].tokens // 4 :].detach().norm()))
 
 
-def _left_masked(model: Any, ids_BL: Any) -> str:
+def _left_masked(model: ModelLike, ids_BL: Any) -> str:
     import torch
 
     from ..method import pattention_layers

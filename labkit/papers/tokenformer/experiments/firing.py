@@ -6,11 +6,14 @@ Shapes: L pieces of the text, n parameter tokens.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.base.errors import unknown
 
 from ..method import effective_number, pattention_layers, usage
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["TokenFiring", "token_firing"]
 
@@ -65,7 +68,7 @@ class TokenFiring:
         return "\n".join(lines)
 
 
-def token_firing(model: Any, text: str, layer: str = "layers.1.mlp", *, old: int | None = None) -> TokenFiring:
+def token_firing(model: ModelLike, text: str, layer: str = "layers.1.mlp", *, old: int | None = None) -> TokenFiring:
     """Read `text` with a TokenFormer (a handle of `labkit.load`) and return what one layer's tokens do.
 
     old: how many of the layer's tokens were there before growth. Raises `UnknownName` for a layer, `BadInput` for a

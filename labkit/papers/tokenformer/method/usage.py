@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from labkit.models import Decoder
 
 from .model import pattention_layers
 from .pattention import Pattention
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["MaskTokens", "effective_number", "least_used", "masks", "usage"]
 
@@ -96,7 +99,7 @@ class MaskTokens(Edit):
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", whole_numbers("tokens", self.tokens))
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one change; raise `UnknownName` for a layer, `BadInput` for a token that is not there."""
         layers = pattention_layers(module_of(model))
         if self.layer not in layers:

@@ -16,6 +16,8 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..experiments.firing import TokenFiring
 
 __all__ = ["FirePanel", "FireState"]
@@ -48,7 +50,7 @@ class FirePanel(Panel):
     State = FireState
     size = (8.6, 4.2)
 
-    def __init__(self, model: Any = "tokenformer/grown", *, old: int = 36, **options: Any):
+    def __init__(self, model: ModelLike | str = "tokenformer/grown", *, old: int = 36, **options: Any):
         self.old = old
         super().__init__(model, **options)
 

@@ -14,6 +14,8 @@ from labkit.panels.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..experiments.growing import GrowthCurve
 
 __all__ = ["GrowPanel", "GrowState"]
@@ -54,7 +56,7 @@ class GrowPanel(Panel):
     State = GrowState
     size = (8.6, 3.3)
 
-    def __init__(self, model: Any = "tokenformer/source", **options: Any):
+    def __init__(self, model: ModelLike | str = "tokenformer/source", **options: Any):
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.anatomy import anatomy_of, module_of
 from labkit.interventions import edit
@@ -14,6 +14,9 @@ from ..method.spectrum import spectrum
 from ..task import language, questions
 from .grading import TEST_SEED, Grades, grade
 from .spectra import band_edits
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["BANDS", "TASKS", "EqualiserData", "EqualiserState", "equalise"]
 
@@ -51,7 +54,7 @@ class EqualiserData:
     example: Mapping[str, tuple[str, str, str]]  # task -> question, answer before, answer now
 
 
-def equalise(model: Any, state: EqualiserState, intact: Grades) -> EqualiserData:
+def equalise(model: ModelLike, state: EqualiserState, intact: Grades) -> EqualiserData:
     """Return what the model answers with a band changed; `intact` are its grades as it is, of which n is taken."""
     n = len(intact.right[TASKS[0]])
     edits = {one.address: one for one in band_edits(model, *BANDS[state.band], state.factor, state.where)}
@@ -66,7 +69,7 @@ def equalise(model: Any, state: EqualiserState, intact: Grades) -> EqualiserData
     return EqualiserData(state, tuple(sigma), now, shown, *shares, example)
 
 
-def _answer(model: Any, task: str) -> tuple[str, str]:
+def _answer(model: ModelLike, task: str) -> tuple[str, str]:
     """Return one question and what the model answers."""
     asked = questions(task, 1, TEST_SEED, "test")
     said = answers(module_of(model), asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.anatomy import module_of
 from labkit.measurements import Estimate
@@ -12,6 +12,9 @@ from labkit.measurements.estimate import proportion
 
 from ..method.learning import answers, is_right
 from ..task import questions
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Grades", "grade"]
 
@@ -49,7 +52,7 @@ class Grades:
         return self.table()
 
 
-def grade(model: Any, tasks: Sequence[str], n: int = 500, seed: int = TEST_SEED, split: str = "test") -> Grades:
+def grade(model: ModelLike, tasks: Sequence[str], n: int = 500, seed: int = TEST_SEED, split: str = "test") -> Grades:
     """Return the grades of a model (module or handle, edited or not) on `n` questions of each task."""
     right = {}
     for task in tasks:

@@ -16,7 +16,7 @@ from labkit.anatomy import module_of
 from labkit.base.data import data_dir
 from labkit.base.files import write_atomically
 from labkit.interventions import edit
-from labkit.zoo import load
+from labkit.zoo import ModelLike, load
 
 from ..method.bank import Expert, shipped_bank
 from ..method.dispatch import few_shot_objective
@@ -81,7 +81,7 @@ class MixerData:
 
 
 def mixture_scores(
-    model: Any, experts: Sequence[Expert], tasks: Sequence[str], shares: Sequence[float], n: int = 200
+    model: ModelLike, experts: Sequence[Expert], tasks: Sequence[str], shares: Sequence[float], n: int = 200
 ) -> dict[str, float]:
     """Return the share of right test answers by task with Σ α_k z_k + (1 − Σ α_k) · 1 laid on the model.
 
@@ -99,7 +99,7 @@ def toward(experts: Sequence[Expert], shares: Sequence[float]) -> Expert:
 
 
 def mixture_map(
-    model: Any,
+    model: ModelLike,
     bank: Mapping[str, Expert],
     pair: tuple[str, str],
     tasks: Sequence[str],
@@ -141,7 +141,7 @@ def stored_maps() -> dict[str, MixtureMap]:
 
 
 def store_maps(
-    model: Any = "lab/skills", out: Path | None = None, say: Callable[[str], None] = lambda words: None
+    model: ModelLike | str = "lab/skills", out: Path | None = None, say: Callable[[str], None] = lambda words: None
 ) -> Path:
     """Measure and keep the map of every target, for the panel to replay; half a minute."""
     handle, bank, made = (load(model) if isinstance(model, str) else model), shipped_bank(), {}

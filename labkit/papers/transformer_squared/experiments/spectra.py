@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,6 +16,9 @@ from ..method.adapters import matrices, part_of
 from ..method.edits import ScaleSpectrum, band
 from ..method.spectrum import spectrum
 from .grading import Grades, grade
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["BandEffect", "SpectrumShares", "band_edits", "band_effect", "spectrum_shares"]
 
@@ -42,7 +45,7 @@ class SpectrumShares:
         return self.table()
 
 
-def spectrum_shares(model: Any, top: float = 0.1, modules: str = "all") -> SpectrumShares:
+def spectrum_shares(model: ModelLike, top: float = 0.1, modules: str = "all") -> SpectrumShares:
     """Return the share of variance in the top `top` of the singular values of every matrix."""
     if not 0 < top <= 1:
         raise BadInput(f"top = {top} is no share.", expected="a number above 0, at most 1")
@@ -83,7 +86,7 @@ class BandEffect:
 
 
 def band_edits(
-    model: Any, low: float, high: float, factor: float, where: str | Sequence[str] = "all"
+    model: ModelLike, low: float, high: float, factor: float, where: str | Sequence[str] = "all"
 ) -> list[ScaleSpectrum]:
     """Return the edits that multiply the singular values from share `low` to share `high` of each spectrum.
 
@@ -101,7 +104,7 @@ def band_edits(
 
 @torch.no_grad()
 def band_effect(
-    model: Any,
+    model: ModelLike,
     low: float,
     high: float,
     factor: float = 0.0,

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,6 +18,9 @@ from ..method.dispatch import NO_LABEL, classify, few_shot_objective, two_pass
 from ..method.search import cross_entropy, random_shooting
 from ..task import DOMAINS, LABELS, UNSEEN, questions
 from .grading import TEST_SEED, Grades, grade
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "strategies"]
 
@@ -45,7 +48,7 @@ class LabelTable:
 
 
 def label_table(
-    model: Any, classifier: Expert | None = None, tasks: Sequence[str] = tuple(DOMAINS.values()), n: int = 500
+    model: ModelLike, classifier: Expert | None = None, tasks: Sequence[str] = tuple(DOMAINS.values()), n: int = 500
 ) -> LabelTable:
     """Return the labels of the first pass for questions of some tasks, from the base or with the classifier."""
     rows = {}
@@ -69,7 +72,7 @@ class FewShots:
 
 
 def few_shots(
-    model: Any,
+    model: ModelLike,
     bank: Mapping[str, Expert],
     task: str,
     *,
@@ -136,7 +139,7 @@ class Strategies:
 
 @torch.no_grad()
 def strategies(
-    model: Any,
+    model: ModelLike,
     bank: Mapping[str, Expert],
     classifier: Expert,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.interventions import edit
 
@@ -12,11 +12,14 @@ from ..task import DOMAINS, UNSEEN
 from .grading import Grades, grade
 from .waking import Controls
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["transplant"]
 
 
 def transplant(
-    model: Any, donors: Mapping[str, Expert], own: Mapping[str, Expert], n: int = 500, seed: int = 1
+    model: ModelLike, donors: Mapping[str, Expert], own: Mapping[str, Expert], n: int = 500, seed: int = 1
 ) -> dict[str, Controls]:
     """Return by domain the grades of a model, of it with its own z, and with a donor's: ordered, shuffled, smoothed.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,9 @@ from ..method.bank import Expert
 from ..method.learning import Learned, Learning, learn
 from ..task import DOMAINS
 from .grading import Grades, grade
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Controls", "Waking", "controls", "controls_by_domain", "strengths", "wake"]
 
@@ -47,7 +50,7 @@ class Waking:
 
 
 def wake(
-    model: Any,
+    model: ModelLike,
     task: str,
     *,
     tasks: Sequence[str] = (),
@@ -85,7 +88,7 @@ class Controls:
         return self.table()
 
 
-def controls(model: Any, expert: Expert, tasks: Sequence[str], n: int = 500, seed: int = 1) -> Controls:
+def controls(model: ModelLike, expert: Expert, tasks: Sequence[str], n: int = 500, seed: int = 1) -> Controls:
     """Return grades without the expert, with it, and with what is left of z when part of it is taken away.
 
     Shuffled: its distribution. Flattened: one factor per matrix. Smoothed: its course from large σ to small. Halves:
@@ -106,13 +109,13 @@ def controls(model: Any, expert: Expert, tasks: Sequence[str], n: int = 500, see
     return Controls(made)
 
 
-def controls_by_domain(model: Any, bank: Mapping[str, Expert], n: int = 500, seed: int = 1) -> Controls:
+def controls_by_domain(model: ModelLike, bank: Mapping[str, Expert], n: int = 500, seed: int = 1) -> Controls:
     """Return the controls of the three domains' experts side by side, each on the task it was trained on."""
     made = [controls(model, bank[domain], (task,), n, seed).grades for domain, task in DOMAINS.items()]
     return Controls({name: Grades({t: r for one in made for t, r in one[name].right.items()}) for name in made[0]})
 
 
-def strengths(model: Any, expert: Expert, tasks: Sequence[str], at: Sequence[float], n: int = 500) -> Controls:
+def strengths(model: ModelLike, expert: Expert, tasks: Sequence[str], at: Sequence[float], n: int = 500) -> Controls:
     """Return grades with 1 + s (z − 1) for every strength s: an expert turned down, and up."""
     made = {}
     for strength in at:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from labkit.anatomy import Address, anatomy_of, module_of
 from labkit.base.errors import BadInput, unknown
 
 from .spectrum import Spectrum, multipliers, rescaled, spectrum
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["IA3", "MODULES", "SVF", "Adapter", "LoRA", "SVFCode", "matrices"]
 
@@ -34,7 +37,7 @@ MODULES = {
 }
 
 
-def matrices(model: Any, modules: str = "all", layers: Sequence[int] | None = None) -> tuple[str, ...]:
+def matrices(model: ModelLike, modules: str = "all", layers: Sequence[int] | None = None) -> tuple[str, ...]:
     """Return the addresses of the matrices of some modules (a key of `MODULES`), in all layers or in `layers`."""
     if modules not in MODULES:
         raise unknown("choice of modules", modules, list(MODULES))
@@ -57,7 +60,7 @@ class Adapter(nn.Module):
 
     modules = "all"
 
-    def __init__(self, model: Any, modules: str | None = None, layers: Sequence[int] | None = None):
+    def __init__(self, model: ModelLike, modules: str | None = None, layers: Sequence[int] | None = None):
         super().__init__()
         base = module_of(model)
         # Lists hide the base from torch: its weights are no parameters of ours.
@@ -114,7 +117,7 @@ class Adapter(nn.Module):
 class SVF(Adapter):
     """z for every matrix, 1 at the start, as the formula is printed."""
 
-    def __init__(self, model: Any, modules: str | None = None, layers: Sequence[int] | None = None):
+    def __init__(self, model: ModelLike, modules: str | None = None, layers: Sequence[int] | None = None):
         super().__init__(model, modules, layers)
         self.parts: dict[str, Spectrum] = {a: spectrum(self._frozen[0][name]) for a, name in self.names.items()}
         self.z = nn.ParameterDict({self.key(a): nn.Parameter(self.first(parts)) for a, parts in self.parts.items()})
@@ -135,7 +138,9 @@ class SVF(Adapter):
 class SVFCode(SVF):
     """p for every matrix, drawn from N(0.1, 0.01²) by `seed`; z = sigmoid(p) · Σσ / Σ(sigmoid(p) σ)."""
 
-    def __init__(self, model: Any, modules: str | None = "mlp", layers: Sequence[int] | None = None, seed: int = 0):
+    def __init__(
+        self, model: ModelLike, modules: str | None = "mlp", layers: Sequence[int] | None = None, seed: int = 0
+    ):
         self._generator = torch.Generator().manual_seed(seed)
         super().__init__(model, modules, layers)
 
@@ -155,7 +160,7 @@ class LoRA(Adapter):
 
     def __init__(
         self,
-        model: Any,
+        model: ModelLike,
         modules: str | None = None,
         layers: Sequence[int] | None = None,
         *,
@@ -184,7 +189,7 @@ class IA3(Adapter):
 
     modules = "ia3"
 
-    def __init__(self, model: Any, modules: str | None = None, layers: Sequence[int] | None = None):
+    def __init__(self, model: ModelLike, modules: str | None = None, layers: Sequence[int] | None = None):
         super().__init__(model, modules, layers)
         self.l = nn.ParameterDict(
             {self.key(a): nn.Parameter(torch.ones(self._frozen[0][name].shape[0])) for a, name in self.names.items()}

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save as to_bytes
@@ -16,7 +15,7 @@ from labkit.anatomy import anatomy_of
 from labkit.base.errors import BadInput, BrokenFile
 from labkit.base.files import write_atomically
 from labkit.models import read_tensors
-from labkit.zoo import entries, folder_of, verify
+from labkit.zoo import ModelLike, entries, folder_of, verify
 
 from .adapters import SVF
 from .edits import ScaleSpectrum
@@ -73,7 +72,7 @@ class Expert:
         z = {a: torch.full_like(z_R, float(z_R.mean())) for a, z_R in self.z.items()}
         return Expert(f"{self.name}, flattened", z, self.of)
 
-    def for_model(self, model: Any) -> Expert:
+    def for_model(self, model: ModelLike) -> Expert:
         """Return the expert bound to another model's matrices by their addresses: a transplant.
 
         Raises `BadInput` where the other model lacks an address or has another number of singular values there.

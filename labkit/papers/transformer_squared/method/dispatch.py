@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -29,12 +29,15 @@ from .learning import answers, is_right
 from .search import Found, cross_entropy
 from .spectrum import rescaled, spectrum
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["Adaptation", "Dispatched", "adapt_by_few_shots", "classify", "few_shot_objective", "two_pass"]
 
 NO_LABEL = "no label"
 
 
-def classify(model: Any, prompts_BP: Tensor) -> tuple[str, ...]:
+def classify(model: ModelLike, prompts_BP: Tensor) -> tuple[str, ...]:
     """Return the label a model gives to each prompt, `NO_LABEL` for any other word."""
     said_B1 = answers(module_of(model), Questions("label", asking(prompts_BP), prompts_BP[:, :1]))
     words = language().pieces(said_B1[:, 0])
@@ -60,7 +63,9 @@ class Dispatched:
         return self.labels.count(label) / len(self.labels)
 
 
-def two_pass(model: Any, bank: Mapping[str, Expert], asked: Questions, classifier: Expert | None = None) -> Dispatched:
+def two_pass(
+    model: ModelLike, bank: Mapping[str, Expert], asked: Questions, classifier: Expert | None = None
+) -> Dispatched:
     """Return what strategy A makes of questions, or strategy B with a `classifier`; `bank` is by label.
 
     Between questions the model is what it was: every expert is an edit that is taken back.
@@ -119,7 +124,7 @@ def few_shot_objective(twin: torch.nn.Module, experts: Sequence[Expert], shots: 
 
 
 def adapt_by_few_shots(
-    model: Any,
+    model: ModelLike,
     experts: Sequence[Expert],
     shots: Questions,
     *,

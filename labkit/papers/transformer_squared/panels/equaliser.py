@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import FigureBase
 
@@ -15,6 +15,9 @@ from labkit.panels.tables import Table
 from ..experiments.equalising import BANDS, SHOWN, TASKS, EqualiserData, EqualiserState, equalise
 from ..experiments.grading import Grades, grade
 from ..figures.equaliser import paint_equaliser
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["EqualiserPanel"]
 
@@ -32,7 +35,7 @@ class EqualiserPanel(Panel):
     State = EqualiserState
     size = (8.6, 3.6)
 
-    def __init__(self, model: Any = "lab/skills", **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/skills", **options: Any):
         self._intact: tuple[str, Grades] | None = None
         super().__init__(model, **options)
 

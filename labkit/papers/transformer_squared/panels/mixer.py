@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import FigureBase
 
@@ -14,6 +14,9 @@ from labkit.panels.tables import Table
 from ..experiments.mixtures import PAIR, TARGETS, MixerData, MixerState, mixture_scores, stored_maps
 from ..figures.mixer import paint_mixer
 from ..method.bank import Expert, shipped_bank
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["MixerPanel"]
 
@@ -30,7 +33,9 @@ class MixerPanel(Panel):
     State = MixerState
     size = (8.6, 4.2)
 
-    def __init__(self, model: Any = "lab/skills", *, bank: Mapping[str, Expert] | None = None, **options: Any):
+    def __init__(
+        self, model: ModelLike | str = "lab/skills", *, bank: Mapping[str, Expert] | None = None, **options: Any
+    ):
         self._bank = bank
         super().__init__(model, **options)
 
