@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 from labkit.course.numbers import number
 
 from .switch import BY_HAND, SWITCH
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["EXERCISES", "OBJECTIVES", "make", "make_released"]
 
@@ -51,7 +54,7 @@ def _maker(factor: Callable[[int], float], branches: slice = slice(None)) -> Cal
     return make
 
 
-def _times(model: Any, factor: Callable[[int], float], branches: slice = slice(None)) -> None:
+def _times(model: ModelLike, factor: Callable[[int], float], branches: slice = slice(None)) -> None:
     import torch
 
     with torch.no_grad():

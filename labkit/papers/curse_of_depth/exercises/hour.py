@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.course.exercises import Exercise
 from labkit.course.numbers import number
 
 from .seeds import JUDGE_SEEDS, SEEDS
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["EXERCISES", "OBJECTIVES", "rises_alone"]
 
@@ -72,7 +75,7 @@ MLPS, ATTENTIONS, BOTH = (0.03343, 1.1680), (0.3940, 1.0770), (0.4311, 1.7673)
 LARGEST = 0.01515  # of the twelve rises, MLPs alone
 
 
-def rises_alone(model: Any, texts: Sequence[str], norms: Sequence[str] = ("mlp",)) -> list[float]:
+def rises_alone(model: ModelLike, texts: Sequence[str], norms: Sequence[str] = ("mlp",)) -> list[float]:
     """Return by how much the loss rises, nats a token, with the norms of one block over √ℓ: one number a block."""
     from labkit.anatomy import anatomy_of
     from labkit.interventions import ScaleWeight, edit

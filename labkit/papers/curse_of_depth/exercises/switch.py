@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["BY_HAND", "SWITCH"]
 
@@ -34,7 +37,7 @@ def _check(scaled: Callable[..., Any]) -> Outcome:
     return right("One factor a block, on both norms, and nothing else. The paper's method is these lines.")
 
 
-def _try(scaled: Callable[..., Any], model: Any, ids: Any, p: float, made: tuple[int, int]) -> Outcome | None:
+def _try(scaled: Callable[..., Any], model: ModelLike, ids: Any, p: float, made: tuple[int, int]) -> Outcome | None:
     import torch
 
     from labkit.anatomy import fingerprint
@@ -75,7 +78,7 @@ def _scaled_by(
 ) -> Callable[..., Any]:
     """Return a switch as in the solution, with another factor or at other places."""
 
-    def scaled(model: Any, ids: Any, p: float) -> Any:
+    def scaled(model: ModelLike, ids: Any, p: float) -> Any:
         blocks = list(model.trunk.blocks)
         norms = [(one.norm, factor(l, p)) for l, block in enumerate(blocks) for one in list(block.branches)[branches]]
         norms += [(model.norm, factor(len(blocks) - 1, p))] * final
@@ -92,12 +95,12 @@ def _power(layer: int, p: float) -> float:
     return (layer + 1) ** -p
 
 
-def _all_like_the_last(model: Any, ids: Any, p: float) -> Any:
+def _all_like_the_last(model: ModelLike, ids: Any, p: float) -> Any:
     depth = len(model.trunk.blocks)
     return _scaled_by(lambda layer, p: depth**-p)(model, ids, p)
 
 
-def _norms_counted(model: Any, ids: Any, p: float) -> Any:
+def _norms_counted(model: ModelLike, ids: Any, p: float) -> Any:
     norms = [branch.norm for block in model.trunk.blocks for branch in block.branches]
     handles = [
         norm.register_forward_hook(lambda module, inputs, output, n=n: n**-p * output)
@@ -109,7 +112,7 @@ def _norms_counted(model: Any, ids: Any, p: float) -> Any:
     return logits
 
 
-def _scaled_and_left(model: Any, ids: Any, p: float) -> Any:
+def _scaled_and_left(model: ModelLike, ids: Any, p: float) -> Any:
     for layer, block in enumerate(model.trunk.blocks):
         for branch in block.branches:
             branch.norm.register_forward_hook(lambda module, inputs, output, s=(layer + 1) ** -p: s * output)

@@ -11,11 +11,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, unknown
 from labkit.base.rows import Rows
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = [
     "DEPTH_KINDS",
@@ -170,7 +173,7 @@ def stories() -> list[list[int]]:
     return world.tokenizer().encode_documents(texts)
 
 
-def measure_model(model: Any, documents: Sequence, *, parts: Sequence[str] = PARTS, **about: Any) -> BlockRun:
+def measure_model(model: ModelLike, documents: Sequence, *, parts: Sequence[str] = PARTS, **about: Any) -> BlockRun:
     """Return one checkpoint measured on `documents`; parts: whose loss is asked; about: its recipe, lr, seed, step."""
     from labkit.measurements import loss, residual_stats
     from labkit.sweeps.leave_one_out import DROPS

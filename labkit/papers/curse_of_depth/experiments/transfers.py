@@ -13,13 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput, NotAvailable
 from labkit.base.rows import Rows
 from labkit.measurements.tables import text_table
 
 from .block_runs import END, START, BlockRuns, blocks_path
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["TUNING_RATES", "Transfer", "Transfers", "answers", "sweep_transfers", "transfer", "transfers_path", "tune"]
 
@@ -97,7 +100,7 @@ def transfers_path() -> Path:
     return blocks_path().with_name("08_transfer.json")
 
 
-def tune(model: Any, seed: int, lr: float) -> Any:
+def tune(model: ModelLike, seed: int, lr: float) -> Any:
     """Return a copy of a decoder that reads the world, fine-tuned on the task: 200 steps of 16 documents."""
     from labkit.interventions import heal
 
@@ -179,7 +182,7 @@ def _tuned(trial: Any, about: dict[str, Any]) -> Transfer:
     return Transfer(nats_before=nats_before, nats=nats, right_before=right_before, right=right, **about)
 
 
-def answers(model: Any) -> tuple[float, float]:
+def answers(model: ModelLike) -> tuple[float, float]:
     """Return the mean nats a right answer costs, and the share of questions answered right, in unseen words."""
     from labkit import world
     from labkit.measurements import Question, choice_accuracy

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from labkit.measurements.estimate import Estimate, bootstrap_interval, mean_over
 from labkit.measurements.profiles import LayerProfile, profile
 from labkit.measurements.runs import batches, checked_documents
 from labkit.measurements.tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["AngularDistances", "angular_distance", "angular_distances", "relative_updates"]
 
@@ -79,7 +82,7 @@ class AngularDistances(Result):
 
 
 def angular_distances(
-    model: Any, documents: Sequence, *, tokens: str = "all", skip: int = 0, seed: int = 0
+    model: ModelLike, documents: Sequence, *, tokens: str = "all", skip: int = 0, seed: int = 0
 ) -> AngularDistances:
     """Return the angular distance of every pair of block boundaries, the mean over tokens, then over documents.
 
@@ -105,7 +108,7 @@ def angular_distances(
     return AngularDistances(**{k: tuple(v) for k, v in rows.items()}, adjacent=adjacent, tokens=tokens, n=len(found))
 
 
-def relative_updates(model: Any, documents: Sequence, *, skip: int = 0, seed: int = 0) -> LayerProfile:
+def relative_updates(model: ModelLike, documents: Sequence, *, skip: int = 0, seed: int = 0) -> LayerProfile:
     """Return by how much each block moves the stream: |h_after - h_before| / |h_before|, the mean over tokens."""
     found: list[list[float]] = [[] for _ in range(anatomy_of(model).depth)]
     for h_NLD in _streams(model, documents, skip):
@@ -115,7 +118,7 @@ def relative_updates(model: Any, documents: Sequence, *, skip: int = 0, seed: in
     return profile("How far does each block move the stream?", "|change| / |stream|", {"block": found}, seed=seed)
 
 
-def _streams(model: Any, documents: Sequence, skip: int) -> list[Tensor]:
+def _streams(model: ModelLike, documents: Sequence, skip: int) -> list[Tensor]:
     """Return for each document the stream [N + 1, L, D] at the boundaries: before block 0 … after the last."""
     if skip < 0:
         raise BadInput(f"skip = {skip} tokens.", expected="0 or more")

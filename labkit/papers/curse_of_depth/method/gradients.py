@@ -6,7 +6,7 @@ Nothing is left in the model: gradients are taken with respect to shadows of its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +18,15 @@ from labkit.measurements.measures import token_losses
 from labkit.measurements.profiles import LayerProfile, profile
 from labkit.measurements.runs import checked_documents
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["gradient_norms", "weight_changes"]
 
 _BRANCHES = ("attention", "mlp")
 
 
-def gradient_norms(model: Any, documents: Sequence, *, seed: int = 0) -> LayerProfile:
+def gradient_norms(model: ModelLike, documents: Sequence, *, seed: int = 0) -> LayerProfile:
     """Return norms of the gradient of each document's mean loss, by layer.
 
     Lines: attention and mlp, over the weights of that sub-layer and its norms; stream, with respect to the stream
@@ -66,12 +69,12 @@ def weight_changes(before: Any, after: Any) -> LayerProfile:
     return profile("How far did training move the weights?", "|change| / |weights|", found, over="pair of checkpoints")
 
 
-def _names(model: Any) -> dict[int, str]:
+def _names(model: ModelLike) -> dict[int, str]:
     """Return the name of every parameter by its identity."""
     return {id(p): name for name, p in module_of(model).named_parameters()}
 
 
-def _weights(model: Any, names: dict[int, str], layer: int, which: str) -> list[str]:
+def _weights(model: ModelLike, names: dict[int, str], layer: int, which: str) -> list[str]:
     """Return the names of the parameters of a sub-layer and the norms and scales around it."""
     part = getattr(anatomy_of(model).layer(layer), which)
     if part is None:
@@ -82,7 +85,7 @@ def _weights(model: Any, names: dict[int, str], layer: int, which: str) -> list[
 
 
 @torch.enable_grad()
-def _gradients(model: Any, module: nn.Module, ids_BL: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
+def _gradients(model: ModelLike, module: nn.Module, ids_BL: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
     """Return the gradients of the mean loss by parameter, and by the stream after each block."""
     shadows = {name: p.detach().requires_grad_() for name, p in module.named_parameters()}
     streams: list[Tensor] = []

@@ -8,7 +8,7 @@ say how far it is from that: |J - I| / |I| (Frobenius), and the share of the dia
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from labkit.anatomy.sites import Site
 from labkit.base.errors import BadInput
 from labkit.measurements.profiles import LayerProfile, profile
 from labkit.measurements.runs import checked_documents
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["block_jacobian", "block_jacobians", "diagonal_share", "distance_from_identity"]
 
@@ -36,7 +39,7 @@ def diagonal_share(jacobian_DD: Tensor) -> float:
     return float((size_DD.diagonal() / size_DD.sum(dim=1).clamp_min(1e-300)).mean())
 
 
-def block_jacobian(model: Any, ids: Any, layer: int, position: int = -1) -> Tensor:
+def block_jacobian(model: ModelLike, ids: Any, layer: int, position: int = -1) -> Tensor:
     """Return ∂h_t(after block `layer`) / ∂h_t(before it) as [D, D] on the CPU, at token `position` of one text [L].
 
     By reverse differentiation, exact up to rounding, on any family; what block `layer` reads is that of a plain pass.
@@ -59,7 +62,7 @@ def block_jacobian(model: Any, ids: Any, layer: int, position: int = -1) -> Tens
 
 
 def block_jacobians(
-    model: Any, documents: Sequence, *, positions: Sequence[int] = (-1,), seed: int = 0
+    model: ModelLike, documents: Sequence, *, positions: Sequence[int] = (-1,), seed: int = 0
 ) -> LayerProfile:
     """Return both numbers for every block, averaged over the given positions of each document, then over documents.
 

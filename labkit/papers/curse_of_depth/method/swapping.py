@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.anatomy import anatomy_of
 from labkit.base.errors import BadInput
 from labkit.interventions.changes import Change, Forward
 from labkit.interventions.edits import Edit
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["SwapBlocks"]
 
@@ -26,7 +29,7 @@ class SwapBlocks(Edit):
     first: int
     second: int
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return one forward for each of the two: the other's."""
         blocks = anatomy_of(model).blocks
         for layer in (self.first, self.second):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -19,6 +19,9 @@ from labkit.interventions.changes import Change, Hook, Write
 from labkit.interventions.edits import Edit, number
 
 from .slots import AddAndScale, Scaled, Times
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["SwitchLayerNormScaling"]
 
@@ -59,7 +62,7 @@ class SwitchLayerNormScaling(Edit):
                 do="compensate=False",
             )
 
-    def prepare(self, model: Any) -> list[Change]:
+    def prepare(self, model: ModelLike) -> list[Change]:
         """Return a hook per factor, and a write per gain that makes up for it."""
         anatomy = _with_norms(model)
         changes: list[Change] = []
@@ -122,7 +125,7 @@ def _sublayers(anatomy: Anatomy, position: str) -> Iterator[tuple[int, str, Subl
                 yield layer, which, part
 
 
-def _with_norms(model: Any) -> Anatomy:
+def _with_norms(model: ModelLike) -> Anatomy:
     """Return the anatomy of a model that has a norm in front of every sub-layer, and no factor of its own elsewhere."""
     module = module_of(model)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,10 +11,13 @@ from labkit.anatomy import anatomy_of, record
 
 from ..method.distances import angular_distance
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["read_stream"]
 
 
-def read_stream(model: Any, documents: Sequence) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def read_stream(model: ModelLike, documents: Sequence) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the stream's variance at the embedding and after each block [N + 1], and each block's turn [N].
 
     Means over tokens, then over documents: what `residual_stats` and `angular_distances` give, without intervals.

@@ -21,6 +21,8 @@ from .lines import Plot, paint_plots
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
     from ..method.switching import SwitchLayerNormScaling
 
 __all__ = ["ScalingPanel", "SwitchData", "SwitchLook", "SwitchState"]
@@ -85,7 +87,7 @@ class ScalingPanel(Panel):
     State = SwitchState
     size = (8.6, 3.5)
 
-    def __init__(self, model: Any = "lab/deep", texts: Sequence[str] = (), **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", texts: Sequence[str] = (), **options: Any):
         stories = [] if texts else [one.text for one in world.documents("stories", 2, seed=8, split="test")]
         self.texts = tuple(texts) or tuple(stories)
         self._intact = Intact()

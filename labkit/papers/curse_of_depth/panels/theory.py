@@ -16,6 +16,8 @@ from .beginning import LENGTH, SIZES
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from labkit.zoo import ModelLike
+
 __all__ = ["TheoryData", "TheoryPanel", "TheoryState"]
 
 QUANTITIES = {"the stream's variance": "variance", "the gradient": "gradient"}
@@ -203,7 +205,7 @@ def _fresh(kind: str, mlp: str, depth: int, seed: int) -> tuple[Any, Any]:
     return model, document
 
 
-def _variance(model: Any, document: Any) -> Any:
+def _variance(model: ModelLike, document: Any) -> Any:
     import numpy as np
 
     from labkit.anatomy import record

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["OPERATE", "OPERATION"]
 
@@ -41,7 +44,7 @@ def _patients() -> list[tuple[Any, int, Any]]:
     return made
 
 
-def _left_behind(model: Any) -> dict[str, Callable[[], None]]:
+def _left_behind(model: ModelLike) -> dict[str, Callable[[], None]]:
     """Return what may be left behind by somebody else, by name: each a way to change the model a little."""
 
     def swap() -> None:
@@ -77,7 +80,7 @@ def _check_operation(operate: Callable[..., Any]) -> Outcome:
     return right("Cut, measured, put back, and proven: you need not trust yourself, only the fingerprint.")
 
 
-def _operated(operate: Callable[..., Any], model: Any, layer: int, ids: Any) -> Outcome | None:
+def _operated(operate: Callable[..., Any], model: ModelLike, layer: int, ids: Any) -> Outcome | None:
     """Return what is wrong with one quiet operation."""
     import torch
 
@@ -143,7 +146,7 @@ def _operation(
 ) -> Callable[..., Any]:
     """Return an operation whose hook returns output(inputs[0], output) and whose proof is proof(model, before)."""
 
-    def operate(model: Any, layer: int, ids: Any) -> tuple[Any, Any]:
+    def operate(model: ModelLike, layer: int, ids: Any) -> tuple[Any, Any]:
         before = proof(model, None)
         mlp = model.trunk.blocks[layer].mlp.mixer
         handle = mlp.register_forward_hook(lambda module, inputs, given: output(inputs[0], given))
@@ -166,17 +169,17 @@ def _compared(state: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda model, before: state(model) if before is None else state(model) == before
 
 
-def _fingerprint(model: Any) -> str:
+def _fingerprint(model: ModelLike) -> str:
     from labkit.anatomy import fingerprint
 
     return fingerprint(model)
 
 
-def _hook_count(model: Any) -> int:
+def _hook_count(model: ModelLike) -> int:
     return sum(len(module._forward_hooks) for module in model.modules())
 
 
-def _sums(model: Any) -> tuple[float, ...]:
+def _sums(model: ModelLike) -> tuple[float, ...]:
     return (float(_hook_count(model)), *(float(weight.sum()) for weight in model.parameters()))
 
 
@@ -188,7 +191,7 @@ _proven = _compared(_fingerprint)
 _operation_answer = _operation(_nothing, _proven)
 
 
-def _operation_by_edit(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
+def _operation_by_edit(model: ModelLike, layer: int, ids: Any) -> tuple[Any, bool]:
     from labkit.interventions import DropMLP, edit
 
     before = _fingerprint(model)
@@ -197,7 +200,7 @@ def _operation_by_edit(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
     return cut, _fingerprint(model) == before
 
 
-def _operation_same_answers(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
+def _operation_same_answers(model: ModelLike, layer: int, ids: Any) -> tuple[Any, bool]:
     import torch
 
     intact = model(ids).logits
@@ -205,7 +208,7 @@ def _operation_same_answers(model: Any, layer: int, ids: Any) -> tuple[Any, bool
     return cut, torch.equal(model(ids).logits, intact)
 
 
-def _operation_swallowing(model: Any, layer: int, ids: Any) -> tuple[Any, bool]:
+def _operation_swallowing(model: ModelLike, layer: int, ids: Any) -> tuple[Any, bool]:
     try:
         return _operation_answer(model, layer, ids)
     except RuntimeError:

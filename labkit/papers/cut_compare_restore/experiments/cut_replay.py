@@ -26,6 +26,8 @@ from .cut import CutData, CutState
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from labkit.zoo import ModelLike
+
 __all__ = ["Replay", "store", "sweep_cuts"]
 
 NAME = "00_cut"
@@ -101,7 +103,7 @@ class SurpriseMeasure:
         return list(scores), list(self.scored)
 
 
-def store(model: Any = "lab/tiny", folder: Path | None = None, n_days: int = DAYS) -> Replay:
+def store(model: ModelLike | str = "lab/tiny", folder: Path | None = None, n_days: int = DAYS) -> Replay:
     """Cut every part of every layer, on the first days that the intact model gets right, and keep the answers.
 
     Writes 00_cut.json (a sweep) and 00_cut.toml (the days and the words) to `data/sweeps`, and returns what is kept.
@@ -129,7 +131,9 @@ def store(model: Any = "lab/tiny", folder: Path | None = None, n_days: int = DAY
     return Replay.of(sweep.model, folder)
 
 
-def sweep_cuts(say: Callable[[str], None] = print, model: Any = "lab/tiny", out: Path | None = None) -> Path:
+def sweep_cuts(
+    say: Callable[[str], None] = print, model: ModelLike | str = "lab/tiny", out: Path | None = None
+) -> Path:
     """Do `store` for `labkit sweep cut-panel` and return the file of the sweep."""
     kept = store(model, out)
     say(f"{len(kept.sweep)} cuts on {len(kept.days)} days")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
     from labkit.figures import StreamMap
+    from labkit.zoo import ModelLike
 
 __all__ = ["AddressMap"]
 
@@ -31,7 +32,7 @@ class AddressMap(Panel):
     question = "Where is it, how large is it, and what does it read and write?"
     State = PlaceState
 
-    def __init__(self, model: Any, **options: Any):
+    def __init__(self, model: ModelLike, **options: Any):
         from labkit.anatomy import anatomy_of
         from labkit.figures import StreamMap, drawing_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.measurements.readings import GO_ON, MOST_PROBABLE, Day, Reading, candidates, some_days
 from labkit.panels.controls import Choice, Control, Slider, Text
@@ -14,6 +14,9 @@ from labkit.panels.tables import Table
 from ..experiments.cut import EDITS, CutData, CutState, name_of
 from ..experiments.cut_replay import Replay
 from ..figures.cut_words import sentence_of
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["CutPanel"]
 
@@ -28,7 +31,7 @@ class CutPanel(Panel):
     State = CutState
     size = (8.6, 3.6)
 
-    def __init__(self, model: Any = "lab/tiny", **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/tiny", **options: Any):
         self.replay = Replay.of(model) if isinstance(model, str) else None
         self.days: tuple[Day, ...] = some_days() if self.replay is None else self.replay.days
         self._intact: tuple[tuple[str, str] | None, Reading | None] = (None, None)  # the last one, and of what

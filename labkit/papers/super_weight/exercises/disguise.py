@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["DISGUISE", "JUDGE"]
 
@@ -34,7 +37,9 @@ def _check_disguise(disguise: Callable[..., Any]) -> Outcome:
     )
 
 
-def _disguised(disguise: Callable[..., Any], model: Any, layer: int, neuron: int, factor: float) -> Outcome | None:
+def _disguised(
+    disguise: Callable[..., Any], model: ModelLike, layer: int, neuron: int, factor: float
+) -> Outcome | None:
     """Return what is wrong with one disguise."""
     import copy
 
@@ -89,43 +94,43 @@ def _spoilt(before: Any, after: Any, neuron: int, factor: float) -> Outcome:
     return wrong("the model is not what it was.", "what must shrink by the factor that another grows by")
 
 
-def _disguise(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     mlp = model.trunk.blocks[layer].mlp.mixer
     mlp.up.weight[neuron] /= factor
     mlp.down.weight[:, neuron] *= factor
 
 
-def _disguise_gate(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise_gate(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     mlp = model.trunk.blocks[layer].mlp.mixer
     mlp.gate.weight[neuron] /= factor
     mlp.down.weight[:, neuron] *= factor
 
 
-def _disguise_all(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise_all(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     mlp = model.trunk.blocks[layer].mlp.mixer
     mlp.up.weight /= factor
     mlp.down.weight *= factor
 
 
-def _disguise_row(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise_row(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     mlp = model.trunk.blocks[layer].mlp.mixer
     mlp.up.weight[neuron] /= factor
     mlp.down.weight[neuron] *= factor
 
 
-def _disguise_down_only(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise_down_only(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     model.trunk.blocks[layer].mlp.mixer.down.weight[:, neuron] *= factor
 
 
-def _disguise_up_only(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise_up_only(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     model.trunk.blocks[layer].mlp.mixer.up.weight[neuron] /= factor
 
 
-def _disguise_halfway(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise_halfway(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     _disguise(model, layer, neuron, factor**0.5)
 
 
-def _disguise_by_a_hook(model: Any, layer: int, neuron: int, factor: float) -> None:
+def _disguise_by_a_hook(model: ModelLike, layer: int, neuron: int, factor: float) -> None:
     import torch
 
     down = model.trunk.blocks[layer].mlp.mixer.down

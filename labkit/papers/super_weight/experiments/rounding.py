@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.base.data import data_dir
 from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["BITS", "CLIPS", "RoundedLoss", "RoundingGrid", "rounding", "rounding_path", "sweep_rounding"]
 
@@ -96,7 +99,7 @@ class RoundingGrid(Result):
 
 
 def rounding(
-    model: Any,
+    model: ModelLike,
     weight: str,
     documents: Sequence,
     bits: Sequence[int] = BITS,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from labkit.anatomy import Address
 from labkit.base.errors import unknown
-from labkit.zoo import Handle, load
+from labkit.zoo import Handle, ModelLike, load
 
 __all__ = ["SEALED", "sealed", "seals"]
 
@@ -47,7 +47,7 @@ def seals() -> dict[str, bool]:
     return {letter: letter in "AD" for letter in SEALED}
 
 
-def shuffle(model: Any, seed: int) -> None:
+def shuffle(model: ModelLike, seed: int) -> None:
     """Put the channels of the stream and the neurons of every MLP into another order; the logits stay."""
     generator = torch.Generator().manual_seed(seed)
     order_D = torch.randperm(model.embed.weight.shape[1], generator=generator)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,6 +19,9 @@ from labkit.interventions import Edit, ScaleWeight, ZeroWeight, edit
 from labkit.measurements.estimate import Estimate
 from labkit.measurements.language import Loss, loss, perplexity_ratio
 from labkit.measurements.tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["NULLS", "Ablation", "Cut", "DoseCurve", "ablate", "dose_curve", "matched_nulls", "neuron_of"]
 
@@ -93,7 +96,13 @@ class DoseCurve(Result):
 
 
 def ablate(
-    model: Any, addresses: Sequence[str], documents: Sequence, *, nulls: int = 5, neurons: bool = True, seed: int = 0
+    model: ModelLike,
+    addresses: Sequence[str],
+    documents: Sequence,
+    *,
+    nulls: int = 5,
+    neurons: bool = True,
+    seed: int = 0,
 ) -> Ablation:
     """Zero each address alone, all together, and (`neurons`) the column each stands in; beside `nulls` of each kind.
 
@@ -120,7 +129,7 @@ def ablate(
 
 
 def dose_curve(
-    model: Any, addresses: Sequence[str], documents: Sequence, factors: Sequence[float] = DOSES, *, seed: int = 0
+    model: ModelLike, addresses: Sequence[str], documents: Sequence, factors: Sequence[float] = DOSES, *, seed: int = 0
 ) -> DoseCurve:
     """Return the perplexity ratio at each factor that all addresses are multiplied by (the paper's Fig. 6)."""
     intact = loss(model, documents, seed=seed)
@@ -131,7 +140,9 @@ def dose_curve(
     return DoseCurve(addresses=tuple(addresses), factors=tuple(map(float, factors)), ratios=tuple(ratios))
 
 
-def matched_nulls(model: Any, address: str, n: int = 5, kind: str = "largest", *, seed: int = 0) -> tuple[str, ...]:
+def matched_nulls(
+    model: ModelLike, address: str, n: int = 5, kind: str = "largest", *, seed: int = 0
+) -> tuple[str, ...]:
     """Return `n` other weights of the matrix (or the vector of gains) that `address` lies in, or as many as there are.
 
     kind: "largest", "comparable" (nearest in size) or "random"; `seed` draws the random ones. Of a matrix, what stands
@@ -166,7 +177,7 @@ def neuron_of(address: str) -> str:
 
 
 def _null_plans(
-    model: Any, addresses: tuple[str, ...], columns: tuple[str, ...], n: int, seed: int
+    model: ModelLike, addresses: tuple[str, ...], columns: tuple[str, ...], n: int, seed: int
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Return (kind, places) of the nulls: of each kind, the n-th null of every address together."""
     plans = []
@@ -187,7 +198,7 @@ def _null_plans(
     return plans
 
 
-def _ratio(model: Any, edits: Any, documents: Sequence, intact: Loss, seed: int) -> Estimate:
+def _ratio(model: ModelLike, edits: Any, documents: Sequence, intact: Loss, seed: int) -> Estimate:
     edits: list[Edit] = list(edits)
     with edit(model, *edits):
         return perplexity_ratio(loss(model, documents, seed=seed), intact, seed=seed)

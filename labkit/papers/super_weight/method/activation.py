@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from labkit.measurements.runs import checked_documents
 from labkit.measurements.tables import text_table
 
 from .ablation import matched_nulls, one_weight
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["RestoreCurve", "SuperActivation", "TokenShift", "restore_curve", "super_activation", "token_shift"]
 
@@ -121,7 +124,7 @@ class TokenShift(Result):
         return text_table(["token", "intact", "cut", "times"], rows, title=title)
 
 
-def super_activation(model: Any, address: str, prompt: Any, *, others: int = 100) -> SuperActivation:
+def super_activation(model: ModelLike, address: str, prompt: Any, *, others: int = 100) -> SuperActivation:
     """Return the stream's entry that a weight `layers.L.mlp.down[out, in]` makes on a prompt, with and without it.
 
     others: how many of the largest other weights of its matrix are removed for comparison, not in the same column.
@@ -152,7 +155,7 @@ def super_activation(model: Any, address: str, prompt: Any, *, others: int = 100
 
 
 def restore_curve(
-    model: Any, address: str, documents: Sequence, tokens: Sequence[int] = (0, 1, 2, 4, 8, -1), *, seed: int = 0
+    model: ModelLike, address: str, documents: Sequence, tokens: Sequence[int] = (0, 1, 2, 4, 8, -1), *, seed: int = 0
 ) -> RestoreCurve:
     """Zero a weight and put back, at m tokens, what the intact model's MLP writes to the weight's channel.
 
@@ -177,7 +180,7 @@ def restore_curve(
 
 
 def token_shift(
-    model: Any, edits: Sequence[Edit], prompts: Sequence, *, most: int = 10, stop: frozenset[str] = STOP_WORDS
+    model: ModelLike, edits: Sequence[Edit], prompts: Sequence, *, most: int = 10, stop: frozenset[str] = STOP_WORDS
 ) -> TokenShift:
     """Return how some edits move the probability of the token after each prompt (texts or token ids).
 
@@ -210,18 +213,18 @@ def token_shift(
     )
 
 
-def _next(model: Any, prompts: Sequence) -> Tensor:
+def _next(model: ModelLike, prompts: Sequence) -> Tensor:
     """Return the probabilities of the token after each prompt [P, V]."""
     return torch.stack([found_LV[-1].double().softmax(-1) for found_LV in logits(model, prompts)])
 
 
-def _loudest(model: Any, ids: Tensor, place: Address) -> list[int]:
+def _loudest(model: ModelLike, ids: Tensor, place: Address) -> list[int]:
     """Return the tokens by how much the weight contributes there, most first."""
     site = f"layers.{place.layer}.mlp.neurons"
     return record(model, ids, [site])[site][0, :, place.index[1]].abs().argsort(descending=True).tolist()
 
 
-def _restored(model: Any, ids: Tensor, place: Address, zero: Edit, order: list[int], m: int) -> float:
+def _restored(model: ModelLike, ids: Tensor, place: Address, zero: Edit, order: list[int], m: int) -> float:
     chosen = tuple(sorted(order if m < 0 else order[:m]))
     site, channel = f"layers.{place.layer}.mlp", (place.index[0],)
     restore = [RestoreActivation(site, tuple(ids.tolist()), chosen, channel)] if chosen else []

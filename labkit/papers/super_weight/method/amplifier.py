@@ -7,7 +7,7 @@ amplifier: λ (s · h)². Shapes: D width, F feed-forward.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,11 +15,14 @@ from torch import Tensor
 from labkit.anatomy import anatomy_of
 from labkit.base.errors import BadInput, LabkitError, NotAvailable
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["amplifier_directions", "amplifier_matrix", "amplifier_sizes"]
 
 
 @torch.no_grad()
-def amplifier_sizes(model: Any, layer: int, *, cheap: bool = False) -> Tensor:
+def amplifier_sizes(model: ModelLike, layer: int, *, cheap: bool = False) -> Tensor:
     """Return the Frobenius norm of U_k for every channel k [D], without making any U_k.
 
     With w = down[k], it is the root of w (G ∘ U) w, where G = gate gateᵀ and U = up upᵀ are [F, F]. cheap: leave out
@@ -33,7 +36,7 @@ def amplifier_sizes(model: Any, layer: int, *, cheap: bool = False) -> Tensor:
 
 
 @torch.no_grad()
-def amplifier_matrix(model: Any, layer: int, channel: int) -> Tensor:
+def amplifier_matrix(model: ModelLike, layer: int, channel: int) -> Tensor:
     """Return U_k of one channel [D, D]."""
     gate_FD, up_FD, down_DF = _weights(model, layer)
     if isinstance(channel, bool) or not isinstance(channel, int) or not 0 <= channel < len(down_DF):
@@ -42,7 +45,7 @@ def amplifier_matrix(model: Any, layer: int, channel: int) -> Tensor:
 
 
 @torch.no_grad()
-def amplifier_directions(model: Any, layer: int, channel: int, most: int = 5) -> tuple[Tensor, Tensor]:
+def amplifier_directions(model: ModelLike, layer: int, channel: int, most: int = 5) -> tuple[Tensor, Tensor]:
     """Return the largest eigenvalues of (U_k + U_kᵀ) / 2 by size, signed, and their directions [most, D]."""
     u_DD = amplifier_matrix(model, layer, channel)
     values, vectors = torch.linalg.eigh((u_DD + u_DD.T) / 2)
@@ -50,7 +53,7 @@ def amplifier_directions(model: Any, layer: int, channel: int, most: int = 5) ->
     return values[order], vectors[:, order].T
 
 
-def _weights(model: Any, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+def _weights(model: ModelLike, layer: int) -> tuple[Tensor, Tensor, Tensor]:
     anatomy = anatomy_of(model)
     anatomy.layer(layer)
     try:

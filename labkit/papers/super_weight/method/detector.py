@@ -18,7 +18,7 @@ ablation against matched nulls (`ablate`) says whether the model hangs on one.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from labkit.interventions import ZeroWeight, edit
 from labkit.measurements.tables import text_table
 
 from .profile import Passage, SpikeProfile, as_array
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["RULES", "Candidate", "Detection", "Peeling", "detect_iteratively", "find_super_weights"]
 
@@ -122,7 +125,7 @@ class Peeling:
 
 
 def find_super_weights(
-    model: Any,
+    model: ModelLike,
     prompt: Any,
     *,
     rule: str = "hardened",
@@ -145,7 +148,9 @@ def find_super_weights(
     return Detection(rule=rule, candidates=tuple(found), profile=seen.profile)
 
 
-def detect_iteratively(model: Any, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **options: Any) -> Peeling:
+def detect_iteratively(
+    model: ModelLike, prompt: Any, *, rounds: int = 8, floor: float = 0.1, **options: Any
+) -> Peeling:
     """Return what is found, found again with that at zero, and so on until nothing is, or `rounds` are over.
 
     A later candidate counts when it contributes at least `floor` of the first one's: what a zeroed weight read is
@@ -166,7 +171,7 @@ def detect_iteratively(model: Any, prompt: Any, *, rounds: int = 8, floor: float
 class Suspects(Passage):
     """A run in which a layer's weights come under suspicion as they write, and are followed through the stream."""
 
-    def __init__(self, model: Any, prompt: Any):
+    def __init__(self, model: ModelLike, prompt: Any):
         self.found: list[dict[str, Any]] = []  # a Candidate's fields but for its persistence
         self.after: list[list[float]] = []  # of each, the size of its stream entry after its own and every later block
         super().__init__(model, prompt)
@@ -224,7 +229,7 @@ class Scan(Suspects):
     Its candidates are those of them that are persistent as well.
     """
 
-    def __init__(self, model: Any, prompt: Any, *, prominence: float, share: float, persistence: float):
+    def __init__(self, model: ModelLike, prompt: Any, *, prominence: float, share: float, persistence: float):
         self.prominence, self.share, self.persistence = prominence, share, persistence
         super().__init__(model, prompt)
 

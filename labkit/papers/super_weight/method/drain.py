@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.runs import checked_documents
 from labkit.measurements.tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ValueDrain", "value_drain"]
 
@@ -38,7 +41,7 @@ class ValueDrain(Result):
         return text_table(["layer", "times", "95 % interval"], rows, title=title)
 
 
-def value_drain(model: Any, documents: Sequence, *, token: int = 0, seed: int = 0) -> ValueDrain:
+def value_drain(model: ModelLike, documents: Sequence, *, token: int = 0, seed: int = 0) -> ValueDrain:
     """Return the length of one token's value vectors against the others', layer by layer.
 
     documents: lists of token ids (or texts, when `model` is a handle). Raises `BadInput` where one has too few tokens.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +17,9 @@ from labkit.base.errors import BadInput
 from labkit.base.results import Result
 from labkit.measurements.runs import checked_documents, text_hash
 from labkit.measurements.tables import text_table
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Passage", "Spike", "SpikeProfile", "as_array", "spike_profile"]
 
@@ -68,7 +71,7 @@ class Passage:
     time, and a look at a model should cost next to nothing beside the pass.
     """
 
-    def __init__(self, model: Any, prompt: Any):
+    def __init__(self, model: ModelLike, prompt: Any):
         self.anatomy = anatomy_of(model)
         ids = checked_documents(model, [prompt], shortest=1)[0]
         self.tokens, self.text = len(ids), text_hash([ids])
@@ -121,7 +124,7 @@ class Passage:
         self._x_LF = as_array(x_BLF[0])
 
 
-def spike_profile(model: Any, prompt: Any) -> SpikeProfile:
+def spike_profile(model: ModelLike, prompt: Any) -> SpikeProfile:
     """Return the largest entries on one prompt, a text (when `model` is a handle) or token ids."""
     return Passage(model, prompt).profile
 

@@ -14,6 +14,7 @@ from ..experiments.quantiser import OUTLIER, QuantiserData, QuantiserState
 
 if TYPE_CHECKING:
     from labkit.interventions import Quantise
+    from labkit.zoo import ModelLike
 
 from ..experiments.quantiser import shown
 
@@ -37,7 +38,7 @@ class QuantiserPanel(Panel):
 
     def __init__(
         self,
-        model: Any,
+        model: ModelLike,
         outlier: str,
         texts: Sequence[str],
         *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Control, Slider, Text
@@ -12,6 +12,9 @@ from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
 from ..experiments.weight import KINDS, Null, WeightData, WeightState, small
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["WeightPanel"]
 
@@ -33,7 +36,7 @@ class WeightPanel(Panel):
     State = WeightState
     size = (8.6, 3.9)
 
-    def __init__(self, model: Any, weights: Mapping[str, str], texts: Mapping[str, str], **options: Any):
+    def __init__(self, model: ModelLike, weights: Mapping[str, str], texts: Mapping[str, str], **options: Any):
         if not weights or not texts:
             raise BadInput("This panel was given no weight or no text.", expected="at least one of each, by title")
         self.weights, self.texts = dict(weights), dict(texts)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 from labkit.course.numbers import number
 
 from .suspects import impostors, innocents, rescored, rescored_as_released, small_models
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["EXERCISES", "OBJECTIVES"]
 
@@ -59,7 +62,7 @@ def _check_judge(judge: Callable[..., Any]) -> Outcome:
     )
 
 
-def _answer(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+def _answer(rescore: Callable[..., Any], model: ModelLike, texts: Sequence) -> bool:
     from labkit.interventions import DropAttention, shrink
 
     from ..method.metrics import Cosine
@@ -72,29 +75,29 @@ def _answer(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
     return True
 
 
-def _nothing_gone(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+def _nothing_gone(rescore: Callable[..., Any], model: ModelLike, texts: Sequence) -> bool:
     return all(abs(a - b) < 1e-6 for a, b in zip(rescore(model, texts, []), rescored(model, texts, [])))
 
 
-def _last_gone(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+def _last_gone(rescore: Callable[..., Any], model: ModelLike, texts: Sequence) -> bool:
     intact = rescored(model, texts, [])
     found = rescore(model, texts, [len(intact) - 1])
     return all(abs(a - b) < 1e-6 for a, b in zip(found[:-1], intact[:-1]))
 
 
-def _one_score(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+def _one_score(rescore: Callable[..., Any], model: ModelLike, texts: Sequence) -> bool:
     return abs(rescore(model, texts, [1])[2] - rescored(model, texts, [1])[2]) < 1e-6
 
 
-def _one_list(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+def _one_list(rescore: Callable[..., Any], model: ModelLike, texts: Sequence) -> bool:
     return all(abs(a - b) < 1e-6 for a, b in zip(rescore(model, texts, [1]), rescored(model, texts, [1])))
 
 
-def _to_the_bit(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+def _to_the_bit(rescore: Callable[..., Any], model: ModelLike, texts: Sequence) -> bool:
     return all(rescore(model, texts, gone) == rescored(model, texts, gone) for gone in ((), (1,), (0, 2)))
 
 
-def _not_the_block(rescore: Callable[..., Any], model: Any, texts: Sequence) -> bool:
+def _not_the_block(rescore: Callable[..., Any], model: ModelLike, texts: Sequence) -> bool:
     found = rescore(model, texts, [1])
     return found != rescored_as_released(model, texts, [1]) and found != rescored(model, texts, [])
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Rescore", "impostors", "innocents", "rescored", "rescored_as_released", "small_models"]
 
 Rescore = Callable[[Any, Sequence, Sequence[int]], list[float]]
 
 
-def rescored(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
+def rescored(model: ModelLike, documents: Sequence, gone: Sequence[int]) -> list[float]:
     """Return the score of every attention in the model without those in `gone`, whose own score is 0."""
     from labkit.interventions import DropAttention, edit
 
@@ -18,7 +21,7 @@ def rescored(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float
         return _attentions(model, documents)
 
 
-def rescored_as_released(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
+def rescored_as_released(model: ModelLike, documents: Sequence, gone: Sequence[int]) -> list[float]:
     """Do it as the authors' released iterative mode does: a block with a dropped attention is passed over as a whole,
     its MLP too, before the parts after it are scored."""
     from labkit.interventions import DropBlock, edit
@@ -55,13 +58,13 @@ def small_models() -> Iterator[tuple[Any, list[Any]]]:
         yield config.build(seed=depth).eval(), list(torch.randint(23, (3, 12), generator=generator))
 
 
-def _attentions(model: Any, documents: Sequence) -> list[float]:
+def _attentions(model: ModelLike, documents: Sequence) -> list[float]:
     from ..method.metrics import Cosine
 
     return [one.value for one in Cosine()(model, documents).attention]
 
 
-def _text_by_text(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
+def _text_by_text(model: ModelLike, documents: Sequence, gone: Sequence[int]) -> list[float]:
     rows = [rescored(model, [text], gone) for text in documents]
     lengths = [len(text) for text in documents]
     return [sum(n * x for n, x in zip(lengths, column)) / sum(lengths) + 1e-9 for column in zip(*rows)]
@@ -70,7 +73,7 @@ def _text_by_text(model: Any, documents: Sequence, gone: Sequence[int]) -> list[
 def _off_at(layer: int) -> Rescore:
     """Return a function whose score of one layer, or of the next that is left, is a twentieth too high."""
 
-    def off(model: Any, documents: Sequence, gone: Sequence[int]) -> list[float]:
+    def off(model: ModelLike, documents: Sequence, gone: Sequence[int]) -> list[float]:
         scores = rescored(model, documents, gone)
         order = [(layer + step) % len(scores) for step in range(len(scores))]
         place = next(one for one in order if one not in gone)
@@ -82,7 +85,7 @@ def _off_at(layer: int) -> Rescore:
 def _sealed(function: Rescore) -> Rescore:
     """Return the function under one name and one source, so that only what it does tells it from another."""
 
-    def rescore(model: Any, texts: Sequence, gone: Sequence[int]) -> list[float]:
+    def rescore(model: ModelLike, texts: Sequence, gone: Sequence[int]) -> list[float]:
         return function(model, texts, tuple(gone))
 
     return rescore

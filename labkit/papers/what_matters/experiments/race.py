@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.base.errors import BadInput
 from labkit.base.results import Result
@@ -13,6 +13,9 @@ from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.measures import Measure
 from labkit.measurements.tables import text_table
 from labkit.panels.measured import in_slices
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["Race", "race", "racing"]
 
@@ -44,7 +47,7 @@ class Race(Result):
 
 
 def race(
-    model: Any,
+    model: ModelLike,
     strategies: Mapping[str, Plan | Sequence[Plan]],
     documents: Sequence | None,
     counts: Sequence[int],
@@ -64,7 +67,7 @@ def race(
 
 
 def racing(
-    model: Any,
+    model: ModelLike,
     strategies: Mapping[str, Plan | Sequence[Plan]],
     documents: Sequence | None,
     counts: Sequence[int],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,10 +11,13 @@ from torch import Tensor
 from labkit.base.errors import BadInput
 from labkit.measurements.runs import checked_documents
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["calibration"]
 
 
-def calibration(model: Any, documents: Sequence, window: int, n: int | None = None) -> list[Tensor]:
+def calibration(model: ModelLike, documents: Sequence, window: int, n: int | None = None) -> list[Tensor]:
     """Return the first `n` windows (default: all) of `window` tokens each; what is left at the end is not used.
 
     Raises `BadInput` for an empty text, and for one that does not fill the windows asked for.

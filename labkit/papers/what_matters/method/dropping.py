@@ -8,7 +8,7 @@ scores the cut model, and so on. Layers keep the numbers they have in the model 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labkit.anatomy import anatomy_of
 from labkit.base.errors import BadInput, unknown
@@ -18,13 +18,16 @@ from labkit.sweeps.leave_one_out import DROPS
 from .metrics import Cosine, Metric
 from .windows import window_scores
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["STRATEGIES", "consecutive", "iterative", "one_shot"]
 
 STRATEGIES = ("attention", "mlp", "block", "joint")
 
 
 def one_shot(
-    model: Any, documents: Sequence | None, n: int, part: str = "attention", metric: Metric | None = None
+    model: ModelLike, documents: Sequence | None, n: int, part: str = "attention", metric: Metric | None = None
 ) -> Plan:
     """Return the plan that drops the `n` lowest of the intact model's scores, the lowest first.
 
@@ -36,7 +39,7 @@ def one_shot(
 
 
 def iterative(
-    model: Any, documents: Sequence | None, n: int, part: str = "attention", metric: Metric | None = None
+    model: ModelLike, documents: Sequence | None, n: int, part: str = "attention", metric: Metric | None = None
 ) -> Plan:
     """Return the plan of `n` drops, each the lowest score of the model without the parts dropped before it.
 
@@ -53,7 +56,7 @@ def iterative(
     return plan
 
 
-def consecutive(model: Any, documents: Sequence, n: int, *, angular: bool = False, skip: int = 0) -> Plan:
+def consecutive(model: ModelLike, documents: Sequence, n: int, *, angular: bool = False, skip: int = 0) -> Plan:
     """Return the plan that drops the `n` blocks in a row over which the stream turns least."""
     _check(model, n, "block")
     if n == 0:
@@ -62,7 +65,7 @@ def consecutive(model: Any, documents: Sequence, n: int, *, angular: bool = Fals
     return Plan(DropBlock(layer) for layer in found.layers)
 
 
-def _check(model: Any, n: int, part: str) -> None:
+def _check(model: ModelLike, n: int, part: str) -> None:
     if part not in STRATEGIES:
         raise unknown("strategy", part, STRATEGIES)
     blocks = anatomy_of(model).blocks

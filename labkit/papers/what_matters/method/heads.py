@@ -8,7 +8,7 @@ Shapes: B texts, L tokens, D width, H heads, K head size.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,6 +19,9 @@ from labkit.measurements import sizes_of
 from labkit.measurements.runs import batches, checked_documents
 
 from .metrics import turn
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["drop_head", "head_scores", "lowest_heads"]
 
@@ -33,7 +36,7 @@ def drop_head(layer: int, head: int, size: int) -> ReplaceActivation:
 
 
 @torch.no_grad()
-def head_scores(model: Any, documents: Sequence) -> dict[Head, float]:
+def head_scores(model: ModelLike, documents: Sequence) -> dict[Head, float]:
     """Return per head 1 - cosine of the stream before its attention and the same with the head's own write added,
     averaged over tokens."""
     sizes, depth = sizes_of(model), anatomy_of(model).depth
@@ -53,7 +56,7 @@ def head_scores(model: Any, documents: Sequence) -> dict[Head, float]:
     return {head: total / tokens for head, total in totals.items()}
 
 
-def lowest_heads(model: Any, documents: Sequence, n: int) -> Plan:
+def lowest_heads(model: ModelLike, documents: Sequence, n: int) -> Plan:
     """Return the plan that silences the `n` heads of lowest score, the lowest first."""
     scores, size = head_scores(model, documents), sizes_of(model).head_size
     if not 0 <= n <= len(scores):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -18,12 +18,15 @@ from labkit.base.errors import BadInput
 from labkit.interventions import Plan, dropped, shrink
 from labkit.zoo.hub import no_bars
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["load_cut", "save_cut"]
 
 PLAN = "cut.toml"
 
 
-def save_cut(model: Any, plan: Any, folder: str | Path) -> Path:
+def save_cut(model: ModelLike, plan: Any, folder: str | Path) -> Path:
     """Write `model` (intact; a model of transformers or a handle of one) with the drops of `plan` into `folder`.
 
     The folder holds config.json, the weights, and cut.toml. Raises `BadInput` for a model that transformers does not

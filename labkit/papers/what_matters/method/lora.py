@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from torch.nn.utils import parametrize
 from labkit.anatomy import module_of
 from labkit.interventions import Plan, shrink
 from labkit.interventions.healing import Healed, heal
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["LowRank", "heal_by_lora"]
 
@@ -37,7 +40,7 @@ class LowRank(nn.Module):
 
 
 def heal_by_lora(
-    model: Any,
+    model: ModelLike,
     plan: Any = (),
     *,
     rank: int = 8,
@@ -60,7 +63,7 @@ def heal_by_lora(
     return healed
 
 
-def _wrapped(model: Any, rank: int, scale: float, generator: torch.Generator) -> Any:
+def _wrapped(model: ModelLike, rank: int, scale: float, generator: torch.Generator) -> Any:
     """Return a copy whose own weights rest, each matrix of its blocks with a low-rank term to be trained."""
     module = copy.deepcopy(module_of(model)).requires_grad_(False)
     for linear in _linears(module):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -28,13 +28,16 @@ from labkit.measurements.runs import checked_documents, text_hash
 
 from .stream import PARTS, Change, token_scores
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["Cosine", "Metric", "RandomOrder", "RelativeMagnitude", "ReverseOrder", "turn"]
 
 
 class Metric(Protocol):
     """What strategies need to know of a metric."""
 
-    def __call__(self, model: Any, documents: Sequence) -> LayerScores:
+    def __call__(self, model: ModelLike, documents: Sequence) -> LayerScores:
         """Return the score of every part of the model as it is now, edits included."""
 
 
@@ -57,7 +60,7 @@ class Cosine:
         x, y = (change.before, change.after) if self.residual else (change.read, change.returned)
         return None if x is None else turn(x, y)
 
-    def __call__(self, model: Any, documents: Sequence, seed: int = 0) -> LayerScores:
+    def __call__(self, model: ModelLike, documents: Sequence, seed: int = 0) -> LayerScores:
         return _scored(model, documents, self, self.skip, seed, inside=not self.residual)
 
 
@@ -73,7 +76,7 @@ class RelativeMagnitude:
         x, y = change.before.double(), change.after.double()
         return (y - x).norm(dim=-1) / y.norm(dim=-1).clamp_min(1e-300)
 
-    def __call__(self, model: Any, documents: Sequence, seed: int = 0) -> LayerScores:
+    def __call__(self, model: ModelLike, documents: Sequence, seed: int = 0) -> LayerScores:
         return _scored(model, documents, self, self.skip, seed)
 
 
@@ -81,7 +84,7 @@ class RelativeMagnitude:
 class ReverseOrder:
     """The deepest part is the first to go; reads no text."""
 
-    def __call__(self, model: Any, documents: Sequence = ()) -> LayerScores:
+    def __call__(self, model: ModelLike, documents: Sequence = ()) -> LayerScores:
         depth = anatomy_of(model).depth
         return _ordered(model, "reverse order", {(part, i): depth - 1 - i for part in PARTS for i in range(depth)})
 
@@ -92,7 +95,7 @@ class RandomOrder:
 
     seed: int = 0
 
-    def __call__(self, model: Any, documents: Sequence = ()) -> LayerScores:
+    def __call__(self, model: ModelLike, documents: Sequence = ()) -> LayerScores:
         keys = [(part, layer) for part in PARTS for layer in range(anatomy_of(model).depth)]
         drawn = np.random.default_rng(self.seed).permutation(len(keys))
         return _ordered(model, f"random order {self.seed}", dict(zip(keys, drawn.tolist())))
@@ -107,7 +110,9 @@ def turn(x: Tensor, y: Tensor) -> Tensor:
     return (0.5 * (x - y).square().sum(dim=-1)).clamp(0.0, 2.0)
 
 
-def _scored(model: Any, documents: Sequence, metric: Any, skip: int, seed: int, inside: bool = False) -> LayerScores:
+def _scored(
+    model: ModelLike, documents: Sequence, metric: Any, skip: int, seed: int, inside: bool = False
+) -> LayerScores:
     if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
         raise BadInput(f"skip = {skip!r} tokens.", expected="a whole number of at least 0")
     checked = checked_documents(model, documents, shortest=skip + 1)
@@ -118,7 +123,7 @@ def _scored(model: Any, documents: Sequence, metric: Any, skip: int, seed: int, 
     return scores_of(means, weights, depth, metric=metric.name, unit="", text=text, seed=seed)
 
 
-def _ordered(model: Any, name: str, ranks: dict[tuple[str, int], int]) -> LayerScores:
+def _ordered(model: ModelLike, name: str, ranks: dict[tuple[str, int], int]) -> LayerScores:
     def line(part: str) -> tuple[Estimate | None, ...]:
         there = [part == "block" or getattr(block, part) is not None for block in anatomy_of(model).blocks]
         return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from labkit.measurements.tables import text_table
 
 from .metrics import Cosine
 from .stream import PARTS, token_scores
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["PositionScores", "position_scores"]
 
@@ -49,7 +52,7 @@ class PositionScores(Result):
 
 
 def position_scores(
-    model: Any,
+    model: ModelLike,
     documents: Sequence,
     part: str = "attention",
     metric: Any = None,

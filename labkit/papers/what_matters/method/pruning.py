@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -22,12 +22,15 @@ from labkit.base.errors import BadInput, unknown
 from labkit.measurements import sizes_of
 from labkit.measurements.runs import batches, checked_documents
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["matrices", "pruned"]
 
 WAYS = ("magnitude", "wanda")
 
 
-def matrices(model: Any) -> list[str]:
+def matrices(model: ModelLike) -> list[str]:
     """Return the addresses of all matrices of the blocks."""
     mlp = ("mlp.gate", "mlp.up", "mlp.down") if sizes_of(model).gated else ("mlp.up", "mlp.down")
     parts = {"attention": ("attn.q", "attn.k", "attn.v", "attn.o"), "mlp": mlp}
@@ -41,7 +44,7 @@ def matrices(model: Any) -> list[str]:
     ]
 
 
-def pruned(model: Any, documents: Sequence, share: float, by: str = "wanda") -> Any:
+def pruned(model: ModelLike, documents: Sequence, share: float, by: str = "wanda") -> Any:
     """Return a copy of `model` (module or handle) with `share` of the weights of its blocks at 0, none trained.
 
     documents: calibration text; magnitude does not read it. Raises `BadInput` for a share that is none.
@@ -64,7 +67,7 @@ def pruned(model: Any, documents: Sequence, share: float, by: str = "wanda") -> 
 
 
 @torch.no_grad()
-def _input_norms(model: Any, documents: Sequence) -> dict[str, Tensor]:
+def _input_norms(model: ModelLike, documents: Sequence) -> dict[str, Tensor]:
     """Return the norm [I] of each matrix's input over all tokens."""
     anatomy, squares = anatomy_of(model), {}
     sites = [Site(address, anatomy.module(address), "input") for address in matrices(model)]

@@ -13,7 +13,7 @@ y are the stream itself, however a variant's write slot makes one from the other
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -22,6 +22,9 @@ from labkit.anatomy import Site, anatomy_of, module_of, record
 from labkit.base.errors import BadInput
 from labkit.measurements.runs import batches
 from labkit.models import Decoder
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["PARTS", "Change", "Key", "boundaries", "token_scores"]
 
@@ -44,7 +47,7 @@ class Change(NamedTuple):
 
 
 def token_scores(
-    model: Any, documents: Sequence[Tensor], rule: Callable[[Change], Tensor | None], *, inside: bool = False
+    model: ModelLike, documents: Sequence[Tensor], rule: Callable[[Change], Tensor | None], *, inside: bool = False
 ) -> dict[Key, list[np.ndarray]]:
     """Return `rule(change)` [L] of each checked document, for every part of every layer.
 
@@ -62,7 +65,7 @@ def token_scores(
     return found
 
 
-def boundaries(model: Any, documents: Sequence[Tensor]) -> Iterator[tuple[list[Tensor], tuple[int, ...]]]:
+def boundaries(model: ModelLike, documents: Sequence[Tensor]) -> Iterator[tuple[list[Tensor], tuple[int, ...]]]:
     """Yield the N + 1 streams [B, L, D] around the blocks, and which documents they are of."""
     blocks = [block.module for block in anatomy_of(model).blocks]
     sites = [*(Site(f"{layer}", block, "input") for layer, block in enumerate(blocks)), Site("", blocks[-1], "output")]
@@ -70,7 +73,7 @@ def boundaries(model: Any, documents: Sequence[Tensor]) -> Iterator[tuple[list[T
         yield list(record(model, ids_BL, sites).values()), index
 
 
-def _pieces(model: Any, documents: Sequence[Tensor]) -> Iterator[tuple[Tensor, tuple[int, ...]]]:
+def _pieces(model: ModelLike, documents: Sequence[Tensor]) -> Iterator[tuple[Tensor, tuple[int, ...]]]:
     if anatomy_of(model).description.attn.norms_sum:
         raise BadInput(
             f"In a {anatomy_of(model).family} every sum is normed: no stream passes its parts by.",
@@ -82,7 +85,7 @@ def _pieces(model: Any, documents: Sequence[Tensor]) -> Iterator[tuple[Tensor, t
             yield batch.ids_BL[start : start + rows], batch.index[start : start + rows]
 
 
-def _changes(model: Any, ids_BL: Tensor, inside: bool) -> Iterator[tuple[Key, Change]]:
+def _changes(model: ModelLike, ids_BL: Tensor, inside: bool) -> Iterator[tuple[Key, Change]]:
     anatomy = anatomy_of(model)
     ours = isinstance(module_of(model), Decoder)
     seen = record(model, ids_BL, list(_sites(anatomy, ours, inside)))

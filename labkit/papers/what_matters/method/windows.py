@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from labkit.measurements.tables import text_table
 
 from .metrics import turn
 from .stream import boundaries
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["WindowScores", "window_scores"]
 
@@ -48,7 +51,7 @@ class WindowScores(Result):
 
 
 def window_scores(
-    model: Any, documents: Sequence, size: int, *, angular: bool = False, skip: int = 0, seed: int = 0
+    model: ModelLike, documents: Sequence, size: int, *, angular: bool = False, skip: int = 0, seed: int = 0
 ) -> WindowScores:
     """Return the score of every window of `size` consecutive blocks, from h_l to h_{l + size}.
 

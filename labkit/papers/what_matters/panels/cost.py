@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput
 from labkit.base.numbers import percent
@@ -21,6 +21,9 @@ from labkit.panels.stored import keep, kept_for
 from labkit.panels.tables import Table
 
 from ..experiments.cost import BATCHES, GONE, KINDS, LENGTHS, NEW, CostData, CostRow, CostRun, CostState, key_of
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["CostPanel"]
 
@@ -40,7 +43,7 @@ class CostPanel(Panel):
     size = (8.6, 3.8)
     file = "02_cost"
 
-    def __init__(self, model: Any = "lab/deep", *, rounds: int = ROUNDS, **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", *, rounds: int = ROUNDS, **options: Any):
         table = kept_for(model, self.file)
         self.kept, self.rounds = None if table is None else CostRun.of(table), rounds
         super().__init__(model, **options)
@@ -92,7 +95,10 @@ class CostPanel(Panel):
 
     @classmethod
     def store(
-        cls, model: Any = "lab/deep", out: Path | None = None, say: Callable[[str], None] = lambda words: None
+        cls,
+        model: ModelLike | str = "lab/deep",
+        out: Path | None = None,
+        say: Callable[[str], None] = lambda words: None,
     ) -> Path:
         """Time every state (minutes) and write the file; the deepest parts go, which parts makes no difference here."""
         from labkit.zoo import load

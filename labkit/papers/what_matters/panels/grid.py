@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.base.numbers import signed
 from labkit.measurements.readings import GO_ON, some_days
@@ -31,6 +31,9 @@ from ..experiments.grid import (
     ready_cuts,
 )
 
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
+
 __all__ = ["LayerGridPanel"]
 
 N_DOCUMENTS = 6
@@ -48,7 +51,7 @@ class LayerGridPanel(Panel):
     size = (8.6, 3.9)
     file = "02_grid"
 
-    def __init__(self, model: Any = "lab/deep", *, n_documents: int = N_DOCUMENTS, **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", *, n_documents: int = N_DOCUMENTS, **options: Any):
         self.n_documents = n_documents
         self._replays = isinstance(model, str)  # who has the model at hand asks it
         table = kept_for(model, self.file) if n_documents == N_DOCUMENTS else None
@@ -88,7 +91,10 @@ class LayerGridPanel(Panel):
 
     @classmethod
     def store(
-        cls, model: Any = "lab/deep", out: Path | None = None, say: Callable[[str], None] = lambda words: None
+        cls,
+        model: ModelLike | str = "lab/deep",
+        out: Path | None = None,
+        say: Callable[[str], None] = lambda words: None,
     ) -> Path:
         """Answer for every part alone, every block alone and the ready choices, and write the file."""
         from labkit.zoo import load
@@ -134,7 +140,7 @@ def _ready_texts() -> dict[str, str]:
     return {day.title: day.text for day in some_days(TEXTS)}
 
 
-def _costs(model: Any) -> dict[str, list[float]] | None:
+def _costs(model: ModelLike) -> dict[str, list[float]] | None:
     """Return what losing each part costs, where the panel of lesson 02 that measures it has stored that."""
     from ..experiments.score_vs_ablation import ScoreVsAblationRun
     from .score_vs_ablation import ScoreVsAblationPanel

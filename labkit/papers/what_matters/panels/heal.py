@@ -7,7 +7,7 @@ panel.set(cut="4 attentions", steps=20)          # panel.recompute(); panel.run(
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit import world
 from labkit.base.numbers import percent
@@ -17,6 +17,9 @@ from labkit.panels.measured import MeasuredPanel, between
 from labkit.panels.tables import Table
 
 from ..experiments.healing import CUTS, NOTHING, HealCurve, HealData, HealRun, HealState
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["HealPanel"]
 
@@ -40,7 +43,7 @@ class HealPanel(MeasuredPanel):
 
     def __init__(
         self,
-        model: Any = "lab/deep",
+        model: ModelLike | str = "lab/deep",
         *,
         n_documents: int = 16,
         n_questions: int = 32,
@@ -128,7 +131,7 @@ class HealPanel(MeasuredPanel):
         asked = self._questions()
         return round(sum(1 / len(one.options) for one in asked) / len(asked), 4)
 
-    def _look(self, model: Any) -> tuple:
+    def _look(self, model: ModelLike) -> tuple:
         from labkit.measurements import choice_accuracy, loss
 
         return loss(model, self._stories(0)), choice_accuracy(model, self._questions())

@@ -21,6 +21,7 @@ from ..experiments.race_steps import MOST, NAMES, PROBES, RaceData, RaceRun, Rac
 
 if TYPE_CHECKING:
     from labkit.interventions import Plan
+    from labkit.zoo import ModelLike
 
 __all__ = ["RacePanel"]
 
@@ -44,7 +45,7 @@ class RacePanel(MeasuredPanel):
 
     def __init__(
         self,
-        model: Any = "lab/deep",
+        model: ModelLike | str = "lab/deep",
         *,
         n_documents: int = 8,
         n_questions: int = 16,

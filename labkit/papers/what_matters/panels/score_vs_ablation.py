@@ -7,7 +7,7 @@ panel.set(metric="without residual", part="attention")
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit import world
 from labkit.base.errors import BadInput
@@ -24,6 +24,9 @@ from ..experiments.score_vs_ablation import (
     ScoreVsAblationRun,
     ScoreVsAblationState,
 )
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ScoreVsAblationPanel"]
 
@@ -43,7 +46,7 @@ class ScoreVsAblationPanel(MeasuredPanel):
     file = "02_truth"
     thorough: ClassVar = {"n_documents": 128}
 
-    def __init__(self, model: Any = "lab/deep", *, n_documents: int = 16, **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", *, n_documents: int = 16, **options: Any):
         self.n_documents = n_documents
         super().__init__(model, **options)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit import world
 from labkit.base.errors import BadInput
@@ -21,6 +21,9 @@ from labkit.panels.stored import keep, kept_for
 from labkit.panels.tables import Table
 
 from ..experiments.position_view import Reading, ScoreData, ScoreRun, ScoreState
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ScorePanel"]
 
@@ -41,7 +44,7 @@ class ScorePanel(Panel):
     size = (8.6, 4.4)
     file = "02_positions"
 
-    def __init__(self, model: Any = "lab/deep", texts: dict[str, str] | None = None, **options: Any):
+    def __init__(self, model: ModelLike | str = "lab/deep", texts: dict[str, str] | None = None, **options: Any):
         table = kept_for(model, self.file)
         self.kept = None if table is None else ScoreRun.of(table)
         self._replays = isinstance(model, str)  # who has the model at hand asks it
@@ -94,7 +97,10 @@ class ScorePanel(Panel):
 
     @classmethod
     def store(
-        cls, model: Any = "lab/deep", out: Path | None = None, say: Callable[[str], None] = lambda words: None
+        cls,
+        model: ModelLike | str = "lab/deep",
+        out: Path | None = None,
+        say: Callable[[str], None] = lambda words: None,
     ) -> Path:
         """Read the ready texts and write the file."""
         from labkit.zoo import load

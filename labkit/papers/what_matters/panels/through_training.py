@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit import world
 from labkit.base.errors import NotAvailable
@@ -20,6 +20,9 @@ from labkit.panels.stored import kept_for
 from labkit.panels.tables import Table
 
 from ..experiments.through_training import MEASURES, PARTS, TrainingData, TrainingRun, TrainingState
+
+if TYPE_CHECKING:
+    from labkit.zoo import ModelLike
 
 __all__ = ["ThroughTrainingPanel"]
 
@@ -41,7 +44,12 @@ class ThroughTrainingPanel(MeasuredPanel):
     thorough: ClassVar = {"n_documents": 32, "folder": "runs/lab-deep-cpu-0"}
 
     def __init__(
-        self, model: Any = "lab/deep", *, folder: str | Path | None = None, n_documents: int = 8, **options: Any
+        self,
+        model: ModelLike | str = "lab/deep",
+        *,
+        folder: str | Path | None = None,
+        n_documents: int = 8,
+        **options: Any,
     ):
         self.folder, self.n_documents = None if folder is None else Path(folder), n_documents
         table = kept_for(model, self.file)
