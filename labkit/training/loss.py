@@ -51,7 +51,7 @@ def _cross_entropy(model: Decoder, group: Group) -> Tensor:
 def accumulate(
     model: Decoder, groups: Sequence[Group], also: Callable[[int], Tensor] | None = None
 ) -> tuple[float, int]:
-    """Add the gradient of the mean cross-entropy over all groups' tokens; return that mean (nats a token) and the tokens.
+    """Add the gradient of the mean loss over all groups' tokens; return that mean (nats a token) and the tokens.
 
     `also(i)` is a further loss, asked for after the pass over group i: its gradient counts, its value is not returned.
     """
@@ -68,7 +68,7 @@ def accumulate(
 def document_losses(
     model: Decoder, documents: Sequence[Sequence[int]], batch: int = 16
 ) -> tuple[list[float], list[int]]:
-    """Return, for each document (ids with begin and end), its cross-entropy in nats and how many tokens were predicted."""
+    """Return, for each document (ids with begin and end), its loss in nats and how many tokens were predicted."""
     order = sorted(range(len(documents)), key=lambda i: len(documents[i]))
     nats, tokens = [0.0] * len(documents), [0] * len(documents)
     for start in range(0, len(order), batch):
