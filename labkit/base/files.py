@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from .errors import BrokenFile
 
-__all__ = ["sha256", "write_atomically"]
+__all__ = ["parsed", "sha256", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike, data: bytes | str) -> Path:
@@ -48,3 +50,11 @@ def sha256(path: str | os.PathLike) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what a JSON text says; raise `ValueError` when it cannot be read, also for one nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["known", "number", "percent", "signed"]
+__all__ = ["finite", "known", "number", "percent", "signed"]
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -36,3 +36,11 @@ def percent(share: float) -> str:
     ('29 %', '−3 %')
     """
     return f"{share:.0%}".replace("%", " %").replace("-", "−")
+
+
+def finite(value: object) -> bool:
+    """Whether a value from a file is a number that can be reckoned with (a whole one may be too long for that)."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from .errors import BrokenFile
-from .files import write_atomically
+from .files import parsed, write_atomically
 
 __all__ = ["Rows"]
 
@@ -66,7 +66,7 @@ class Rows(Generic[Row]):
     def load(cls, path: str | os.PathLike) -> Rows[Row]:
         """Read what `save` wrote, lists as tuples; raise `BrokenFile` for a file that is damaged or something else."""
         try:
-            table = json.loads(Path(path).read_text(encoding="utf-8"))
+            table = parsed(Path(path).read_text(encoding="utf-8"))
             if table["format"] != cls.form:
                 raise ValueError(f"its format is {table['format']!r}, not {cls.form!r}")
             rows = [{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()} for row in table["runs"]]

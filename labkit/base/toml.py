@@ -27,7 +27,7 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
     """Return the table in a TOML file; raise `BrokenFile` with the line when it does not parse."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenFile(f"{path} is not valid TOML: {error}.", do="open the file at that line and mend it") from error
     except OSError as error:
         raise BrokenFile(f"Could not read {path} ({error.strerror}).", do="check the path") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 from labkit.base import toml
 from labkit.base.errors import BadInput, unknown
+from labkit.base.numbers import finite
 
 from .rule import DIRECTIONS, MINIMUM_N
 
@@ -81,6 +82,8 @@ class Claim:
         for name, known in (("kind", KINDS), ("over", OVER), ("estimator", ESTIMATORS), ("standing", STANDINGS)):
             if getattr(self, name) not in known:
                 raise unknown(f"{name} of a claim", getattr(self, name), known)
+        if not isinstance(self.id, str) or not re.fullmatch(rf"{re.escape(self.lesson)}[.-][\w-]{{1,60}}", self.id):
+            raise BadInput(f"A claim of lesson {self.lesson} is called {str(self.id)[:40]!r}.", expected="NN.a_name")
         self._check_numbers()
         if self.exact:
             return
@@ -109,7 +112,7 @@ class Claim:
     def _check_numbers(self) -> None:
         for name in ("null", "delta", "number_on_scale"):
             number = getattr(self, name)
-            self._require(number is None or math.isfinite(number), f"{name} is {number}", "a finite number")
+            self._require(number is None or finite(number), f"{name} is {number}", "a finite number")
         self._require(self.delta >= 0, f"delta is {self.delta}", "a margin of at least 0")
         self._require(self.n >= 1, f"n is {self.n}", "at least one unit")
         self._require(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import labkit
 from labkit.base.errors import BadInput, LabkitError, NotAvailable, OutOfOrder
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 from labkit.base.papers import bring
 
 from .assessment import Assessment, judge, ledger
@@ -142,7 +141,7 @@ def _is_committed(claim: Claim, folder: Path) -> bool:
 
 
 def _seeds_in(path: Path) -> set[int]:
-    return {int(seed) for seed in json.loads(path.read_text(encoding="utf-8")).get("seeds", ())}
+    return {int(seed) for seed in parsed(path.read_text(encoding="utf-8")).get("seeds", ())}
 
 
 def _write_registered(path: Path, claim: Claim) -> None:

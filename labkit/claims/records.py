@@ -12,7 +12,8 @@ from typing import Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, BrokenFile, LabkitError
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
+from labkit.base.numbers import finite
 from labkit.base.toml import check_keys
 
 from .entry import Claim, registration
@@ -80,7 +81,7 @@ def check_measured(claim: Claim, measured: Measured, n: int) -> None:
         )
     for unit, value in zip(measured.units, measured.values):
         numbers = tuple(value) if isinstance(value, tuple | list) else (value,)
-        if len(numbers) != width or not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
+        if len(numbers) != width or not all(map(finite, numbers)):
             raise BadInput(
                 f"Unit {unit} of {claim.id} measured {value!r}.",
                 expected="two finite numbers" if width == 2 else "a finite number",
@@ -147,7 +148,7 @@ def record_path(claim_id: str, folder: Path | None) -> Path:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BrokenFile(f"{path} cannot be read ({error}).", expected="a JSON table", do="git restore it") from error
     if not isinstance(table, dict):

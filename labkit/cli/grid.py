@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import BadInput
+from labkit.base.files import parsed
 from labkit.base.papers import bring
 
 __all__ = ["add_arguments", "run"]
@@ -76,7 +77,7 @@ def _found(options: argparse.Namespace) -> list[Path]:
     """Return the folders in --out that hold a run of one of the recipes, in that size."""
     kept = []
     for about in sorted(options.out.glob("*/run.json")):
-        recipe = json.loads(about.read_text(encoding="utf-8"))["recipe"]
+        recipe = parsed(about.read_text(encoding="utf-8"))["recipe"]
         if recipe["name"] in options.recipes and recipe["size"] == options.size:
             kept.append(about.parent)
     if not kept:

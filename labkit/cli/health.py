@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 import labkit
 from labkit.base.data import data_dir, lessons_dir, my_dir
 from labkit.base.errors import LabkitError
+from labkit.base.files import parsed
 from labkit.zoo import about_encoder
 
 __all__ = ["examine", "memory_mb"]
@@ -177,7 +177,7 @@ def _my(problems: list[dict[str, str]]) -> str:
     elif (free := shutil.disk_usage(existing).free // 2**20) < _DISK_MB:
         _add(problems, f"Only {free} MB are free where your work is kept.", "free some space, or " + fix)
     try:
-        json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        parsed((folder / "progress.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.data import lessons_dir, my_dir
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 
 from .stamps import without_badges
 from .start_here import start_here
@@ -25,7 +25,7 @@ _NOTE = ".editions.json"
 
 def learner_edition(notebook: Path) -> str:
     """Return a notebook's text without outputs, counts, badges and metadata that could pair it with a source."""
-    table = json.loads(notebook.read_text(encoding="utf-8"))
+    table = parsed(notebook.read_text(encoding="utf-8"))
     for cell in table["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
@@ -97,7 +97,7 @@ def _hash(text: str) -> str:
 def _read_note(path: Path) -> dict[str, str]:
     """Return the note of what was laid out; without a readable one every file counts as the reader's."""
     try:
-        note: Any = json.loads(path.read_text(encoding="utf-8"))
+        note: Any = parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in note.items()} if isinstance(note, dict) else {}

@@ -152,3 +152,18 @@ def _check_shape(record: Any) -> None:
             entries = part.get(kind, {})
             if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
                 raise ValueError(f"its {kind} of lesson {lesson_id} are not tables")
+            for name, entry in entries.items():
+                if bent := [field for field in entry if not _fits(field, entry)]:
+                    raise ValueError(f"its {bent[0]} at {name} of lesson {lesson_id} is not what labkit writes")
+
+
+def _fits(field: str, entry: dict[str, Any]) -> bool:
+    """Whether a field of an entry holds what this package writes there."""
+    value = entry[field]
+    if field in ("attempts", "hints"):
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**6
+    if field == "status":
+        return value in ("right", "wrong", "not attempted")
+    if field in ("choice", "letter", "confidence"):
+        return value is None or isinstance(value, str)
+    return True

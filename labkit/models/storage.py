@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from labkit.base.errors import BadInput, BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 
 from .config import DecoderConfig
 from .decoder import Decoder
@@ -111,7 +111,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BrokenFile(f"{path} is missing.", expected="the folder of a saved model", do="check the path") from error
     except ValueError as error:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 from labkit.base.toml import check_keys
 from labkit.measurements.estimate import Estimate
 
@@ -50,7 +50,7 @@ def kept_for(model: ModelLike, name: str, folder: Path | None = None) -> dict[st
     if not path.is_file():
         return None
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = parsed(path.read_text(encoding="utf-8"))
         check_keys(table, _KEYS, str(path))
         if table["format"] != FORMAT or set(table) != set(_KEYS):
             raise ValueError(f"its format is {table['format']!r}, not {FORMAT!r}")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from labkit.base.errors import BrokenFile, UnknownName, unknown
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 from labkit.base.toml import check_keys
 from labkit.measurements.estimate import Estimate, bootstrap_interval, mean_over, proportion
 from labkit.measurements.tables import text_table
@@ -169,7 +169,7 @@ class Sweep:
     def load(cls, path: str | os.PathLike) -> Sweep:
         """Read a sweep; raise `BrokenFile` for a file that is cut short, damaged or something else."""
         try:
-            table = json.loads(Path(path).read_text(encoding="utf-8"))
+            table = parsed(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise BrokenFile(f"Could not read {path} ({error.strerror}).", do="check the path") from error
         except ValueError as error:

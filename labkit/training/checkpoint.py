@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from labkit.base.errors import BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 from labkit.models import read_tensors
 from labkit.models.sealing import sealed
 
@@ -36,7 +36,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     """Return the tensors and `about` of a checkpoint; raise `BrokenFile` when it is not whole, or was changed."""
     tensors, metadata = read_tensors(path)
     try:
-        return tensors, json.loads(metadata["about"])
+        return tensors, parsed(metadata["about"])
     except (KeyError, ValueError) as error:
         raise BrokenFile(f"{path} is no checkpoint of a run.", expected="a file written by training") from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 
 __all__ = ["Log", "read_log"]
 
@@ -25,7 +25,7 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
     entries = []
     for number, line in enumerate([*whole, rest] if rest else whole, start=1):
         try:
-            entry = json.loads(line)
+            entry = parsed(line)
             if not isinstance(entry, dict) or "event" not in entry:
                 raise ValueError("no event in it")
         except ValueError as error:

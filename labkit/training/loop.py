@@ -15,7 +15,7 @@ import torch
 
 from labkit import __version__, models, world
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 from labkit.base.interrupts import deferred_interrupts
 from labkit.models import Decoder
 
@@ -235,7 +235,7 @@ class _Training:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BrokenFile(
             f"{path} cannot be read ({error}).",

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from labkit.base.errors import BadInput, BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 
 __all__ = ["Runs"]
 
@@ -74,7 +74,7 @@ class Runs:
             if not line:
                 continue
             try:
-                entry = json.loads(line)
+                entry = parsed(line)
                 entries.append({"settings": entry["settings"], "found": entry["found"]})
             except (ValueError, KeyError, TypeError) as error:
                 if number == len(lines):

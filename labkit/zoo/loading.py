@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import nn
 from labkit import models as decoders
 from labkit import world
 from labkit.base.errors import BadInput, BrokenFile, unknown
+from labkit.base.files import parsed
 from labkit.base.papers import bring, brought
 
 from .handle import Handle
@@ -115,7 +115,7 @@ def _nearby(path: Path) -> str:
 
 def _read_model(folder: Path) -> nn.Module:
     """Return a shipped model: a decoder, or what its paper's loader reads."""
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("kind")
+    kind = parsed((folder / "config.json").read_text(encoding="utf-8")).get("kind")
     read = bring("loaders", kind) or decoders.load
     return read(folder)
 
@@ -134,7 +134,7 @@ def _local(folder: Path, shipped: list[str], asked: torch.device | None, dtype: 
     refuse_pickle(folder)
     config = folder / "config.json"
     try:
-        kind = json.loads(config.read_text(encoding="utf-8")).get("kind")
+        kind = parsed(config.read_text(encoding="utf-8")).get("kind")
     except OSError as error:
         raise BrokenFile(f"{config} is missing.", expected="the folder of a model", do="check the path") from error
     except (ValueError, AttributeError) as error:

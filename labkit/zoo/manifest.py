@@ -10,7 +10,7 @@ from typing import Any
 from labkit.base import toml
 from labkit.base.data import data_dir
 from labkit.base.errors import BrokenFile
-from labkit.base.files import sha256, write_atomically
+from labkit.base.files import parsed, sha256, write_atomically
 
 __all__ = ["CARD", "Entry", "File", "card_of", "entries", "folder_of", "models", "record", "verify"]
 
@@ -52,8 +52,12 @@ def entries() -> dict[str, Entry]:
 
 def _read(path: Path) -> Entry:
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = parsed(path.read_text(encoding="utf-8"))
         entry = Entry(table["name"], table["params"], tuple(File(**file) for file in table["files"]))
+        kinds = [(entry.name, str), (entry.params, int)]
+        kinds += [pair for file in entry.files for pair in zip((file.path, file.sha256, file.bytes), (str, str, int))]
+        if not entry.files or not all(type(value) is kind for value, kind in kinds):
+            raise ValueError("a value in it is of another type")
         if path.parent != folder_of(entry.name):
             raise ValueError(f"it is that of {entry.name}")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections import Counter
@@ -11,6 +10,7 @@ from pathlib import Path
 import torch
 
 from labkit.base.errors import NotAvailable
+from labkit.base.files import parsed
 
 __all__ = ["check_room", "free_memory", "parameter_counts"]
 
@@ -83,7 +83,7 @@ def _in_folder(folder: Path) -> Counter[str]:
         try:
             with path.open("rb") as file:
                 (length,) = struct.unpack("<Q", file.read(8))
-                header = json.loads(file.read(min(length, path.stat().st_size)))
+                header = parsed(file.read(min(length, path.stat().st_size)))
             entries = [entry for key, entry in header.items() if key != "__metadata__"]
             counts.update({entry["dtype"]: 0 for entry in entries})
             for entry in entries:
@@ -100,7 +100,7 @@ def _read_files(folder: Path) -> list[Path]:
     """
     index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
     try:
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        named = set(parsed(index.read_text(encoding="utf-8"))["weight_map"].values())
         return [folder / name for name in sorted(named) if "/" not in name]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))

@@ -5,7 +5,6 @@ Or its card alone: what another seed makes of the same recipe needs no weights t
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from labkit import models, world
 from labkit.base import toml
 from labkit.base.errors import BadInput, BrokenFile
-from labkit.base.files import write_atomically
+from labkit.base.files import parsed, write_atomically
 from labkit.training import read_log
 from labkit.training.auxiliary_settings import AuxiliarySettings
 
@@ -78,7 +77,7 @@ def card_of_run(
     """Return the card with which `ship` would ship the final model of a run; nothing is written."""
     run = Path(run)
     try:
-        started = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        started = parsed((run / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BrokenFile(
             f"{run} holds no run of training ({error}).", do="name the folder training wrote to"

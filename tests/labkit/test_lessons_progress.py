@@ -142,3 +142,12 @@ def test_a_live_notebook_is_told_to_keep_printed_words_whole(static, listens, sh
     labkit.open_lesson("00", store)
     assert len(displayed) == shown
     assert all("word-break: normal" in bundle["text/html"] for bundle in displayed)
+
+
+@pytest.mark.parametrize("entry", [{"attempts": []}, {"attempts": True}, {"hints": "many"}, {"status": "excellent"}])
+def test_one_wrong_word_is_told_and_the_file_kept(tmp_path, monkeypatch, capsys, entry):
+    monkeypatch.setenv("LABKIT_MY", str(tmp_path))
+    record = {"format": 1, "lessons": {"00": {"predictions": {}, "exercises": {"00.1": entry}}}}
+    (tmp_path / "progress.json").write_text(json.dumps(record))
+    labkit.open_lesson("00").exercise("00.1").check(1.0)
+    assert "not what labkit writes" in capsys.readouterr().out and list(tmp_path.glob("progress.json.broken*"))
