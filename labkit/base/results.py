@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import BrokenFile
-from .files import write_atomically
+from .files import parsed, write_atomically
 
 __all__ = ["Result", "plain", "rebuilt"]
 
@@ -54,7 +54,7 @@ class Result:
     def read(cls, path: str | os.PathLike, do: str) -> Any:
         """Return what `save` wrote; raise `BrokenFile`, with what to do, where there is nothing whole."""
         try:
-            table = json.loads(Path(path).read_text(encoding="utf-8"))
+            table = parsed(Path(path).read_text(encoding="utf-8"))
             return cls.from_dict({key: value for key, value in table.items() if key != "format"})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BrokenFile(
