@@ -48,7 +48,8 @@ def _run(claim_id: str, write: bool) -> int:
     print(f"measured   {_line(after)}")
     same = (before.verdict, before.value) == (after.verdict, after.value)
     kept = "The record was replaced." if write else "Nothing was kept; with --write the record is replaced."
-    print(f"{'The same.' if same else 'Different.'} {kept}")
+    shown = "The same in the digits shown." if _line(before) == _line(after) else "Different."
+    print(f"{'The same.' if same else shown} {kept}")
     return 0
 
 

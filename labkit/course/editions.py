@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.data import lessons_dir, my_dir
+from labkit.base.errors import BrokenFile
 from labkit.base.files import parsed, write_atomically
 
 from .stamps import without_badges
@@ -24,17 +25,27 @@ _NOTE = ".editions.json"
 
 
 def learner_edition(notebook: Path) -> str:
-    """Return a notebook's text without outputs, counts, badges and metadata that could pair it with a source."""
-    table = parsed(notebook.read_text(encoding="utf-8"))
-    for cell in table["cells"]:
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
-        elif cell["cell_type"] == "markdown":
-            text = without_badges("".join(cell["source"]))
-            text = text.replace("(../../README.md#the-lessons)", "(../START_HERE.md)")
-            cell["source"] = text.splitlines(keepends=True)
+    """Return a notebook's text without outputs, counts, badges and metadata that could pair it with a source.
+
+    Raises `BrokenFile` for one that is damaged.
+    """
     kept = ("kernelspec", "language_info")
-    table["metadata"] = {name: value for name, value in table["metadata"].items() if name in kept}
+    try:
+        table = parsed(notebook.read_text(encoding="utf-8"))
+        for cell in table["cells"]:
+            if cell["cell_type"] == "code":
+                cell["outputs"], cell["execution_count"] = [], None
+            elif cell["cell_type"] == "markdown":
+                text = without_badges("".join(cell["source"]))
+                text = text.replace("(../../README.md#the-lessons)", "(../START_HERE.md)")
+                cell["source"] = text.splitlines(keepends=True)
+        table["metadata"] = {name: value for name, value in table["metadata"].items() if name in kept}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BrokenFile(
+            f"{notebook} is damaged ({error}).",
+            expected="a notebook of the course",
+            do="git restore it, or install again",
+        ) from error
     return json.dumps(table, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
@@ -47,9 +58,12 @@ def lay_out(folder: Path | None = None, lessons: Path | None = None, say: Callab
     lessons = Path(lessons) if lessons is not None else lessons_dir()
     note = _read_note(folder / _NOTE)
     before = dict(note)
-    offered = {
-        path.relative_to(lessons).as_posix(): learner_edition(path) for path in sorted(lessons.glob("[!.]*/*.ipynb"))
-    }
+    offered = {}
+    for path in sorted(lessons.glob("[!.]*/*.ipynb")):
+        try:
+            offered[path.relative_to(lessons).as_posix()] = learner_edition(path)
+        except BrokenFile as error:  # the other lessons can be read all the same
+            say(f"{error.what} It is left out; the others are laid out. Try: {error.do}")
     offered["START_HERE.md"] = start_here(lessons)
     written = []
     for name, text in offered.items():

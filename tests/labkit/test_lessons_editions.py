@@ -1,6 +1,7 @@
 """The learner's copies: without outputs, without a way back to the sources, and never overwritten."""
 
 import json
+import shutil
 
 import pytest
 
@@ -155,3 +156,14 @@ def test_the_primer_is_laid_out_beside_the_lessons_and_named_on_the_first_page(t
     lay_out(my, lessons)
     assert "primer" not in (my / "START_HERE.md").read_text()
     assert labkit.course.definition("primer").minutes == 35
+
+
+def test_a_damaged_lesson_is_told_and_the_others_are_laid_out(tmp_path):
+    from labkit.base.data import lessons_dir
+
+    lessons, said = tmp_path / "lessons", []
+    shutil.copytree(lessons_dir() / "primer", lessons / "primer")
+    (lessons / "00_x").mkdir()
+    (lessons / "00_x" / "00_x.ipynb").write_text('{"cells": [1')
+    lay_out(tmp_path / "my", lessons, said.append)
+    assert any("00_x.ipynb is damaged" in line for line in said) and list((tmp_path / "my" / "primer").glob("*.ipynb"))
