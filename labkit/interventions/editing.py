@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import starmap
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -145,6 +146,7 @@ class Use:
         self.plan, self.module, self.laid = plan, module_of(model), 0  # laid: how many changes are in the model
         self._given, self._timeout = model, timeout
         self._lock: Any = None
+        self._taken: list[bool | None] = []  # whether this edit holds it; said in the step that takes it or gives it up
         self._thread: threading.Thread | None = None  # the thread that holds the lock for this edit
         self._changes: list[Change] = []
         self._foreign: list[ConflictingWrite] = []
@@ -213,7 +215,9 @@ class Use:
     @uninterruptible
     def _take_lock(self, seconds: float) -> bool:
         self._lock = model_lock(self.module)
-        if self._lock.acquire(timeout=seconds):
+        # In one step of the interpreter: an error set from another thread strikes between two.
+        self._taken[:] = map(self._lock.acquire, (True,), (seconds,))
+        if self._taken == [True]:
             self._thread = threading.current_thread()
         return self.open
 
@@ -240,9 +244,9 @@ class Use:
         if self in _ACTIVE:
             _ACTIVE.remove(self)
         thread, self._thread = self._thread, None
-        if thread is threading.current_thread():
-            with suppress(RuntimeError):  # given up before an error struck
-                self._lock.release()
+        if self._taken == [True] and thread in (None, threading.current_thread()):
+            with suppress(RuntimeError):  # another thread's, left by undo_all
+                self._taken[:] = starmap(self._lock.release, ((),))
         self._elsewhere |= thread not in (None, threading.current_thread())
         if self._elsewhere:  # its lock will not be given up by the thread that took it
             if below := active_on(self.module):

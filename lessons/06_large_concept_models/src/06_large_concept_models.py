@@ -432,7 +432,7 @@ holds(kept[-1] > 0.95, "All six say the sentence: what is lost is lost in choosi
 # 06.token_longer is the second try, twice as long, at the best of four rates.
 
 # %%
-for name in ("06.quant_d", "06.quant_c", "06.token_model", "06.token_longer"):
+for name in ("06.quant_d", "06.token_model", "06.token_longer"):
     row = labkit.claims.assess(ledger.claim(name))
     if row.value is not None:  # measured
         print(row.claim.sentence)
