@@ -51,11 +51,13 @@ def execute(
             timeout=timeout,
             allow_errors=allow_errors,
             store_widget_state=False,
+            shutdown_kernel="immediate",
             extra_arguments=["--IPKernelApp.log_level=40"],  # its remarks about transport are not for authors
             resources={"metadata": {"path": str(folder)}},
         )
         try:
-            client.execute(env=reading_environment(my or fresh))
+            # A kernel manager that is handed in keeps its kernel alive unless told otherwise.
+            client.execute(env=reading_environment(my or fresh), cleanup_kc=True)
         except CellExecutionError as error:
             told = _ANSI.sub("", str(error)).strip()
             raise BrokenFile(f"A cell of the notebook failed.\n{told}", do="mend the source and build again") from error

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from labkit.anatomy import Anatomy, anatomy_of, fingerprint, in_eval_mode, module_of
 from labkit.base.errors import LabkitError
+from labkit.base.results import Result
 from labkit.interventions import (
     DropAttention,
     DropBlock,
@@ -55,7 +56,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(Result):
     """What `check` found on a model, in the order it was tried."""
 
     name: str
@@ -82,9 +83,6 @@ class Proof:
         """Return plain JSON values."""
         lines = [{"what": line.what, "passed": line.passed, "found": line.found} for line in self.lines]
         return {"model": self.name, "ok": self.ok, "lines": lines}
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def check(model: ModelLike) -> Proof:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from labkit import __version__, models, world
-from labkit.base.errors import BadInput, BrokenFile, NotAvailable
+from labkit.base.errors import BadInput, BrokenFile, Busy, NotAvailable
 from labkit.base.files import parsed, write_atomically
 from labkit.base.interrupts import deferred_interrupts
 from labkit.models import Decoder
@@ -70,8 +71,23 @@ def train(
             f"{recipe.name} in size {recipe.size} needs a GPU, and none is here.", do="train it in size cpu"
         )
     parent = _parent(recipe, seed, folder, say) if recipe.start else None
-    with using_threads(recipe.threads):
+    with _alone(folder), using_threads(recipe.threads):
         return _Training(recipe, seed, folder, resume, say, watch, parent).run()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only process that trains into a folder: two would write over each other's checkpoints."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise Busy(
+            f"Another process is training into {folder}.",
+            expected="one run a folder",
+            do="wait for it, stop it, or name another folder",
+        ) from error
 
 
 def _parent(recipe: Recipe, seed: int, folder: Path, say: Callable | None) -> Decoder:

@@ -157,8 +157,13 @@ class Recipe:
         return sum(self.documents.values())
 
     def config(self) -> DecoderConfig:
-        """Return the model's config, sized for the world's tokenizer."""
-        return DecoderConfig.from_dict({"vocab": world.tokenizer().vocab_size, **self.model})
+        """Return the model's config, sized for the world's tokenizer; raise `BadInput` where a field is missing."""
+        try:
+            return DecoderConfig.from_dict({"vocab": world.tokenizer().vocab_size, **self.model})
+        except TypeError as error:  # a field without a default is not there, or holds a value of another type
+            raise BadInput(
+                f"{self.name} describes no model: {str(error).split('() ')[-1]}.", expected="a value for each field"
+            ) from error
 
     def lr_at(self, step: int) -> float:
         """Return the learning rate of step 1 … steps."""

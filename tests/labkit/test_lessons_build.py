@@ -1,6 +1,7 @@
 """From source to notebook and never back: the same bytes for everybody, slim, stamped, and checked without running."""
 
 import base64
+import contextlib
 import io
 import os
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
@@ -225,10 +227,14 @@ class TestExecute:
         assert sys.executable in said
         assert str(tmp_path.resolve()) in said
 
-    def test_a_cell_that_does_not_end_is_told(self, tmp_path):
-        notebook = new_notebook(cells=[new_code_cell("while True: pass")])
-        with pytest.raises(BrokenFile, match="every cell done within 1 s"):
-            execute(notebook, tmp_path, timeout=1)
+    @pytest.mark.parametrize("code", ["while True: pass", "1 / 0", "1"])
+    def test_a_cell_that_does_not_end_is_told_and_no_kernel_is_left(self, tmp_path, code):
+        before = {one.pid for one in psutil.Process().children(recursive=True)}
+        told = {"while True: pass": "every cell done within 1 s", "1 / 0": "division by zero"}.get(code)
+        with pytest.raises(BrokenFile, match=told) if told else contextlib.nullcontext():
+            execute(new_notebook(cells=[new_code_cell(code)]), tmp_path, timeout=1 if code.startswith("while") else 60)
+        after = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+        assert not [one for one in after if one.status() != psutil.STATUS_ZOMBIE]
 
 
 class TestStamps:

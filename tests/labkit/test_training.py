@@ -429,3 +429,25 @@ def test_shipped_recipes_can_be_read_and_their_documents_fit(name, size):
 def test_no_gpu_is_told(tmp_path):
     with pytest.raises(NotAvailable, match="needs a GPU"):
         train(recipe(device="cuda"), out=tmp_path)
+
+
+def test_a_recipe_without_a_width_is_told(tmp_path, capsys):
+    from labkit.cli.entry import main
+
+    (tmp_path / "r.toml").write_text(
+        'name = "lab/x"\nabout = "x"\ndocuments = { stories = 1 }\ngroups = 1\nlr = 1e-3\nwarmup = 1\n'
+        "[model]\ndepth = 1\nheads = 1\nffn = 8\n[cpu]\nsteps = 1\n"
+    )
+    assert main(["train", str(tmp_path / "r.toml"), "--out", str(tmp_path / "run")]) == 2
+    assert "'width'" in capsys.readouterr().err
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    from filelock import FileLock
+
+    from labkit.base.errors import Busy
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with FileLock(folder / ".lock"), pytest.raises(Busy, match="Another process is training"):
+        train("lab/tiny", out=folder)

@@ -117,8 +117,7 @@ def store(model: ModelLike | str = "lab/tiny", folder: Path | None = None, n_day
     texts = [handle.encode(day.text).tolist() for day in days]
     measure = _measure(handle, days, texts)
     plans = [*sweeps.every_sublayer(handle), *sweeps.every_block(handle)]
-    (folder / f"{NAME}.json").unlink(missing_ok=True)  # else the sweep would go on from the old one
-    sweep = sweeps.sweep(handle, plans, measure=measure, path=folder / f"{NAME}.json")
+    sweep = sweeps.sweep(handle, plans, measure=measure)
     states = [
         [CutState(day.text, part, layer) for part in KINDS for layer in range(anatomy_of(handle).depth)] for day in days
     ]
@@ -127,6 +126,7 @@ def store(model: ModelLike | str = "lab/tiny", folder: Path | None = None, n_day
         for day, ids, asked in zip(days, texts, states)
     ]
     table = {"model": sweep.model, "fingerprint": sweep.fingerprint, "depth": anatomy_of(handle).depth, "days": tables}
+    sweep.save(folder / f"{NAME}.json")  # all is measured: what was there before is only lost to what replaces it
     write_atomically(folder / f"{NAME}.toml", toml.dumps(table))
     return Replay.of(sweep.model, folder)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.anatomy import module_of
+from labkit.base.results import Result
 from labkit.measurements import Estimate
 from labkit.measurements.estimate import proportion
 
@@ -22,7 +23,7 @@ TEST_SEED = 11  # of the questions every number of this lesson is measured on, u
 
 
 @dataclass(frozen=True)
-class Grades:
+class Grades(Result):
     """Which questions were answered rightly, by task, by greedy decoding."""
 
     right: dict[str, tuple[bool, ...]]
@@ -47,9 +48,6 @@ class Grades:
             f"{task:{width}}  {one.value:5.1%}  ({one.low:.1%} to {one.high:.1%})"
             for task, one in zip(self.right, shares)
         )
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def grade(model: ModelLike, tasks: Sequence[str], n: int = 500, seed: int = TEST_SEED, split: str = "test") -> Grades:

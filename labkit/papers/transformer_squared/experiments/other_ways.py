@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from labkit.base.results import Result
+
 from ..task import DOMAINS
 from ..training import CHOOSING, SIDE_ARMS, known_run, known_runs
 
@@ -19,7 +21,7 @@ _SAME = {"LoRA by reward, larger rates": "LoRA by reward"}  # a side arm -> whos
 
 
 @dataclass(frozen=True)
-class RatesTried:
+class RatesTried(Result):
     """Share of right validation answers to sums by arm and learning rate, on one base."""
 
     right: dict[str, dict[float, float]]
@@ -35,9 +37,6 @@ class RatesTried:
         ]
         return "\n".join([head, *lines])
 
-    def __str__(self) -> str:
-        return self.table()
-
 
 def rates_tried(
     arms: Sequence[str] = ("SVF by reward", "SVF of q, v by reward", "LoRA by reward", "LoRA by next token"),
@@ -52,7 +51,7 @@ def rates_tried(
 
 
 @dataclass(frozen=True)
-class OtherWays:
+class OtherWays(Result):
     """Each side run: the arm, its task and rate, its share of right test answers, and the change elsewhere.
 
     before: shares of the base by task. elsewhere: the mean change of the share of right answers to the trained tasks
@@ -76,9 +75,6 @@ class OtherWays:
             for run in self.runs
         ]
         return "\n".join([head, *lines])
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def other_ways(arms: Sequence[str] = tuple(SIDE_ARMS)) -> OtherWays:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from labkit.base.results import Result
 from labkit.measurements import Estimate
 from labkit.measurements.estimate import mean_over
 
@@ -21,7 +22,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class OverSeeds:
+class OverSeeds(Result):
     """A mean over seeds with its interval, by variant and task; `unit` is what the numbers are shares of."""
 
     title: str
@@ -41,9 +42,6 @@ class OverSeeds:
             for name, by_task in self.estimates.items()
         ]
         return "\n".join([head, *lines])
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def strategies_over_seeds(variants: tuple[str, ...] = ("A prompt", "B classifier", "C few-shot")) -> OverSeeds:

@@ -10,6 +10,7 @@ import torch
 
 from labkit.anatomy import anatomy_of
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.interventions import edit
 
 from ..method.adapters import matrices, part_of
@@ -24,7 +25,7 @@ __all__ = ["BandEffect", "SpectrumShares", "band_edits", "band_effect", "spectru
 
 
 @dataclass(frozen=True)
-class SpectrumShares:
+class SpectrumShares(Result):
     """The share of a matrix's variance (Σσ²) that its largest singular values hold, by address."""
 
     top: float
@@ -41,9 +42,6 @@ class SpectrumShares:
         lines = [f"{part:10} {self.of_parts(part):.1%}" for part in parts]
         return "\n".join([f"share of the variance in the top {self.top:.0%} of singular values", *lines])
 
-    def __str__(self) -> str:
-        return self.table()
-
 
 def spectrum_shares(model: ModelLike, top: float = 0.1, modules: str = "all") -> SpectrumShares:
     """Return the share of variance in the top `top` of the singular values of every matrix."""
@@ -57,7 +55,7 @@ def spectrum_shares(model: ModelLike, top: float = 0.1, modules: str = "all") ->
 
 
 @dataclass(frozen=True)
-class BandEffect:
+class BandEffect(Result):
     """Grades of a model as it is and with a band of singular values multiplied by a factor."""
 
     low: float
@@ -80,9 +78,6 @@ class BandEffect:
         """Return both shares of every task."""
         lines = [f"{task:8} {self.intact[task]:6.1%} {self.cut[task]:6.1%}" for task in self.intact.right]
         return "\n".join(["task     intact    cut", *lines])
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def band_edits(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from labkit.anatomy import module_of
+from labkit.base.results import Result
 from labkit.interventions import edit
 
 from ..method.bank import Expert, mix
@@ -26,7 +27,7 @@ __all__ = ["FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "
 
 
 @dataclass(frozen=True)
-class LabelTable:
+class LabelTable(Result):
     """Which label a model gives to the questions of each task: shares, one row per task."""
 
     rows: dict[str, dict[str, float]]
@@ -42,9 +43,6 @@ class LabelTable:
         return "\n".join(
             [head, *(f"{t:9} " + " ".join(f"{row[one]:8.0%}" for one in labels) for t, row in self.rows.items())]
         )
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def label_table(
@@ -101,7 +99,7 @@ def few_shots(
 
 
 @dataclass(frozen=True)
-class Strategies:
+class Strategies(Result):
     """Shares of right answers by strategy and task, the labels of both first passes, and seconds of both passes."""
 
     right: dict[str, dict[str, tuple[bool, ...]]]
@@ -132,9 +130,6 @@ class Strategies:
             for name in self.right
         ]
         return "\n".join([head, *lines])
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 @torch.no_grad()

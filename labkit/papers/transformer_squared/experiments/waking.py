@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from labkit.base.results import Result
 from labkit.interventions import edit
 
 from ..method.adapters import SVF
@@ -23,7 +24,7 @@ __all__ = ["Controls", "Waking", "controls", "controls_by_domain", "strengths", 
 
 
 @dataclass(frozen=True)
-class Waking:
+class Waking(Result):
     """An expert, how it was learned, and the grades before and after."""
 
     task: str
@@ -44,9 +45,6 @@ class Waking:
         return "\n".join(
             [head, "task     before  after", *lines, *([self.learned.stopped] if self.learned.stopped else [])]
         )
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def wake(
@@ -71,7 +69,7 @@ def wake(
 
 
 @dataclass(frozen=True)
-class Controls:
+class Controls(Result):
     """Grades of a model with an expert and with its controls, by name."""
 
     grades: dict[str, Grades]
@@ -83,9 +81,6 @@ class Controls:
         head = " ".join([" " * width, *(f"{task:>7}" for task in tasks)])
         lines = [" ".join([f"{name:{width}}", *(f"{one[t]:7.1%}" for t in tasks)]) for name, one in self.grades.items()]
         return "\n".join([head, *lines])
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def controls(model: ModelLike, expert: Expert, tasks: Sequence[str], n: int = 500, seed: int = 1) -> Controls:
