@@ -15,9 +15,10 @@ from labkit.base.errors import NotAvailable, unknown
 from labkit.claims import Measured
 
 from .experiments.arms import QUANTITIES
+from .experiments.language import compare_language
 from .experiments.measured_runs import of_arm
 
-__all__ = ["difference", "forms_agree", "head_size", "learned_lambda", "ratio", "same_cost"]
+__all__ = ["difference", "forms_agree", "head_size", "learned_lambda", "ratio", "same_cost", "text_difference"]
 
 Run = Mapping[str, Any]
 
@@ -36,6 +37,19 @@ def learned_lambda(*, n: int, seeds: Sequence[int], arm: str = "diff") -> Measur
     """Return per seed the λ at the end of training."""
     runs = _all_of(seeds, arm)
     return _measured([runs[seed]["lambda"] for seed in seeds], seeds, [runs[seed] for seed in seeds])
+
+
+def text_difference(*, n: int, seeds: Sequence[int], first: str, second: str, what: str) -> Measured:
+    """Return per seed a loss of the language model `second` minus that of `first`, nats a token."""
+    arms = compare_language(what, seeds)
+    sides = [arms.values[arm] for arm in (first, second)]
+    if missing := [seed for seed in seeds if not all(seed in side for side in sides)]:
+        raise NotAvailable(
+            f"The language models with the seeds {missing} have not been trained.",
+            do="python -m labkit.papers.differential_transformer.experiments.language",
+        )
+    values = [sides[1][seed] - sides[0][seed] for seed in seeds]
+    return _measured(values, seeds, [{arm: arms.values[arm][seed] for arm in (first, second)} for seed in seeds])
 
 
 def forms_agree(*, n: int, seeds: Sequence[int]) -> Measured:

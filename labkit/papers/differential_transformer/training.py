@@ -10,9 +10,8 @@ A run takes ten seconds on one core; one that is known is not made again. Lesson
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,7 @@ __all__ = [
     "TASK",
     "Arm",
     "build",
+    "next_rate",
     "runs",
     "train_one",
 ]
@@ -51,9 +51,9 @@ __all__ = [
 SIZES = {"vocab": VOCAB, "width": 64, "depth": 1, "ffn": 168, "context": 1024, "tie": False, "init_std": 0.125}
 TASK = Needles(length=64, needles=6, questions=6, decoys=0.15)
 STEPS, BATCH, EVERY = 600, 32, 25
-RATES = (4e-3, 8e-3, 1.6e-2)
-UNSURE = ("softmax 8×8", (2e-3, 4e-3, 8e-3))  # the arm whose rates lie far apart: a lower one too, and a second seed
-PILOT = (0, 1)  # the seeds on which rates are chosen; 1 for that arm alone
+RATES = (8e-3, 1.6e-2)  # tried first, then others until the best has one on either side
+PILOT = (0, 1)  # the seeds on which rates are chosen
+UNSURE = [("softmax 8×8", lr, seed) for lr in (2e-3, 4e-3, 8e-3) for seed in PILOT]  # 1 is for this arm alone
 CONFIRMING = (11, 12, 13, 14, 15, 16)  # the seeds of the claims
 REPEATED = (17, 18)  # told beside them: the same arms again, at the same rates
 Arm = Mapping[str, Any]
@@ -76,21 +76,10 @@ ARMS: Mapping[str, Arm] = {
     "gated": {"kind": "needle-softmax", "heads": 8, "mixer": "gated"},
 }
 MAIN = ("softmax 8×8", "softmax 4×16", "normed 4×16", "diff", "diff, no norm")
-# Told beside the claims, each at the rate that was best for the arm it is a variant of.
-SIDE = {
-    "diff, λ frozen": "diff",
-    "normed 8×8": "normed 4×16",
-    "diff, λ ≥ 0": "diff",
-    "diff, slow λ": "diff",
-    "diff, λ from 0.8": "diff",
-    "diff, λ = −1": "diff",
-    "off by one": "softmax 8×8",
-    "sink": "softmax 8×8",
-    "gated": "softmax 8×8",
-}
-_FEWER = CONFIRMING[:3]
-SIDE_SEEDS = {arm: _FEWER if arm in ("diff, λ from 0.8", "off by one", "sink", "gated") else CONFIRMING for arm in SIDE}
-MORE_SEEDS = {arm: REPEATED for arm in (*MAIN, *SIDE) if SIDE_SEEDS.get(arm) != _FEWER}
+# Told beside the claims.
+FEWER = dict.fromkeys(("diff, λ from 0.8", "off by one", "sink", "gated"), CONFIRMING[:5])
+SIDE = {arm: FEWER.get(arm, CONFIRMING) for arm in ARMS if arm not in MAIN}
+MORE = {arm: REPEATED for arm in ARMS if arm not in FEWER}
 _SCALES = {"embed": 1.0, "lam": 1.0}  # which are named so that they do not decay
 _OWN_SCALES = {"diff, slow λ": {"embed": 1.0, "lam": 0.05}}
 FOLDER = Path("runs/04")
@@ -215,25 +204,46 @@ def train(cells: Iterable[tuple[str, float, int]], folder: Path = FOLDER, *, min
 def best_rate(table: Iterable[Mapping[str, Any]], arm: str) -> float:
     """Return the rate at which an arm is taken: the one with the least mean loss over the pilot seeds.
 
-    An arm of the side set stands at the rate of the arm it varies. Raises `NotAvailable` where pilot runs are missing.
+    Raises `NotAvailable` where pilot runs are missing.
     """
-    arm = SIDE.get(arm, arm)
-    pilots = (run for run in table if run["arm"] == arm and run["seed"] in PILOT)
-    return sharing.best_rate(pilots, do="train the set rates first")
+    return sharing.best_rate(pilots_of(table, arm), do="train the set rates first")
+
+
+def pilots_of(table: Iterable[Mapping[str, Any]], arm: str) -> list[Mapping[str, Any]]:
+    """Return the runs of an arm from which its rate is chosen."""
+    return [run for run in table if run["arm"] == arm and run["seed"] in PILOT]
+
+
+def next_rate(tried: Sequence[Mapping[str, Any]], first: Sequence[float] = RATES) -> float | None:
+    """Return the rate to try next; None when the best of those `tried` has a lower and a higher one beside it.
+
+    The rates of `first` come first; then half the lowest, or twice the highest, for as long as that is the best.
+    """
+    rates = {run["lr"] for run in tried}
+    if missing := [lr for lr in first if lr not in rates]:
+        return missing[0]
+    best = sharing.best_rate(tried)
+    return best / 2 if best == min(rates) else 2 * best if best == max(rates) else None
+
+
+def pilots(folder: Path = FOLDER) -> Iterator[tuple[str, float, int]]:
+    """Return the runs by which the rate of every arm is chosen, each when those before it are known."""
+    for arm in ARMS:
+        while lr := next_rate(pilots_of(known(folder), arm)):
+            yield arm, lr, PILOT[0]
+    yield from UNSURE
 
 
 def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int]]:
-    """Return the runs of a set: rates (pilot seeds, all rates), main (fresh ones, each arm at its best), side, more."""
+    """Return the runs of a set: rates (pilot seeds), main (fresh ones, each arm at its best), side, more."""
     if name == "rates":
-        yield from itertools.product(MAIN, RATES, PILOT[:1])
-        yield from itertools.product(UNSURE[:1], UNSURE[1], PILOT)
+        yield from pilots(folder)
         return
     table = known(folder)
-    made = {(run["arm"], run["lr"], run["seed"]) for run in table}
-    if not made.issuperset(cells_of("rates", folder)):  # rates are chosen from all pilot runs, or not at all
-        return
-    arms = {"main": dict.fromkeys(MAIN, CONFIRMING), "side": SIDE_SEEDS, "more": MORE_SEEDS}[name]
-    yield from ((arm, best_rate(table, arm), seed) for arm, seeds in arms.items() for seed in seeds)
+    for arm, seeds in {"main": dict.fromkeys(MAIN, CONFIRMING), "side": SIDE, "more": MORE}[name].items():
+        if next_rate(pilots_of(table, arm)):  # rates are chosen from all pilot runs, or not at all
+            return
+        yield from ((arm, best_rate(table, arm), seed) for seed in seeds)
 
 
 def ship(seed: int = CONFIRMING[0], folder: Path = FOLDER) -> None:

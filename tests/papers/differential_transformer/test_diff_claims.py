@@ -7,6 +7,7 @@ from labkit.claims import ledger
 from labkit.claims.entry import registration
 from labkit.papers.differential_transformer import claims
 from labkit.papers.differential_transformer.experiments import arms, measured_runs
+from labkit.papers.differential_transformer.experiments.language import SEEDS
 from labkit.papers.differential_transformer.training import CONFIRMING, PILOT, best_rate
 
 TESTS = {name: {"right": 0.5, "nats": 1.0} for name in measured_runs.TESTS}
@@ -68,4 +69,13 @@ def test_promises_stand_and_keep_clear_of_the_pilot_seeds():
             continue
         assert one.registered == registration(one)
         assert not set(one.seeds) & set(PILOT)
-        assert one.kind != "method" or one.seeds == CONFIRMING
+        assert one.kind != "method" or one.seeds == (SEEDS if one.id.startswith("04.text_") else CONFIRMING)
+
+
+def test_losses_on_text_are_compared_seed_by_seed(monkeypatch):
+    values = {"a": {31: 2.0, 32: 2.5}, "b": {31: 1.5, 32: 3.0}}
+    monkeypatch.setattr(claims, "compare_language", lambda what, seeds: arms.Arms(what, "nats", "", values, {}))
+    found = claims.text_difference(n=2, seeds=[31, 32], first="a", second="b", what="loss")
+    assert found.values == (-0.5, 0.5) and found.units == ("seed 31", "seed 32")
+    with pytest.raises(NotAvailable, match=r"\[33\]"):
+        claims.text_difference(n=2, seeds=[31, 33], first="a", second="b", what="loss")

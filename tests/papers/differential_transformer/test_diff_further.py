@@ -118,12 +118,16 @@ def test_a_setup_takes_the_best_rate_of_its_pilot_and_says_what_is_missing(tmp_p
     table = Runs(tmp_path / "runs.jsonl")
     with pytest.raises(NotAvailable, match="every rate"):
         further.best_rate("two blocks", "diff", table)
-    for lr, nats in ((4e-3, 0.3), (8e-3, 0.1), (1.6e-2, 0.2)):
-        table.do(
-            {"setup": "two blocks", "arm": "diff", "lr": lr, "seed": 0}, lambda n=nats: {"as trained": {"nats": n}}
-        )
+    made = {4e-3: 0.3, 8e-3: 0.1, 1.6e-2: 0.2, 3.2e-2: 0.4}
+
+    def told(settings):
+        return {"as trained": {"nats": made[settings["lr"]]}, "diverged": False}
+
+    cells = further.cells_of("two blocks", table)
+    pilots = [table.do(cell, lambda cell=cell: told(cell)) for cell, _ in zip(cells, range(9))]
+    assert [run["lr"] for run in pilots] == [8e-3, 1.6e-2, 4e-3] * 3
+    assert next(cells) == {"setup": "two blocks", "arm": "softmax 8×8", "lr": 8e-3, "seed": 21}
     assert further.best_rate("two blocks", "diff", table) == 8e-3
-    assert further.best_rate("no smear", "diff", table) == 4e-3
     with pytest.raises(LabkitError, match="magic"):
         further.compare_further("magic")
 
@@ -149,7 +153,7 @@ def said_again(ids):
 def test_a_language_model_of_each_kind_can_be_trained(monkeypatch):
     monkeypatch.setattr(language, "STEPS", 2)
     for arm in language.ARMS:
-        found = language.train_language(arm, 1, steps=1)
+        found = language.train_language(arm, 4e-3, 1, steps=1)
         assert math.isfinite(found["loss"]) and len(found["nats"]) == 8 and len(found["lam"]) == 2 * (arm == "diff")
     assert language.text_rows(3, 5).shape == (3, 129)
 
@@ -162,7 +166,9 @@ def world_runs(tmp_path, monkeypatch):
         lam = [0.4, 0.5] if arm == "diff" else []
         for seed in language.SEEDS[:2]:
             made = {"loss": loss, "hit": loss, "other": loss, "lam": lam}
-            table.do({"arm": arm, "seed": seed}, lambda made=made: made)
+            table.do({"arm": arm, "lr": 8e-3, "seed": seed}, lambda made=made: made)
+        for lr in (4e-3, 8e-3, 1.6e-2):
+            table.do({"arm": arm, "lr": lr, "seed": language.PILOT}, lambda lr=lr: {"loss": abs(lr - 8e-3)})
     monkeypatch.setattr(language, "language_path", lambda: table.path)
     monkeypatch.setattr(elsewhere, "language_path", lambda: table.path)
     return table
@@ -174,9 +180,26 @@ def test_language_models_are_compared_seed_by_seed(world_runs):
     assert found.difference("softmax 8×8", "diff").value == pytest.approx(-0.1)
     with pytest.raises(LabkitError, match="hits"):
         language.compare_language("hits")
-    world_runs.path.write_text("".join(line + "\n" for line in world_runs.path.read_text().splitlines()[:-2]))
-    with pytest.raises(LabkitError, match="the arm 'diff'"):
+    with pytest.raises(LabkitError, match="of the arm 'softmax"):
+        language.compare_language(seeds=[77])
+    world_runs.path.write_text("".join(line + "\n" for line in world_runs.path.read_text().splitlines()[:-1]))
+    with pytest.raises(LabkitError, match="Not every rate"):
         language.compare_language()
+
+
+def test_rates_of_language_models_are_chosen_on_their_pilot_and_no_best_is_an_edge():
+    table = Runs(language.language_path())
+    for arm in language.ARMS:
+        assert language.next_rate(table.where(arm=arm, seed=language.PILOT)) is None
+
+
+@pytest.mark.parametrize("setup", further.SETUPS)
+def test_no_arm_of_a_setup_stands_at_the_edge_of_its_rates(setup):
+    table, one = Runs(further.further_path()), further.SETUPS[setup]
+    for arm in one.arms:
+        assert further.next_rate(further.pilots_of(setup, arm, table), one.rates) is None
+        runs = table.where(setup=setup, arm=arm, lr=further.best_rate(setup, arm, table))
+        assert set(one.seeds) <= {run["seed"] for run in runs}
 
 
 def test_every_lead_elsewhere_is_told_with_its_interval(world_runs):

@@ -10,7 +10,7 @@ from labkit.base.errors import BadInput, unknown
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.training import Runs
 
-from ..training import ARMS, CONFIRMING, MAIN, PILOT, SIDE
+from ..training import ARMS, CONFIRMING, MAIN, pilots_of
 from .allocation import PLACES
 from .measured_runs import HARDER, of_arm, runs_path, steps_to
 
@@ -105,14 +105,11 @@ def compare_arms(what: str, arms: Sequence[str] = MAIN, seeds: Sequence[int] = C
 def rates_tried(arm: str) -> dict[float, float]:
     """Return the mean loss of an arm on the pilot seeds, nats an answer, by learning rate; the least was taken.
 
-    Raises `UnknownName` for another arm and `BadInput` for one that stands at the rate of the arm it varies.
+    Raises `UnknownName` for another arm.
     """
     if arm not in ARMS:
         raise unknown("arm", arm, ARMS)
-    if arm in SIDE:
-        raise BadInput(f"{arm!r} was not tried at several rates.", expected=f"{SIDE[arm]!r}, at whose rate it stands")
     losses: dict[float, list[float]] = {}
-    for run in Runs(runs_path()):
-        if run["arm"] == arm and run["seed"] in PILOT:
-            losses.setdefault(run["lr"], []).append(run["loss"])
+    for run in pilots_of(Runs(runs_path()), arm):
+        losses.setdefault(run["lr"], []).append(run["loss"])
     return {lr: sum(losses[lr]) / len(losses[lr]) for lr in sorted(losses)}

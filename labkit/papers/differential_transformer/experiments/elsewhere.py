@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate
 from labkit.measurements.tables import text_table
 from labkit.training import Runs
@@ -27,7 +28,7 @@ OTHERS = ("off by one", "sink", "gated")
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class Elsewhere(Result):
     """Leads of DIFF: (where, what is measured, control, DIFF minus control); and λ by layer after training."""
 
     leads: Sequence[tuple[str, str, str, Estimate]]
@@ -43,9 +44,6 @@ class Elsewhere:
         for where, seeds in self.lambdas.items():
             lines.append(f"λ, {where}: " + "; ".join(" ".join(f"{lam:+.2f}" for lam in layers) for layers in seeds))
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def elsewhere() -> Elsewhere:

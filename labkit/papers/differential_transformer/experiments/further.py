@@ -2,15 +2,15 @@
 
     python -m labkit.papers.differential_transformer.experiments.further "two blocks" "grouped keys"
 
-Every setup takes each arm at the rate that was best for it on a pilot seed, then on fresh seeds. A run is measured
-where it is trained, and only what was measured is kept, in data/sweeps/04_further.jsonl. Lesson: 04.
+Every setup takes each arm at the rate that was best for it on a pilot seed, then on fresh seeds; rates are tried until
+the best has a lower and a higher one beside it. A run is measured where it is trained, and only what was measured is
+kept, in data/sweeps/04_further.jsonl. Lesson: 04.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,11 +24,11 @@ from labkit.base.errors import NotAvailable, unknown
 from labkit.interventions import edit
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
-from labkit.training import Runs, fit
+from labkit.training import Runs, fit, sharing
 
 from ..method import DiffAttention, SetLambda
 from ..task import Examples, Needles
-from ..training import ARMS, SIZES, STEPS, TASK, Arm, answer_loss, batch_at, schedule
+from ..training import ARMS, RATES, SIZES, STEPS, TASK, Arm, answer_loss, batch_at, next_rate, schedule
 from .arms import Arms
 from .faithful import faithfulness
 from .orders import order_margin
@@ -47,8 +47,8 @@ class Setup:
     """One thing that is otherwise than in the arms of the claims.
 
     arms: what is compared. task: texts to train on; tests: by name, what of the task is changed at test. noise: size of
-    what is added to every embedding, in training and test. like: arms that stand at another one's rate. smear: without
-    it the words come in alone.
+    what is added to every embedding, in training and test. rates: those tried first. like: arms that stand at another
+    one's rate. smear: without it the words come in alone.
     """
 
     arms: Mapping[str, Arm]
@@ -58,10 +58,10 @@ class Setup:
     steps: int = STEPS
     noise: float = 0.0
     smear: bool = True
-    rates: tuple[float, ...] = (8e-3, 1.6e-2)
+    rates: tuple[float, ...] = RATES
     like: Mapping[str, str] = field(default_factory=dict)
     pilot: int = 0
-    seeds: tuple[int, ...] = (21, 22, 23)
+    seeds: tuple[int, ...] = (21, 22, 23, 24, 25)
 
 
 SETUPS: Mapping[str, Setup] = {
@@ -77,9 +77,8 @@ SETUPS: Mapping[str, Setup] = {
             "V2, no sigmoid": {**_KEYS, "mixer": "v2-no-sigmoid"},
         },
         like={f"V2, {name}": "V2" for name in ("wrong pairs", "no λ", "no sigmoid")},
-        seeds=(21, 22, 23, 24, 25),
     ),
-    "two blocks": Setup(arms=_SHAPES, depth=2, rates=(4e-3, 8e-3, 1.6e-2), seeds=(21, 22, 23, 24, 25)),
+    "two blocks": Setup(arms=_SHAPES, depth=2),
     "noise in the words": Setup(
         arms={**_SHAPES, "diff, λ ≥ 0": ARMS["diff, λ ≥ 0"]}, like={"diff, λ ≥ 0": "diff"}, noise=0.75,
     ),
@@ -156,23 +155,27 @@ def further_path() -> Path:
     return data_dir() / "sweeps" / "04_further.jsonl"
 
 
-def best_rate(setup: str, arm: str, table: Runs) -> float:
-    """Return the rate with the least loss on the pilot seed; raise `NotAvailable` where not all of them were tried."""
+def pilots_of(setup: str, arm: str, table: Runs) -> list[dict[str, Any]]:
+    """Return the runs by which the rate of an arm is chosen, with their loss in nats an answer."""
     one = SETUPS[setup]
     tried = table.where(setup=setup, arm=one.like.get(arm, arm), seed=one.pilot)
-    if len(tried) < len(one.rates) > 1:
-        raise NotAvailable(f"{arm!r} was not tried at every rate of {setup!r}.", do="train the pilot runs first")
-    return min(tried, key=lambda run: run["as trained"]["nats"])["lr"] if tried else one.rates[0]
+    return [run | {"loss": run["as trained"]["nats"]} for run in tried]
+
+
+def best_rate(setup: str, arm: str, table: Runs) -> float:
+    """Return the rate with the least loss on the pilot seed; raise `NotAvailable` where not all of them were tried."""
+    tried = pilots_of(setup, arm, table)
+    if next_rate(tried, SETUPS[setup].rates):
+        raise NotAvailable(f"{arm!r} was not tried at every rate of {setup!r}.", do="python -m " + __name__)
+    return sharing.best_rate(tried)
 
 
 def cells_of(setup: str, table: Runs) -> Iterator[dict[str, Any]]:
-    """Return the settings of every run of a setup: pilots at each rate, then the seeds at the best one."""
+    """Return the settings of every run of a setup: pilots, each when those before it are known, then the seeds."""
     one = SETUPS[setup]
-    if len(one.rates) > 1:
-        yield from (
-            {"setup": setup, "arm": arm, "lr": lr, "seed": one.pilot}
-            for arm in one.arms if arm not in one.like for lr in one.rates
-        )  # fmt: skip
+    for arm in one.arms:
+        while lr := next_rate(pilots_of(setup, arm, table), one.rates):
+            yield {"setup": setup, "arm": one.like.get(arm, arm), "lr": lr, "seed": one.pilot}
     for seed in one.seeds:
         for arm in one.arms:
             yield {"setup": setup, "arm": arm, "lr": best_rate(setup, arm, table), "seed": seed}
@@ -209,13 +212,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no run after this time")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    table, end = Runs(further_path()), time.monotonic() + 60 * asked.minutes
-    for setup in asked.setups:
-        for cell in cells_of(setup, table):
-            if time.monotonic() > end:
-                return
-            run = table.do(cell, lambda cell=cell: train_further(**cell))
-            print(*cell.values(), {test: run[test] for test in ("as trained", *SETUPS[setup].tests)}, flush=True)
+    table = Runs(further_path())
+    cells = (cell for setup in asked.setups for cell in cells_of(setup, table))
+    for run in sharing.share(table, cells, train_further, minutes=asked.minutes):
+        print({name: run[name] for name in ("setup", "arm", "lr", "seed", "as trained")}, flush=True)
 
 
 if __name__ == "__main__":

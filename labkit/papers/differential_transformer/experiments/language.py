@@ -9,8 +9,7 @@ others (table 6). Two blocks of width 64, whole texts of the world in rows of 12
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,10 +23,10 @@ from labkit.anatomy import module_of
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, NotAvailable, unknown
 from labkit.models import DecoderConfig, next_token_loss
-from labkit.training import Runs, fit
+from labkit.training import Runs, fit, sharing
 
 from ..method import DiffAttention
-from ..training import schedule
+from ..training import next_rate, schedule
 from .arms import Arms
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "diff": {"kind": "diff-transformer", "heads": 4},
 }
 LENGTH, ROWS, STEPS = 128, 16, 500
-LR = 8e-3  # of all arms, chosen by none
-SEEDS = (21, 22, 23)
+PILOT, SEEDS = 0, (31, 32, 33, 34, 35)
 WORDS = {"loss": "all tokens", "hit": "tokens that end a pair read before", "other": "all others"}
 PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
 
@@ -120,7 +118,7 @@ def text_rows(count: int, seed: int, split: str = "train") -> Tensor:
     return torch.tensor(ids[: count * (LENGTH + 1)]).view(count, LENGTH + 1)
 
 
-def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
+def train_language(arm: str, lr: float, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
     """Train one model and return what it does on texts it has not read, as plain numbers."""
     from labkit import world
 
@@ -141,7 +139,7 @@ def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]
         ids = rows[(step - 1) * ROWS : step * ROWS]
         return next_token_loss(model(ids).logits, ids)
 
-    went = fit(model, loss_at, schedule(LR, steps))
+    went = fit(model, loss_at, schedule(lr, steps))
     found = loss_by_position(model, text_rows(64, 9_000, "test"))
     mixers = [block.attention.mixer for block in model.trunk.blocks]
     return {
@@ -151,6 +149,7 @@ def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]
         "other": round(found.other, 4),
         "lam": [round(mixer.lam().item(), 4) for mixer in mixers if isinstance(mixer, DiffAttention)],
         "seconds": round(went.seconds, 1),
+        "diverged": went.diverged,
     }
 
 
@@ -159,29 +158,49 @@ def language_path() -> Path:
     return data_dir() / "sweeps" / "04_language.jsonl"
 
 
-def compare_language(what: str = "loss") -> Arms:
+def best_rate(arm: str, table: Runs) -> float:
+    """Return the rate with the least loss on the pilot seed; raise `NotAvailable` where not all of them were tried."""
+    tried = table.where(arm=arm, seed=PILOT)
+    if next_rate(tried):
+        raise NotAvailable(f"Not every rate of the language model {arm!r} was tried.", do="python -m " + __name__)
+    return sharing.best_rate(tried)
+
+
+def cells_of(table: Runs) -> Iterator[dict[str, Any]]:
+    """Return the settings of every run: pilots, each when those before it are known, then the seeds."""
+    for arm in ARMS:
+        while lr := next_rate(table.where(arm=arm, seed=PILOT)):
+            yield {"arm": arm, "lr": lr, "seed": PILOT}
+    for seed in SEEDS:
+        for arm in ARMS:
+            yield {"arm": arm, "lr": best_rate(arm, table), "seed": seed}
+
+
+def compare_language(what: str = "loss", seeds: Sequence[int] = SEEDS) -> Arms:
     """Return "loss", "hit" (targets that end a pair read before) or "other" for every arm, in nats a token, by seed.
 
-    Raises `UnknownName` for another quantity and `NotAvailable` where an arm has no run.
+    Every arm stands at its own best rate. Raises `UnknownName` for another quantity and `NotAvailable` where an arm has
+    no run.
     """
     if what not in WORDS:
         raise unknown("quantity", what, WORDS)
     table = Runs(language_path())
-    values = {arm: {run["seed"]: run[what] for run in table.where(arm=arm)} for arm in ARMS}
+    rates = {arm: best_rate(arm, table) for arm in ARMS}
+    values = {
+        arm: {run["seed"]: run[what] for run in table.where(arm=arm, lr=lr) if run["seed"] in seeds}
+        for arm, lr in rates.items()
+    }
     if missing := [arm for arm, held in values.items() if not held]:
         raise NotAvailable(f"No language model of the arm {missing[0]!r} has been made.", do="python -m " + __name__)
-    return Arms(what, "nats a token", f"The course's world, {WORDS[what]}", values, dict.fromkeys(ARMS, LR))
+    return Arms(what, "nats a token", f"The course's world, {WORDS[what]}", values, rates)
 
 
 def main(minutes: float = math.inf) -> None:
-    """Train and measure every arm on every seed, one after the other."""
+    """Train and measure every arm, one run after the other."""
     torch.set_num_threads(1)
-    end = time.monotonic() + 60 * minutes
-    for seed in SEEDS:
-        for arm in ARMS:
-            if time.monotonic() < end:
-                cell = {"arm": arm, "seed": seed}
-                print(cell, Runs(language_path()).do(cell, lambda cell=cell: train_language(**cell)), flush=True)
+    table = Runs(language_path())
+    for run in sharing.share(table, cells_of(table), train_language, minutes=minutes):
+        print(run, flush=True)
 
 
 if __name__ == "__main__":
