@@ -72,6 +72,7 @@ PAPER = Paper(
         "twins": "panels.twins.store",
         "transfer": "experiments.transfers.sweep_transfers",
         "one-rate": "experiments.block_runs.sweep_one_rate",
+        "depths": "experiments.block_runs.sweep_depths",
     },
     measures={"labkit.claims.lesson08": "claims.checkpoints", "labkit.claims.lesson08_runs": "claims.trained"},
 )

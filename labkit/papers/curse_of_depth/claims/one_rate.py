@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -26,13 +27,17 @@ from ..experiments.block_runs import (
     one_rate_blocks_path,
     one_rate_curves_path,
 )
-from .trained import all_there, of_runs
+from .trained import IDLE, all_there, of_runs
 
-__all__ = ["behind_early", "loss_difference", "variance_ratio"]
+__all__ = ["behind_early", "gain_with_depth", "idle_difference", "loss_difference", "variance_ratio"]
 
 TRAIN = (
     "labkit grid depth/pre depth/pre-scaled depth/lns --lr 8e-3 --seeds ... (the beginning alone: --steps 80), "
     "then labkit sweep one-rate"
+)
+TRAIN_DEPTHS = (
+    "labkit grid depth/pre-8 depth/lns-8 depth/pre-32 depth/lns-32 --lr 8e-3 --seeds ... --out runs/depths, "
+    "then labkit sweep depths"
 )
 
 
@@ -54,6 +59,27 @@ def variance_ratio(*, n: int, seeds: Sequence[int], first: str, second: str, lr:
     sides = [_models(recipe, lr, steps) for recipe in (first, second)]
     all_there(seeds, *sides, do=TRAIN)
     values = [sides[1][seed].variance[-1] / sides[0][seed].variance[-1] for seed in seeds]
+    return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
+
+
+def idle_difference(*, n: int, seeds: Sequence[int], first: str, second: str, lr: float, steps: int) -> Measured:
+    """Return per seed the share of blocks that cost at most 0.01 nats to lose, second recipe minus first."""
+    sides = [_models(recipe, lr, steps) for recipe in (first, second)]
+    all_there(seeds, *sides, do=TRAIN_DEPTHS)
+    idle = [{seed: fmean(cost <= IDLE for cost in side[seed].block) for seed in seeds} for side in sides]
+    return of_runs(
+        [idle[1][seed] - idle[0][seed] for seed in seeds],
+        seeds,
+        [asdict(side[seed]) for side in sides for seed in seeds],
+    )
+
+
+def gain_with_depth(*, n: int, seeds: Sequence[int], shallow: str, deep: str, lr: float, steps: int) -> Measured:
+    """Return per seed scaling's loss minus Pre-LN's with `deep` blocks, minus the same with `shallow`, nats a token."""
+    sides = [_models(f"depth/{kind}-{depth}", lr, steps) for depth in (deep, shallow) for kind in ("lns", "pre")]
+    all_there(seeds, *sides, do=TRAIN_DEPTHS)
+    losses = [[side[seed].loss for side in sides] for seed in seeds]
+    values = [(lns_deep - pre_deep) - (lns - pre) for lns_deep, pre_deep, lns, pre in losses]
     return of_runs(values, seeds, [asdict(side[seed]) for side in sides for seed in seeds])
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "one_rate_curves_path",
     "placements_path",
     "stories",
+    "sweep_depths",
     "sweep_one_rate",
 ]
 
@@ -52,6 +53,10 @@ DEPTH_KINDS = {  # recipe -> in words
     "depth/skipinit": "SkipInit",
     "depth/layerscale": "LayerScale",
     "depth/rezero": "ReZero",
+    "depth/pre-8": "Pre-LN, 8 blocks",
+    "depth/pre-32": "Pre-LN, 32 blocks",
+    "depth/lns-8": "Scaling, 8 blocks",
+    "depth/lns-32": "Scaling, 32 blocks",
 }
 START, END = "0", "end"
 
@@ -217,11 +222,16 @@ def measure_runs(
     return _sorted(done.values())
 
 
-def sweep_one_rate(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
+def sweep_one_rate(
+    say: Callable[[str], None] = print,
+    out: Path | None = None,
+    folder: Path | None = None,
+    parts: Sequence[str] = (),
+) -> Path:
     """Store a grid's finished runs for `labkit sweep one-rate`: their curves, and each trained model as it is.
 
     out: the file of the models; the curves lie beside it. What both hold already stays. folder: the grid's (default:
-    runs/grid).
+    runs/grid). parts: which parts are left out of each model, one at a time.
     """
     from labkit.training import Curves, collect
 
@@ -231,9 +241,14 @@ def sweep_one_rate(say: Callable[[str], None] = print, out: Path | None = None, 
     kept = {(run.recipe, run.lr, run.seed): run for run in (Curves.load(curves) if curves.is_file() else ())}
     kept |= {(run.recipe, run.lr, run.seed): run for run in collect(folders) if run.status == "finished"}
     Curves(tuple(run for _, run in sorted(kept.items()))).save(curves)
-    found = measure_runs(folders, steps=(END,), parts=(), known=BlockRuns.load(out) if out.is_file() else None)
+    found = measure_runs(folders, steps=(END,), parts=parts, known=BlockRuns.load(out) if out.is_file() else None)
     say(f"{len(found)} runs")
     return found.save(out)
+
+
+def sweep_depths(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
+    """Store a grid of two depths for `labkit sweep depths`, with what each block costs to lose (default: runs/depths)."""
+    return sweep_one_rate(say, out, folder or Path("runs/depths"), parts=("block",))
 
 
 def _sorted(runs: Iterable[BlockRun]) -> BlockRuns:
