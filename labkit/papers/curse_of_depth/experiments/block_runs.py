@@ -247,7 +247,7 @@ def sweep_one_rate(
 
 
 def sweep_depths(say: Callable[[str], None] = print, out: Path | None = None, folder: Path | None = None) -> Path:
-    """Store a grid of two depths for `labkit sweep depths`, with what each block costs to lose (default: runs/depths)."""
+    """Store the grid in runs/depths for `labkit sweep depths`, with what each block costs to lose."""
     return sweep_one_rate(say, out, folder or Path("runs/depths"), parts=("block",))
 
 
