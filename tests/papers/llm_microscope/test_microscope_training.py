@@ -16,12 +16,13 @@ from labkit.papers.llm_microscope.experiments.memory import test_stories
 from labkit.papers.llm_microscope.method.contextualiser import one_hot
 from labkit.papers.llm_microscope.method.storage import load_reader
 from labkit.papers.llm_microscope.task.passages import training_passage
+from labkit.papers.llm_microscope.training import readers, reading_on
 from labkit.training import Runs
 
 
 def test_a_batch_depends_on_its_seed_alone() -> None:
     texts = [ids.tolist() for ids in test_stories(6, 1)]
-    one, same, other = (training.draw(texts, seed, 3, 5) for seed in (4, 4, 5))
+    one, same, other = (readers.draw(texts, seed, 3, 5) for seed in (4, 4, 5))
     assert all(torch.equal(a, b) and torch.equal(p, q) for (a, p), (b, q) in zip(one, same))
     assert any(not torch.equal(a, b) for (a, _), (b, _) in zip(one, other))
     assert all(int(at.min()) >= 2 and int(at.max()) < len(ids) for ids, at in one)
@@ -30,7 +31,7 @@ def test_a_batch_depends_on_its_seed_alone() -> None:
 def test_a_fresh_reader_starts_from_blocks_of_its_subject_and_keeps_its_embedding() -> None:
     deep = labkit.load("lab/deep")
     reader = training.new_reader(deep, 13)
-    for mine, block in zip(reader.decoder.trunk.blocks, training.BLOCKS):
+    for mine, block in zip(reader.decoder.trunk.blocks, readers.BLOCKS):
         assert all(torch.equal(a, b) for a, b in zip(mine.parameters(), deep.model.trunk.blocks[block].parameters()))
     frozen = [name for name, p in reader.named_parameters() if not p.requires_grad]
     assert frozen == ["decoder.embed.weight"]
@@ -69,8 +70,8 @@ def test_arms_differ_in_the_body_alone() -> None:
     with torch.no_grad():
         losses = {arm: float(training.removal_loss(arm, 3)(deep.model, 1)) for arm in ("full", "punctuation")}
     assert losses["punctuation"] > losses["full"] + 0.3
-    one = training.training_passage(8, training.REMOVAL_SEED + 3)
-    assert one == training_passage(8, training.REMOVAL_SEED + 3) and one.tail[-1] == labkit.world.tokenizer().eos
+    one = reading_on.training_passage(8, reading_on.REMOVAL_SEED + 3)
+    assert one == training_passage(8, reading_on.REMOVAL_SEED + 3) and one.tail[-1] == labkit.world.tokenizer().eos
     assert len(one.body) + len(one.tail) + 1 <= 256
 
 
@@ -78,14 +79,14 @@ def test_a_shuffled_reader_is_shown_tokens_of_other_documents_and_nothing_else_d
     deep, texts = labkit.load("lab/deep"), [ids.tolist() for ids in test_stories(6, 1)]
     reader = training.new_reader(deep, 13)
     plain, other = (
-        training.contextual_loss(deep, 5, texts=texts, shuffled=shuffled, per_step=4) for shuffled in (False, True)
+        readers.contextual_loss(deep, 5, texts=texts, shuffled=shuffled, per_step=4) for shuffled in (False, True)
     )
-    batch = training.draw(texts, 50_002, 4, training.PER_DOCUMENT)
-    number = torch.arange(4).repeat_interleave(training.PER_DOCUMENT)
-    assert (number != training._of_others(number)).all() and sorted(training._of_others(number)) == sorted(number)
+    batch = readers.draw(texts, 50_002, 4, readers.PER_DOCUMENT)
+    number = torch.arange(4).repeat_interleave(readers.PER_DOCUMENT)
+    assert (number != readers.of_others(number)).all() and sorted(readers.of_others(number)) == sorted(number)
     with torch.no_grad():
-        e_BD, before_BK = reader.embed(training._shown(deep, batch, None)), training._before(batch)
-        by_hand = reader.loss(training._of_others(e_BD), before_BK).sum() / (before_BK >= 0).sum()
+        e_BD, before_BK = reader.embed(readers.shown(deep, batch, None)), readers.words_before(batch)
+        by_hand = reader.loss(readers.of_others(e_BD), before_BK).sum() / (before_BK >= 0).sum()
         assert float(other(reader, 2)) == pytest.approx(float(by_hand), abs=1e-6)
         assert abs(float(plain(reader, 2)) - float(by_hand)) > 1e-3
     with pytest.raises(UnknownName, match="reader"):
