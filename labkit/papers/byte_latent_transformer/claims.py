@@ -32,6 +32,7 @@ STORY = "blt/story"
 
 __all__ = [
     "bits_difference",
+    "choices_difference",
     "doubling_leaves_the_local_cost",
     "drop_difference",
     "entropy_model_size",
@@ -39,6 +40,7 @@ __all__ = [
     "future_changes",
     "growth_of_patches",
     "kinds_difference",
+    "letters_difference",
     "longer_difference",
     "lower_threshold",
     "moved_boundaries",
@@ -81,6 +83,20 @@ def kinds_difference(*, n: int, seeds: Sequence[int], kind: str, first: str, sec
     """Return per seed the bits per byte of arm `first` minus those of `second` on one kind of the mixed pages."""
     pairs = zip(study_of("scripts", first, seeds), study_of("scripts", second, seeds))
     return _over_seeds([[run | {"bits": run["kinds"][kind]} for run in pair] for pair in pairs], "bits")
+
+
+def choices_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
+    """Return per seed the bits per byte of a BLT decided as `first` minus those of one decided as `second`."""
+    return _over_seeds(list(zip(study_of("choices", first, seeds), study_of("choices", second, seeds))), "test")
+
+
+def letters_difference(*, n: int, seeds: Sequence[int], measure: str, first: str, second: str) -> Measured:
+    """Return per seed the share of questions about held-out words that arm `first` answers right, minus `second`'s.
+
+    measure: "contains" (has the word the letter) or "swap" (letters of the word with two letters swapped).
+    """
+    pairs = zip(study_of("letters", first, seeds), study_of("letters", second, seeds))
+    return _over_seeds([[run | {"share": run["held_out"][measure]} for run in pair] for pair in pairs], "share")
 
 
 def first_letters(*, n: int, seeds: Sequence[int]) -> Measured:

@@ -235,6 +235,48 @@ def spelling_page(rng: random.Random, split: str) -> str:
     return page
 
 
+# Questions about letters, of which half of the pages of another study are made.
+
+
+@cache
+def letter_words(split: str = "train") -> tuple[str, ...]:
+    """Return the words asked about: `train` those spelled, `valid` and `test` half of the held-out ones each."""
+    words = spelling_words(split)
+    half = len(words) // 2
+    return {"train": words, "valid": words[:half], "test": words[half:]}[split]
+
+
+def contains_question(word: str, rng: random.Random, there: bool) -> tuple[str, str]:
+    """Return whether `word` has a letter, with its answer; letters are drawn from words, so frequent ones are asked."""
+    others = (letter for other in iter(lambda: rng.choice(spelling_words()), "") for letter in other)
+    letter = rng.choice(sorted(set(word))) if there else next(one for one in others if one not in word)
+    return f"Has {word} {letter}?", "yes" if there else "no"
+
+
+def swap_question(word: str, rng: random.Random) -> tuple[str, str]:
+    """Return the question for `word` with two of its letters swapped everywhere, with its answer, spelled."""
+    first, second = rng.sample(sorted(set(word)), 2)
+    changed = word.translate(str.maketrans(first + second, second + first))
+    return f"Swap {first} {second} {word}:", " ".join(changed)
+
+
+def letter_page(rng: random.Random, split: str) -> str:
+    """Return a page of questions with answers, both kinds by the toss of a coin."""
+    page, more = "", ""
+    while len(page := f"{page} {more}".strip()) + 40 <= PAGE:
+        word = rng.choice(letter_words(split))
+        coin = rng.random()
+        question, answer = swap_question(word, rng) if coin < 0.5 else contains_question(word, rng, there=coin < 0.75)
+        more = f"{question} {answer}."
+    return page
+
+
+def letter_pages(n: int, seed: int, split: str = "train") -> list[str]:
+    """Return `n` pages, by turns one of the world and one of questions about letters."""
+    rng, plain = random.Random(f"letters/{split}/{seed}"), pages(n - n // 2, seed, split)
+    return [letter_page(rng, split) if at % 2 else plain[at // 2] for at in range(n)]
+
+
 # Noise (section 6 of the paper): what is done to a text before a model reads it.
 
 

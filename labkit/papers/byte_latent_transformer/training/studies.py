@@ -3,11 +3,14 @@
 reuse: the latent transformer starts as the blocks of a trained BPE model (section 6.2 of the paper).
 scripts: both arms read the world, Python's own library and other alphabets in equal parts.
 longer: both arms read the pages of the other runs for 480 steps, and their weights are kept for the noise lab.
-Rates are chosen on seed 0, which no claim uses.
+choices: the paper against the released code, and patches by counts against those by a transformer.
+letters: both arms read questions about the letters of words beside the pages of the other runs.
+Rates are chosen on seed 0, which no claim uses: doubled or halved until the best has a worse one on either side.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,21 +19,24 @@ from typing import Any
 
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from torch import nn
 
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
-from labkit.training import Fit, Runs, fit
+from labkit.training import Runs
 
 from .. import task
 from ..method.entropy import NGrams
-from ..method.model import BLTConfig, Flat, FlatConfig, bits_per_byte
+from ..method.model import BLTConfig, Flat, FlatConfig
 from ..method.patching import Entropy, calibrated
 from ..method.reuse import SLOW, byteify
 from .arms import ARMS, PROGRAM, STEPS, prepared, prepared_pages
+from .choices import CHOICES, chosen
 from .entropy import CACHE, SIZE
-from .rows import Rows, batch_of, byte_rows, mean_size, page_nats, rows_loss, starts_of, token_rows
+from .letters import lettered
+from .rows import byte_rows, mean_size, starts_of, token_rows
+from .short import Data, bits, run
 
 __all__ = ["STUDIES", "Study", "rate_of", "study_runs"]
 
@@ -38,25 +44,6 @@ DONOR = FlatConfig(vocab=1137, width=96, depth=2, hash_sizes=(2, 3, 4))  # the s
 DONOR_STEPS = 480
 POOL, UNSEEN = 1600, 60  # pages
 LONGER_STEPS = 480
-
-Data = tuple[Rows, Tensor | None]
-
-
-def run(model: nn.Module, data: Data, lr: float, seed: int, steps: int, **settings: Any) -> dict[str, Any]:
-    """Train a model on four pages a step, and return how that went."""
-    rows, starts = data
-    fitted = fit(
-        model,
-        lambda model, step: rows_loss(model, rows, batch_of(len(rows.ids), step, seed), starts),
-        Fit(steps=steps, lr=lr, warmup=20, **settings),
-    )
-    losses = [round(x, 4) for x in fitted.loss[9::10]]
-    return {"diverged": fitted.diverged, "seconds": round(fitted.seconds, 1), "steps": steps, "loss": losses}
-
-
-def bits(model: nn.Module, data: Data) -> float:
-    """Return the bits per byte of all pages together."""
-    return round(bits_per_byte(sum(page_nats(model, *data)), sum(data[0].bytes)), 5)
 
 
 def unseen(name: str, split: str) -> Data:
@@ -158,6 +145,8 @@ STUDIES = {
     "reuse": Study({"entropy": (12e-3, 24e-3)}, (1, 2, 3, 4, 5), reused),
     "scripts": Study({"entropy": (12e-3, 24e-3), "bpe": (6e-3, 12e-3)}, (11, 12, 13, 14, 15), scripts),
     "longer": Study({"entropy": (6e-3, 12e-3), "bpe": (3e-3, 6e-3)}, (6, 7, 8, 9, 10), longer),
+    "choices": Study(dict.fromkeys(CHOICES, (12e-3, 24e-3)), (21, 22, 23, 24, 25), chosen),
+    "letters": Study({"entropy": (6e-3, 12e-3), "bpe": (3e-3, 6e-3)}, (31, 32, 33, 34, 35), lettered),
 }
 
 
@@ -174,11 +163,21 @@ def rate_of(study: str, arm: str) -> float:
     return min(tried, key=lambda run: run["valid"])["lr"]
 
 
+def next_rate(study: str, arm: str) -> float | None:
+    """Return the learning rate to try next on seed 0; None when the best has a worse one on either side."""
+    found = study_runs().where(study=study, arm=arm, seed=0)
+    tried = {run["lr"]: math.inf if run["diverged"] else run["valid"] for run in found}
+    if waiting := [lr for lr in STUDIES[study].rates[arm] if lr not in tried]:
+        return waiting[0]
+    best = min(tried, key=tried.__getitem__)
+    return best / 2 if best == min(tried) else 2 * best if best == max(tried) else None
+
+
 def lacking(study: str) -> list[tuple[str, float, int]]:
-    """Return which runs of a study can be made now: arm, rate, seed; rates first."""
+    """Return which runs of a study can be made now: arm, rate, seed; the next rate of each arm first."""
     plan = STUDIES[study]
     known = {(run["arm"], run["lr"], run["seed"]) for run in study_runs().where(study=study)}
-    tries = [(arm, lr, 0) for arm, rates in plan.rates.items() for lr in rates if (arm, lr, 0) not in known]
+    tries = [(arm, lr, 0) for arm in plan.rates if (lr := next_rate(study, arm)) is not None]
     if tries:
         return tries
     wanted = [(arm, rate_of(study, arm), seed) for seed in plan.seeds for arm in plan.rates]
