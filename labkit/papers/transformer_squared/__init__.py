@@ -28,7 +28,7 @@ PAPER = Paper(
         "experiments.waking": ("Controls", "Waking", "controls", "controls_by_domain", "strengths", "wake"),
         "experiments.strategies": ("FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "strategies"),
         "experiments.mixtures": ("MixtureMap", "mixture_map", "mixture_scores", "stored_maps"),
-        "experiments.transplants": ("transplant",),
+        "experiments.transplants": ("transplant", "transplant_by_few_shots"),
         "experiments.other_ways": ("OtherWays", "RatesTried", "other_ways", "rates_tried"),
         "experiments.over_seeds": (
             "OverSeeds",

@@ -21,6 +21,7 @@ __all__ = [
     "first_pass_share",
     "full_rank",
     "label_gain",
+    "lent_difference",
     "lora_unseen",
     "more_shots",
     "spectrum_contrast",
@@ -98,6 +99,16 @@ def transplant_difference(*, n: int, seeds: Sequence[int], first: str, second: s
     def one(seed: int) -> float:
         found = known_run(experiment="transplant", seed=seed)["accuracy"]
         return sum(found[d][second][t] - found[d][first][t] for d, t in UNSEEN.items()) / len(UNSEEN)
+
+    return _by_seed(seeds, one)
+
+
+def lent_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
+    """Return per seed what a model has with another base's experts as in `second` minus as in `first`, unseen tasks."""
+
+    def one(seed: int) -> float:
+        found = known_run(experiment="transplant by few shots", seed=seed)["accuracy"]
+        return _mean(found[second]) - _mean(found[first])
 
     return _by_seed(seeds, one)
 

@@ -7,9 +7,9 @@
     python -m labkit.papers.transformer_squared.training side                 other ways to learn, on seed 0 alone
     python -m labkit.papers.transformer_squared.training ship                 seed 0 as lab/skills, with its bank
 
-What was found goes to runs/07/experts.jsonl, which begins with what is shipped; `ship` puts it into data/sweeps.
-The base and the bank of seed 0 are the shipped ones where there are any: another processor rounds otherwise, and would
-train another base from the same seed.
+Seeds 6 to 10 have a base and a bank alone: they lend each other their experts. What was found goes to
+runs/07/experts.jsonl, which begins with what is shipped; `ship` puts it into data/sweeps. The base and the bank of seed
+0 are the shipped ones where there are any: another processor rounds otherwise, and would train another base.
 A base is trained by next-token loss alone and kept in half precision, as it is shipped; experts are learned on what
 comes back from the disk.
 """
@@ -30,6 +30,7 @@ from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
 from labkit.models import Decoder, DecoderConfig, next_token_loss
 from labkit.training import Fit, Runs, fit
+from labkit.training import best_rate as best_of
 
 from .method.adapters import IA3, SVF, Adapter, LoRA, SVFCode
 from .method.bank import BANK, Expert, save_bank
@@ -40,6 +41,7 @@ __all__ = [
     "ARMS",
     "BASE",
     "CHOOSING",
+    "LENDING",
     "SEEDS",
     "Arm",
     "bank_path",
@@ -52,6 +54,7 @@ __all__ = [
 ]
 
 CHOOSING, SEEDS = 0, (1, 2, 3, 4, 5)  # the seed on which rates were chosen; those on which claims are measured
+LENDING = (6, 7, 8, 9, 10)  # those whose bases lend each other their experts: each receives from the one before it
 FOLDER = Path("runs/07")
 STORED = "07_experts.jsonl"  # in data/sweeps
 
@@ -107,15 +110,10 @@ LIVE_LR = 2e-2  # of the shipped bank and of what the lesson learns live: fixed 
 
 def best_rate(arm: str, runs: Runs) -> float:
     """Return the rate whose experts did best on validation questions of the choosing seed; of equals the lowest."""
-    mean = {}
-    for lr in ARMS[arm].rates:
-        found = [runs.find(arm=arm, task=t, lr=lr, seed=CHOOSING) for t in ARMS[arm].tasks if t in SCANNED]
-        if None in found:
-            raise NotAvailable(
-                f"{arm} was not tried at {lr:g}.", do=f"python -m {__package__}.training rates {CHOOSING}"
-            )
-        mean[lr] = sum(one["validation"] for one in found) / len(found)
-    return max(mean, key=mean.__getitem__)
+    tried = [run for run in runs.where(arm=arm, seed=CHOOSING) if run["task"] in SCANNED]
+    if len(tried) < len(ARMS[arm].rates) * len(set(ARMS[arm].tasks) & set(SCANNED)):
+        raise NotAvailable(f"{arm} was not tried at every rate.", do=f"python -m {__package__}.training rates")
+    return best_of(tried, "validation", highest=True)
 
 
 def train_base(seed: int, steps: int | None = None) -> Decoder:
@@ -284,19 +282,16 @@ def main() -> None:
     parser.add_argument("--arm", action="append", help="only this arm (may be given several times)")
     asked = parser.parse_args()
     some = {name: arm for name, arm in ARMS.items() if not asked.arm or name in asked.arm}
+    jobs: dict[str, Callable[[int], object]] = {
+        "bases": base,
+        "rates": lambda seed: experts(seed, some, rates=True),
+        "side": lambda seed: experts(seed, SIDE_ARMS, rates=True),
+        "experts": lambda seed: experts(seed, some),
+        "bank": bank,
+        "ship": lambda seed: ship(),
+    }
     for seed in asked.seeds or (CHOOSING,):
-        if asked.job == "bases":
-            base(seed)
-        elif asked.job == "rates":
-            experts(seed, some, rates=True)
-        elif asked.job == "side":
-            experts(seed, SIDE_ARMS, rates=True)
-        elif asked.job == "experts":
-            experts(seed, some)
-        elif asked.job == "bank":
-            bank(seed)
-        elif asked.job == "ship":
-            ship()
+        jobs[asked.job](seed)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def test_the_rate_is_the_best_on_validation_and_the_lowest_of_equals(runs, tmp_p
     )
     short = [line for line in lines if json.loads(line)["settings"].get("lr") != 2e-3]
     (tmp_path / "short.jsonl").write_text("\n".join(short) + "\n")
-    with pytest.raises(NotAvailable, match="not tried"):
+    with pytest.raises(NotAvailable, match="not tried at every rate"):
         training.best_rate("LoRA by reward", Runs(tmp_path / "short.jsonl"))
 
 

@@ -1,8 +1,9 @@
 """The strategies, the transplants and the spectra of every seed, into the table of runs that the claims read.
 
-    python -m labkit.papers.transformer_squared.experiments.seeds 1 2 3 4 5
+    python -m labkit.papers.transformer_squared.experiments.seeds 1 2 3 4 5 6 7 8 9 10
 
 Needs the bases and banks that `training` makes. Donors of a seed's transplants are the experts of the seed before it.
+Seeds 6 to 10 lend each other their experts and do nothing else.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from labkit.training import Runs
 
 from ..method.bank import load_bank
 from ..task import DOMAINS, UNSEEN
-from ..training import CHOOSING, SEEDS, bank_path, base, own_runs
+from ..training import CHOOSING, LENDING, SEEDS, bank_path, base, own_runs
 from .spectra import spectrum_shares
 from .strategies import few_shots, label_table, strategies
-from .transplants import transplant
+from .transplants import transplant, transplant_by_few_shots
 
-__all__ = ["measure_seed"]
+__all__ = ["lend", "measure_seed"]
 
 N, TOP, SHOTS, FEW = 500, 0.1, 10, 3
 QUERIES = ("attn.q", "attn.k", "attn.v")
@@ -77,7 +78,22 @@ def measure_seed(seed: int, runs: Runs) -> None:
         runs.do({"experiment": "transplant", "seed": seed}, transplanted)
 
 
+def lend(seed: int, runs: Runs) -> None:
+    """Lay the experts of the seed before it in `LENDING` on a seed's base, alone and mixed by few shots."""
+    donor = LENDING[LENDING.index(seed) - 1]
+
+    def lent() -> dict[str, Any]:
+        own, given = ({d: load_bank(bank_path(one))[d] for d in DOMAINS} for one in (seed, donor))
+        found = transplant_by_few_shots(base(seed), given, own, shots=SHOTS, seed=seed)
+        return {
+            "donor": donor,
+            "accuracy": {name: {t: one[t] for t in one.right} for name, one in found.grades.items()},
+        }
+
+    runs.do({"experiment": "transplant by few shots", "seed": seed}, lent)
+
+
 if __name__ == "__main__":
     for number in map(int, sys.argv[1:]):
-        measure_seed(number, own_runs())
+        (lend if number in LENDING else measure_seed)(number, own_runs())
         print(f"seed {number} measured", flush=True)
