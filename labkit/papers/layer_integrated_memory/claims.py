@@ -21,7 +21,7 @@ from .experiments.accounting import bill, step_seconds
 from .experiments.table import by_seed, steps_to
 from .method import LIMe
 from .task import row_length, tokenizer
-from .training import EVERY, Run, config_of, first_weights
+from .training import EVERY, WIDTH, Run, config_of, first_weights
 
 __all__ = [
     "cache_ratio",
@@ -31,6 +31,7 @@ __all__ = [
     "first_share",
     "flops_ratio",
     "identity_error",
+    "lead_change",
     "parameter_error",
     "pruned_difference",
     "separability_difference",
@@ -53,6 +54,22 @@ def difference(
     one = by_seed(first, seeds, operands=operands, steps=steps)
     other = by_seed(second, seeds, operands=operands, steps=steps, depth=second_depth)
     return _paired(seeds, one, other, lambda a, b: b[what] - a[what])
+
+
+def lead_change(
+    *, n: int, seeds: Sequence[int], what: str = "loss", operands: int = 4, steps: int = 1200, width: int = WIDTH
+) -> Measured:
+    """Return per seed LIMe minus baseline in this task and width, minus the same with four operands at width 16.
+
+    Both leads are of runs of one length, in the loss over the working (nats a token) or the share solved.
+    """
+    pairs = [
+        [by_seed(arm, seeds, steps=steps, **rung) for arm in ("base", "lime")]
+        for rung in ({"operands": operands, "width": width}, {"operands": 4, "width": WIDTH})
+    ]
+    leads = [[lime[what] - base[what] for base, lime in zip(*pair)] for pair in pairs]
+    rows = [row for pair in pairs for held in pair for row in held]
+    return _measured([here - there for here, there in zip(*leads)], seeds, rows)
 
 
 def flops_ratio(*, n: int, seeds: Sequence[int], operands: int = 4, steps: int = 1200) -> Measured:
