@@ -1,13 +1,15 @@
 """The learner edition: copies of the lessons without outputs, in the reader's own folder, never overwritten.
 
 What was laid out is noted in `my/.editions.json`; a file that is still as we left it is refreshed, any other is the
-reader's, and a newer lesson is put beside it.
+reader's, and a newer lesson is put beside it. JupyterLab cuts long names at their end, so what a notebook is stands first
+there: `deeper_00_….ipynb`, not `00_…_deeper.ipynb`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from .start_here import start_here
 __all__ = ["lay_out", "learner_edition"]
 
 _NOTE = ".editions.json"
+_KIND_LAST = re.compile(r"(\d\d_\w+?)_(deeper|solutions)\.ipynb")
 
 
 def learner_edition(notebook: Path) -> str:
@@ -37,7 +40,7 @@ def learner_edition(notebook: Path) -> str:
                 cell["outputs"], cell["execution_count"] = [], None
             elif cell["cell_type"] == "markdown":
                 text = without_badges("".join(cell["source"]))
-                text = text.replace("(../../README.md#the-lessons)", "(../START_HERE.md)")
+                text = _kind_first(text.replace("(../../README.md#the-lessons)", "(../START_HERE.md)"))
                 cell["source"] = text.splitlines(keepends=True)
         table["metadata"] = {name: value for name, value in table["metadata"].items() if name in kept}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -61,10 +64,10 @@ def lay_out(folder: Path | None = None, lessons: Path | None = None, say: Callab
     offered = {}
     for path in sorted(lessons.glob("[!.]*/*.ipynb")):
         try:
-            offered[path.relative_to(lessons).as_posix()] = learner_edition(path)
+            offered[_kind_first(path.relative_to(lessons).as_posix())] = learner_edition(path)
         except BrokenFile as error:  # the other lessons can be read all the same
             say(f"{error.what} It is left out; the others are laid out. Try: {error.do}")
-    offered["START_HERE.md"] = start_here(lessons)
+    offered["START_HERE.md"] = _kind_first(start_here(lessons))
     written = []
     for name, text in offered.items():
         target = _target(folder, name, text, note, say)
@@ -78,6 +81,11 @@ def lay_out(folder: Path | None = None, lessons: Path | None = None, say: Callab
     if note != before:
         write_atomically(folder / _NOTE, json.dumps(note, indent=1, sort_keys=True) + "\n")
     return written
+
+
+def _kind_first(text: str) -> str:
+    """Return a name or a text with every notebook called as it is in the reader's folder."""
+    return _KIND_LAST.sub(r"\2_\1.ipynb", text)
 
 
 def _target(folder: Path, name: str, text: str, note: Mapping[str, str], say: Callable[[str], None]) -> str | None:

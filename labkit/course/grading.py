@@ -166,7 +166,7 @@ def _read_notebook(path: Path, who: str, run: Callable[[Path], Ran] | None) -> I
     notebook = nbformat.read(path, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     recorded = list(_read_codes("\n".join(str(output.get("text", "")) for output in outputs), who))
-    if path.stem.endswith("_solutions") or _code_of(notebook) in _solutions():
+    if "solutions" in path.stem.split("_") or _code_of(notebook) in _solutions():
         raise BadInput(f"{path.name} holds our solutions")
     if run is None:
         if not recorded:

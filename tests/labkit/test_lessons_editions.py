@@ -49,9 +49,20 @@ def test_outputs_counts_badges_and_pairing_are_gone(lessons):
 
 def test_first_time_all_second_time_nothing(put, my):
     written, _ = put()
-    assert written == [NAME, "99_lantern/99_lantern_solutions.ipynb", "START_HERE.md"]
+    assert written == [NAME, "99_lantern/solutions_99_lantern.ipynb", "START_HERE.md"]
     assert put() == ([], [])
     assert "99_lantern/99_lantern.ipynb" in (my / "START_HERE.md").read_text()
+
+
+def test_what_a_notebook_is_stands_first_in_its_name_and_in_links_to_it(put, my, lessons):
+    path = lessons / NAME
+    table = json.loads(path.read_text())
+    table["cells"][0]["source"] = "On: [deeper](99_lantern_deeper.ipynb), [00](../00_a/00_a_solutions.ipynb#run-it)"
+    path.write_text(json.dumps(table))
+    put()
+    said = json.loads((my / NAME).read_text())["cells"][0]["source"]
+    assert "".join(said) == "On: [deeper](deeper_99_lantern.ipynb), [00](../00_a/solutions_00_a.ipynb#run-it)"
+    assert "(99_lantern/solutions_99_lantern.ipynb)" in (my / "START_HERE.md").read_text()
 
 
 def test_a_copy_nobody_touched_is_refreshed(put, my, lessons):
