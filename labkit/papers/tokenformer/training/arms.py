@@ -36,9 +36,11 @@ SMALL = TokenFormer(
 LARGE = replace(SMALL, tokens=TIMES * SMALL.tokens, ffn=TIMES * SMALL.ffn)
 SMALL_TRANSFORMER = Transformer(vocab=_VOCAB, width=48, depth=2, heads=4, ffn=192, context=128, init_std=0.06)
 LARGE_TRANSFORMER = replace(SMALL_TRANSFORMER, width=96, heads=8, kv_heads=8, ffn=384)  # the same weights as LARGE
-FRESH = (6e-3, 1.2e-2, 2.4e-2)  # learning rates tried from scratch
-STAGE = (3e-3, 6e-3, 1.2e-2)  # and from a trained model
-HIGH = (2.4e-2, 4.8e-2)  # more, for what is held back
+# Learning rates tried: from scratch, and from a trained model. No arm's best is the lowest or highest of its own.
+FRESH = (6e-3, 1.2e-2, 2.4e-2)
+STAGE = (3e-3, 6e-3, 1.2e-2)
+LOW, HIGH = (1.5e-3, *STAGE), (*STAGE, 2.4e-2)
+HIGHER = (*HIGH, 4.8e-2)
 WIDE = replace(SMALL, width=96, heads=8, tokens=72, ffn=288)  # a larger source: the weights of LARGE_TRANSFORMER
 
 
@@ -91,7 +93,7 @@ def _on_facts(
     start: str,
     begin: Callable[[Decoder | None, int], Decoder],
     old_rate: float = 1.0,
-    rates: tuple[float, ...] = (1.5e-3, *STAGE),
+    rates: tuple[float, ...] = LOW,
 ) -> Arm:
     """Return a model's arm on the new corpus, at a constant rate."""
     more: dict[str, Any] = {"steps": B_STEPS, "corpus": "facts", "constant": True, "old_rate": old_rate}
@@ -109,40 +111,55 @@ ARMS = {
             steps=SOURCE_STEPS,
             rates=(3e-3, *FRESH),
         ),
-        Arm(name="restart", begin=_itself, start="source", rates=(*STAGE, 2.4e-2)),
-        Arm(name="zero-fixed", begin=_grown("zero", "fixed"), start="source", rates=(*STAGE, 2.4e-2)),
+        Arm(name="restart", begin=_itself, start="source", rates=HIGH),
+        Arm(name="zero-fixed", begin=_grown("zero", "fixed"), start="source", rates=HIGH),
         Arm(name="zero-live", begin=_grown("zero", "live"), start="source"),
         Arm(name="random-live", begin=_grown("random", "live"), start="source"),
-        Arm(name="duplicate", begin=lambda s, seed: duplicate(s, TIMES, noise=0.5, seed=seed), start="source"),
+        Arm(
+            name="duplicate",
+            begin=lambda s, seed: duplicate(s, TIMES, noise=0.5, seed=seed),
+            start="source",
+            rates=LOW,
+        ),
         Arm(name="scratch", begin=_scratch(LARGE), rates=FRESH),
-        Arm(name="scratch-transformer", begin=_scratch(LARGE_TRANSFORMER), rates=FRESH),
-        Arm(name="equal-cost-transformer", begin=_scratch(LARGE_TRANSFORMER), steps=equal_cost_steps(), rates=FRESH),
+        Arm(name="scratch-transformer", begin=_scratch(LARGE_TRANSFORMER), rates=(3e-3, *FRESH)),
+        Arm(
+            name="equal-cost-transformer",
+            begin=_scratch(LARGE_TRANSFORMER),
+            steps=equal_cost_steps(),
+            rates=(3e-3, *FRESH),
+        ),
         Arm(name="block-pad", begin=_pad, start="transformer"),
         Arm(name="clone", begin=lambda s, seed: clone_wider(s, noise=0.5, seed=seed), start="transformer"),
         _on_facts("b-zero-fixed", "source", _grown("zero", "fixed")),
-        _on_facts("b-block-pad", "transformer", _pad),
-        Arm(name="restart-long", begin=_itself, start="source", steps=LONG),
-        Arm(name="zero-fixed-long", begin=_grown("zero", "fixed"), start="source", steps=LONG),
+        _on_facts("b-block-pad", "transformer", _pad, rates=(3.75e-4, 7.5e-4, *LOW)),
+        Arm(name="restart-long", begin=_itself, start="source", steps=LONG, rates=HIGHER),
+        Arm(name="zero-fixed-long", begin=_grown("zero", "fixed"), start="source", steps=LONG, rates=HIGH),
         # What was there is frozen, or trained at a tenth of the rate (`old_lr_decay` of the official code).
-        Arm(name="frozen", begin=_grown("zero", "fixed"), start="source", old_rate=0.0, rates=(*STAGE, *HIGH)),
-        Arm(name="slower", begin=_grown("zero", "fixed"), start="source", old_rate=0.1, rates=(*STAGE, *HIGH)),
+        Arm(name="frozen", begin=_grown("zero", "fixed"), start="source", old_rate=0.0, rates=HIGHER),
+        Arm(name="slower", begin=_grown("zero", "fixed"), start="source", old_rate=0.1, rates=HIGHER),
         _on_facts("b-restart", "source", _itself),
-        _on_facts("b-frozen", "source", _grown("zero", "fixed"), old_rate=0.0, rates=(1.5e-3, *STAGE, 2.4e-2)),
-        _on_facts("b-slower", "source", _grown("zero", "fixed"), old_rate=0.1, rates=(*STAGE, *HIGH, 9.6e-2)),
+        _on_facts("b-frozen", "source", _grown("zero", "fixed"), old_rate=0.0, rates=(1.5e-3, *HIGH)),
+        _on_facts("b-slower", "source", _grown("zero", "fixed"), old_rate=0.1, rates=(*HIGHER, 9.6e-2)),
         # Other sizes: twice and eight times the tokens, twice in two stages, and a source with four times the weights.
         *(
             Arm(
                 name=f"{keys}-{tau}-{times}",
                 begin=_grown(keys, tau, times),
                 start="source",
+                rates=rates,
             )
-            for times in (2, 8)
-            for keys, tau in (("zero", "fixed"), ("random", "live"))
+            for keys, tau, times, rates in (
+                ("zero", "fixed", 2, STAGE),
+                ("random", "live", 2, HIGH),
+                ("zero", "fixed", 8, STAGE),
+                ("random", "live", 8, LOW),
+            )
         ),
         Arm(name="restart-twice", begin=_itself, start="restart"),
-        Arm(name="zero-fixed-twice", begin=_grown("zero", "fixed", 2), start="zero-fixed-2", rates=(1.5e-3, *STAGE)),
-        Arm(name="wide-source", begin=_scratch(WIDE), steps=SOURCE_STEPS, rates=(6e-3, 1.2e-2)),
-        Arm(name="wide-restart", begin=_itself, start="wide-source"),
-        Arm(name="wide-zero-fixed", begin=_grown("zero", "fixed"), start="wide-source"),
+        Arm(name="zero-fixed-twice", begin=_grown("zero", "fixed", 2), start="zero-fixed-2", rates=LOW),
+        Arm(name="wide-source", begin=_scratch(WIDE), steps=SOURCE_STEPS, rates=FRESH),
+        Arm(name="wide-restart", begin=_itself, start="wide-source", rates=LOW),
+        Arm(name="wide-zero-fixed", begin=_grown("zero", "fixed"), start="wide-source", rates=LOW),
     )
 }

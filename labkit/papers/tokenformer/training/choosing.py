@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labkit.base.errors import NotAvailable, unknown
+from labkit import training
+from labkit.base.errors import unknown
 
 __all__ = ["CHOOSING", "TRAIN", "best_rate"]
 
@@ -17,18 +18,13 @@ TRAIN = (
 
 
 def best_rate(arm: str, runs: Iterable[Mapping[str, Any]]) -> float:
-    """Return the learning rate at which an arm had the lowest loss on the choosing seed, diverged runs left out.
+    """Return the learning rate at which an arm had the lowest loss on the choosing seed.
 
-    Raises `UnknownName` for an arm that is not among the runs, `NotAvailable` where it has no such loss.
+    Raises `UnknownName` for an arm that is not among the runs, `NotAvailable` where all of its runs diverged.
     """
     runs = list(runs)
     if arm not in (known := {run["arm"] for run in runs}):
         raise unknown("arm with runs", arm, known)
-    tried = [run for run in runs if run["arm"] == arm and run["seed"] == CHOOSING and not run["diverged"]]
-    if not tried:
-        raise NotAvailable(
-            f"{arm} has no learning rate: no run of seed {CHOOSING} ended in a number.",
-            expected="one run that did not diverge",
-            do=TRAIN.format(arm=arm, seeds=CHOOSING) + "; where all diverged, lower the rates in arms.py",
-        )
-    return min(tried, key=lambda run: run["loss"])["lr"]
+    tried = [run for run in runs if run["arm"] == arm and run["seed"] == CHOOSING]
+    do = TRAIN.format(arm=arm, seeds=CHOOSING) + "; where all diverged, lower the rates in arms.py"
+    return training.best_rate(tried, do=do)
