@@ -1,8 +1,8 @@
 """The learner edition: copies of the lessons without outputs, in the reader's own folder, never overwritten.
 
 What was laid out is noted in `my/.editions.json`; a file that is still as we left it is refreshed, any other is the
-reader's, and a newer lesson is put beside it. JupyterLab cuts long names at their end, so what a notebook is stands first
-there: `deeper_00_….ipynb`, not `00_…_deeper.ipynb`.
+reader's, and a newer lesson is put beside it. JupyterLab cuts long names at their end, so what a notebook is stands
+first there: `deeper_00_….ipynb`, not `00_…_deeper.ipynb`.
 """
 
 from __future__ import annotations

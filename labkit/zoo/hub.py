@@ -24,7 +24,7 @@ from .placement import home
 __all__ = ["load_hub", "no_bars", "refuse_pickle"]
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
-_PATIENCE = 3.0  # seconds
+_PATIENCE = 1.5  # seconds to connect, and as long again for an answer
 _NETWORK = {
     "ConnectionError",
     "TimeoutError",
