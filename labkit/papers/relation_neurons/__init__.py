@@ -15,16 +15,10 @@ PAPER = Paper(
     edits={"method": ("silence_neurons",)},
     tokenizers={"facts": "task.tokenizer"},
     drawings={
-        "figures": (
-            "BestNeurons",
-            "DamageMap",
-            "DamageNull",
-            "Interference",
-            "MatchedControls",
-            "NeuronOverlap",
-            "ShareCurve",
-            "NeuronStrips",
-        )
+        "figures.maps": ("DamageMap", "DamageNull", "NeuronOverlap"),
+        "figures.growth": ("MatchedControls", "ShareCurve"),
+        "figures.strips": ("BestNeurons", "NeuronStrips"),
+        "figures.gains": ("Interference",),
     },
     panels={"panels.silence": ("SilencePanel",), "panels.confounds": ("ConfoundPanel",)},
     sweeps={

@@ -2,7 +2,7 @@
 
 `Register(seed)` draws the facts of all twelve relations. Every fact is in training, in every wording: "held out" means
 that a fact is kept from the *search for neurons*, as in the paper. Names have two words, pools of objects hold 5 to
-140 (5 to 300 in a large register), a fact's frequency follows Zipf's law from 1 to 20 and is recorded.
+140 (5 to 300 in a large register; `words` says why). A fact's frequency follows Zipf's law from 1 to 20; it is kept.
 """
 
 from __future__ import annotations

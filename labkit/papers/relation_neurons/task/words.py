@@ -3,6 +3,10 @@
 Every relation is worded in three ways. *named* and *reworded* hold words that no other relation uses, as the prompts
 of the paper do. In *coded* the register is asked by the colour and the kind of a volume: three colours and four kinds,
 so that each word belongs to several relations and only the pair says which is meant.
+
+Pools of objects hold 5 to 140. With 150 facts a relation can use no pool of 300, and 450 names (600 without the 150
+residents) are all there are for fathers, mothers and directors, who are different people. In a large register 300
+residents have 300 different fathers, from whose names mothers and directors are drawn too.
 """
 
 from __future__ import annotations
