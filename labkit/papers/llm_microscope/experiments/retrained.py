@@ -1,7 +1,7 @@
 """The 2 × 2 that the paper lacks: models that went on reading texts whole or stripped, asked about both.
 
 lab/deep went on by next-token loss alone for a few dozen steps, five seeds an arm; the model before that stands beside
-them. `training.py` makes the runs, whose answers are stored in data/sweeps/10_removal.jsonl.
+them. `training` makes the runs, whose answers are stored in data/sweeps/10_removal.jsonl.
 """
 
 from __future__ import annotations
