@@ -84,7 +84,7 @@ def describe_race(race: GrowthRace) -> str:
 
 def paint_recovery(found: GrowthRecovery, figure: FigureBase) -> None:
     """Draw the loss over the steps after growth, one line a way, and the loss before growth."""
-    (ax,) = axes(figure, "The first steps after growth", left=0.95, right=2.7)
+    (ax,) = axes(figure, found.title, left=0.95, right=2.7)
     styles = ("-", "--", ":", "-.", (0, (1, 1)))
     marks = [*MARKS.values(), MARKS["intact"]]
     ax.axhline(found.before, color=RULE, linewidth=1, label="before growth")

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 06 · Large concept models: solutions
 #
-# One entry per exercise. Try first; a wrong answer's message is worth more than a right answer's line.
+# One entry per exercise. Try first; a wrong answer's message is worth more than a right
+# answer's line.
 
 # %% tags=["setup"]
 import labkit
@@ -17,7 +18,8 @@ sampler = ((0**2 + 2**2) / 2) ** 0.5
 lesson.exercise("06.1").check(sampler / regression)
 
 # %% [markdown]
-# With plain means both are 1 away: that measure cannot tell a perfect sampler from the average. The paper reports means.
+# With plain means both are 1 away: that measure cannot tell a perfect sampler from the
+# average. The paper reports means.
 #
 # ## 06.2 · One step of the sampler
 
@@ -44,9 +46,10 @@ def averaged(z_NC):
 lesson.exercise("06.3").check(averaged)
 
 # %% [markdown]
-# Vectors of single sentences are 6.4 to 10.7 long, averages of two futures 5 to 6.6, of four 4 to 5.2. Another way is to
-# say a vector and read it again: `(space.again(z_NC) - z_NC).norm(dim=1) > 1.5`. An average is lost by that; it is what the
-# paper's ℓ2-r measures.
+# Vectors of single sentences are 6.4 to 10.7 long, averages of two futures 5 to 6.6, of
+# four 4 to 5.2. Another way is to say a vector and read it again:
+# `(space.again(z_NC) - z_NC).norm(dim=1) > 1.5`. An average is lost by that; it is what
+# the paper's ℓ2-r measures.
 #
 # ## 06.4 · Bug hunt: forty steps
 
@@ -65,7 +68,8 @@ def dishonest(spacing):
 lesson.exercise("06.4").check(dishonest)
 
 # %% [markdown]
-# The released code cuts the stride 100/S to a whole number, so only S that divide 100 are honoured; 40 asked makes 50.
+# The released code cuts the stride 100/S to a whole number, so only S that divide 100
+# are honoured; 40 asked makes 50.
 #
 # ## 06.5 · Plausible parts, wrong whole
 
@@ -76,7 +80,9 @@ def wrong_wholes(futures, drawn):
     bad = 0
     for one in drawn:
         words = one.split()
-        fits = len(words) == len(columns) and all(w in c for w, c in zip(words, columns))
+        fits = len(words) == len(columns) and all(
+            w in c for w, c in zip(words, columns)
+        )
         bad += fits and one not in futures
     return bad / len(drawn)
 
@@ -84,4 +90,5 @@ def wrong_wholes(futures, drawn):
 lesson.exercise("06.5").check(wrong_wholes)
 
 # %% [markdown]
-# A judge of single words passes such a sentence, and so do the size of the vector and its way back.
+# A judge of single words passes such a sentence, and so do the size of the vector and
+# its way back.

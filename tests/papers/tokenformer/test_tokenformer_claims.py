@@ -18,6 +18,7 @@ from labkit.papers.tokenformer.experiments import race
 from labkit.papers.tokenformer.experiments.race import NAMES, SEEDS
 from labkit.papers.tokenformer.experiments.race import stored_runs as whole
 from labkit.papers.tokenformer.experiments.variations import FRESH_SEEDS, HELD_BACK, RANDOM, SIZES
+from labkit.papers.tokenformer.training.arms import ARMS
 from labkit.papers.tokenformer.training.choosing import best_rate
 
 
@@ -60,10 +61,19 @@ def test_each_arm_stands_at_the_rate_that_was_best_on_the_choosing_seed():
     assert "copy runs/03/growth.jsonl to data/sweeps/03_growth.jsonl" in str(refused.value)
 
 
+def test_no_arm_stands_at_the_lowest_or_highest_of_its_rates():
+    known = whole()
+    for arm, tried in ARMS.items():
+        rates = sorted({run["lr"] for run in known if (run["arm"], run["seed"]) == (arm, 0)})
+        assert set(tried.rates) <= set(rates), arm
+        assert rates[0] < best_rate(arm, known) < rates[-1], arm
+
+
 def test_an_arm_whose_every_run_diverged_has_no_rate():
     lost = [made_up("source", 0.1, 0, 99.0), made_up("restart", 0.1, 0, 0.5)]
-    with pytest.raises(NotAvailable, match="no run of seed 0 ended in a number"):
+    with pytest.raises(NotAvailable, match="one run that did not diverge") as refused:
         best_rate("source", lost)
+    assert "--arms source --seeds 0" in str(refused.value)
 
 
 def test_a_missing_file_of_runs_says_how_to_make_it(tmp_path):
@@ -84,7 +94,7 @@ def test_pairs_are_subtracted_seed_by_seed():
 def test_forgetting_is_told_against_the_models_own_source():
     known = [*NAMES, "softmax-n", "b-zero-fixed", "b-block-pad"]
     for arm, source in race.CONTINUED.items():
-        assert race.forgetting(arm).value == pytest.approx((known.index(arm) - known.index(source)) / 10)
+        assert race.forgetting(arm, SEEDS).value == pytest.approx((known.index(arm) - known.index(source)) / 10)
     with pytest.raises(UnknownName, match="b-zero-fixed"):
         race.forgetting("zero-fixed")
 

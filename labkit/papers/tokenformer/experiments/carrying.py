@@ -71,7 +71,8 @@ def carry_over(
                         found.append(_held(copied, held_BL))
                 name = f"{'grown' if grown else 'not grown'}, memory {'carried' if carried else 'reset'}"
                 losses[name] = tuple(found)
-        return GrowthRecovery(_held(first, held_BL), tuple(seen), losses)
+        title = "The optimiser's memory, carried or reset at step 0"
+        return GrowthRecovery(_held(first, held_BL), tuple(seen), losses, title=title)
 
 
 def _adam(model: Decoder, lr: float) -> torch.optim.AdamW:

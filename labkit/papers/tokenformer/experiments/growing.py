@@ -158,7 +158,7 @@ class GrowthRecovery:
     """Loss on held-out rows by step of training after growth, in nats a token; step 0 is right after growth.
 
     before: the loss of the model that was grown. other, other_before: the same on rows of another corpus, after the
-    last step and before growth, where such rows were given.
+    last step and before growth, where such rows were given. title: what a picture of it is called.
     """
 
     before: float
@@ -166,6 +166,7 @@ class GrowthRecovery:
     losses: Mapping[str, tuple[float, ...]]
     other: Mapping[str, float] = field(default_factory=dict)
     other_before: float = math.nan
+    title: str = "The first steps after growth"
 
     def bump(self, name: str) -> float:
         """Return how far the loss rose at most above that of the model before."""

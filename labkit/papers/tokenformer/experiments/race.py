@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 SEEDS = (31, 32, 33, 34, 35)
+CORPUS_SEEDS = (61, 62, 63, 64, 65)  # drawn for the new corpus, once the padded model's best rate was known
 NAMES = {
     "source": "small TokenFormer",
     "transformer": "small Transformer",
@@ -96,7 +97,7 @@ def paired_loss(first: str, second: str, seeds: Sequence[int] = SEEDS) -> Estima
     )
 
 
-def forgetting(arm: str, seeds: Sequence[int] = SEEDS) -> Estimate:
+def forgetting(arm: str, seeds: Sequence[int] = CORPUS_SEEDS) -> Estimate:
     """Return what an arm that learned facts lost on stories: its loss on stories minus that of its own source.
 
     arm: "b-zero-fixed" (a TokenFormer grown by zero keys) or "b-block-pad" (a Transformer). Nats a token, over seeds.
