@@ -30,15 +30,38 @@ def test_a_row_s_loss_is_its_own():
     assert float(whole[0]) == pytest.approx(float(by_hand), abs=1e-5)
 
 
-def test_pairs_are_compared_row_by_row(stored):
+def test_pairs_are_compared_row_by_row_each_arm_at_its_rate(stored, monkeypatch):
+    monkeypatch.setattr(language, "LRS", (0.1, 0.2))
+    assert language.chosen_rate("base") == 0.2  # nothing tried yet: the one in the middle
+    for arm, lr, seed, rows in (
+        ("base", 0.1, language.CHOOSING, [2.0, 2.0]), ("base", 0.2, language.CHOOSING, [1.0, 2.0]),
+        ("lime", 0.1, language.CHOOSING, [1.0, 2.0]), ("lime", 0.2, language.CHOOSING, [2.0, 2.0]),
+    ):  # fmt: skip
+        stored.do({"arm": arm, "lr": lr, "seed": seed}, lambda rows=rows: {"rows": rows})
     with pytest.raises(NotAvailable, match="No pair"):
         language.language_pairs()
-    for arm, seed, rows in (("base", 1, [2.0, 3.0]), ("lime", 1, [1.9, 2.8]), ("base", 2, [1.0, 1.0])):
-        stored.do({"arm": arm, "seed": seed, "steps": 5}, lambda rows=rows: {"rows": rows})
+    for arm, lr, seed, rows in (
+        ("base", 0.2, 1, [2.0, 3.0]), ("base", 0.1, 1, [9.0, 9.0]), ("lime", 0.1, 1, [1.9, 2.8]),
+        ("base", 0.2, 2, [1.0, 1.0]), ("base", 0.2, 3, [1.0, 1.0]), ("lime", 0.1, 3, [1.0, 0.9]),
+    ):  # fmt: skip
+        stored.do({"arm": arm, "lr": lr, "seed": seed}, lambda rows=rows: {"rows": rows})
     pairs = language.language_pairs()
-    assert list(pairs.losses["base"]) == [1]  # seed 2 has no LIMe
+    assert pairs.rates == {"base": 0.2, "lime": 0.1}
+    assert list(pairs.losses["base"]) == [1, 3]  # seed 2 has no LIMe
     assert pairs.difference(1).value == pytest.approx(-0.15) and pairs.difference(1).n == 2
-    assert "-0.150" in pairs.table()
+    assert pairs.mean().value == pytest.approx(-0.1) and pairs.mean().over == "seeds"
+    assert "-0.150" in pairs.table() and "rates 0.2 and 0.1" in pairs.table()
+
+
+def test_a_run_is_made_once_and_rates_come_first(stored, monkeypatch):
+    monkeypatch.setattr(language, "train_language", lambda arm, seed, lr, steps: {"rows": [lr], "core_seconds": 0})
+    monkeypatch.setattr("sys.argv", ["language"])
+    language.main()
+    made = len(language.stored())
+    assert made == 2 * len(language.LRS) + 2 * len(language.SEEDS)
+    language.main()
+    assert len(language.stored()) == made
+    assert language.language_pairs().rates == dict.fromkeys(("base", "lime"), min(language.LRS))
 
 
 def test_two_steps_of_either_arm_can_be_made():

@@ -10,6 +10,7 @@ from labkit.papers.layer_integrated_memory.training import (
     BATCH,
     BEST,
     CHOOSING,
+    FRESH,
     GROUPS,
     REPEATED,
     RIVALS,
@@ -75,9 +76,12 @@ def test_rates_are_chosen_on_seeds_of_their_own():
             seed: {run.lr for run in group if (run.seed, run.arm) == seed} for seed in {(r.seed, r.arm) for r in group}
         }
         for (seed, arm), tried in rates.items():  # a seed has several rates where they are chosen, and nowhere else
-            assert (seed in CHOOSING) == (len(tried) > 1) and seed in (*CHOOSING, *SEEDS, *REPEATED), (name, arm)
+            assert (seed in CHOOSING) == (len(tried) > 1) and seed in (*CHOOSING, *SEEDS, *REPEATED, *FRESH), (
+                name,
+                arm,
+            )
         assert len({(run.operands, run.steps, run.width) for run in group}) == 1, name
-    assert not set(CHOOSING) & {*SEEDS, *REPEATED} and BATCH == 32 and set(BEST) <= {*ARMS, *RIVALS}
+    assert not set(CHOOSING) & {*SEEDS, *REPEATED, *FRESH} and BATCH == 32 and set(BEST) <= {*ARMS, *RIVALS}
 
 
 @pytest.mark.parametrize("arm", RIVALS)

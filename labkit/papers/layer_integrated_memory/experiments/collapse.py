@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.tables import text_table
 
@@ -44,7 +45,7 @@ def matrix_entropy(z_NLD: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ByLayer:
+class ByLayer(Result):
     """One measure for each kind of thing a layer holds: `values[kind][layer]`."""
 
     name: str
@@ -55,9 +56,6 @@ class ByLayer:
         by_layer = zip(*self.values.values())
         rows = [[f"{layer}", *(f"{one.value:.3f}" for one in held)] for layer, held in enumerate(by_layer)]
         return text_table(["layer", *self.values], rows, title=self.name)
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def value_entropy(model: ModelLike, rows: Expressions, *, alpha: float = 1.0, kinds: Sequence[str] = KINDS) -> ByLayer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from labkit.base.errors import NotAvailable
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.tables import text_table
 
@@ -19,6 +20,7 @@ NAMES = {
     "base": "baseline",
     "lime": "LIMe",
     "zeros": "LIMe, zeros first",
+    "random": "LIMe, random first",
     "own": "own layer, heads mixed",
     "first-1": "first buffer only",
     "last-2": "layer below only",
@@ -45,7 +47,7 @@ class Rung(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LearningCurves:
+class LearningCurves(Result):
     """Share solved and loss over the working while training: by arm, by seed, one value at every step looked at."""
 
     steps: tuple[int, ...]
@@ -73,9 +75,6 @@ class LearningCurves:
         head = ["arm", "seed", "half solved after", "at the end", "loss"]
         return text_table(head, rows, title=str(self.rung))
 
-    def __str__(self) -> str:
-        return self.table()
-
 
 def learning_curves(
     arms: Sequence[str] = ("base", "lime"), rung: Sequence[int] = Rung(), *, seeds: Sequence[int] = SEEDS
@@ -90,7 +89,7 @@ def learning_curves(
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Ladder(Result):
     """What came out of training: rung -> arm -> seed -> (loss over the working, share solved)."""
 
     rungs: Mapping[Rung, Mapping[str, Mapping[int, tuple[float, float]]]]
@@ -119,9 +118,6 @@ class Ladder:
         told = {arm: _told(gap, 3) for arm, gap in gaps.items()}
         rows = [[NAMES[arm], _seeds(held), _mean(held), told.get(arm, "")] for arm, held in arms.items()]
         return text_table(["", "solved, seed by seed", "loss", "minus the baseline's"], rows, title=str(Rung(*rung)))
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 RUNGS = (

@@ -4,7 +4,7 @@
 
 Written down before the runs: the paper's gain in language modelling is 0.033 nats a token at 150M numbers and 0.009 at
 1B; at a quarter of a million we expect no difference that these few pairs could show. Four blocks of width 64 on
-texts of the world in rows of 128 tokens; one learning rate for both arms, not chosen by them. Lesson: 09.
+texts of the world in rows of 128 tokens, each arm at the best of three rates on a seed of its own. Lesson: 09.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -23,58 +24,82 @@ from torch import Tensor, nn
 
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
+from labkit.base.results import Result
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.tables import text_table
 from labkit.models import Decoder, DecoderConfig, next_token_loss
-from labkit.training import Fit, Runs, fit
+from labkit.training import Fit, Runs, best_rate, fit
 
 from ..method import LIMe
 from ..training import ARMS, SCALES
 
 __all__ = ["LanguagePairs", "language_pairs", "language_rows", "train_language"]
 
-LENGTH, ROWS, STEPS, LR = 128, 16, 300, 6e-3
-SEEDS = (21, 22, 23)
+LENGTH, ROWS, STEPS = 128, 16, 300
+LRS, CHOOSING, SEEDS = (3e-3, 6e-3, 1.2e-2), 20, (21, 22, 23)
 TESTED, TEST_SEED = 128, 9_000  # rows that no model has read
 PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
 PATH = "09_language.jsonl"
 
 
 @dataclass(frozen=True)
-class LanguagePairs:
-    """Loss on texts not read in training: arm -> seed -> nats a token of every test row."""
+class LanguagePairs(Result):
+    """Loss on texts not read in training: arm -> seed -> nats a token of every test row; the rate of each arm."""
 
     losses: Mapping[str, Mapping[int, tuple[float, ...]]]
+    rates: Mapping[str, float]
 
     def difference(self, seed: int) -> Estimate:
         """Return LIMe minus baseline for one pair of models, in nats a token; the interval is over test rows."""
         gaps = [b - a for a, b in zip(self.losses["base"][seed], self.losses["lime"][seed])]
         return mean_over(gaps, "rows of text", method="t", name="LIMe minus baseline", unit="nats a token", null=0.0)
 
-    def table(self) -> str:
-        """Return one row a pair."""
-        rows = []
-        for seed in self.losses["base"]:
-            means = [sum(self.losses[arm][seed]) / len(self.losses[arm][seed]) for arm in ("base", "lime")]
-            gap = self.difference(seed)
-            rows.append(
-                [f"{seed}", *(f"{mean:.3f}" for mean in means), f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"]
-            )
-        return text_table(["seed", "baseline", "LIMe", "difference"], rows, title="Nats a token on new texts")
+    def mean(self) -> Estimate:
+        """Return LIMe minus baseline over all pairs of models, in nats a token; the interval is over seeds."""
+        gaps = [self.difference(seed).value for seed in self.losses["base"]]
+        return mean_over(gaps, "seeds", method="t", name="LIMe minus baseline", unit="nats a token", null=0.0)
 
-    def __str__(self) -> str:
-        return self.table()
+    def table(self) -> str:
+        """Return one row a pair, its interval over texts; under several pairs their mean, its interval over seeds."""
+        means = {arm: [fmean(one) for one in held.values()] for arm, held in self.losses.items()}
+        rows = [
+            [f"{seed}", f"{base:.3f}", f"{lime:.3f}", _told(self.difference(seed))]
+            for seed, base, lime in zip(self.losses["base"], means["base"], means["lime"])
+        ]
+        if len(rows) > 1:
+            rows.append(["all", *(f"{fmean(means[arm]):.3f}" for arm in ("base", "lime")), _told(self.mean())])
+        title = f"Nats a token on new texts; rates {self.rates['base']:g} and {self.rates['lime']:g}"
+        return text_table(["seed", "baseline", "LIMe", "difference"], rows, title=title)
+
+
+def _told(gap: Estimate) -> str:
+    return f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
+
+
+def stored() -> Runs:
+    """Return the committed runs."""
+    return Runs(data_dir() / "sweeps" / PATH)
+
+
+def chosen_rate(arm: str) -> float:
+    """Return the rate that was best for an arm on the choosing seed; the middle one while not all have been tried."""
+    tried = stored().where(arm=arm, seed=CHOOSING)
+    if {run["lr"] for run in tried} < set(LRS):
+        return LRS[1]
+    return best_rate({**run, "loss": fmean(run["rows"])} for run in tried)
 
 
 def language_pairs() -> LanguagePairs:
-    """Return the stored runs of all seeds that both arms have; raise `NotAvailable` where there are none."""
-    losses: dict[str, dict[int, tuple[float, ...]]] = {"base": {}, "lime": {}}
-    for run in Runs(data_dir() / "sweeps" / PATH):
-        losses[run["arm"]][run["seed"]] = tuple(run["rows"])
+    """Return the stored runs of all seeds that both arms have at their rates; raise `NotAvailable` without any."""
+    rates = {arm: chosen_rate(arm) for arm in ("base", "lime")}
+    losses = {
+        arm: {run["seed"]: tuple(run["rows"]) for run in stored().where(arm=arm, lr=lr) if run["seed"] != CHOOSING}
+        for arm, lr in rates.items()
+    }
     both = sorted(set(losses["base"]) & set(losses["lime"]))
     if not both:
         raise NotAvailable("No pair of language models is stored.", do=f"python -m {__name__}")
-    return LanguagePairs({arm: {seed: held[seed] for seed in both} for arm, held in losses.items()})
+    return LanguagePairs({arm: {seed: held[seed] for seed in both} for arm, held in losses.items()}, rates)
 
 
 @lru_cache(maxsize=2)
@@ -101,7 +126,7 @@ def first_language_model(arm: str, seed: int) -> Decoder:
     return model
 
 
-def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]:
+def train_language(arm: str, seed: int, lr: float = LRS[1], *, steps: int = STEPS) -> dict[str, Any]:
     """Train one model and return its loss on rows it has not read, as plain numbers."""
     model, rows = first_language_model(arm, seed), language_rows(steps * ROWS, seed)
 
@@ -110,7 +135,7 @@ def train_language(arm: str, seed: int, *, steps: int = STEPS) -> dict[str, Any]
         return next_token_loss(model(ids_BL).logits, ids_BL)
 
     scales = {} if arm == "base" else SCALES
-    settings = Fit(steps=steps, lr=LR, warmup=min(50, steps), betas=(0.9, 0.95), weight_decay=0.1, scales=scales)
+    settings = Fit(steps=steps, lr=lr, warmup=min(50, steps), betas=(0.9, 0.95), weight_decay=0.1, scales=scales)
     started = time.process_time()
     fitted = fit(model, loss_at, settings)
     return {
@@ -129,17 +154,23 @@ def row_losses(model: Decoder, ids_BL: Tensor) -> Tensor:
     return nats.view(len(ids_BL), -1).mean(1)
 
 
+def cells() -> Iterator[dict[str, Any]]:
+    """Yield the settings of every run, those by which the rates are chosen first."""
+    for lr in LRS:
+        yield from ({"arm": arm, "seed": CHOOSING, "steps": STEPS, "lr": lr} for arm in ("base", "lime"))
+    for seed in SEEDS:
+        yield from ({"arm": arm, "seed": seed, "steps": STEPS, "lr": chosen_rate(arm)} for arm in ("base", "lime"))
+
+
 def main() -> None:
-    """Train every pair that is not stored yet, seed by seed."""
+    """Train every model that is not stored yet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
     end = time.monotonic() + 60 * parser.parse_args().minutes
-    for seed in SEEDS:
-        for arm in ("base", "lime"):
-            if time.monotonic() < end:
-                cell = {"arm": arm, "seed": seed, "steps": STEPS}
-                found = Runs(data_dir() / "sweeps" / PATH).do(cell, lambda cell=cell: train_language(**cell))
-                print(cell, sum(found["rows"]) / len(found["rows"]), found["core_seconds"], flush=True)
+    for cell in cells():
+        if time.monotonic() < end:
+            found = stored().do(cell, lambda cell=cell: train_language(**cell))
+            print(cell, fmean(found["rows"]), found["core_seconds"], flush=True)
 
 
 if __name__ == "__main__":

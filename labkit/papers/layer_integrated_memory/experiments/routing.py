@@ -15,6 +15,7 @@ import torch
 
 from labkit.anatomy import module_of
 from labkit.base.errors import BadInput
+from labkit.base.results import Result
 from labkit.interventions import edit
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.tables import text_table
@@ -34,7 +35,7 @@ SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)
 
 
 @dataclass(frozen=True)
-class RoutingMap:
+class RoutingMap(Result):
     """How layer ℓ divides its reading among the layers up to it: `shares[layer][source]`, each row summing to 1.
 
     weighted: whether an entry counts times the root mean square of the raw head it reads. `shares[0]` is [1.0].
@@ -59,9 +60,6 @@ class RoutingMap:
         rows = [[name, *(f"{x:.2f}" for x in row)] for name, row in zip(layers, self.shares)]
         rows = [row + [""] * (len(layers) + 1 - len(row)) for row in rows]
         return text_table(["reads", *layers], rows, title="Share of what is read")
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def routing_map(model: ModelLike, rows: Expressions, *, weighted: bool = True) -> RoutingMap:
@@ -89,7 +87,7 @@ def routing_map(model: ModelLike, rows: Expressions, *, weighted: bool = True) -
 
 
 @dataclass(frozen=True)
-class EdgeCosts:
+class EdgeCosts(Result):
     """What it costs to cut single layers off from single earlier ones: `costs[layer, source]`, nats a token.
 
     past: the cost of cutting every reader of the past at once. intact: the loss before.
@@ -112,9 +110,6 @@ class EdgeCosts:
             for name, one in {**named, "all layers from all before them": self.past}.items()
         ]
         return text_table(["cut off", "cost", "interval"], rows, title="Cost of a cut, nats a token")
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def edge_costs(model: ModelLike, rows: Expressions) -> EdgeCosts:
@@ -149,7 +144,7 @@ def entry_costs(model: ModelLike, rows: Expressions, layer: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Pruning:
+class Pruning(Result):
     """What is left after a share of all router entries is set to 0: loss (nats a token) and share solved, by share.
 
     smallest: the entries that carry least go first. random: the mean over `draws` random choices of as many entries,
@@ -169,9 +164,6 @@ class Pruning:
         ]
         head = ["cut", "loss, smallest", "solved", "loss, random", "solved"]
         return text_table(head, rows, title=f"Cutting router entries, {self.entries} in all")
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def prune(

@@ -15,7 +15,7 @@ from labkit.base.errors import NotAvailable
 from labkit.models import load
 from labkit.training.runs import Runs
 
-from ..training import BEST, TABLE, Run, weights_of
+from ..training import GROUPS, TABLE, Run, best_rate, weights_of
 from . import collapse, routing
 from .reading import unseen
 
@@ -38,7 +38,7 @@ def by_seed(
 ) -> list[dict]:
     """Return the runs of an arm at its best rate, seed by seed; raise `NotAvailable` naming those that are missing."""
     wanted = {"operands": operands, "steps": steps, "depth": depth, "width": width}
-    found = {run["seed"]: run for run in runs().where(arm=arm, lr=BEST.get(arm, BEST["lime"]), **wanted)}
+    found = {run["seed"]: run for run in runs().where(arm=arm, lr=best_rate(arm, steps, width), **wanted)}
     if missing := [seed for seed in seeds if seed not in found]:
         raise NotAvailable(
             f"The runs of {arm} with {operands} operands, {steps} steps and the seeds {missing} are not there.", do=DO
@@ -61,14 +61,19 @@ def steps_to(losses: Sequence[float], target: float, every: int) -> float | None
 
 
 def collect(folder: Path | None = None) -> int:
-    """Add every run made since to the committed table, its model measured where the ledger asks; return how many."""
-    added, known = 0, runs()
-    for row in Runs(folder or TABLE):
-        run = Run(**{name: row.pop(name) for name in Run.__dataclass_fields__})
-        if known.find(**asdict(run)) is None:
-            held = measure_model(load(weights_of(run)), run.operands) if _is_looked_into(run) else {}
-            known.do(asdict(run), lambda row=row, held=held: {**row, **held})
-            added += 1
+    """Add what has been made since to the committed table, whole groups only; return how many runs were added.
+
+    The model of a run is measured where the ledger asks for more than loss and share solved.
+    """
+    added, known, made = 0, runs(), Runs(folder or TABLE)
+    for group in GROUPS.values():
+        rows = [made.find(**asdict(run)) for run in group]
+        for run, row in zip(group, rows if None not in rows else ()):
+            if known.find(**asdict(run)) is None:
+                held = measure_model(load(weights_of(run)), run.operands) if _is_looked_into(run) else {}
+                found = {name: value for name, value in row.items() if name not in asdict(run)}
+                known.do(asdict(run), lambda found=found, held=held: {**found, **held})
+                added += 1
     return added
 
 
