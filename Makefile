@@ -54,6 +54,7 @@ check: .venv/test  ## one lesson alone: make check LESSON=02
 	$(BIN)/ruff check labkit/papers/$(SLUG) tests/papers/$(SLUG) lessons/$(LESSON)_$(SLUG)
 	$(BIN)/labkit build $(LESSON) --check
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/papers/$(SLUG) tests/labkit/test_house.py tests/labkit/test_papers_registry.py -n 2 --dist worksteal
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/labkit/test_lessons_exercises.py -k "$(LESSON)."
 	$(NBVAL) lessons/$(LESSON)_$(SLUG)
 
 property: .venv/test  ## the edit-and-restore laws on ten thousand random plans

@@ -46,11 +46,11 @@ class Paper:
     year: int = 0
     arxiv: str = ""
     code: str = ""
-    edits: Mapping[str, str] = field(default_factory=dict)
-    configs: Mapping[str, str] = field(default_factory=dict)
-    drawings: Mapping[str, str] = field(default_factory=dict)
-    panels: Mapping[str, str] = field(default_factory=dict)
-    experiments: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, Any] = field(default_factory=dict)
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    drawings: Mapping[str, Any] = field(default_factory=dict)
+    panels: Mapping[str, Any] = field(default_factory=dict)
+    experiments: Mapping[str, Any] = field(default_factory=dict)
     sweeps: Mapping[str, str] = field(default_factory=dict)
     tokenizers: Mapping[str, str] = field(default_factory=dict)
     measures: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .jobs import Job
 from .panel import Panel
-from .stored import keep, kept_for
+from .stored import load_measured, save_measured
 
 if TYPE_CHECKING:
     from labkit.sweeps import Sweep
@@ -29,7 +29,7 @@ class MeasuredPanel(Panel):
     thorough: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, model: ModelLike | str = "lab/deep", **options: Any):
-        table = kept_for(model, self.file)
+        table = load_measured(model, self.file)
         self.kept = None if table is None else self.Kind.of(table)
         self.made: Any = None  # the measurement on the model itself, once there is one
         super().__init__(model, **options)
@@ -80,7 +80,7 @@ class MeasuredPanel(Panel):
 
         panel = cls(load(model) if isinstance(model, str) else model, **{**cls.thorough, **options})
         job = Job(panel.measure(), report=lambda job: say(f"{cls.file}: {job.progress:.0%}"))
-        return keep(cls.file, panel.model, panel.how(), job.run().as_dict(), out)
+        return save_measured(cls.file, panel.model, panel.how(), job.run().as_dict(), out)
 
 
 def in_slices(

@@ -22,7 +22,7 @@ from labkit.measurements.estimate import Estimate
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["estimate_of", "keep", "kept_for", "short"]
+__all__ = ["estimate_of", "load_measured", "save_measured", "short"]
 
 FORMAT = "labkit panel 1"
 DECIMALS = 5
@@ -30,7 +30,7 @@ USUAL = "lab/deep"
 _KEYS = ("format", "model", "fingerprint", "how", "measured")
 
 
-def keep(name: str, handle: Any, how: str, measured: Mapping[str, Any], folder: Path | None = None) -> Path:
+def save_measured(name: str, handle: Any, how: str, measured: Mapping[str, Any], folder: Path | None = None) -> Path:
     """Write what was measured on `handle`, and in words how; one line per entry of `measured`."""
     from labkit.anatomy import fingerprint
 
@@ -40,7 +40,7 @@ def keep(name: str, handle: Any, how: str, measured: Mapping[str, Any], folder: 
     return write_atomically(path, f'{_line(head)[:-1]}, "measured": {{\n{body}\n}}}}\n')
 
 
-def kept_for(model: ModelLike, name: str, folder: Path | None = None) -> dict[str, Any] | None:
+def load_measured(model: ModelLike, name: str, folder: Path | None = None) -> dict[str, Any] | None:
     """Return what was kept under a name for a model, or None where nothing was.
 
     model: a name, or a handle, for which the file counts only when it was made with exactly these weights.

@@ -30,14 +30,21 @@ def _judged_as_promised(exercise):
         outcome = judge(exercise, answer)
         assert outcome.status == "wrong", (answer, outcome)
         assert words in outcome.message
-        assert "Look at:" in outcome.message
+        assert "Look at:" in outcome.message and exercise.hints[2] not in outcome.message
         if isinstance(exercise.answer, str) and len(exercise.answer) > 2:
             assert exercise.answer not in outcome.message, "the message gives the answer away"
 
 
 @pytest.mark.parametrize("exercise", DEFINED, ids=lambda exercise: exercise.id)
 def test_every_exercise_of_the_course_is_judged_as_it_promises(exercise):
+    assert len(exercise.typical_wrong) >= 6
     _judged_as_promised(exercise)
+
+
+@pytest.mark.parametrize("exercise", DEFINED, ids=lambda exercise: exercise.id)
+def test_the_last_hint_does_not_hold_the_line(exercise):
+    lines = {"".join(line.split()) for line in exercise.solution.splitlines() if len(line.strip()) > 12}
+    assert not any(line in "".join(exercise.hints[2].split()) for line in lines)
 
 
 @pytest.mark.parametrize("index", [0, 1])

@@ -15,31 +15,6 @@ from labkit.zoo.packaged import encoder_folder
 LESSON = definition("01")
 SOURCES = lessons_dir() / LESSON.name / "src"
 needs_encoder = pytest.mark.skipif(encoder_folder() is None, reason="the encoder's package is not installed")
-TRIED = [one for one in LESSON.exercises if one.id != "01.5"]
-
-
-def cases(exercises):
-    return [(one, answer, told) for one in exercises for answer, told in one.typical_wrong]
-
-
-@pytest.mark.parametrize(("exercise", "answer", "told"), cases(TRIED))
-def test_a_clever_wrong_answer_is_refused_and_its_thought_is_named(exercise, answer, told):
-    outcome = judge(exercise, answer)
-    assert outcome.status == "wrong" and told in outcome.message
-
-
-@needs_encoder
-@pytest.mark.parametrize(("exercise", "answer", "told"), cases([LESSON.exercise("01.5")]))
-def test_ten_zeroings_that_do_nothing_win_nothing(exercise, answer, told):
-    outcome = judge(exercise, answer)
-    assert outcome.status == "wrong" and told in outcome.message
-
-
-def test_every_exercise_knows_six_wrong_answers_and_no_hint_holds_the_line():
-    for exercise in LESSON.exercises:
-        assert len(exercise.typical_wrong) >= 6, exercise.id
-        lines = {"".join(line.split()) for line in exercise.solution.splitlines() if len(line.strip()) > 12}
-        assert not any(line in "".join(exercise.hints[2].split()) for line in lines), exercise.id
 
 
 def in_a_loop(x_LF, w_DF):

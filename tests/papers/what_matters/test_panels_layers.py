@@ -236,10 +236,10 @@ def test_ready_choices_follow_what_parts_cost(handle, tmp_path, monkeypatch):
     documents = [handle.encode(one.text)[:20] for one in world.documents("stories", 3, seed=0, split="test")]
     truth = LeaveOneOut()(handle, documents)
     (tmp_path / "sweeps").mkdir()
-    from labkit.panels.stored import keep
+    from labkit.panels.stored import save_measured
 
     measured = {"model": "lab/toy", "truth": kept_scores(truth), "cosine": kept_scores(truth)}
-    keep("02_truth", handle, "for a test", measured, tmp_path / "sweeps")
+    save_measured("02_truth", handle, "for a test", measured, tmp_path / "sweeps")
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     assert ScoreVsAblationRun.of(measured).truth.mlp[1].value == pytest.approx(truth.mlp[1].value, abs=1e-5)
     panel = LayerGridPanel(handle, n_documents=2)

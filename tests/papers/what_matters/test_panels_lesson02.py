@@ -14,7 +14,7 @@ from labkit.base.errors import BadInput, NotAvailable
 from labkit.figures import new_figure, png
 from labkit.interventions import heal, shrink
 from labkit.measurements import choice_accuracy, loss, sizes_of
-from labkit.panels.stored import keep
+from labkit.panels.stored import save_measured
 from labkit.papers.what_matters.experiments.cost import CostRun, CostState
 from labkit.papers.what_matters.experiments.healing import HealRun
 from labkit.papers.what_matters.experiments.through_training import TrainingRun
@@ -247,12 +247,12 @@ print(json.dumps([heal.shown.sentence, cost.shown.sentence, trained.shown.senten
 def test_replay_needs_no_torch(handle, healed, cost, trained, tmp_path):
     folder = tmp_path / "sweeps"
     folder.mkdir()
-    keep("02_heal", handle, "test", healed.made.as_dict(), folder)
+    save_measured("02_heal", handle, "test", healed.made.as_dict(), folder)
     rows = {row.kind: row.as_list() for row in cost.data.rows}
     measured = {"model": "lab/toy", "clock": cost.data.clock}
     keys = (f"batch {batch}, length {length}, gone 4" for batch in (1, 8) for length in (32, 128))
-    keep("02_cost", handle, "test", measured | dict.fromkeys(keys, rows), folder)
-    keep("02_training", handle, "test", trained.made.as_dict(), folder)
+    save_measured("02_cost", handle, "test", measured | dict.fromkeys(keys, rows), folder)
+    save_measured("02_training", handle, "test", trained.made.as_dict(), folder)
     env = os.environ | {"LABKIT_DATA": str(tmp_path), "OMP_NUM_THREADS": "1"}
     replayed = REPLAYED.replace('heal.set(cut="4 MLPs", steps=10)', 'heal.set(cut="4 MLPs", steps=40)')
     done = subprocess.run([sys.executable, "-c", replayed], env=env, capture_output=True, text=True, check=False)
@@ -285,7 +285,7 @@ def test_a_second_model_has_a_file_of_its_own(handle, trained, tmp_path, monkeyp
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     usual = zoo.Handle("lab/deep", handle.model, handle.tokenizer, {})
     paths = [
-        keep("02_training", one, "test", trained.made.as_dict() | {"model": whose}, folder)
+        save_measured("02_training", one, "test", trained.made.as_dict() | {"model": whose}, folder)
         for one, whose in ((usual, "the usual one"), (handle, "its own"))
     ]
     assert [path.name for path in paths] == ["02_training.json", "02_training_lab_toy.json"]

@@ -14,7 +14,7 @@ from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
 from labkit.measurements import choice_accuracy, difference, loss
 from labkit.panels.measured import in_slices
-from labkit.panels.stored import kept_for
+from labkit.panels.stored import load_measured
 from labkit.papers.what_matters.experiments.race_steps import PROBES, RaceData, RaceRun
 from labkit.papers.what_matters.experiments.score_vs_ablation import METRICS, ScoreVsAblationRun
 from labkit.papers.what_matters.method.dropping import one_shot
@@ -243,7 +243,7 @@ def test_a_handle_is_answered_from_the_file_of_its_own_weights_only(handle, stor
     panel.recompute()
     assert "'stories', 7," in panel.code(panel.state)
     other = zoo.Handle("lab/toy", labkit.apply(handle, labkit.ZeroWeight("layers.0.mlp.down[0, 0]")).model, None, {})
-    assert RacePanel(other).kept is None and kept_for("lab/other", RacePanel.file) is None
+    assert RacePanel(other).kept is None and load_measured("lab/other", RacePanel.file) is None
 
 
 def test_they_can_be_drawn_and_are_refused_what_no_mouse_could_say(race, truth):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.panels.controls import Choice, Control
 from labkit.panels.panel import Panel
-from labkit.panels.stored import estimate_of, kept_for
+from labkit.panels.stored import estimate_of, load_measured
 from labkit.panels.tables import Table
 
 if TYPE_CHECKING:
@@ -122,4 +122,4 @@ def conditions_of(rule: str) -> tuple[str, ...]:
 
 @cache
 def _kept(model: str) -> dict[str, list]:
-    return kept_for(model, NAME) or {}
+    return load_measured(model, NAME) or {}

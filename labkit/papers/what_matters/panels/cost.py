@@ -17,7 +17,7 @@ from labkit.base.numbers import percent
 from labkit.panels.controls import Choice, Control
 from labkit.panels.jobs import Job
 from labkit.panels.panel import Panel
-from labkit.panels.stored import keep, kept_for
+from labkit.panels.stored import load_measured, save_measured
 from labkit.panels.tables import Table
 
 from ..experiments.cost import BATCHES, GONE, KINDS, LENGTHS, NEW, CostData, CostRow, CostRun, CostState, key_of
@@ -44,7 +44,7 @@ class CostPanel(Panel):
     file = "02_cost"
 
     def __init__(self, model: ModelLike | str = "lab/deep", *, rounds: int = ROUNDS, **options: Any):
-        table = kept_for(model, self.file)
+        table = load_measured(model, self.file)
         self.kept, self.rounds = None if table is None else CostRun.of(table), rounds
         super().__init__(model, **options)
 
@@ -109,7 +109,7 @@ class CostPanel(Panel):
             kept[key_of(state)] = {row.kind: row.as_list() for row in panel.compute(state).rows}
             say(f"{cls.file}: {key_of(state)}")
         how = f"{ROUNDS} rounds in turns after one to warm up, random tokens of seed 0, {CLOCK}; {_machine()}"
-        return keep(cls.file, panel.model, how, kept, out)
+        return save_measured(cls.file, panel.model, how, kept, out)
 
     def draw(self, data: Any, figure: Any) -> None:
         from ..figures.cost import paint

@@ -16,7 +16,7 @@ from labkit.panels.controls import Control, Grid, Text
 from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.reader import depth_of_reader
-from labkit.panels.stored import keep, kept_for, short
+from labkit.panels.stored import load_measured, save_measured, short
 from labkit.panels.tables import Table
 
 from ..experiments.grid import (
@@ -54,7 +54,7 @@ class LayerGridPanel(Panel):
     def __init__(self, model: ModelLike | str = "lab/deep", *, n_documents: int = N_DOCUMENTS, **options: Any):
         self.n_documents = n_documents
         self._replays = isinstance(model, str)  # who has the model at hand asks it
-        table = kept_for(model, self.file) if n_documents == N_DOCUMENTS else None
+        table = load_measured(model, self.file) if n_documents == N_DOCUMENTS else None
         self.kept = None if table is None else LayerGridRun.of(table)
         self.texts = _ready_texts() if self.kept is None else dict(self.kept.texts)
         self._intact = Intact()
@@ -112,7 +112,7 @@ class LayerGridPanel(Panel):
             kept[key_of(gone)] = _table(answers)
             say(f"{cls.file}: {key_of(gone)}")
         how = f"{panel.n_documents} short whole held-out stories of one length, seed 0; intervals over stories"
-        return keep(cls.file, handle, how, kept, out)
+        return save_measured(cls.file, handle, how, kept, out)
 
     def draw(self, data: Any, figure: Any) -> None:
         from ..figures.grid import paint
@@ -145,7 +145,7 @@ def _costs(model: ModelLike) -> dict[str, list[float]] | None:
     from ..experiments.score_vs_ablation import ScoreVsAblationRun
     from .score_vs_ablation import ScoreVsAblationPanel
 
-    table = kept_for(model, ScoreVsAblationPanel.file)
+    table = load_measured(model, ScoreVsAblationPanel.file)
     if table is None:
         return None
     truth = ScoreVsAblationRun.of(table).truth

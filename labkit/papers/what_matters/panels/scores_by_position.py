@@ -17,7 +17,7 @@ from labkit.panels.controls import Choice, Control, Slider, Text
 from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.reader import depth_of_reader
-from labkit.panels.stored import keep, kept_for
+from labkit.panels.stored import load_measured, save_measured
 from labkit.panels.tables import Table
 
 from ..experiments.position_view import Reading, ScoreData, ScoreRun, ScoreState
@@ -45,7 +45,7 @@ class ScorePanel(Panel):
     file = "02_positions"
 
     def __init__(self, model: ModelLike | str = "lab/deep", texts: dict[str, str] | None = None, **options: Any):
-        table = kept_for(model, self.file)
+        table = load_measured(model, self.file)
         self.kept = None if table is None else ScoreRun.of(table)
         self._replays = isinstance(model, str)  # who has the model at hand asks it
         self.texts = dict(texts) if texts else _ready_texts() if self.kept is None else dict(self.kept.texts)
@@ -110,7 +110,7 @@ class ScorePanel(Panel):
         for title, text in panel.texts.items():
             kept[title] = panel._reading(text).as_dict()
             say(f"{cls.file}: {title}")
-        return keep(cls.file, panel.model, "1 - cosine at each token of three texts; no sampling", kept, out)
+        return save_measured(cls.file, panel.model, "1 - cosine at each token of three texts; no sampling", kept, out)
 
     def draw(self, data: Any, figure: Any) -> None:
         from ..figures.position_view import paint

@@ -16,7 +16,7 @@ from labkit.base.errors import NotAvailable
 from labkit.base.numbers import number
 from labkit.panels.controls import Choice, Control
 from labkit.panels.measured import MeasuredPanel, between, in_slices
-from labkit.panels.stored import kept_for
+from labkit.panels.stored import load_measured
 from labkit.panels.tables import Table
 
 from ..experiments.through_training import MEASURES, PARTS, TrainingData, TrainingRun, TrainingState
@@ -52,7 +52,7 @@ class ThroughTrainingPanel(MeasuredPanel):
         **options: Any,
     ):
         self.folder, self.n_documents = None if folder is None else Path(folder), n_documents
-        table = kept_for(model, self.file)
+        table = load_measured(model, self.file)
         self.kept_steps = tuple(self._listed()) if table is None else TrainingRun.of(table).steps
         options["start"] = options.get("start") or TrainingState(self.kept_steps[-1])
         super().__init__(model, **options)
