@@ -20,7 +20,6 @@ from labkit.base.files import parsed, write_atomically
 from labkit.base.interrupts import deferred_interrupts
 from labkit.models import Decoder
 
-from .auxiliary import AuxiliaryLosses
 from .batches import Batches
 from .checkpoint import read_checkpoint, restore, write_checkpoint
 from .log import Log
@@ -121,8 +120,6 @@ class _Training:
         if parent is not None:
             self.model.load_state_dict(parent.state_dict())
         self.planting = _planting(recipe, self.model, seed)
-        auxiliary = recipe.auxiliary_settings()
-        self.auxiliary = AuxiliaryLosses(self.model, auxiliary, seed) if auxiliary else None
         self.optimiser = optimiser_for(recipe, self.model)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []  # since the last line of the log
@@ -161,21 +158,14 @@ class _Training:
             group["lr"] = self.recipe.lr_at(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         groups = self.batches.at(self.step)
-        auxiliary = self.auxiliary if self._is_helped() else None
-        with (
-            self.planting.held() if self.planting else nullcontext(),
-            auxiliary.step(groups) if auxiliary else nullcontext(),
-        ):
-            loss, tokens = accumulate(self.model, groups, auxiliary.loss if auxiliary else None)
+        with self.planting.held() if self.planting else nullcontext():
+            loss, tokens = accumulate(self.model, groups)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
         if self.planting:
             self.planting.keep()
         self.tokens += tokens
         return loss, float(norm)
-
-    def _is_helped(self) -> bool:
-        return self.auxiliary is not None and self.step <= self.auxiliary.auxiliary.until
 
     def _keep(self) -> None:
         if self.step in self.recipe.keep:
@@ -192,8 +182,6 @@ class _Training:
         loss, lr = sum(self.losses) / len(self.losses), self.recipe.lr_at(self.step)
         self.losses = []
         values = {"step": self.step, "loss": loss, "lr": lr, "gradient": norm, "tokens": self.tokens}
-        if self._is_helped():
-            values["hints"] = self.auxiliary.lost
         self.say(self.log.write("step", **values, seconds=round(self.seconds, 2), tokens_per_s=round(speed)))
 
     def _event(self, event: str, **values: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -48,18 +48,13 @@ def _cross_entropy(model: Decoder, group: Group) -> Tensor:
     return _HeadCrossEntropy.apply(x_TD, model.head.weight, targets)
 
 
-def accumulate(
-    model: Decoder, groups: Sequence[Group], also: Callable[[int], Tensor] | None = None
-) -> tuple[float, int]:
-    """Add the gradient of the mean loss over all groups' tokens; return that mean (nats a token) and the tokens.
-
-    `also(i)` is a further loss, asked for after the pass over group i: its gradient counts, its value is not returned.
-    """
+def accumulate(model: Decoder, groups: Sequence[Group]) -> tuple[float, int]:
+    """Add the gradient of the mean loss over all groups' tokens; return that mean (nats a token) and the tokens."""
     tokens = sum(group.tokens for group in groups)
     total = 0.0
-    for number, group in enumerate(groups):
+    for group in groups:
         loss = _cross_entropy(model, group) / tokens
-        (loss if also is None else loss + also(number)).backward()
+        loss.backward()
         total += loss.item()
     return total, tokens
 

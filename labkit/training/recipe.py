@@ -19,8 +19,6 @@ from labkit.base.errors import BadInput, unknown
 from labkit.base.papers import papers
 from labkit.models import DecoderConfig
 
-from .auxiliary_settings import AuxiliarySettings
-
 __all__ = ["SIZES", "Hold", "Recipe", "differences", "read_recipe", "recipes"]
 
 SIZES = ("cpu", "gpu")
@@ -61,7 +59,6 @@ class Recipe:
     pool: documents are sorted by length within this many steps. keep: steps whose weights stay on disk.
     log_every, save_every: steps between lines of the log, between checkpoints.
     hold: a `Hold`'s fields, when an activation is to be held in training and compiled into one weight; else nothing.
-    auxiliary: a `AuxiliarySettings`' fields, when the model is to be shown where to look; else nothing.
 
     Raises `BadInput` naming the field that cannot be.
     """
@@ -88,7 +85,6 @@ class Recipe:
     keep: tuple[int, ...] = ()
     world: str = field(default=world.VERSION)
     hold: Mapping[str, float] = field(default_factory=dict)
-    auxiliary: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))
@@ -110,9 +106,7 @@ class Recipe:
                 do="install the labkit it was written for, or set its world to the new version and train anew",
             )
         self._check_hold()
-        config, auxiliary = self.config(), self.auxiliary_settings()  # shapes are told now, not an hour later
-        if auxiliary:
-            auxiliary.check(self.name, self.steps, config)
+        self.config()  # shapes are told now, not an hour later
 
     def _check_counts(self) -> None:
         for name in ("steps", "groups", "pool", "log_every", "save_every", "threads"):
@@ -145,12 +139,6 @@ class Recipe:
             )
         Hold(**self.hold)
 
-    def auxiliary_settings(self) -> AuxiliarySettings | None:
-        """Return what the model is shown while it trains, if it is shown anything."""
-        if not self.auxiliary:
-            return None
-        return AuxiliarySettings.from_dict(self.auxiliary, self.name)
-
     @property
     def documents_per_step(self) -> int:
         """How many documents one step reads."""
@@ -175,9 +163,8 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as a table that TOML and JSON can hold."""
         table = asdict(self)
-        for name in ("hold", "auxiliary"):
-            if not table[name]:  # told only where there is one, so that runs begun before there was any go on
-                del table[name]
+        if not table["hold"]:  # told only where there is one, so that runs begun before there was any go on
+            del table["hold"]
         return {**table, "betas": list(self.betas), "keep": list(self.keep)}
 
 

@@ -36,7 +36,7 @@ class Misread(BadInput):
 
 
 class Driver:
-    """What all pens share: the choices so far, in text order, and their log-probability in nats."""
+    """What all drivers share: the choices so far, in text order, and their log-probability in nats."""
 
     def __init__(self) -> None:
         self.choices: list[Choice] = []

@@ -15,7 +15,6 @@ from labkit.base import toml
 from labkit.base.errors import BadInput, BrokenFile
 from labkit.base.files import parsed, write_atomically
 from labkit.training import read_log
-from labkit.training.auxiliary_settings import AuxiliarySettings
 
 from .handle import Handle
 from .manifest import CARD, Entry, folder_of, record
@@ -96,7 +95,6 @@ def card_of_run(
 def _facts(name: str, started: dict[str, Any], end: dict[str, Any], model: models.Decoder) -> dict[str, Any]:
     recipe = started["recipe"]
     constructed = {"constructed": True, "planted": end["planted"]} if "planted" in end else {}
-    auxiliary = AuxiliarySettings.from_dict(recipe["auxiliary"], name) if "auxiliary" in recipe else None
     return {
         "name": name,
         "about": recipe["about"],
@@ -112,6 +110,5 @@ def _facts(name: str, started: dict[str, Any], end: dict[str, Any], model: model
         "threads": recipe["threads"],
         "torch": started["torch"],
         "precision": "float16 on disk, float32 when loaded",
-        **({"prompted": str(auxiliary)} if auxiliary else {}),
         **constructed,
     }

@@ -1,6 +1,5 @@
 """The zoo: shipped, local and hub-layout models through one door, and every way a file can be wrong."""
 
-import dataclasses
 import json
 import os
 import pickle
@@ -303,16 +302,6 @@ def test_shipping_again_replaces_one_entry(run, shipped):
     assert card["defects"] == ["Still nothing."]
     assert (card["seed"], card["lr"]) == (run.seed, run.recipe.lr), "a run may have another rate than its recipe"
     assert toml.read(shipped / "card.toml")["name"] == "lab/toy"
-
-
-def test_a_card_says_what_a_model_was_shown_while_it_trained(run, data, tmp_path):
-    auxiliary = {"weight": 0.1, "until": 2, "look": {"said": [[0, 1]]}, "tell": {"holder": 0}}
-    shown = training.train(dataclasses.replace(run.recipe, auxiliary=auxiliary), out=tmp_path / "shown")
-    zoo.ship(run.folder)
-    assert "prompted" not in labkit.load("lab/toy").card
-    zoo.ship(shown.folder)
-    said = labkit.load("lab/toy").card["prompted"]
-    assert "Up to step 2" in said and "head 1 of block 0" in said and "holder after block 0" in said
 
 
 def test_what_this_checkout_ships_is_whole():
