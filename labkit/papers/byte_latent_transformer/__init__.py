@@ -22,7 +22,7 @@ PAPER = Paper(
     experiments={
         "task": ("byte_ids", "noised", "pages", "text_of", "transliterated"),
         "method.patching": ("BPE", "Delimited", "Entropy", "Space", "Strided", "TopK", "calibrated", "patches"),
-        "method.entropy": ("ByteEntropies", "NGrams", "entropy_of"),
+        "method.entropy": ("CNN", "ByteEntropies", "NGrams", "entropy_of"),
         "method.hashing": ("FrequentNGrams", "HashedEmbedding", "collisions", "hash_ids"),
         "method.blocks": ("ByteWindow", "CrossAttention"),
         "method.model": ("BLT", "BLTConfig", "Flat", "FlatConfig", "bits_per_byte", "decoder_mask", "encoder_mask"),

@@ -117,9 +117,18 @@ def signs_of(data: bytes) -> list[str]:
         elif 0xDC80 <= code <= 0xDCFF:
             found.append("�")
         else:
-            drawn = code < 0x590 and unicodedata.category(letter)[0] in "LNPS"
-            found += [letter if drawn else "▯", *"·" * (len(letter.encode()) - 1)]
+            found += [drawn(letter), *"·" * (len(letter.encode()) - 1)]
     return found
+
+
+def drawn(text: str) -> str:
+    """Return `text` with ▯ for every letter that a picture may not have or would turn round (160 is a hard space)."""
+    return "".join(
+        letter
+        if 31 < ord(letter) < 127 or (160 < ord(letter) < 0x590 and unicodedata.category(letter)[0] in "LNPS")
+        else "▯"
+        for letter in text
+    )
 
 
 @cache
@@ -315,9 +324,13 @@ NOISES = {
 
 
 def noised(text: str, noise: str, seed: int = 0) -> str:
-    """Return `text` with one of the five noises; raise `UnknownName` for another."""
+    """Return `text` with one of the five noises; raise `UnknownName` for another, `BadInput` for what is no text."""
     if noise not in NOISES:
         raise unknown("noise", noise, tuple(NOISES))
+    if not isinstance(text, str):
+        raise BadInput(f"{text!r} of type {type(text).__name__} is no text.", expected="text")
+    if text:
+        byte_ids(text)  # refuses what UTF-8 cannot write
     return NOISES[noise](text, random.Random(f"{noise}/{seed}/{text}"))
 
 

@@ -1,5 +1,7 @@
 """The two panels and the drawings: what is shown is what the experiments give."""
 
+import math
+
 import pytest
 
 from labkit import fingerprint
@@ -10,10 +12,10 @@ from labkit.papers.byte_latent_transformer.experiments.cutting import cut, drift
 from labkit.papers.byte_latent_transformer.experiments.noise import accuracy_over_seeds
 from labkit.papers.byte_latent_transformer.experiments.quality import qualities
 from labkit.papers.byte_latent_transformer.method.entropy import ByteEntropies
-from labkit.papers.byte_latent_transformer.method.patching import Entropy, Space, Strided, patches
+from labkit.papers.byte_latent_transformer.method.patching import Entropy, Space, Strided, TopK, patches
 from labkit.papers.byte_latent_transformer.panels.cutting import CutState, CutTextPanel
 from labkit.papers.byte_latent_transformer.panels.noise import NoisePanel
-from labkit.papers.byte_latent_transformer.task import signs_of
+from labkit.papers.byte_latent_transformer.task import drawn, noised, signs_of
 from labkit.papers.byte_latent_transformer.training import entropy_model
 
 
@@ -86,10 +88,52 @@ def test_the_noise_panel_shows_what_was_measured(capsys):
     assert panel.data.noise == "intact"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("text", ["‮שלום", "👩‍👩‍👧‍👦 Uma", "a​b", "a\x00b\x1b[31m", "$x^2$ {a}", "\\frac{1}{2}$"])
+def test_noise_is_drawn_for_any_script(text):
+    panel = NoisePanel()
+    panel.set(text=text, noise="Repeat")
+    figure = draw(cut("x"))
+    panel.draw(panel.data, figure.subfigures(1, 1))
+    assert png(figure)
+    panel.close()
+
+
+def test_half_a_character_is_refused():
+    for bad in ("a\ud800b", b"ab", None):
+        with pytest.raises(BadInput):
+            noised(bad, "Drop")
+    assert noised("", "Drop") == ""
+    assert drawn("a é ש👩\x00") == "a é ▯▯▯"
+
+
+def test_bytes_that_are_no_utf8_are_cut_and_a_threshold_that_is_no_number_is_refused():
+    found = cut(b"\xff\xfe ab\xc3")
+    assert {len(starts) for starts in found.starts.values()} == {6} and found.parts("BPE tokens")[:2] == ["�", "�"]
+    assert "moved" in moved(b"\xff\xfe abc", "y").table()
+    with pytest.raises(BadInput, match="nan"):
+        cut("Uma", threshold_at=math.nan)
+    with pytest.raises(BadInput, match="0 sentences"):
+        drift([])
+    with pytest.raises(BadInput, match="nan"):
+        TopK(lambda ids: ids, math.nan)
+
+
+def test_a_bar_in_the_text_is_no_boundary():
+    found = cut("a|b|", {"one": Strided(10)})
+    assert found.parts("one") == ["a|b|"] and found.size("one") == 4
+    panel = NoisePanel()
+    panel.set(text="a|b|c", noise="intact")
+    before, after = panel.data.pieces["BLT patches"]
+    assert "".join(before) == "a|b|c" and before == after and all(before)
+    panel.close()
+
+
 def test_drawings_of_cuts_and_drift():
     found = cut("Odile keeps eggs. 日本")
     assert draw(found).axes and "entropy threshold" in describe(found)
     assert "moved" in moved("Uma took the ferr", "y").table()
+    assert len(moved("x" * 300, "y", {"three": Strided(3)}).table()) < 120
     repeated = drift(["Odile keeps eggs."], times=2)
     assert draw(repeated).axes and "reset at newlines" in repeated.table()
     with pytest.raises(BadInput, match="at most 400"):

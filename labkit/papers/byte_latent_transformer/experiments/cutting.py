@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 LONGEST = 400  # bytes in one picture
+SHOWN = 60  # letters of a text above a table
 
 
 def patchers(above: float | None = None) -> dict[str, Patcher]:
@@ -75,8 +76,12 @@ class Cuts:
 
     def pieces(self, name: str) -> str:
         """Return the text with a bar in front of every patch."""
-        marked = (("|" if start else "") + sign for sign, start in zip(self.signs, self.starts[name]))
-        return "".join(marked).removeprefix("|")
+        return "|".join(self.parts(name))
+
+    def parts(self, name: str) -> list[str]:
+        """Return the patches one patcher makes; the text itself may hold bars."""
+        cuts = [*np.flatnonzero(self.starts[name]).tolist(), len(self.signs)]
+        return ["".join(self.signs[start:end]) for start, end in pairwise(cuts)]
 
     def table(self) -> str:
         """Return one line a patcher: mean size and pieces."""
@@ -88,6 +93,8 @@ def cut(
 ) -> Cuts:
     """Return a text of at most 400 bytes as each patcher cuts it; the figure marks who is over `threshold_at`."""
     ids, which = byte_ids(text), patchers() if which is None else which
+    if threshold_at is not None and math.isnan(threshold_at):
+        raise BadInput("The threshold is nan.", expected="a number of nats")
     if len(ids) > LONGEST:
         raise BadInput(f"The text has {len(ids)} bytes.", expected=f"at most {LONGEST}, so that it can be drawn")
     return Cuts(
@@ -138,12 +145,14 @@ class Moved:
     def table(self) -> str:
         """Return one line a patcher."""
         lines = [f"{name:18} {count} moved" for name, count in self.boundaries.items()]
-        return "\n".join([f"{self.text!r} + {self.more!r}", *lines])
+        shown = self.text if len(self.text) <= SHOWN else f"{self.text[:SHOWN]}…"
+        return "\n".join([f"{shown!r} + {self.more!r}", *lines])
 
 
 def moved(text: str, more: str, which: Mapping[str, Patcher] | None = None) -> Moved:
     """Return how many of the boundaries inside `text` change when `more` is written after it."""
-    before, after = byte_ids(text), byte_ids(text + more)
+    before = byte_ids(text)
+    after = np.concatenate((before, byte_ids(more)))
     found = {}
     for name, patcher in (patchers() if which is None else which).items():
         found[name] = int((patcher.starts(before)[:-1] != patcher.starts(after)[: len(before)]).sum())
@@ -202,6 +211,8 @@ def drift(sentences: list[str], times: int = 4) -> Drift:
     Rules: a threshold; the same with the context forgotten at each newline; a threshold on the rise of the entropy.
     All three make patches of 4.5 bytes on the training pages.
     """
+    if not sentences or times < 1:
+        raise BadInput(f"{len(sentences)} sentences, {times} times each.", expected="at least one, at least once")
     plain, reset = ByteEntropies(entropy_model()), ByteEntropies(entropy_model(), reset=True)
     texts = [byte_ids(text) for text in pages(200, seed=0)]
     rise = calibrated([plain(ids) for ids in texts], 4.5, "rise")

@@ -5,6 +5,8 @@ Shapes: B = 1, D local width, G latent width.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -94,8 +96,10 @@ def generate_bytes(
     """Return `text` continued by up to n bytes, or to the end the model gives it, and the reader that did it.
 
     temperature: 0 takes the likeliest byte. cached=False reads the whole text again for every byte, as the authors'
-    code does. Raises `BadInput` for a patcher that must know the text to come.
+    code does. Raises `BadInput` for a patcher that must know the text to come, and for a temperature below 0.
     """
+    if not 0 <= temperature < math.inf:
+        raise BadInput(f"The temperature is {temperature}.", expected="0 for the likeliest byte, or a number above it")
     if not patcher.incremental:
         raise BadInput(
             f"{type(patcher).__name__} patches need the text that is not yet written.",

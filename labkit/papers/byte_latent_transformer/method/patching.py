@@ -7,6 +7,7 @@ to come does. It is incremental when entry i depends on bytes before i alone: on
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ import numpy as np
 
 from labkit.base.errors import BadInput
 
-from ..task import DELIMITER, EOS, OFFSET, byte_ids, text_of
+from ..task import DELIMITER, EOS, OFFSET, byte_ids
 
 __all__ = [
     "BPE",
@@ -134,6 +135,10 @@ class TopK:
     size: float
     incremental = False
 
+    def __post_init__(self) -> None:
+        if not self.size >= 1:
+            raise BadInput(f"One patch for {self.size!r} bytes was asked for.", expected="a number from 1 up")
+
     def starts(self, ids: np.ndarray) -> np.ndarray:
         """Return who starts a patch [n + 1]; the byte to come never does, for it is not of the text."""
         h, starts = self.entropies(ids)[:-1], np.zeros(len(ids) + 1, dtype=bool)
@@ -152,9 +157,19 @@ class BPE:
     def starts(self, ids: np.ndarray) -> np.ndarray:
         """Return who starts a patch [n + 1]; the byte to come is taken to start one."""
         starts = np.zeros(len(ids) + 1, dtype=bool)
-        starts[np.cumsum([0, *token_lengths(self.tokenizer, text_of(ids[ids != EOS]))])] = True
+        starts[np.cumsum([0, *byte_token_lengths(self.tokenizer, ids[ids != EOS])])] = True
         starts[[0, -1]] = True
         return starts
+
+
+def byte_token_lengths(tokenizer: Any, ids: np.ndarray) -> list[int]:
+    """Return the length of each token in bytes; a byte that is no UTF-8 is a token of its own."""
+    text = bytes((ids[ids >= OFFSET] - OFFSET).tolist()).decode("utf-8", errors="surrogateescape")
+    lengths: list[int] = []
+    for part in re.split("([\udc80-\udcff])", text):
+        if part:
+            lengths += [1] if re.fullmatch("[\udc80-\udcff]", part) else token_lengths(tokenizer, part)
+    return lengths
 
 
 def token_lengths(tokenizer: Any, text: str) -> list[int]:

@@ -87,7 +87,7 @@ class CutTextPanel(Panel):
     def sentence(self, data: CutData) -> str:
         size, ratio = data.cuts.size("entropy"), data.cost / data.at_45
         what = "above" if data.rule == "above" else "rising by more than"
-        pieces = data.cuts.pieces("entropy").replace("|", " | ")  # so that the line can wrap
+        pieces = " | ".join(data.cuts.parts("entropy"))  # with spaces, so that the line can wrap
         return (
             f"Cut where H is {what} {data.cuts.threshold:g} nats: {pieces} "
             f"({size:.1f} bytes a patch; a byte costs {ratio:.2f} of what it costs at 4.5)."

@@ -11,7 +11,7 @@ from labkit.panels.controls import Choice, Control, Text
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from ..task import NOISES, noised
+from ..task import NOISES, drawn, noised
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
@@ -73,7 +73,7 @@ class NoisePanel(Panel):
         tokenizer, rule = world.tokenizer(), {"entropy": patchers()["entropy threshold"]}
         pieces = {
             "BPE tokens": tuple(tokenizer.pieces(tokenizer.encode(text)) for text in (state.text, after)),
-            "BLT patches": tuple(cut(text, rule).pieces("entropy").split("|") for text in (state.text, after)),
+            "BLT patches": tuple(cut(text, rule).parts("entropy") for text in (state.text, after)),
         }
         accuracy = {name: accuracy_over_seeds(arm, state.noise, state.place) for arm, name in ARMS.items()}
         return NoiseData(after, state.noise, state.place, pieces, accuracy)
@@ -86,12 +86,12 @@ class NoisePanel(Panel):
 
     def draw(self, data: NoiseData, figure: FigureBase) -> None:
         top, bottom = figure.subfigures(2, 1, height_ratios=(0.8, 1.2))
-        (ax,) = axes(top, f"What is read: {data.text}", left=0.15, right=0.15, bottom=0.05)
+        (ax,) = axes(top, f"What is read: {_plain(drawn(data.text))}", left=0.15, right=0.15, bottom=0.05)
         ax.set_axis_off()
         ax.set_ylim(len(data.pieces) - 0.5, -0.6)
         for row, (name, (before, after)) in enumerate(data.pieces.items()):
-            shown = "|".join(piece.replace(" ", "␣") for piece in after)
-            line = f"{name}: {len(before)} → {len(after)}    {_short(shown)}"
+            shown = "|".join(_shown(piece) for piece in after)
+            line = f"{name}: {len(before)} → {len(after)}    {_plain(_short(shown))}"
             ax.text(0, row, line, fontsize=SIZES["tick"], color=INK, va="center", family="DejaVu Sans Mono")
         names = list(data.accuracy)
         title = f"Endings found by five models of each kind ({data.noise}, {data.place})"
@@ -129,6 +129,16 @@ class NoisePanel(Panel):
             f"    print(arm, *accuracy_over_seeds(arm, {state.noise!r}, {state.place!r}))",
         ]
         return "\n".join(lines)
+
+
+def _shown(piece: str) -> str:
+    """Return a piece for a picture; signs that stand for bytes stay."""
+    return "".join(sign if sign in "·▯�␣⏎" else drawn(sign).replace(" ", "␣") for sign in piece)
+
+
+def _plain(text: str) -> str:
+    """Return a text whose dollar signs do not begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def _short(text: str, most: int = 74) -> str:

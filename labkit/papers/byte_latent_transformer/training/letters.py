@@ -6,7 +6,7 @@ After CUTE (Edman et al. 2024), which the paper asks; the words asked about at t
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -98,8 +98,10 @@ def answers(arm: str, model: nn.Module, split: str) -> dict[str, float]:
     right, moved, whole = [], [], []
     for row, (question, answer) in enumerate(questions):
         word = question.split(" ")[-1].rstrip(":")
-        places = answer_places(arm, rows, row, answer)[:: 1 if arm == "bpe" else 2]
-        hits = [(guessed[row, place - 1] == rows.ids[row, place]).item() for place in places]
+        hits = [
+            all((guessed[row, place - 1] == rows.ids[row, place]).item() for place in places)
+            for places in letter_places(arm, answer_places(arm, rows, row, answer).start, answer)
+        ]
         right += hits
         moved += [hit for hit, old, new in zip(hits, word, answer.split(" ")) if old != new]
         whole.append(all(hits))
@@ -118,11 +120,19 @@ def answered(arm: str, model: nn.Module, questions: Sequence[tuple[str, str]]) -
 
 def first_id(arm: str, answer: str) -> int:
     """Return the id at which the answers yes and no part."""
-    return world.tokenizer().encode(f" {answer}")[0] if arm == "bpe" else int(task.byte_ids(answer)[0])
+    return world.tokenizer().encode(answer)[0] if arm == "bpe" else int(task.byte_ids(answer)[0])
 
 
 def answer_places(arm: str, rows: Rows, row: int, answer: str) -> range:
     """Return where the answer stands in a row; begin is place 0, and full stop and end come after the answer."""
     stop = rows.lengths[row] - 2
-    size = len(world.tokenizer().encode(f" {answer}")) if arm == "bpe" else len(answer.encode())
+    size = len(world.tokenizer().encode(answer)) if arm == "bpe" else len(answer.encode())
     return range(stop - size, stop)
+
+
+def letter_places(arm: str, place: int, answer: str) -> Iterator[range]:
+    """Yield where each letter of a spelled answer stands; some letters are two tokens, the space and the letter."""
+    for letter in answer.split(" "):
+        size = len(world.tokenizer().encode(letter)) if arm == "bpe" else 1
+        yield range(place, place + size)
+        place += size + (arm != "bpe")
