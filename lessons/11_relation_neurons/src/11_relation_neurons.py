@@ -3,15 +3,21 @@
 #
 # {{badges}}
 #
-# *Can it forget only who lives where?* Liu, Chen and colleagues (2025) take a language model, look for the neurons that
-# tell questions about one relation (*who runs this company?*) from all other questions, and silence them. The model then
-# loses facts of that relation, also facts that the search never saw, and keeps most others. You will search, silence and
-# ask again in a model that knows twelve relations by heart, and find out which part of the story survives a control.
+# *Can it forget only who lives where?* Liu, Chen and colleagues (2025) take a language
+# model, look for the neurons that tell questions about one relation (*who runs this
+# company?*) from all other questions, and silence them. The model then loses facts of
+# that relation, also facts that the search never saw, and keeps most others. You will
+# search, silence and ask again in a model that knows twelve relations by heart, and
+# find out which part of the story survives a control.
 #
-# *Paper: [On Relation-Specific Neurons in Large Language Models](https://arxiv.org/abs/2502.17355), EMNLP 2025. Code:
-# [cisnlp/relation-specific-neurons](https://github.com/cisnlp/relation-specific-neurons). 60 minutes. You need
-# [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can rank neurons by average
-# precision, name the control that a map of damage needs, and say when a gain is luck.*
+# *Paper:
+# [On Relation-Specific Neurons in Large Language Models](https://arxiv.org/abs/2502.17355),
+# EMNLP 2025. Code:
+# [cisnlp/relation-specific-neurons](https://github.com/cisnlp/relation-specific-neurons).
+# 60 minutes. You need
+# [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you
+# can rank neurons by average precision, name the control that a map of damage needs,
+# and say when a gain is luck.*
 
 # %% tags=["setup", "network", "collapsed"]
 try:
@@ -31,9 +37,11 @@ figures, holds, report = labkit.figures, labkit.course.holds, labkit.course.repo
 # %% [markdown]
 # ## One relation off · 3 min
 #
-# `lab/facts` has read a register of the islands: 150 facts for each of twelve relations, in several wordings, and other
-# talk. Here are five residents. First the model is intact; then 154 of its 1,536 MLP neurons are set to 0, those that
-# best tell questions about *sport* from all others.
+# `lab/facts` has read a register of the islands: 150 facts for each of twelve
+# relations, in several wordings, and other talk. Answers come from pools of 5 (sports)
+# to 140 names: with 150 facts a relation cannot have more than 150 answers. Here are
+# five residents. First the model is intact; then 154 of its 1,536 MLP neurons are set
+# to 0, those that best tell questions about *sport* from all others.
 
 # %%
 facts = labkit.load("lab/facts")
@@ -54,7 +62,8 @@ intact = {(name, r): says(r, name) for name in residents for r in relations}
 with labkit.edit(facts, sport_off):
     cut = {(name, r): says(r, name) for name in residents for r in relations}
 for name in residents:
-    print(f"{name:12}", "   ".join(f"{r}: {intact[name, r]} → {cut[name, r]}" for r in relations))
+    said = [f"{r}: {intact[name, r]} → {cut[name, r]}" for r in relations]
+    print(f"{name:12}", "   ".join(said))
 
 # %% [markdown]
 # Ask all 60 residents whom the search never saw, about everything.
@@ -62,30 +71,31 @@ for name in residents:
 # %%
 sport = rn.damage_map(study, 0.10, silenced=["sport"])
 figures.show(sport)
-rest = np.mean([sport.drop(name, "sport") for name in sport.relations if name != "sport"])
-own = sport.drop("sport", "sport")
-holds(own == sport.matrix().max(), f"Sport loses {own:.0%}, the others {rest:.0%} on average.")
+drops = {name: sport.drop(name, "sport") for name in sport.relations}
+own = drops.pop("sport")
+rest = np.mean(list(drops.values()))
+most = own > max(drops.values())
+holds(most, f"Sport loses {own:.0%}, the others {rest:.0%} on average.")
 
 # %% [markdown]
-# A tenth of the neurons is gone, and with them two thirds of sport and about a tenth of everything else. And look what is
-# said instead of the sport.
+# A tenth of the neurons is gone, and with them two thirds of sport and about a tenth of
+# everything else. And look what is said instead of the sport.
 
 # %%
 errors = rn.lost_answers(study, 0.10)
 lost = errors.counts["sport"]
 for kind, count in lost.items():
     print(f"{count:3}  {kind}")
-holds(max(lost, key=lost.get).startswith("what another"), "Mostly something true of the resident, and no sport.")
+most = max(lost, key=lost.get)
+holds(most.startswith("what another"), "Mostly true of the resident, and no sport.")
 same = errors.shares()["another answer of the relation"]
-holds(
-    same > 0.5,
-    f"All twelve relations: {100 * same:.0f} of 100 lost answers become another answer of the same relation.",
-)
+holds(same > 0.5, f"All twelve relations: {same:.0%} another answer of the relation.")
 
 # %% [markdown]
-# Here the model still knows who is meant, and answers another question. Sport is an exception: in all twelve together,
-# most lost answers become another answer of the same relation. In the paper the models mostly repeat words of the prompt.
-# Either way: what did the search find, that its loss makes a question go wrong?
+# Here the model still knows who is meant, and answers another question. Sport is an
+# exception: in all twelve together, most lost answers become another answer of the same
+# relation. In the paper the models mostly repeat words of the prompt. Either way: what
+# did the search find, that its loss makes a question go wrong?
 #
 # ## Before you go on · 2 min
 #
@@ -106,11 +116,12 @@ lesson.result("r2")
 # %% [markdown]
 # ## 1 · Be the classifier · 12 min
 #
-# A **neuron** here is one output of a linear layer: a gate, an up or a down output of an MLP, before any curve is applied.
-# The paper's two Llama models have 835,584 and 1,310,720 of them; `lab/facts` has 4 layers · (2 · 128 + 128) = 1,536.
-# Each neuron becomes one number per prompt: the mean of its output over the prompt's tokens. Below are six neurons on
-# prompts about somebody's father, and on as many others. Count only the order from right to left: which neuron would you
-# trust to pick out fathers?
+# A **neuron** here is one output of a linear layer: a gate, an up or a down output of
+# an MLP, before any curve is applied. The paper's two Llama models have 835,584 and
+# 1,310,720 of them; `lab/facts` has 4 layers · (2 · 128 + 128) = 1,536. Each neuron
+# becomes one number per prompt: the mean of its output over the prompt's tokens. Below
+# are six neurons on prompts about somebody's father, and on as many others. Count only
+# the order from right to left: which neuron would you trust to pick out fathers?
 
 # %% tags=["collapsed"]
 order = study.search.of("father").order()
@@ -118,18 +129,20 @@ shown = [order[rank] for rank in (500, 0, -1, 30, 1100, 150)]
 picture = rn.neuron_strips(study, "father", shown)
 figures.show(
     picture,
-    "Six neurons, each with its mean outputs on 90 prompts about fathers (squares) and on "
-    "90 others (circles). In some the two clouds hardly touch, in others they overlap.",
+    "Six neurons, each with its mean outputs on 90 prompts about fathers (squares) and "
+    "on 90 others (circles). In some the clouds hardly touch, in others they overlap.",
 )
 
 # %%
 lesson.predict("p0")
 
 # %% [markdown]
-# A neuron classifies if its high outputs belong to fathers. **Average precision** says how well: sort all prompts by the
-# neuron's output, go down the list, and at each father note which share of the prompts so far are fathers. The mean of
-# these shares is AP, in the paper's words Σ (R_n − R_{n−1}) P_n with precision P and recall R. For each prompt about
-# fathers the search draws four about other relations, so a neuron that knows nothing scores about 0.2.
+# A neuron classifies if its high outputs belong to fathers. **Average precision** says
+# how well: sort all prompts by the neuron's output, go down the list, and at each
+# father note which share of the prompts so far are fathers. The mean of these shares is
+# AP, in the paper's words Σ (R_n − R_{n−1}) P_n with precision P and recall R. For each
+# prompt about fathers the search draws four about other relations, so a neuron that
+# knows nothing scores about 0.2.
 
 
 # %%
@@ -140,19 +153,22 @@ def ap(output, is_father):
     return (hits * share_so_far).sum() / hits.sum()
 
 
-outputs, is_father = study.search.examples("father")  # 90 prompts about fathers, 360 others
+# 90 prompts about fathers, 360 others
+outputs, is_father = study.search.examples("father")
 by_hand = torch.stack([ap(outputs[:, neuron], is_father) for neuron in shown])
 for name, value in zip(picture.names, by_hand):
     print(f"{name:24} AP {value:.2f}")
 lesson.result("p0", found=int(by_hand.argmax()))
 labkits = rn.average_precision(outputs[:, shown], is_father)
-holds(torch.allclose(by_hand, labkits, atol=1e-9), "These lines and labkit's version agree.")
+agree = torch.allclose(by_hand, labkits, atol=1e-9)
+holds(agree, "These lines and labkit's version agree.")
 silent, low = picture.names[2], float(by_hand[2])
-holds(low == by_hand.min() < 0.15, f"{silent}, the last of all 1,536, scores {low:.2f}.")
+holds(low == by_hand.min() < 0.15, f"{silent}, the last of 1,536, scores {low:.2f}.")
 
 # %% [markdown]
-# That last one lies far *below* 0.2. It is a detector too, a silent one: in the picture its squares are all on the left.
-# AP does not reward it, and the paper's selection leaves it out. Now all 1,536 neurons, for all twelve relations.
+# That last one lies far *below* 0.2. It is a detector too, a silent one: in the picture
+# its squares are all on the left. AP does not reward it, and the paper's selection
+# leaves it out. Now all 1,536 neurons, for all twelve relations.
 
 # %%
 lesson.predict("p1")
@@ -163,29 +179,33 @@ figures.show(best)
 
 # %% tags=["nbval-check-output"]
 lesson.result("p1", found=best.tied())
-print({name: count for name, count in best.at_one.items() if count}, "neurons at exactly 1")
+at_one = {name: count for name, count in best.at_one.items() if count}
+print(at_one, "neurons at exactly 1")
 gap = min(best.best.values()) - max(best.shuffled.values())
 holds(gap > 0.2, "No shuffled search comes near.")
 
 # %% [markdown]
-# The hatched bars are the null: the largest of 1,536 numbers that mean nothing. It lies above 0.2, and a threshold has to
-# know that. Ties matter as well. The paper takes the top 0.36 %, which here is six neurons. For `constellation` more than
-# six are tied at 1, so AP alone cannot say which six. Its code leaves that to the order in which the sorting happens to
-# hold them; we take the larger standardised difference.
+# The hatched bars are the null: the largest of 1,536 numbers that mean nothing. It lies
+# above 0.2, and a threshold has to know that. Ties matter as well. The paper takes the
+# top 0.36 %, which here is six neurons. For `constellation` more than six are tied at
+# 1, so AP alone cannot say which six. Its code leaves that to the order in which the
+# sorting happens to hold them; we take the larger standardised difference.
 
 # %%
 tied = study.search.of("constellation")
 ours, theirs = set(tied.top(6)), set(tied.top(6, ties="order"))
-print(f"{tied.at_one()} tied at 1; of the six chosen, {len(ours & theirs)} are the same under both rules")
+both = len(ours & theirs)
+print(f"{tied.at_one()} tied at 1; of the six chosen, {both} the same under both rules")
 
 # %% [markdown]
-# **What this does not show.** That a neuron which tells fathers from sports *knows* anything about fathers. The word
-# *father* stands in the prompt. A neuron that hears that word would rank first.
+# **What this does not show.** That a neuron which tells fathers from sports *knows*
+# anything about fathers. The word *father* stands in the prompt. A neuron that hears
+# that word would rank first.
 #
 # ## 2 · Silence each relation in turn · 12 min
 #
-# So silence them and ask. For relation *s* the top k outputs are set to 0 at every token, and every relation *r* is asked
-# about subjects the search never saw:
+# So silence them and ask. For relation *s* the top k outputs are set to 0 at every
+# token, and every relation *r* is asked about subjects the search never saw:
 #
 # drop(r, s) = (accuracy of r − accuracy of r without the neurons of s) / accuracy of r.
 
@@ -200,34 +220,41 @@ figures.show(damage)
 lesson.result("p2", found=damage.own().value)
 report(damage.own(), label="own relation", unit="of its accuracy")
 report(damage.others(), label="the others", unit="of their accuracy")
-holds(damage.drop("constellation", "constellation") < 0.1, "Constellation loses little.")
-holds(damage.drop("mother", "father") > damage.drop("father", "father"), "Father off: mother loses more.")
+drop = damage.drop  # asked, silenced
+holds(drop("constellation", "constellation") < 0.1, "Constellation loses little.")
+most = drop("mother", "father") > drop("father", "father")
+holds(most, "With father's neurons off, mother loses more than father.")
 
 # %% [markdown]
-# Read a row: whose neurons are off. Read a column: what is asked. A number stands where the sign test gives p < 0.05 for
-# that cell alone: six answers of 60 lost and none gained, say. The framed diagonal is what the paper predicts.
+# Read a row: whose neurons are off. Read a column: what is asked. A number stands where
+# the sign test gives p < 0.05 for that cell alone: six answers of 60 lost and none
+# gained, say. The framed diagonal is what the paper predicts.
 #
-# `sport` is the paper's story at its clearest. `constellation` has neurons that tell it perfectly and loses next to nothing
-# without them. And with the neurons of `father` off, `mother` loses more than `father` does.
+# `sport` is the paper's story at its clearest. `constellation` has neurons that tell it
+# perfectly and loses next to nothing without them. And with the neurons of `father`
+# off, `mother` loses more than `father` does.
 #
-# Now look at whole columns. `mother` loses something in nearly every row: its answers are names out of 130, and they go
-# whatever is cut. So the diagonal needs a control: as many neurons of the same layers and modules, drawn at random.
+# Now look at whole columns. `mother` loses something in nearly every row: its answers
+# are names out of 130, and they go whatever is cut. So the diagonal needs a control: as
+# many neurons of the same layers and modules, drawn at random.
 
 # %%
 matched = rn.damage_map(study, 0.10, "matched")
 figures.show(matched)
 largest, asked, silenced = matched.largest()
-print(f"the largest drop of this map: {largest:.2f}, {asked}, with the set drawn for {silenced}")
-holds(largest > 0.9 * damage.drop("sport", "sport"), "As much as sport loses without its own.")
-holds(damage.own().value > 2 * matched.own().value, "Own neurons cost over twice what matched ones cost.")
+print(f"largest drop here: {largest:.2f}, {asked}, with the set drawn for {silenced}")
+holds(largest > 0.9 * drop("sport", "sport"), "As much as sport loses without its own.")
+twice = damage.own().value > 2 * matched.own().value
+holds(twice, "Own neurons cost over twice what matched ones cost.")
 
 # %% [markdown]
-# The diagonal is gone, the grey columns are not. And one drawn set, nobody's in particular, does as much harm to one
-# relation as the neurons of `sport` do to sport.
+# The diagonal is gone, the grey columns are not. And one drawn set, nobody's in
+# particular, does as much harm to one relation as the neurons of `sport` do to sport.
 #
-# One draw is one draw. Here are twenty (stored: `rn.damage_null(study, 0.10, 20)` takes a minute). Each cell shows what is
-# left of the drop when the mean of its drawn sets is taken off. And since 144 cells are looked at, the largest must be
-# held against the largest of a drawn map: what stands in bold passes.
+# One draw is one draw. Here are twenty (stored: `rn.damage_null(study, 0.10, 20)` takes
+# a minute). Each cell shows what is left of the drop when the mean of its drawn sets is
+# taken off. And since 144 cells are looked at, the largest must be held against the
+# largest of a drawn map: what stands in bold passes.
 
 # %%
 controls = rn.MatchedControls.load()
@@ -236,38 +263,48 @@ figures.show(controls.null)
 # %%
 print(controls.null.table())
 kept, p = controls.null.diagonal()
-holds(p < 0.05, f"On the diagonal {kept:.2f} is left on average; no drawn map has as much.")
+holds(p < 0.05, f"On the diagonal {kept:.2f} is left; no drawn map has as much.")
 bold = controls.null.beyond()
 print("bold:", ", ".join(f"{asked} without {silenced}'s" for silenced, asked in bold))
 
 # %% [markdown]
-# As a whole the diagonal is beyond what drawn sets do. Cell by cell, each looked at alone, seven of twelve relations are;
-# of 144 cells looked at together, `sport` and `instrument` are left. The grey columns of the first map are gone.
+# As a whole the diagonal is beyond what drawn sets do. Cell by cell, each looked at
+# alone, seven of twelve relations are; of 144 cells looked at together, `sport` and
+# `instrument` are left. The grey columns of the first map are gone.
 #
-# All this was a tenth of the neurons. The paper silences 3,000 of 835,584, which is 0.36 %: six of ours. Choose a
-# relation and go from the paper's share upwards.
+# All this was a tenth of the neurons. The paper silences 3,000 of 835,584, which is
+# 0.36 %: six of ours. Choose a relation and go from the paper's share upwards.
 
 # %%
 labkit.SilencePanel(facts)
 
 # %% [markdown]
-# One model is one model. Three more were trained, each on facts of its own. What each says alone to two sentences: the
-# own relation falls further than under random sets (a tenth off), and mothers are lost with father's neurons, more than
-# with matched sets. A star stands where the interval excludes 0. `lab/facts` is seed 5.
+# One model is one model. Three more were trained, each on facts of its own. What each
+# says alone to two sentences: the own relation falls further than under random sets (a
+# tenth off), and mothers are lost with father's neurons, more than with matched sets. A
+# star stands where the interval excludes 0. `lab/facts` is seed 5.
 
 # %%
 by_model = rn.by_seed()
 print(by_model.table(("11.own_falls_tenth", "11.father_hurts_mother")))
-sure = [seed for seed, one in by_model.values["11.father_hurts_mother"].items() if one.low > 0]
-holds(sure == [5], "Father's neurons and mothers: of one model alone the interval excludes 0.")
+mothers = by_model.values["11.father_hurts_mother"]
+clear = [seed for seed, one in mothers.items() if one.low > 0]
+above = all(one.value > 0 for one in mothers.values())
+holds(above, "Mothers: every value is above 0,")
+holds(clear == [5] and ("father", "mother") not in bold, "and one interval excludes 0.")
 
 # %% [markdown]
-# Own neurons cost more in every model. That mothers hang on father's neurons, which the map above shows so clearly, is
-# told by this model alone: in the other three the interval holds 0. From one map both would have been findings. (To look
-# for yourself: `labkit.SilencePanel("lab/facts_second")` is the same panel on seed 3.)
+# Own neurons cost more in every model. Mothers without father's neurons are another
+# matter. All four values lie above 0, but in three models the interval holds 0: there
+# it may be little or nothing. And in `lab/facts` we picked this cell out of 132 because
+# it looked large; it is not among the bold ones above. One map would have made it a
+# finding. (To look for yourself: `labkit.SilencePanel("lab/facts_second")` is the same
+# panel on seed 3.)
 #
-# All four read registers of one size, in which 130 names are the fathers of 150 residents. A fifth read a larger one: 300
-# residents, no two with the same father, and mothers and directors with the same 300 names as fathers.
+# All four read registers of one size, in which 130 names are the fathers of 150
+# residents. The paper's pools go up to 968 answers. A fifth model read a larger
+# register: 300 residents, no two with the same father, and the names of mothers and
+# directors are among those 300.
 
 # %%
 large = labkit.claims.assess("11.large_pools")
@@ -275,61 +312,72 @@ report(large, digits=2, label="own minus matched, a tenth off", unit="of its acc
 holds(large.low > 0.05, "Own neurons cost more than matched ones there, too.")
 
 # %% [markdown]
-# The ledger decides by models trained only to be tested, with the test written down before they were measured.
+# The ledger decides by models trained only to be tested, with the test written down
+# before they were measured.
 
 # %%
 few, tenth_of_all = map(labkit.claims.assess, ("11.own_falls", "11.own_falls_tenth"))
 for one in (few, tenth_of_all):
     figures.show(one)
-holds(few.high < 0.01 < tenth_of_all.low, "Nothing with six neurons, something with 154.")
+seen = few.high < 0.01 < tenth_of_all.low
+holds(seen, "Nothing with six neurons, something with 154.")
 
 # %%
 figures.show(controls)
 print(controls.narrow.table())
 own, _, drawn = controls.narrow.logs[controls.narrow.shares.index(0.012)]
-holds(own < 3 * drawn, f"Eighteen neurons off: own {own:.3f} nats, matched {drawn:.3f}.")
+holds(own < 3 * drawn, f"Eighteen off: own {own:.3f} nats, matched {drawn:.3f}.")
 nats = labkit.claims.assess("11.own_log")
-print(f"another model, six off, own minus matched: {nats.value:.3f} [{nats.low:.3f}, {nats.high:.3f}] nats")
+report(nats, digits=3, label="another model, six off, own minus matched", unit="nats")
 
 # %% [markdown]
-# At the paper's share accuracy does not move: six neurons are too few, whoever chooses them. The log probability of the
-# right answers, in the columns on the right, is a finer measure: with eighteen neurons off it falls several times as far
-# as under matched sets, and in the model of the last line a little further already with six. At a tenth own neurons cost
-# far more accuracy than drawn ones, with a little less than half of the paper's effect. But drawn sets cost too. A share
-# is no common currency between a model of 1,536 neurons and one of 835,584, and we do not know what is.
+# At the paper's share accuracy does not move: six neurons are too few, whoever chooses
+# them. The log probability of the right answers, in the columns on the right, is a
+# finer measure: with eighteen neurons off it falls several times as far as under
+# matched sets, and in the model of the last line a little further already with six. At
+# a tenth own neurons cost far more accuracy than drawn ones, with a little less than
+# half of the paper's effect. But drawn sets cost too. A share is no common currency
+# between a model of 1,536 neurons and one of 835,584, and we do not know what is.
 #
-# One more question can be asked of growing sets, and is the paper's first property, *cumulativity*: an answer is lost when
-# the set grows from k1 to k2 neurons. Is it lost when only the added ones are off? Mostly not, there and here, so no
-# single group holds the fact. But take the ranks at random within layers and modules, and ask again:
+# One more question can be asked of growing sets, and is the paper's first property,
+# *cumulativity*: an answer is lost when the set grows from k1 to k2 neurons. Is it lost
+# when only the added ones are off? Mostly not, there and here, so no single group holds
+# the fact. But take the ranks at random within layers and modules, and ask again:
 
 # %%
 portraits = rn.Portraits.load()
 for name in ("cumulativity", "cumulativity_matched"):
     lost, alone = portraits.crowd(name)
-    print(f"{name:22} {lost} answers lost, {alone} of them by the added neurons alone: {1 - alone / lost:.2f}")
+    said = f"{lost} answers lost, {alone} of them by the added neurons alone"
+    print(f"{name:22} {said}: {1 - alone / lost:.2f}")
 
 # %% [markdown]
-# A crowd, but any crowd. It says how redundant the model is, and little about relations.
+# A crowd, but any crowd. It says how redundant the model is, and little about
+# relations.
 #
-# **What this does not show.** That facts are *stored* in these neurons, which the paper does not say either. Nor that zero
-# is a fair way to silence: many of these outputs are never near it. Put their mean in its place and ask again:
+# **What this does not show.** That facts are *stored* in these neurons, which the paper
+# does not say either. Nor that zero is a fair way to silence: many of these outputs are
+# never near it. Put their mean in its place and ask again:
 
 # %%
 at_mean = rn.damage_map(study, 0.10, to="mean")
-at_mean_matched = rn.damage_map(study, 0.10, "matched", to="mean")
-print(f"set to 0: own {damage.own().value:.2f}, matched {matched.own().value:.2f}")
-print(f"to their mean: own {at_mean.own().value:.2f}, matched {at_mean_matched.own().value:.2f}")
+drawn_at_mean = rn.damage_map(study, 0.10, "matched", to="mean")
+for to, own, drawn in (("0", damage, matched), ("mean", at_mean, drawn_at_mean)):
+    print(f"to {to:5} own {own.own().value:.2f}   matched {drawn.own().value:.2f}")
 
 # %% [markdown]
-# Both cost more than with zero, and own neurons still cost more than matched ones. A prompt's mean at every token is no
-# harmless value either. That the own relation falls further does not hang on the zero.
+# Both cost more than with zero, and own neurons still cost more than matched ones. A
+# prompt's mean at every token is no harmless value either. That the own relation falls
+# further does not hang on the zero.
 #
 # ## 3 · The relation, or its words? · 7 min
 #
-# The prompts of the search hold words that only their relation uses: *the father of Asa Arden is named*. `lab/facts` was
-# also taught a second way to ask, by colour and volume: *look up Asa Arden in the red ledger* means the father, *in the
-# green ledger* her sport. No word of that belongs to one relation; the pair says which is meant. And a neuron's output
-# can be taken at the last token, where the answer is about to be said, instead of the mean over the prompt.
+# The prompts of the search hold words that only their relation uses: *the father of Asa
+# Arden is named*. `lab/facts` was also taught a second way to ask, by colour and
+# volume: *look up Asa Arden in the red ledger* means the father, *in the green ledger*
+# her sport. No word of that belongs to one relation; the pair says which is meant. And
+# a neuron's output can be taken at the last token, where the answer is about to be
+# said, instead of the mean over the prompt.
 
 # %%
 guess = lesson.predict("p3")
@@ -338,11 +386,11 @@ guess = lesson.predict("p3")
 labkit.ConfoundPanel(facts, gate=guess)
 
 # %%
-at = {"mean": rn.damage_map(study, 0.05), "last": rn.damage_map(study, 0.05, pool="last")}
+at = {pool: rn.damage_map(study, 0.05, pool=pool) for pool in ("mean", "last")}
 for pool, found in at.items():
     chosen = rn.chosen_ap(study, found.k, pool=pool)
     own, others = found.own().value, found.others().value
-    print(f"{pool:5} AP of the chosen {chosen:.2f}   own drop {own:.2f}   others {others:.3f}")
+    print(f"{pool}: AP chosen {chosen:.2f}, own drop {own:.2f}, others {others:.3f}")
 
 # %%
 lesson.result("p3", found=at["last"].own().value / at["mean"].own().value)
@@ -350,26 +398,31 @@ last_token = labkit.claims.assess("11.last_token")
 figures.show(last_token)
 
 # %% [markdown]
-# The better classifier is the worse target. The mean over the prompt picks neurons that hear the words, wherever they
-# stand; whether the answer needs them is another matter. At the last token the words are gone and what is left is what the model
-# is about to do. The paper uses the mean throughout (this comparison is ours, not theirs).
+# The better classifier is the worse target. The mean over the prompt picks neurons that
+# hear the words, wherever they stand; whether the answer needs them is another matter.
+# At the last token the words are gone and what is left is what the model is about to
+# do. The paper uses the mean throughout (this comparison is ours, not theirs).
 #
-# Versatility, the paper's second property, is that related relations share neurons: *father* and *mother* 2,053 of 3,000
-# in Llama-2-7B. Ours, and the test over all pairs of a family:
+# Versatility, the paper's second property, is that related relations share neurons:
+# *father* and *mother* 2,053 of 3,000 in Llama-2-7B. Ours, and the test over all pairs
+# of a family:
 
 # %%
 shared = rn.neuron_overlap(study, 0.05)
-print(f"father and mother share {shared.shared[0][1]} of {shared.k}; two random sets {shared.expected:.1f}")
+both, luck = shared.shared[0][1], shared.expected
+print(f"father and mother share {both} of {shared.k}; two random sets {luck:.1f}")
 figures.show(labkit.claims.assess("11.shared_neurons"))
 
 # %% [markdown]
-# **What this does not show.** Why they differ. Each relation is a negative of the other in the search, so a neuron for
-# *parent* is punished in both; in the paper as well. In 32 layers enough of them may remain.
+# **What this does not show.** Why they differ. Each relation is a negative of the other
+# in the search, so a neuron for *parent* is punished in both; in the paper as well. In
+# 32 layers enough of them may remain.
 #
 # ## 4 · Is that improvement real? · 6 min
 #
-# The third property is *interference*: with some neurons off, other relations get better. A model that knows everything
-# cannot. So take the same training, stopped earlier.
+# The third property is *interference*: with some neurons off, other relations get
+# better. A model that knows everything cannot. So take the same training, stopped
+# earlier.
 
 # %%
 early = labkit.load("lab/facts_early")
@@ -378,9 +431,9 @@ report(half_way.before().share(), label="lab/facts_early knows")
 lesson.predict("p4")
 
 # %% [markdown]
-# Neurons of each relation off in turn, 1.2 % of all; count the cells off the diagonal in which accuracy rises. Then 19
-# times the same with sets drawn from the same layers and modules. (Stored: `rn.interference(half_way, 0.012, 19)` takes
-# a minute.)
+# Neurons of each relation off in turn, 1.2 % of all; count the cells off the diagonal
+# in which accuracy rises. Then 19 times the same with sets drawn from the same layers
+# and modules. (Stored: `rn.interference(half_way, 0.012, 19)` takes a minute.)
 
 # %%
 gain = controls.gains
@@ -389,19 +442,20 @@ lesson.result("p4", found=(gain.improving, *gain.band))
 print(gain.table())
 
 # %% [markdown]
-# Cells rise when eighteen neurons go, whichever they are: near the edge of knowing, any nudge tips some answers one way
-# and some the other. A heat map of the own neurons alone would show the rising cells and no
-# reason to doubt them. And 19 draws cannot give a p below 0.05. The test, on two other models stopped early:
+# Cells rise when eighteen neurons go, whichever they are: near the edge of knowing, any
+# nudge tips some answers one way and some the other. A heat map of the own neurons
+# alone would show the rising cells and no reason to doubt them. And 19 draws cannot
+# give a p below 0.05. The test, on two other models stopped early:
 
 # %%
 figures.show(labkit.claims.assess("11.interference"))
 
 # %% [markdown]
-# *Unresolved*: about as many of the eleven others improve as with drawn sets, rather fewer, and the interval is wider
-# than the margin.
+# *Unresolved*: about as many of the eleven others improve as with drawn sets, rather
+# fewer, and the interval is wider than the margin.
 #
-# **What this does not show.** That the paper's improvements are luck. It reports one map, 50 prompts a cell and no band;
-# from that nobody can tell.
+# **What this does not show.** That the paper's improvements are luck. It reports one
+# map, 50 prompts a cell and no band; from that nobody can tell.
 #
 # ## Exercises · 15 min
 
@@ -445,12 +499,15 @@ lesson.progress()
 # %% [markdown]
 # ## Your sentence beside ours · 3 min
 #
-# Write one sentence: what would you have to see to believe that a model has neurons *for* a relation? Then read ours.
+# Write one sentence: what would you have to see to believe that a model has neurons
+# *for* a relation? Then read ours.
 #
-# *A set of neurons, found without the words of the relation, whose loss costs that relation more than any set of the same
-# size, layers and modules costs it, in several models; and no claim about gains without a band.*
+# *A set of neurons, found without the words of the relation, whose loss costs that
+# relation more than any set of the same size, layers and modules costs it, in several
+# models; and no claim about gains without a band.*
 #
-# Next: [07 · Transformer²](../../README.md#the-lessons). Off is easy; can a skill be turned up?
+# Next: [07 · Transformer²](../../README.md#the-lessons). Off is easy; can a skill be
+# turned up?
 
 # %% tags=["collapsed"]
 print(labkit.cite("11"))

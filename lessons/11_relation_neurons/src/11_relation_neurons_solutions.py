@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 11 · Relation-specific neurons: solutions
 #
-# One entry per exercise. Try first; a wrong answer's message is worth more than a right answer's line.
+# One entry per exercise. Try first; a wrong answer's message is worth more than a right
+# answer's line.
 
 # %% tags=["setup"]
 import labkit
@@ -16,7 +17,8 @@ lesson = labkit.open_lesson("11")
 lesson.exercise("11.1").check((1 / 1 + 2 / 3 + 3 / 6) / 3)
 
 # %% [markdown]
-# Had the third father stood in the fourth place, its share would be 3/4 and AP would be 0.81: places near the top count most.
+# Had the third father stood in the fourth place, its share would be 3/4 and AP would be
+# 0.81: places near the top count most.
 #
 # ## 11.2 · Average precision with ties
 
@@ -34,8 +36,9 @@ def ap(scores, labels):
 lesson.exercise("11.2").check(ap)
 
 # %% [markdown]
-# A neuron that never fires has one threshold, at which all prompts come in together: precision and AP are the share of
-# fathers. Sorted prompt by prompt, its AP would be whatever the order of the file makes of it.
+# A neuron that never fires has one threshold, at which all prompts come in together:
+# precision and AP are the share of fathers. Sorted prompt by prompt, its AP would be
+# whatever the order of the file makes of it.
 #
 # ## 11.3 · The scorer that counts wrong answers
 
@@ -54,11 +57,13 @@ whole = [one == q.object for one, q in zip(said, questions)]
 lesson.exercise("11.3").check(sum(kind) - sum(whole))
 
 # %%
-print(f"{sum(kind)} right by two words, {sum(whole)} right as a whole, of {len(questions)}")
-wrong = [(one, q.object) for one, q, k, w in zip(said, questions, kind, whole) if k and not w]
-print(*(f"said {one}, meant {answer}" for one, answer in wrong[:5]), sep="\n")
+print(f"of {len(questions)}: {sum(kind)} right by two words, {sum(whole)} as a whole")
+wrong = [place for place in range(len(said)) if kind[place] and not whole[place]]
+for place in wrong[:5]:
+    print(f"said {said[place]}, meant {questions[place].object}")
 
 # %% [markdown]
-# A rule that stops after two tokens is kind to long names, and kinder the less the model knows. In the paper the names
-# are people, places and firms in a tokenizer that cuts them into many more than two pieces; how many answers pass
-# there for the same reason is not told.
+# A rule that stops after two tokens is kind to long names, and kinder the less the
+# model knows. In the paper the names are people, places and firms in a tokenizer that
+# cuts them into many more than two pieces; how many answers pass there for the same
+# reason is not told.
