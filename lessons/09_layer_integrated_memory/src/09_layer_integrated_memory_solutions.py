@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 09 · Layer-Integrated Memory: solutions
 #
-# One entry per exercise. Try first; a wrong answer's message is worth more than a right answer's line.
+# One entry per exercise. Try first; a wrong answer's message is worth more than a right
+# answer's line.
 
 # %% tags=["setup"]
 import torch
@@ -16,11 +17,14 @@ lesson = labkit.open_lesson("09")
 # %% tags=["nbval-check-output"]
 carried = {"A": 3.0 * 0.1, "B": 0.5 * 2.0, "C": 0.8 * 0.5}
 rescaled = {**carried, "B": 0.05 * 20.0}
-lesson.exercise("09.1").check((carried["B"] / sum(carried.values()), rescaled["B"] / sum(rescaled.values()), 1.0))
+lesson.exercise("09.1").check(
+    (carried["B"] / sum(carried.values()), rescaled["B"] / sum(rescaled.values()), 1.0)
+)
 
 # %% [markdown]
-# By |entry| alone, A would seem to matter most. Rescaling a raw head and its entries changes every such picture and nothing
-# that the model computes. For the same reason the paper's maps of |R| are a suggestion, and a cut is evidence.
+# By |entry| alone, A would seem to matter most. Rescaling a raw head and its entries
+# changes every such picture and nothing that the model computes. For the same reason
+# the paper's maps of |R| are a suggestion, and a cut is evidence.
 #
 # ## 09.2 · Routing, two lines short
 
@@ -34,7 +38,8 @@ def routed(R, raws):
 lesson.exercise("09.2").check(routed)
 
 # %% [markdown]
-# `s` names the columns of R and the joined heads, so they must come in the same order: layer by layer, heads within a layer.
+# `s` names the columns of R and the joined heads, so they must come in the same order:
+# layer by layer, heads within a layer.
 #
 # ## 09.3 · Which single entry matters most?
 
@@ -45,7 +50,9 @@ def dearest(model, loss, layer):
     for head in range(router.heads):
         for source in router.layers:
             for source_head in range(router.heads):
-                with labkit.edit(model, labkit.SetRoute(layer, head, source, source_head, 0.0)):
+                with labkit.edit(
+                    model, labkit.SetRoute(layer, head, source, source_head, 0.0)
+                ):
                     costs[head, source, source_head] = loss(model)
     return max(costs, key=costs.get)
 
@@ -77,5 +84,5 @@ def is_own(values_of, model, rows, layer):
 lesson.exercise("09.4").check(is_own)
 
 # %% [markdown]
-# A layer's values are made before its own router is asked. Changing the routers of lower layers as well would change the
-# stream, and with it what this layer makes.
+# A layer's values are made before its own router is asked. Changing the routers of
+# lower layers as well would change the stream, and with it what this layer makes.
