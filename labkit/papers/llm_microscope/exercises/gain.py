@@ -40,5 +40,12 @@ GAIN = Exercise(
     ),
     solution="Without: 2.4 + 1.2 + 0.3 + 0.3 = 4.2. With: 0.6 + 0.9 + 0.3 + 0.6 = 2.4. Gain: 1.8 nats, 0.45 a word.",
     answer=0.45,
-    typical_wrong=((0.6, "C itself"), (1.8, "all four words"), (-0.45, "other way round")),
+    typical_wrong=(
+        (0.6, "C itself"),
+        (1.05, "without the comma"),
+        (1.8, "all four words"),
+        (-0.45, "other way round"),
+        (0.525, "more expensive"),
+        (0.7, "divided by the words"),
+    ),
 )

@@ -163,6 +163,28 @@ def _equal(lens: Any, model: ModelLike, ids: Any) -> bool:
     )
 
 
+def _not_the_last(lens: Any, model: ModelLike, ids: Any) -> bool:
+    import torch
+
+    import labkit
+
+    depth, found = len(model.trunk.blocks), lens(model, ids)
+    for level in range(depth):
+        with torch.no_grad(), labkit.edit(model, *(labkit.DropBlock(layer) for layer in range(level, depth))):
+            if not torch.allclose(found[level], model(ids[None]).logits[0], atol=1e-4):
+                return False
+    return True
+
+
+def _always(lens: Any, model: ModelLike, ids: Any) -> bool:
+    return True
+
+
+def _loses_the_model(lens: Any, model: ModelLike, ids: Any) -> bool:
+    model.norm.weight.fill_(1.0)
+    return judge_lens(lens, model, ids)
+
+
 HUNT = Exercise(
     id="10.3",
     title="Bug hunt: which lens is lying?",
@@ -197,5 +219,12 @@ HUNT = Exercise(
         "```"
     ),
     answer=judge_lens,
-    typical_wrong=((_last_only, "released code passes"), (_not_the_first, "level 0"), (_equal, "convict")),
+    typical_wrong=(
+        (_last_only, "released code passes"),
+        (_not_the_first, "level 0"),
+        (_equal, "convict"),
+        (_not_the_last, "norms the last level twice"),
+        (_always, "released code passes"),
+        (_loses_the_model, "not what it was"),
+    ),
 )

@@ -91,6 +91,23 @@ def _in_units_of_y(x: Any, y: Any) -> Any:
     return nonlinear(x, y) * (y - y.mean(0)).norm()
 
 
+def _uncentred(x: Any, y: Any) -> Any:
+    import torch
+
+    y = (y - y.mean(0)) / (y - y.mean(0)).norm()
+    return (x @ torch.linalg.lstsq(x, y).solution - y).norm(dim=-1)
+
+
+def _summed(x: Any, y: Any) -> Any:
+    return nonlinear(x, y).square().sum()
+
+
+def _in_place(x: Any, y: Any) -> Any:
+    x -= x.mean(0)
+    y -= y.mean(0)
+    return nonlinear(x, y)
+
+
 SHARE = Exercise(
     id="10.2",
     title="Whose step is not linear?",
@@ -118,5 +135,12 @@ SHARE = Exercise(
         "```"
     ),
     answer=nonlinear,
-    typical_wrong=((_raw, "centred and divided alike"), (_squares, "squares"), (_in_units_of_y, "units of y")),
+    typical_wrong=(
+        (_raw, "centred and divided alike"),
+        (_squares, "squares"),
+        (_in_units_of_y, "units of y"),
+        (_uncentred, "least-squares map"),
+        (_summed, "one number a token"),
+        (_in_place, "changed in place"),
+    ),
 )
