@@ -43,7 +43,9 @@ lesson.exercise("05.2").check(usable)
 # %% tags=["nbval-check-output"]
 def sees_ahead(patcher, ids):
     whole = patcher.starts(ids)
-    return any((patcher.starts(ids[:n]) != whole[: n + 1]).any() for n in range(1, len(ids)))
+    return any(
+        (patcher.starts(ids[:n]) != whole[: n + 1]).any() for n in range(1, len(ids))
+    )
 
 
 lesson.exercise("05.3").check(sees_ahead)

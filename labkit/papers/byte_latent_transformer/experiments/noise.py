@@ -24,6 +24,7 @@ from ..method.model import nats_of
 from ..method.patching import Patcher, token_lengths
 from ..task import NOISES, noised, pages, spelled, spelling_words
 from ..training import entropy_model, patcher_of, trained
+from ..training.letters import letter_places
 from ..training.rows import Rows, byte_rows, entropies_of, starts_of, token_rows
 from ..training.studies import LONGER_STEPS, STUDIES, trained_longer
 
@@ -165,10 +166,11 @@ def spelling(arm: str, model: nn.Module, n: int = 60) -> Spelling:
         guessed = model(rows.ids[:, :-1], None if starts is None else starts).argmax(-1)
         right = []
         for row, (text, ids) in enumerate(zip(texts, rows.ids)):
-            letters = len(text.split(": ")[1].rstrip(".").split(" "))
-            stop, step = rows.lengths[row] - 2, 1 if arm == "bpe" else 2  # the place of the full stop
-            places = [stop - step * back - (0 if arm == "bpe" else -1) for back in range(1, letters + 1)]
-            right += [bool(guessed[row, place - 1] == ids[place]) for place in places]
+            answer = text.split(": ")[1].rstrip(".")
+            stop = rows.lengths[row] - 2  # the place of the full stop
+            spans = list(letter_places(arm, 0, answer))
+            places = [stop - spans[-1].stop + torch.tensor(span) for span in spans]  # of each letter, one or two tokens
+            right += [bool((guessed[row, place - 1] == ids[place]).all()) for place in places]
         shares.append(float(np.mean(right)))
     return Spelling(arm, *(round(share, 4) for share in shares))
 
