@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 04 · Differential Transformer: solutions
 #
-# One entry per exercise. Try first; a wrong answer's message is worth more than a right answer's line.
+# One entry per exercise. Try first; a wrong answer's message is worth more than a right
+# answer's line.
 
 # %% tags=["setup"]
 import torch
@@ -20,7 +21,8 @@ used = [a - lam * b for a, b in zip(first, second)]
 lesson.exercise("04.1").check((used[0] / sum(used), used[0] / sum(map(abs, used))))
 
 # %% [markdown]
-# The third word has weight −0.10. In the signed share that makes the whole smaller, and so the answer's part larger.
+# The third word has weight −0.10. In the signed share that makes the whole smaller, and
+# so the answer's part larger.
 #
 # ## 04.2 · Version 2, two lines missing
 
@@ -36,8 +38,9 @@ def second_version(q, k, v, number):
 lesson.exercise("04.2").check(second_version)
 
 # %% [markdown]
-# `[:, None]` makes λ a column, so that it multiplies rows. Without it λ would belong to the word that is read. In a text
-# of one word both are the same, and no test on such a text tells them apart.
+# `[:, None]` makes λ a column, so that it multiplies rows. Without it λ would belong to
+# the word that is read. In a text of one word both are the same, and no test on such a
+# text tells them apart.
 #
 # ## 04.3 · Each map alone
 
@@ -56,7 +59,8 @@ print([round(alone(model, texts, which), 2) for which in (1, 2)], "alone;",
       round(diff.find_needles(model, texts).accuracy.value, 2), "together")  # fmt: skip
 
 # %% [markdown]
-# Each map finds most of the needles by itself. They are two heads that share their values, and the sum is a vote.
+# Each map finds most of the needles by itself. They are two heads that share their
+# values, and the sum is a vote.
 #
 # ## 04.4 · A released bug
 
@@ -69,5 +73,5 @@ def keys_for(k, group):
 lesson.exercise("04.4").check(keys_for)
 
 # %% [markdown]
-# The law that finds it: the written-out form and the fused form must agree, also with groups. Without groups they do,
-# which is why the file's own example did not show it.
+# The law that finds it: the written-out form and the fused form must agree, also with
+# groups. Without groups they do, which is why the file's own example did not show it.

@@ -36,6 +36,7 @@ from labkit.papers.differential_transformer.figures import grid_lines, lambda_li
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
 from labkit.papers.differential_transformer.training import ARMS, answer_loss, build, train_one
+from labkit.training import Runs
 
 BATCH = Needles().draw(12, 5)
 

@@ -43,6 +43,11 @@ def _lambda_of_the_read(q: Any, k: Any, v: Any, number: Any) -> Any:
     return (first - number.sigmoid() * second) @ v
 
 
+def _over_channels(q: Any, k: Any, v: Any, number: Any) -> Any:
+    first, second = _scores(q, k).softmax(-1)
+    return first @ v - number.sigmoid() * (second @ v)
+
+
 def _unbounded(q: Any, k: Any, v: Any, number: Any) -> Any:
     first, second = _scores(q, k).softmax(-1)
     return (first - number[:, None] * second) @ v
@@ -103,7 +108,11 @@ def _check_head(second_version: Head) -> Outcome:
         q = torch.randn(2, length, 4, generator=random)
         k, v = (torch.randn(length, size, generator=random) for size in (4, 8))
         number = 2 * torch.randn(length, generator=random)
-        got, wanted = second_version(q, k, v, number), _head(q, k, v, number)
+        wanted = _head(q, k, v, number)
+        try:
+            got = second_version(q, k, v, number)
+        except RuntimeError as error:
+            return wrong(f"with {length} words the shapes do not fit ({error}).", "along which axis λ has its entries")
         if is_blank(got):
             raise NotAttempted
         if _same(got, wanted):
@@ -150,6 +159,7 @@ VERSION_2 = Exercise(
     answer=_head,
     typical_wrong=(
         (_lambda_of_the_read, "belongs to the word that is read"),
+        (_over_channels, "shapes do not fit"),
         (_unbounded, "no bounds"),
         (_scores_first, "one softmax"),
         (_again_to_one, "add up to 1 again"),
@@ -192,6 +202,12 @@ def _keys_halves(k: Any, group: int) -> Any:
     return torch.stack((first.repeat_interleave(group, 0), second.repeat_interleave(group, 0)), 1).flatten(0, 1)
 
 
+def _keys_apart(k: Any, group: int) -> Any:
+    import torch
+
+    return torch.cat([k[part::2].repeat_interleave(group, 0) for part in (0, 1)])
+
+
 def _keys_not_shared(k: Any, group: int) -> Any:
     return k
 
@@ -209,6 +225,7 @@ _KEY_SLIPS: tuple[tuple[Callable[..., Any], str, str], ...] = (
      "rows 0 and 1 of what you return"),
     (_keys_tiled, "heads of one group lie side by side, and yours are spread over the groups.", "rows 2 and 3"),
     (_keys_halves, "you paired the first half of the keys with the second.", "which two rows of k belong together"),
+    (_keys_apart, "all first keys come before all second ones in yours.", "rows 0 and 1, the two keys of head 0"),
     (_keys_not_shared, "nothing is shared: there are fewer keys than queries.", "how many rows 2 · heads are"),
     (_keys_first_pair, "every head has the first pair.", "the second group"),
     (_keys_swapped, "the two keys of each pair are exchanged.", "row 0, which belongs to the first map"),
@@ -223,6 +240,8 @@ def _check_keys(keys_for: Callable[..., Any]) -> Outcome:
         got = keys_for(k, group)
         if is_blank(got):
             raise NotAttempted
+        if isinstance(got, list | tuple) and got and all(map(torch.is_tensor, got)):
+            got = torch.stack(tuple(got))
         if torch.is_tensor(got) and got.shape == (2 * pairs * group, 3, 4) and torch.equal(got, _keys(k, group)):
             continue
         for slip, thought, look_at in _KEY_SLIPS:
@@ -262,9 +281,10 @@ KEYS = Exercise(
         (_keys_as_released, "released bug"),
         (_keys_tiled, "spread over the groups"),
         (_keys_halves, "first half"),
+        (_keys_apart, "before all second ones"),
         (_keys_not_shared, "nothing is shared"),
         (_keys_first_pair, "every head has the first pair"),
         (_keys_swapped, "exchanged"),
     ),
 )
-ALSO_RIGHT_KEYS = (_keys_by_index, _keys_stacked)
+ALSO_RIGHT_KEYS = (_keys_by_index, _keys_stacked, lambda k, group: list(_keys(k, group)))

@@ -50,7 +50,7 @@ def elsewhere() -> Elsewhere:
     """Return DIFF's leads in the setups beside the claims, over other softmaxes, and on the course's world.
 
     Each arm stands at the rate that was best for it on a seed of its own; other softmaxes stand at that of softmax 8×8,
-    language models at one rate.
+    language models at one rate where no others were tried.
     """
     places: list[tuple[str, str, Arms]] = [
         (setup, words, compare_further(setup, what, test)) for setup, (what, test, words) in ASKED.items()
@@ -62,9 +62,10 @@ def elsewhere() -> Elsewhere:
     ]  # fmt: skip
     harder = compare_arms("right, harder", (*OTHERS, DIFF))
     leads += [("the task", "right answers, harder texts", name, harder.difference(name, DIFF)) for name in OTHERS]
-    table, lambdas = Runs(further_path()), {}
-    for setup, (_, _, arms) in zip(ASKED, places):
-        runs = table.where(setup=setup, arm=DIFF, lr=arms.rates[DIFF])
-        lambdas[setup] = [tuple(run["lam"][-1]) for run in runs if run["seed"] in arms.values[DIFF]]
-    lambdas["the course's world"] = [tuple(run["lam"]) for run in Runs(language_path()).where(arm=DIFF)]
+    table, text, lambdas = Runs(further_path()), Runs(language_path()), {}
+    for where, _, arms in places:
+        chosen = {"arm": DIFF, "lr": arms.rates[DIFF]}
+        runs = table.where(setup=where, **chosen) if where in ASKED else text.where(**chosen)
+        last = [(run, run["lam"][-1] if where in ASKED else run["lam"]) for run in runs]
+        lambdas[where] = [tuple(lam) for run, lam in last if run["seed"] in arms.values[DIFF]]
     return Elsewhere(leads, lambdas)

@@ -47,8 +47,8 @@ class Setup:
     """One thing that is otherwise than in the arms of the claims.
 
     arms: what is compared. task: texts to train on; tests: by name, what of the task is changed at test. noise: size of
-    what is added to every embedding, in training and test. rates: those tried first. like: arms that stand at another
-    one's rate. smear: without it the words come in alone.
+    what is added to every embedding, in training and test. rates: those tried first; a single one is taken as it is.
+    like: arms that stand at another one's rate. smear: without it the words come in alone.
     """
 
     arms: Mapping[str, Arm]
@@ -164,16 +164,16 @@ def pilots_of(setup: str, arm: str, table: Runs) -> list[dict[str, Any]]:
 
 def best_rate(setup: str, arm: str, table: Runs) -> float:
     """Return the rate with the least loss on the pilot seed; raise `NotAvailable` where not all of them were tried."""
-    tried = pilots_of(setup, arm, table)
-    if next_rate(tried, SETUPS[setup].rates):
+    tried, rates = pilots_of(setup, arm, table), SETUPS[setup].rates
+    if len(rates) > 1 and not {run["lr"] for run in tried}.issuperset(rates):
         raise NotAvailable(f"{arm!r} was not tried at every rate of {setup!r}.", do="python -m " + __name__)
-    return sharing.best_rate(tried)
+    return sharing.best_rate(tried) if tried else rates[0]
 
 
 def cells_of(setup: str, table: Runs) -> Iterator[dict[str, Any]]:
     """Return the settings of every run of a setup: pilots, each when those before it are known, then the seeds."""
     one = SETUPS[setup]
-    for arm in one.arms:
+    for arm in one.arms if len(one.rates) > 1 else ():
         while lr := next_rate(pilots_of(setup, arm, table), one.rates):
             yield {"setup": setup, "arm": one.like.get(arm, arm), "lr": lr, "seed": one.pilot}
     for seed in one.seeds:
