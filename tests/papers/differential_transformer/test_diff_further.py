@@ -124,7 +124,7 @@ def test_a_setup_takes_the_best_rate_of_its_pilot_and_says_what_is_missing(tmp_p
         return {"as trained": {"nats": made[settings["lr"]]}, "diverged": False}
 
     cells = further.cells_of("two blocks", table)
-    pilots = [table.do(cell, lambda cell=cell: told(cell)) for cell, _ in zip(cells, range(9))]
+    pilots = [table.do(cell, lambda cell=cell: told(cell)) for _, cell in zip(range(9), cells)]
     assert [run["lr"] for run in pilots] == [8e-3, 1.6e-2, 4e-3] * 3
     assert next(cells) == {"setup": "two blocks", "arm": "softmax 8×8", "lr": 8e-3, "seed": 21}
     assert further.best_rate("two blocks", "diff", table) == 8e-3

@@ -66,6 +66,6 @@ def elsewhere() -> Elsewhere:
     for where, _, arms in places:
         chosen = {"arm": DIFF, "lr": arms.rates[DIFF]}
         runs = table.where(setup=where, **chosen) if where in ASKED else text.where(**chosen)
-        last = [(run, run["lam"][-1] if where in ASKED else run["lam"]) for run in runs]
-        lambdas[where] = [tuple(lam) for run, lam in last if run["seed"] in arms.values[DIFF]]
+        told = [run["lam"] for run in runs if run["seed"] in arms.values[DIFF]]
+        lambdas[where] = [tuple(lam[-1] if where in ASKED else lam) for lam in told]
     return Elsewhere(leads, lambdas)
