@@ -32,6 +32,7 @@ PAPER = Paper(
         "experiments.other_ways": ("OtherWays", "RatesTried", "other_ways", "rates_tried"),
         "experiments.over_seeds": (
             "OverSeeds",
+            "lent_over_seeds",
             "losses_elsewhere",
             "searches_compared",
             "strategies_over_seeds",

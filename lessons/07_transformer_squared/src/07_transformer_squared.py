@@ -3,18 +3,24 @@
 #
 # {{badges}}
 #
-# Off is easy; can a skill be turned up? Ask `lab/skills` for 19 + 07 and it says 016: it forgets to carry. Ask it for the
-# largest of four digits and it often names the first. Then double the smaller half of the singular values in its
-# matrices, with no training at all, and look again at the largest of four.
+# Off is easy; can a skill be turned up? Ask `lab/skills` for 19 + 07 and it says 016:
+# it forgets to carry. Ask it for the largest of four digits and it often names the
+# first. Then double the smaller half of the singular values in its matrices, with no
+# training at all, and look again at the largest of four.
 #
-# Nothing is learned, and a skill comes forward. Is that a way to adapt a model: leave all it knows in place, and turn knobs?
+# Nothing is learned, and a skill comes forward. Is that a way to adapt a model: leave
+# all it knows in place, and turn knobs?
 #
-# *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has five minutes
-# each on [singular values](../primer/primer.ipynb#Singular-values-(5-min)) and [KL and REINFORCE](../primer/primer.ipynb#KL-and-REINFORCE-(5-min)). Afterwards you can say what SVF
-# learns and what it cannot, teach by right-or-wrong alone, and name the control that a mixture of experts has to beat.*
+# *60 minutes. You need
+# [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb); the primer has
+# five minutes each on [singular values](../primer/primer.ipynb#Singular-values-(5-min))
+# and [KL and REINFORCE](../primer/primer.ipynb#KL-and-REINFORCE-(5-min)). Afterwards
+# you can say what SVF learns and what it cannot, teach by right-or-wrong alone, and
+# name the control that a mixture of experts has to beat.*
 #
 # *The paper:* Sun, Cetin and Tang (2025), *Transformer-Squared: Self-adaptive LLMs*,
-# [arXiv 2501.06252](https://arxiv.org/abs/2501.06252), [its code](https://github.com/SakanaAI/self-adaptive-llms). *Ours:*
+# [arXiv 2501.06252](https://arxiv.org/abs/2501.06252),
+# [its code](https://github.com/SakanaAI/self-adaptive-llms). *Ours:*
 # [labkit/papers/transformer_squared]({{repository}}/tree/main/labkit/papers/transformer_squared).
 
 # %% tags=["setup", "network", "collapsed"]
@@ -33,14 +39,17 @@ figures, holds = labkit.figures, labkit.course.holds
 
 # %%
 model = labkit.load("lab/skills")
-doubled = t2.band_effect(model, 0.5, 1.0, factor=2.0, n=300)  # the smaller half of every spectrum, twice
+# The smaller half of every spectrum, twice.
+doubled = t2.band_effect(model, 0.5, 1.0, factor=2.0, n=300)
 print(model.generate("1 9 + 0 7 =", 4))
 figures.show(doubled)
 
 # %% [markdown]
-# The skill was there: half of the lines this model read name the largest, the other half carelessly the first. The price stands on
-# the same picture: sums fall. So which numbers should be turned, and who finds them? Sun, Cetin and Tang say: one number for
-# each singular value, learned from right and wrong alone; and at the time of use the model itself picks the numbers that fit.
+# The skill was there: half of the lines this model read name the largest, the other
+# half carelessly the first. The same picture shows the price: sums fall. So which
+# numbers should be turned, and who finds them? Sun, Cetin and Tang say: one number for
+# each singular value, learned from right and wrong alone; and at the time of use the
+# model itself picks the numbers that fit.
 #
 # ## Before you begin · 2 min
 #
@@ -61,18 +70,20 @@ lesson.result("r2")
 # %% [markdown]
 # ## 1 · A spectral equaliser · 12 min
 #
-# `lab/skills` speaks a small language of questions. Here is one of each kind with its right answer. The first three also
-# have a careless answer, which the model has read as often: a sum without carrying, only the ends of a word exchanged, the
-# first digit for the largest. The percentage is chance: the share of right answers of whoever takes every way to answer
-# equally often.
+# `lab/skills` speaks a small language of questions. Here is one of each kind with its
+# right answer. The first three also have a careless answer, which the model has read as
+# often: a sum without carrying, only the ends of a word exchanged, the first digit for
+# the largest. The percentage is chance: the share of right answers of whoever takes
+# every way to answer equally often.
 
 # %% tags=["nbval-check-output"]
 for task in ("sum", "rev", "max", "sort"):
     print(f"{task:5}{t2.chance(task):4.0%} ", t2.questions(task, 1, 11, "test").text(0))
 
 # %% [markdown]
-# Any matrix is a sum of simple ones: W = Σ σᵢ uᵢ vᵢᵀ. Each term listens in one direction (vᵢ), speaks in another (uᵢ), and
-# σᵢ is how loudly. **SVF** leaves the directions alone and turns the knobs: W′ = Σ zᵢ σᵢ uᵢ vᵢᵀ, one number zᵢ for each.
+# Any matrix is a sum of simple ones: W = Σ σᵢ uᵢ vᵢᵀ. Each term listens in one
+# direction (vᵢ), speaks in another (uᵢ), and σᵢ is how loudly. **SVF** leaves the
+# directions alone and turns the knobs: W′ = Σ zᵢ σᵢ uᵢ vᵢᵀ, one number zᵢ for each.
 # Here it is by hand, on one matrix of `lab/skills`.
 
 # %%
@@ -87,19 +98,22 @@ with labkit.edit(model, t2.ScaleSpectrum("layers.1.mlp.up", z)):
 back = labkit.view(model, "layers.1.mlp.up").read()
 
 # %% tags=["nbval-check-output"]
-holds((by_hand - by_labkit).abs().max() < 1e-4, "By hand and by labkit: the same matrix.")
+apart = (by_hand - by_labkit).abs().max()
+holds(apart < 1e-4, "By hand and by labkit: the same matrix.")
 holds(torch.equal(back, up), "Afterwards the model is what it was, bit for bit.")
 print(f"{len(sigma)} numbers turn {up.numel():,}")
 
 # %% [markdown]
-# The 21 matrices of this model have 96 singular values each. Five of the 96 are the top 5 percent; the bottom half has 48.
+# The 21 matrices of this model have 96 singular values each. Five of the 96 are the top
+# 5 percent; the bottom half has 48.
 
 # %%
 guess = lesson.predict("p1")
 
 # %% [markdown]
-# The panel multiplies a band of the spectrum by 0 to 2. Left: the spectrum of one matrix, the band shaded. Right: what the
-# model still answers, of forty questions each; the cell after it asks 300.
+# The panel multiplies a band of the spectrum by 0 to 2. Left: the spectrum of one
+# matrix, the band shaded. Right: what the model still answers, of forty questions each;
+# the cell after it asks 300.
 
 # %%
 labkit.EqualiserPanel(model, gate=guess)
@@ -114,8 +128,9 @@ print("without the bottom half", without_half, sep="\n")
 lesson.result("p1", found=[without_top.lost, without_half.lost])
 
 # %% [markdown]
-# A large σ is a loud term, and sums and words cannot do without the five loudest. The largest of four can: it is one digit
-# long, and section 2 will show how little it needs. So a band is not worth the same to every skill, and what doubling does cannot
+# A large σ is a loud term, and sums and words cannot do without the five loudest. The
+# largest of four can: it is one digit long, and section 2 will show how little it
+# needs. So a band is not worth the same to every skill, and what doubling does cannot
 # be read off what cutting does.
 
 # %% tags=["nbval-check-output"]
@@ -124,11 +139,12 @@ holds(
     max(cut["sum"], cut["rev"]) < 0.05,
     "Without the top 5 % no sum and no word is right.",
 )
-holds(cut["max"] > intact["max"] - 0.05, "The largest of four is none the worse for it.")
+holds(cut["max"] > intact["max"] - 0.05, "The largest of four does not suffer.")
 
 # %% [markdown]
-# The paper's figures 10 and 11 ask how much of a matrix its first few terms hold. Outside queries, keys and values, it says,
-# only a small part; so cutting off the tail, as is often done to shrink a model, throws away much.
+# The paper's figures 10 and 11 ask how much of a matrix its first few terms hold.
+# Outside queries, keys and values, it says, only a small part; so cutting off the tail,
+# as is often done to shrink a model, throws away much.
 
 # %%
 shares = t2.spectrum_shares(model, top=0.1)
@@ -147,22 +163,25 @@ holds(
     random[96, 96] > random[256, 96] + 0.05,
     "But random matrices of these two shapes differ in the same way.",
 )
-holds(shares.of_parts("attn.o") > qkv, "And here o belongs with queries, keys and values.")
+holds(shares.of_parts("attn.o") > qkv, "And here o belongs with q, k and v.")
 
 # %% [markdown]
-# **What this does not show.** That size is importance. A band was cut in all matrices at once, and a matrix of another
-# family has another spectrum. Nor that training made the difference: in a random matrix too, the top tenth of the singular
-# values holds more of the variance if the matrix is square.
+# **What this does not show.** That size is importance. A band was cut in all matrices
+# at once, and a matrix of another family has another spectrum. Nor that training made
+# the difference: in a random matrix too, the top tenth of the singular values holds
+# more of the variance if the matrix is square.
 #
 # ## 2 · Wake a skill by right and wrong · 15 min
 #
-# A prompt such as `c a d b >` was answered in three ways while `lab/skills` was trained: backwards, sorted, or each letter
-# moved on by one. A third each; the prompt does not say which. Now someone wants sorting, and can only say *right* or
-# *wrong*. The paper's objective is REINFORCE, held near the base by a KL term (equation 1):
+# A prompt such as `c a d b >` was answered in three ways while `lab/skills` was
+# trained: backwards, sorted, or each letter moved on by one. A third each; the prompt
+# does not say which. Now someone wants sorting, and can only say *right* or *wrong*.
+# The paper's objective is REINFORCE, held near the base by a KL term (equation 1):
 #
 # J(z) = E[ log π′(ŷ | x) · r ] − λ KL(π′ ‖ π), with r = +1 for right and −1 for wrong.
 #
-# The answers ŷ are the model's own, drawn at random. What was right becomes likelier, what was wrong less likely.
+# The answers ŷ are the model's own, drawn at random. What was right becomes likelier,
+# what was wrong less likely.
 
 # %% tags=["collapsed"]
 import inspect
@@ -173,30 +192,36 @@ print(inspect.getsource(t2.reinforce_loss))
 woken = lesson.predict("p2")
 
 # %% [markdown]
-# Forty steps of 128 strings. U, σ, V and everything else stand still; 96 numbers of each matrix move, from 1.
+# Forty steps of 128 strings. U, σ, V and everything else stand still; 96 numbers of
+# each matrix move, from 1.
 
 # %%
-sorting = t2.wake(model, "sort", tasks=("reverse", "shift", "sum", "max"), n=300, lr=2e-2)
+others = ("reverse", "shift", "sum", "max")
+sorting = t2.wake(model, "sort", tasks=others, n=300, lr=2e-2)
 figures.show(sorting)
 
 # %% tags=["nbval-check-output"]
 lesson.result("p2", found=sorting.after["sort"])
 
 # %% [markdown]
-# No example of a sorted answer was shown. The model sorted a third of the time by itself, and that third was rewarded. Look at
-# the other bars. The other two rules are gone, as they must be: they answer the same prompt. But nobody asked for worse
-# sums, and nobody asked for the largest of four, which is now nearly always right. Keep that one in mind.
+# No example of a sorted answer was shown. The model sorted a third of the time by
+# itself, and that third was rewarded. Look at the other bars. The other two rules are
+# gone, as they must be: they answer the same prompt. But nobody asked for worse sums,
+# and nobody asked for the largest of four, which is now nearly always right. Keep that
+# one in mind.
 
 # %%
-holds(sorting.after["reverse"] + sorting.after["shift"] < 0.1, "The other two rules are gone.")
-holds(sorting.after["sum"] < sorting.before["sum"] - 0.2, "Sums have suffered.")
-holds(sorting.after["max"] > 0.9, "The largest of four came along.")
+after = sorting.after
+holds(after["reverse"] + after["shift"] < 0.1, "The other two rules are gone.")
+holds(after["sum"] < sorting.before["sum"] - 0.2, "Sums have suffered.")
+holds(after["max"] > 0.9, "The largest of four came along.")
 
 # %% [markdown]
-# Are those the right 2,016 numbers, or would any nudge of that size have done it? Three experts come with the model, taught in the
-# same way: `math` for sums, `text` for four letters backwards, `logic` for the largest. Take something away from each:
-# *shuffled*, the same numbers in another order within each matrix; *flattened*, every number replaced by the mean of its
-# matrix, which leaves 21 volume knobs.
+# Are those the right 2,016 numbers, or would any nudge of that size have done it? Three
+# experts come with the model, taught in the same way: `math` for sums, `text` for four
+# letters backwards, `logic` for the largest. Take something away from each: *shuffled*,
+# the same numbers in another order within each matrix; *flattened*, every number
+# replaced by the mean of its matrix, which leaves 21 volume knobs.
 
 # %%
 flat = lesson.predict("p3")
@@ -208,22 +233,25 @@ figures.show(left)
 
 # %% tags=["nbval-check-output"]
 lesson.result("p3", found=left.grades)
-none, z, shuffled, flattened, smoothed, upper = (
-    left.grades[name] for name in ("no expert", "z", "z shuffled", "z flattened", "z smoothed", "upper half of z")
-)
-kept = {one: (smoothed[one] - none[one]) / (z[one] - none[one]) for one in ("sum", "rev")}
+none, z, shuffled, flattened, smoothed, upper, lower = left.grades.values()
+kept = {t: (smoothed[t] - none[t]) / (z[t] - none[t]) for t in ("sum", "rev")}
+volumes = max(flattened["sum"] - none["sum"], flattened["rev"] - none["rev"])
 holds(flattened["max"] > 0.9, "The logic expert needs 21 volumes and no direction.")
 holds(shuffled["rev"] < none["rev"], "Shuffled, the text expert is worse than none.")
-holds(max(flattened["sum"] - none["sum"], flattened["rev"] - none["rev"]) < 0.1, "Volumes do little for text and math.")
-holds(0.5 < kept["rev"] < 0.8 and kept["sum"] < 0.4, "Smoothed, text keeps two thirds of its gain, math little.")
-holds(min(upper[one] for one in upper.tasks) > 0.9, "z of the larger half of the spectrum is enough for all.")
+holds(volumes < 0.1, "Volumes do little for text and math.")
+holds(0.5 < kept["rev"] < 0.8, "Smoothed, text keeps two thirds of its gain.")
+holds(kept["sum"] < 0.4, "Smoothed, math keeps little.")
+least = min(upper[t] for t in upper.tasks)
+holds(least > 0.9, "z of the larger half of the spectrum is enough for all.")
 
 # %% [markdown]
-# So a good share of right answers does not show that singular directions matter. For one of three experts one factor per matrix
-# does as well; that may be why the largest of four came along with sorting, and with the doubled half at the beginning. The
-# other two lose most of their gain when the order is lost. The paper has no such control.
+# So a good share of right answers does not show that singular directions matter. For
+# one of three experts one factor per matrix does as well; that may be why the largest
+# of four came along with sorting, and with the doubled half at the beginning. The other
+# two lose most of their gain when the order is lost. The paper has no such control.
 #
-# Now a rule that no line ever followed: *rotate*, a b c d → b c d a. Sixty steps, a larger rate.
+# Now a rule that no line ever followed: *rotate*, a b c d → b c d a. Sixty steps, a
+# larger rate.
 
 # %%
 absent = lesson.predict("p4")
@@ -241,29 +269,34 @@ agree = (asked.answers_BA == sorts.answers_BA).all(1).float().mean()
 print(f"Sorting gives the rotated word for {agree:.0%} of all prompts.")
 
 # %% [markdown]
-# On the picture `sort` has risen. For a prompt such as `d a b c >` sorting gives the rotated word: these accidents were nearly
-# all there was to reward, and so the model learned to sort.
+# On the picture `sort` has risen. For a prompt such as `d a b c >` sorting gives the
+# rotated word: these accidents were nearly all there was to reward, and so the model
+# learned to sort.
 #
-# Is it SVF that cannot learn this, or the reward that cannot teach it? Same z, same steps; now the right answers are shown.
+# Is it SVF that cannot learn this, or the reward that cannot teach it? Same z, same
+# steps; now the right answers are shown.
 
 # %%
 shown = lesson.predict("p5")
 
 # %%
-told = t2.wake(model, "rotate", tasks=("sort",), n=300, lr=5e-2, steps=60, objective="next-token")
-print(f"rotate: before {told.before['rotate']:.0%}, by reward {rotating.after['rotate']:.0%}, ", end="")
-print(f"by the next token {told.after['rotate']:.0%}")
+told = t2.wake(model, "rotate", n=300, lr=5e-2, steps=60, objective="next-token")
+print(f"rotate before         {told.before['rotate']:4.0%}")
+print(f"by reward             {rotating.after['rotate']:4.0%}")
+print(f"by the next token     {told.after['rotate']:4.0%}")
 
 # %% tags=["nbval-check-output"]
 lesson.result("p5", found=told.after["rotate"])
 
 # %% [markdown]
-# So “SVF wakes what is there and teaches nothing new” confuses two things. A reward for right answers needs right answers,
-# and a rule the model never follows is hit by chance only. The 2,016 numbers can hold much more than this reward can say.
+# So “SVF wakes what is there and teaches nothing new” confuses two things. A reward for
+# right answers needs right answers, and a rule the model never follows is hit by chance
+# only. The 2,016 numbers can hold much more than this reward can say.
 #
-# The paper compares SVF by reward with LoRA by next token and finds SVF ahead. For SVF itself it finds the reward ahead of
-# the next token, and in its table 4 LoRA collapses when it is taught by reward. Here are five bases, trained apart, every
-# method at the rate that was best on a sixth base. Null and margin were written down before.
+# The paper compares SVF by reward with LoRA by next token and finds SVF ahead. For SVF
+# itself it finds the reward ahead of the next token, and in its table 4 LoRA collapses
+# when it is taught by reward. Here are five bases, trained apart, every method at the
+# rate that was best on a sixth base. Null and margin were written down before.
 
 # %%
 ledger = labkit.claims.ledger()
@@ -279,26 +312,31 @@ holds(
 )
 
 # %% [markdown]
-# But LoRA can be made to collapse. Here are all rates that were tried, on the sixth base and for sums alone.
+# But LoRA can be made to collapse. Here are all rates that were tried, on the sixth
+# base and for sums alone.
 
 # %%
 rates = t2.rates_tried()
 print(rates)
-holds(
-    rates.right["LoRA by reward"][0.1] < 0.3 and rates.right["SVF by reward"][0.1] > 0.9,
-    "At 0.1 LoRA by reward falls, SVF does not.",
-)
+lora, svf = rates.right["LoRA by reward"], rates.right["SVF by reward"]
+holds(lora[0.1] < 0.3 and svf[0.1] > 0.9, "At 0.1 LoRA by reward falls, SVF does not.")
 
 # %% [markdown]
-# One rate for both, and that rate 0.1: the paper's row would have come out. With a rate of its own LoRA is no worse. (One
-# base, one run each.)
+# One rate for both, and that rate 0.1: the paper's row would have come out. With a rate
+# of its own LoRA is no worse. (One base, one run each.)
 #
-# On the same base, ways to learn that were not raced: the form of the released code, greedy answers, an anchor on the other
-# tasks, IA3 (one number per output), and answers shown for two rules that no line ever followed. *elsewhere* is the change
-# on two other tasks, 200 questions together, so it may be off by some seven points.
+# On the same base, ways to learn that were not raced: the form of the released code,
+# greedy answers, an anchor on the other tasks, IA3 (one number per output), and answers
+# shown for two rules that no line ever followed. *elsewhere* is the change on two other
+# tasks, 200 questions together, so it may be off by some seven points.
 
 # %%
-ways = ("SVF, code form", "SVF by greedy reward", "SVF by reward, anchored", "IA3 by reward")
+ways = (
+    "SVF, code form",
+    "SVF by greedy reward",
+    "SVF by reward, anchored",
+    "IA3 by reward",
+)
 absent_rules = ("SVF by next token", "LoRA by next token, absent rules")
 others = t2.other_ways(ways + absent_rules)
 print(others)
@@ -307,7 +345,8 @@ print(others)
 right = {name: others.of(name)["right"] for name in ways}
 swapped = [others.of(name, "swap")["right"] for name in absent_rules]
 rotate = others.of("SVF by next token", "rotate")
-holds(right["SVF by greedy reward"] > 0.9, "Greedy answers teach as well as drawn ones.")
+greedy = right["SVF by greedy reward"]
+holds(greedy > 0.9, "Greedy answers teach as well as drawn ones.")
 holds(right["IA3 by reward"] > 0.9, "IA3 does as well, without any singular value.")
 holds(rotate["elsewhere"] < -0.3, "Rotate through z costs much elsewhere.")
 holds(
@@ -316,8 +355,9 @@ holds(
 )
 
 # %% [markdown]
-# So showing the answers has its limits too. In forty steps rotate is learned and swap is not; and whoever learns rotate
-# through z unlearns the rest. The code's own rate, 0.002, is too small for this model.
+# So showing the answers has its limits too. In forty steps rotate is learned and swap
+# is not; and whoever learns rotate through z unlearns the rest. The code's own rate,
+# 0.002, is too small for this model.
 #
 # What do the experts that were raced cost elsewhere?
 
@@ -333,21 +373,25 @@ holds(
 )
 
 # %% [markdown]
-# **What this does not show.** The paper's solutions come from a textbook; ours are written exactly as the base writes its own
-# right answers, so supervision has an easier life here. Nor does it show why LoRA collapses in the paper: a rate can do it, and
-# there no baseline is subtracted from the reward, here it is. And our world mixes careful and careless answers on purpose, so that there is
-# something to wake.
+# **What this does not show.** The paper's solutions come from a textbook; ours are
+# written exactly as the base writes its own right answers, so supervision has an easier
+# life here. Nor does it show why LoRA collapses in the paper: a rate can do it, and
+# there no baseline is subtracted from the reward, here it is. And our world mixes
+# careful and careless answers on purpose, so that there is something to wake.
 #
 # ## 3 · The dispatcher on trial · 13 min
 #
-# *Transformer²* answers in two passes: find out what kind of question it is, then answer it with the weights of the expert.
+# *Transformer²* answers in two passes: find out what kind of question it is, then
+# answer it with the weights of the expert.
 #
 # - **A, prompt.** The base is asked: `? 1 2 + 3 9 =`. It says *math*, or it does not.
-# - **B, classifier.** A fourth expert was taught to give labels. It is laid on for the first pass only.
-# - **C, few shots.** Ten questions of the task with their answers; a search (the cross-entropy method) finds a mixture
-#   z′ = Σ αₖ zₖ that answers them.
+# - **B, classifier.** A fourth expert was taught to give labels. It is laid on for the
+#   first pass only.
+# - **C, few shots.** Ten questions of the task with their answers; a search (the
+#   cross-entropy method) finds a mixture z′ = Σ αₖ zₖ that answers them.
 #
-# They are tried on tasks no expert was trained on: sums written `add 1 2 3 9 =`, words of five letters, five digits.
+# They are tried on tasks no expert was trained on: sums written `add 1 2 3 9 =`, words
+# of five letters, five digits.
 
 # %%
 trial = lesson.predict("p6")
@@ -358,18 +402,25 @@ found = t2.strategies(model, experts, bank["label"], n=300, rounds=6)
 figures.show(found)
 
 # %%
-lesson.result("p6", found={name: found.mean(name) for name in ("A prompt", "B classifier", "C few-shot")})
+names = ("A prompt", "B classifier", "C few-shot")
+lesson.result("p6", found={name: found.mean(name) for name in names})
 for name, labels in found.labels.items():
     print(name, labels, sep="\n")
+print("Shares found by few shots")
+for task, by_expert in found.shares.items():
+    print(f"{task:9}", {name: round(share, 2) for name, share in by_expert.items()})
 new = {"math": "add", "text": "rev5", "logic": "max5"}
-holds(found.labels["B classifier"].right(new) > 0.9, "The classifier labels the new tasks nearly always rightly.")
+rightly = found.labels["B classifier"].right(new)
+holds(rightly > 0.9, "The classifier labels nearly every new question rightly.")
 
 # %% [markdown]
-# Read the two tables row by row. Asked by prompt, the base often answers where it should label; such a question is answered
-# with the base weights. The classifier was taught by reward on the three trained tasks.
+# Read the two tables row by row. Asked by prompt, the base often answers where it
+# should label; such a question is answered with the base weights. The classifier was
+# taught by reward on the three trained tasks. Below stand the shares of strategy C: 1
+# is a whole expert, and they need not add up to 1.
 #
-# That is one base, with experts learned at a gentle rate. Over five bases, with experts at the rate that was best on their
-# own tasks:
+# That is one base, with experts learned at a gentle rate. Over five bases, with experts
+# at the rate that was best on their own tasks:
 
 # %%
 over = t2.strategies_over_seeds()
@@ -377,7 +428,7 @@ figures.show(over)
 
 # %% tags=["nbval-check-output"]
 words = {name: by_task["rev5"] for name, by_task in over.estimates.items()}
-holds(words["A prompt"].high < 0, "On rev5 the prompt does worse than no expert at all.")
+holds(words["A prompt"].high < 0, "On rev5 the prompt does worse than no expert.")
 holds(
     words["B classifier"].value < 0 < words["B classifier"].high,
     "So does the classifier on average, not in every base.",
@@ -385,44 +436,54 @@ holds(
 holds(words["C few-shot"].low > 0, "Few shots do better.")
 
 # %% [markdown]
-# The labels are right and the answers are not: these text experts were taught four letters at a rate of 0.05, and that goes
-# too far for five. The gentler expert above, at 0.02, helps with five. A better first pass cannot mend that; the search
-# could turn the expert down. The paper has such a row too: Mistral on MATH, where both A and B are below the base.
+# The labels are right and the answers are not: these text experts were taught four
+# letters at a rate of 0.05, and that goes too far for five. The gentler expert above,
+# at 0.02, helps with five. A better first pass cannot mend that; the search could turn
+# the expert down. The paper has such a row too: Mistral on MATH, where both A and B are
+# below the base.
 #
-# Whether strategy C helps was written down beforehand, and so was the paper's boldest claim: experts of Llama, laid on
-# Mistral by the order of the singular values, do better there than shuffled ones.
+# Whether strategy C helps was written down beforehand, and so was the paper's boldest
+# claim: experts of Llama, laid on Mistral by the order of the singular values, do
+# better there than shuffled ones.
 
 # %%
 for name in ("07.unseen_few_shot", "07.transfer_order"):
     figures.show(labkit.claims.assess(ledger.claim(name)))
 
 # %% [markdown]
-# The order of the spectrum: a mean over three very different experts, and an interval that holds the null. Take them one by one.
+# The order of the spectrum: a mean over three very different experts, and an interval
+# that holds the null. Take them one by one.
 
 # %%
 moved = t2.transplants_over_seeds()
 figures.show(moved)
 
 # %% tags=["nbval-check-output"]
-of = moved.estimates
-holds(of["ordered"]["logic"].low > 0 and of["shuffled"]["logic"].low > 0, "logic helps another base, even shuffled.")
-holds(of["ordered"]["math"].low < 0 and of["ordered"]["text"].low < 0, "Of math and text this cannot be said.")
+low = {name: {d: e.low for d, e in by.items()} for name, by in moved.estimates.items()}
+helps = min(low[name]["logic"] for name in ("ordered", "shuffled", "smoothed")) > 0
+holds(helps, "logic helps another base, even shuffled or smoothed.")
+unsure = max(low["ordered"]["math"], low["ordered"]["text"]) < 0
+holds(unsure, "Of math and text this cannot be said.")
 
 # %% [markdown]
-# The expert that travels is the one that needed 21 volumes and no direction. Networks trained apart share no singular directions;
-# they may well share which matrices are too loud. Before you believe in a transplant, flatten it.
+# The expert that travels is the one that needed 21 volumes and no direction. Networks
+# trained apart share no singular directions; they may well share which matrices are too
+# loud. Before you believe in a transplant, flatten it.
 #
 # What does the first pass cost? The paper's table 3 has 13 to 47 percent of the second.
 
 # %%
 for task, (first, second) in found.seconds["A prompt"].items():
     length = t2.questions(task, 1, 1).answers_BA.shape[1]
-    print(f"{task}: {length} tokens with the end; the first pass takes {first / second:.0%} of the second")
+    share = first / second
+    print(f"{task}: {length} tokens with the end; first pass {share:.0%} of the second")
 
 # %% [markdown]
-# Where the answer is shortest, the question before it weighs most. Few shots cost nothing per question; once for each task
-# they cost 6 rounds of 32 trial mixtures. Does the search earn its name? Here it had ten rounds, beside as many mixtures drawn
-# blindly, the best of them kept (*random shooting*, in the released code too). One base, one draw of each:
+# Where the answer is shortest, the question before it weighs most. Few shots cost
+# nothing per question; once for each task they cost 6 rounds of 32 trial mixtures. Does
+# the search earn its name? Here it had ten rounds, beside as many mixtures drawn
+# blindly, the best of them kept (*random shooting*, in the released code too). One
+# base, one draw of each:
 
 # %%
 searches = t2.searches_compared()
@@ -433,20 +494,22 @@ for name, right in searches.items():
 search, blind = searches["cross-entropy"], searches["random shooting"]
 same = [task for task in search if abs(search[task] - blind[task]) < 0.02]
 holds(same == ["add", "max5"], "On two of three tasks drawing blindly does as well.")
-holds(search["rev5"] > blind["rev5"] + 0.05, "On five letters the search is ahead in this draw.")
+ahead = search["rev5"] - blind["rev5"]
+holds(ahead > 0.05, "On five letters the search is ahead in this draw.")
 
 # %% [markdown]
-# Where an expert at full strength is best, any search finds it. Five letters want the text expert turned down. How far ahead
-# the search is there changes from draw to draw.
+# Where an expert at full strength is best, any search finds it. Five letters want the
+# text expert turned down. How far ahead the search is there changes from draw to draw.
 #
-# Last, what is a mixture worth? Every pair of shares of two experts was tried, and a search that saw twenty questions
-# walked over the same ground.
+# Last, what is a mixture worth? Every pair of shares of two experts was tried, and a
+# search that saw twenty questions walked over the same ground.
 
 # %%
 where = lesson.predict("p7")
 
 # %% [markdown]
-# Set both shares yourself. The number in a cell is the percentage of right answers there.
+# Set both shares yourself. The number in a cell is the percentage of right answers
+# there.
 
 # %%
 labkit.MixerPanel(model, gate=where)
@@ -456,18 +519,21 @@ mixed = t2.stored_maps()["half sums, half words"]
 lesson.result("p7", found=mixed.highest()[1])
 
 # %% [markdown]
-# Look along the two axes, where one expert works alone: along the bottom row of the map `math`, up the left column `text`. A
-# single expert at part of its strength is the control that a mixture has to beat; the paper's tables have no such row.
-# On half sums, half words the mixture beats it. On words alone? Exercise 07.3.
+# Look along the two axes, where one expert works alone: along the bottom row of the map
+# `math`, up the left column `text`. A single expert at part of its strength is the
+# control that a mixture has to beat; the paper's tables have no such row. On half sums,
+# half words the mixture beats it. On words alone? Exercise 07.3.
 
 # %%
 single = max(max(mixed.mean(i, 0), mixed.mean(0, i)) for i in range(len(mixed.shares)))
-print(f"best mixture {mixed.highest()[0]:.0%}, best single expert at any strength {single:.0%}")
-holds(mixed.highest()[0] > single + 0.04, "Here mixing two experts beats turning down one.")
+best = mixed.highest()[0]
+print(f"best mixture {best:.0%}, best single expert at any strength {single:.0%}")
+holds(best > single + 0.04, "Here mixing two experts beats turning down one.")
 
 # %% [markdown]
-# **What this does not show.** How far this goes when the kinds of questions are not known beforehand. All three strategies
-# choose among experts that somebody trained for domains that somebody named; *self-adaptive* means choosing, not learning.
+# **What this does not show.** How far this goes when the kinds of questions are not
+# known beforehand. All three strategies choose among experts that somebody trained for
+# domains that somebody named; *self-adaptive* means choosing, not learning.
 #
 # ## Exercises · 14 min
 
@@ -512,11 +578,14 @@ lesson.progress()
 # %% [markdown]
 # ## Your sentence · 4 min
 #
-# Write one sentence: what does an expert of 2,016 numbers contain, and what would show that you are wrong? Ours: *it says which
-# of the model's own ways to answer to prefer, partly in volumes that another model understands, partly, as it seems, in
-# directions that are its own; a `text` expert that worked on another base would refute the second half.*
+# Write one sentence: what does an expert of 2,016 numbers contain, and what would show
+# that you are wrong? Ours: *it says which of the model's own ways to answer to prefer,
+# partly in volumes that another model understands, partly, as it seems, in directions
+# that are its own; a `text` expert that worked on another base would refute the second
+# half.*
 #
-# *Next: [03 · TokenFormer](../03_tokenformer/03_tokenformer.ipynb). Can a model grow without changing a word?*
+# *Next: [03 · TokenFormer](../03_tokenformer/03_tokenformer.ipynb). Can a model grow
+# without changing a word?*
 
 # %% [markdown]
 # **References**

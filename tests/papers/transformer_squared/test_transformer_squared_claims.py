@@ -16,6 +16,7 @@ from labkit.papers.transformer_squared import (
     training,
 )
 from labkit.papers.transformer_squared.experiments import other_ways as side
+from labkit.papers.transformer_squared.experiments import over_seeds
 from labkit.papers.transformer_squared.task import DOMAINS, UNSEEN
 from labkit.training import Runs
 
@@ -46,6 +47,8 @@ def runs(tmp_path, monkeypatch):
         made.do({"experiment": "labels", "seed": seed}, labels)
         made.do({"experiment": "spectrum", "seed": seed}, lambda: {"queries": 0.4, "rest": 0.3})
         made.do({"experiment": "transplant", "seed": seed}, transplants)
+    for seed in training.LENDING:
+        made.do({"experiment": "transplant by few shots", "seed": seed}, lent)
     monkeypatch.setattr(training, "known_runs", lambda: made)
     monkeypatch.setattr(claims, "known_runs", lambda: made)
     return made
@@ -68,6 +71,12 @@ def transplants():
     return {"accuracy": {d: {name: {t: share} for name, share in found.items()} for d, t in UNSEEN.items()}}
 
 
+def lent():
+    found = {"base": 0.5, "ordered": 0.55, "shuffled": 0.45, "ordered, mixed": 0.7, "shuffled, mixed": 0.65}
+    by_task = lambda share: {"add": share, "rev5": share + 0.1, "max5": share - 0.1}  # noqa: E731
+    return {"donor": 9, "accuracy": {name: by_task(share) for name, share in found.items()}}
+
+
 @pytest.mark.parametrize(
     ("measure", "arguments", "wanted"),
     [
@@ -88,6 +97,20 @@ def test_every_seed_gives_second_minus_first(measure, arguments, wanted):
     found = measure(n=5, seeds=SEEDS, **arguments)
     assert found.units == tuple(f"seed {seed}" for seed in SEEDS)
     assert all(value == pytest.approx(wanted, abs=1e-9) for value in found.values)
+
+
+def test_lent_experts_are_compared_over_all_unseen_tasks_and_pairs():
+    pairs = {
+        ("base", "ordered, mixed"): 0.2,
+        ("ordered", "ordered, mixed"): 0.15,
+        ("shuffled, mixed", "ordered, mixed"): 0.05,
+    }
+    for (first, second), wanted in pairs.items():
+        found = claims.lent_difference(n=5, seeds=training.LENDING, first=first, second=second)
+        assert found.units[0] == "seed 6" and found.values == pytest.approx([wanted] * 5)
+    drawn = over_seeds.lent_over_seeds(("ordered", "shuffled"))
+    assert drawn["ordered"] == pytest.approx({"laid on whole": 0.05, "mixed by few shots": 0.2})
+    assert drawn["shuffled"] == pytest.approx({"laid on whole": -0.05, "mixed by few shots": 0.15})
 
 
 def test_what_has_a_base_or_three_shots_beside_it_rises_with_the_seed():

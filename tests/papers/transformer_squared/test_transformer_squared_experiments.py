@@ -138,6 +138,23 @@ def test_a_transplant_keeps_the_numbers_and_asks_the_seen_and_the_unseen_task(ha
         pass
 
 
+def test_experts_of_another_model_are_laid_on_whole_and_mixed_by_few_shots(handle, bank):
+    other = zoo.Handle("toy/other", handle.model.config.build(2).eval(), task.language(), {})
+    donors = {name: bank[name] for name in task.DOMAINS}
+    own = {name: one.for_model(other).flattened() for name, one in donors.items()}
+    found = t2.transplant_by_few_shots(other, donors, own, shots=4, rounds=1, n=12, seed=3).grades
+    variants = ("own z", "ordered", "shuffled", "smoothed", "flattened")
+    assert list(found) == ["base", *(name for one in variants for name in (one, f"{one}, mixed"))]
+    assert all(one.tasks == tuple(task.UNSEEN.values()) for one in found.values())
+    # Alone, a task is answered with its own domain's expert; here a base's own experts are the flattened ones.
+    assert found["own z"].right == found["flattened"].right and found["own z, mixed"] == found["flattened, mixed"]
+    with edit(other, *bank["text"].for_model(other).shuffled(3).edits()):
+        assert t2.grade(other, ("rev5",), 12).right["rev5"] == found["shuffled"].right["rev5"]
+    moved = {name: one.for_model(other) for name, one in donors.items()}
+    again = t2.few_shots(other, moved, "max5", shots=4, rounds=1, n=12, seed=3)
+    assert again.grades.right["max5"] == found["ordered, mixed"].right["max5"]
+
+
 def test_a_mixture_of_nothing_is_the_base_and_of_one_is_the_expert(handle, bank):
     pair = [bank["math"], bank["text"]]
     plain, alone = (t2.mixture_scores(handle, pair, ("max",), shares, 20) for shares in ((0.0, 0.0), (1.0, 0.0)))

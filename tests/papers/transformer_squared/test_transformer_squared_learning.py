@@ -157,8 +157,21 @@ def test_a_reward_that_never_varies_is_said_and_ends_the_learning(model):
     assert len(found.course) == 4 and "none of the last 32 answers was right" in found.stopped
 
 
+def test_rewards_are_as_asked_standardised_and_then_clipped():
+    right = torch.tensor([True, False, False, False])
+    plain, soft = (learning.rewards(right, Learning(task="sort", wrong=w)) for w in (-1.0, -0.1))
+    assert plain.tolist() == [1, -1, -1, -1] and soft.tolist() == pytest.approx([1, -0.1, -0.1, -0.1])
+    told = learning.rewards(right, Learning(task="sort", standardise=True))
+    assert float(told.mean()) == pytest.approx(0, abs=1e-6) and float(told.std(unbiased=False)) == pytest.approx(1)
+    clipped = learning.rewards(right, Learning(task="sort", standardise=True, reward_clip=1.5))
+    assert clipped.tolist() == pytest.approx([1.5, *told[1:].tolist()])  # 3 ** 0.5 without
+    alike = learning.rewards(torch.ones(4, dtype=torch.bool), Learning(task="sort", standardise=True))
+    assert alike.tolist() == [0, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"kl": math.nan}, {"kl": -1.0}, {"wrong": 1.0}, {"temperature": -1.0}, {"anchor": 0.5}]
+    "wrong",
+    [{"reward_clip": 0.0}, {"kl": math.nan}, {"kl": -1.0}, {"wrong": 1.0}, {"temperature": -1.0}, {"anchor": 0.5}],
 )
 def test_weights_that_cannot_be_are_refused(wrong):
     with pytest.raises(BadInput):
@@ -274,6 +287,14 @@ def test_every_matrix_can_have_shares_of_its_own(model):
         torch.testing.assert_close(z, alpha[0] * experts[0].z[address] + alpha[1] * experts[1].z[address])
     with edit(model, *adapted.expert.edits()):
         assert learning.accuracy(model, shots) == pytest.approx(adapted.search.score[0])
+    for whole in (
+        dispatch.adapt_by_few_shots(model, experts, shots, per_matrix=many, normalised=True, rounds=1, population=10)
+        for many in (False, True)
+    ):
+        assert torch.tensor(whole.shares).reshape(-1, 2).sum(1) == pytest.approx(1.0)
+        assert max(map(sum, whole.search.rounds[0].population)) > 1.0  # what is drawn is free
+        with edit(model, *whole.expert.edits()):
+            assert learning.accuracy(model, shots) == pytest.approx(whole.search.score[0])
     one = dispatch.few_shot_objective(copy.deepcopy(model), experts, shots)
     same = dispatch.few_shot_objective(copy.deepcopy(model), experts, shots)
     assert one(torch.tensor([0.3, 0.6])) == same(torch.tensor([0.3, 0.6] * places))

@@ -75,40 +75,55 @@ def _gradient(loss_of: Callable[..., Any], log_p: Any, reward: Any) -> Any:
     return torch.zeros_like(log_p) if found is None else found
 
 
+def _others(reward: Any) -> Any:
+    """Return for each answer the mean reward of all the others [B]."""
+    return (reward.sum() - reward) / (len(reward) - 1)
+
+
 def _policy_loss(log_p: Any, reward: Any) -> Any:
-    advantage = reward - reward.mean()
+    advantage = reward - _others(reward)
     return -(advantage * log_p.sum(1)).mean()
 
 
 # What a clever student would try, and what to say to it.
 _SLIPS: tuple[tuple[Callable[..., Any], str, str], ...] = (
     (
-        lambda log_p, reward: -(reward * log_p.sum(1)).mean(),
-        "the baseline is missing: where all rewards are equal, you still push.",
-        "reward minus its mean over the batch",
+        lambda log_p, reward: -((reward - reward.mean()) * log_p.sum(1)).mean(),
+        "your mean holds the answer's own reward too, as labkit's does; here it is that of the others.",
+        "the sum without its own reward, over B − 1",
     ),
     (
-        lambda log_p, reward: ((reward - reward.mean()) * log_p.sum(1)).mean(),
+        lambda log_p, reward: -((reward - (reward.sum() - reward) / len(reward)) * log_p.sum(1)).mean(),
+        "you left one reward out of the sum and still divide by B.",
+        "how many others there are",
+    ),
+    (
+        lambda log_p, reward: -(reward * log_p.sum(1)).mean(),
+        "the baseline is missing: where all rewards are equal, you still push.",
+        "reward minus the mean of the others",
+    ),
+    (
+        lambda log_p, reward: ((reward - _others(reward)) * log_p.sum(1)).mean(),
         "your optimiser goes down on this loss, and makes right answers rarer.",
         "the sign",
     ),
     (
-        lambda log_p, reward: -((reward - reward.mean()) * log_p.mean(1)).mean(),
+        lambda log_p, reward: -((reward - _others(reward)) * log_p.mean(1)).mean(),
         "you took the mean over words; the probability of an answer is the product of its words'.",
         "the sum of the log-probabilities of an answer",
     ),
     (
-        lambda log_p, reward: -((reward - reward.mean()) * log_p.sum(1)).sum(),
+        lambda log_p, reward: -((reward - _others(reward)) * log_p.sum(1)).sum(),
         "you summed over the batch: twice the batch would be twice the step.",
         "the mean over answers",
     ),
     (
-        lambda log_p, reward: -((reward - reward.mean()) * log_p.sum(1).exp()).mean(),
+        lambda log_p, reward: -((reward - _others(reward)) * log_p.sum(1).exp()).mean(),
         "you weigh the probability, not its logarithm; the score function of REINFORCE is the gradient of log π.",
         "equation 1: log π times r",
     ),
     (
-        lambda log_p, reward: -((reward - reward.mean()) / (reward.std(unbiased=False) + 1e-6) * log_p.sum(1)).mean(),
+        lambda log_p, reward: -((reward - _others(reward)) / (reward.std(unbiased=False) + 1e-6) * log_p.sum(1)).mean(),
         "you also divide by the spread of the rewards. Others do; this paper does not.",
         "the formula, which has a difference and no quotient",
     ),
@@ -146,21 +161,22 @@ POLICY = Exercise(
     objective=_REWARD,
     task=(
         "Write `policy_loss(log_p, reward)`. `log_p` [B, A] are the log-probabilities of the words of B sampled "
-        "answers, 0 after an answer's end; `reward` [B] is what each answer earned. Subtract the batch's mean reward "
-        "from each (the *baseline*), then return the loss whose gradient step makes the better answers likelier. The "
-        "KL is left out here. Two lines are missing."
+        "answers, 0 after an answer's end; `reward` [B] is what each answer earned. labkit subtracts the mean reward "
+        "of the whole batch, which holds the answer's own. Do better: subtract from each the mean reward of the "
+        "*other* answers, B − 1 of them (the *baseline*), then return the loss whose gradient step makes the better "
+        "answers likelier. The KL is left out here. Two lines are missing."
     ),
     expects="a function of two tensors that returns one number as a tensor",
     check=_check_policy,
     hints=(
         "An answer's log-probability is that of all its words together.",
-        "The optimiser makes the loss smaller: what should grow stands in it with a minus.",
-        "First how much better than the mean each answer was; then that, times the answer's log π, averaged.",
+        "All rewards together, without its own, shared by the others: one subtraction and one division for all rows.",
+        "First how much better than the others each answer was; then minus that times the answer's log π, averaged.",
     ),
     solution=(
         "```python\n"
         "def policy_loss(log_p, reward):\n"
-        "    advantage = reward - reward.mean()\n"
+        "    advantage = reward - (reward.sum() - reward) / (len(reward) - 1)\n"
         "    return -(advantage * log_p.sum(1)).mean()\n"
         "```\n"
         "If all answers are wrong, or all right, the advantage is 0 everywhere, and nothing is learned."

@@ -11,7 +11,7 @@ from labkit.base.results import Result
 from labkit.measurements import Estimate
 from labkit.measurements.estimate import proportion
 
-from ..method.learning import answers, is_right
+from ..method.learning import would_answer
 from ..task import questions
 
 if TYPE_CHECKING:
@@ -55,5 +55,5 @@ def grade(model: ModelLike, tasks: Sequence[str], n: int = 500, seed: int = TEST
     right = {}
     for task in tasks:
         asked = questions(task, n, seed, split)
-        right[task] = tuple(is_right(answers(module_of(model), asked), asked).tolist())
+        right[task] = tuple(would_answer(module_of(model), asked)[0].tolist())
     return Grades(right)

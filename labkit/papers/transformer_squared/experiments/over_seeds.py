@@ -10,10 +10,11 @@ from labkit.measurements import Estimate
 from labkit.measurements.estimate import mean_over
 
 from ..task import DOMAINS, UNSEEN
-from ..training import CHOOSING, SEEDS, best_rate, known_run, known_runs
+from ..training import CHOOSING, LENDING, SEEDS, best_rate, known_run, known_runs
 
 __all__ = [
     "OverSeeds",
+    "lent_over_seeds",
     "losses_elsewhere",
     "searches_compared",
     "strategies_over_seeds",
@@ -69,6 +70,17 @@ def transplants_over_seeds() -> OverSeeds:
         for v in ("own z", "ordered", "shuffled", "smoothed")
     }
     return OverSeeds("Experts laid on another base", "right answers to the unseen task, with z minus without", made)
+
+
+def lent_over_seeds(variants: tuple[str, ...] = ("own z", "ordered", "shuffled", "smoothed", "flattened")) -> OverSeeds:
+    """Return what another base's experts add to the unseen tasks, their mean: laid on whole, and mixed by few shots."""
+    rows = [known_run(experiment="transplant by few shots", seed=seed)["accuracy"] for seed in LENDING]
+
+    def gain(name: str) -> Estimate:
+        return _mean([sum(row[name][t] - row["base"][t] for t in row["base"]) / len(row["base"]) for row in rows])
+
+    made = {one: {"laid on whole": gain(one), "mixed by few shots": gain(f"{one}, mixed")} for one in variants}
+    return OverSeeds("Experts of another base", "right answers to the unseen tasks, with experts minus without", made)
 
 
 def losses_elsewhere(arms: tuple[str, ...] = ("SVF by reward", "LoRA by next token")) -> OverSeeds:

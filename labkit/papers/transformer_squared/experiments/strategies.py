@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FewShots", "LabelTable", "Strategies", "few_shots", "label_table", "strategies"]
 
+SAID = (*LABELS, NO_LABEL)  # what a first pass can say
+
 
 @dataclass(frozen=True)
 class LabelTable(Result):
@@ -38,10 +40,9 @@ class LabelTable(Result):
 
     def table(self) -> str:
         """Return the confusion matrix."""
-        labels = (*LABELS, NO_LABEL)
-        head = "questions " + " ".join(f"{label:>8}" for label in labels)
+        head = "questions " + " ".join(f"{label:>8}" for label in SAID)
         return "\n".join(
-            [head, *(f"{t:9} " + " ".join(f"{row[one]:8.0%}" for one in labels) for t, row in self.rows.items())]
+            [head, *(f"{t:9} " + " ".join(f"{row[one]:8.0%}" for one in SAID) for t, row in self.rows.items())]
         )
 
 
@@ -53,7 +54,7 @@ def label_table(
     with edit(model, *(classifier.edits() if classifier else ())):
         for task in tasks:
             given = classify(model, questions(task, n, TEST_SEED, "test").prompts_BP)
-            rows[task] = {label: given.count(label) / n for label in (*LABELS, NO_LABEL)}
+            rows[task] = {label: given.count(label) / n for label in SAID}
     return LabelTable(rows)
 
 
@@ -150,11 +151,12 @@ def strategies(
         with edit(model, *expert.edits()):
             right[f"z {name}"] = dict(grade(model, tasks, n).right)
     seconds: dict[str, dict[str, tuple[float, float]]] = {}
+    labels: dict[str, LabelTable] = {}
     for name, used in (("A prompt", None), ("B classifier", classifier)):
         made = {task: two_pass(model, bank, questions(task, n, TEST_SEED, "test"), used) for task in tasks}
         right[name] = {task: one.right for task, one in made.items()}
+        labels[name] = LabelTable({task: {label: one.share(label) for label in SAID} for task, one in made.items()})
         seconds[name] = {task: one.seconds for task, one in made.items()}
     found = {task: few_shots(model, bank, task, shots=shots, rounds=rounds, n=n, seed=seed) for task in tasks}
     right["C few-shot"] = {task: one.grades.right[task] for task, one in found.items()}
-    labels = {"A prompt": label_table(model, None, tasks, n), "B classifier": label_table(model, classifier, tasks, n)}
     return Strategies(right, labels, {task: one.shares for task, one in found.items()}, seconds)

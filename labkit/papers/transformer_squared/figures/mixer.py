@@ -42,12 +42,13 @@ def _map(figure: FigureBase, data: MixerData) -> None:
             for j, b in enumerate(known.shares):
                 colour = PAPER if known.mean(i, j) > DARK else INK
                 ax.text(
-                    a, b + 0.05, f"{known.mean(i, j):.0%}"[:-1], ha="center", va="bottom", color=colour, fontsize=8.5
-                )
+                    a, b + 0.06, f"{known.mean(i, j):.0%}"[:-1], ha="center", va="center", color=colour, fontsize=8.5,
+                    zorder=5,
+                )  # fmt: skip
         for members, filled in ((known.rounds[0], False), (known.rounds[-1], True)):
             ax.plot(
-                *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=6, zorder=3 + filled,
-                markeredgecolor=PAPER if filled else MARKS["cut"].colour, markeredgewidth=0.6 if filled else 1.6,
+                *zip(*members), "s", color=MARKS["cut"].colour if filled else "none", markersize=4.5, zorder=3 + filled,
+                markeredgecolor=PAPER if filled else MARKS["cut"].colour, markeredgewidth=0.6 if filled else 1.2,
                 label="last round" if filled else "search, first round",
             )  # fmt: skip
     ax.plot(

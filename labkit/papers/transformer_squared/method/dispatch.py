@@ -25,7 +25,7 @@ from labkit.interventions import edit
 
 from ..task import LABELS, Questions, asking, language
 from .bank import Expert, mix
-from .learning import answers, is_right
+from .learning import answers, is_right, would_answer
 from .search import Found, cross_entropy
 from .spectrum import rescaled, spectrum
 
@@ -112,13 +112,8 @@ def few_shot_objective(twin: torch.nn.Module, experts: Sequence[Expert], shots: 
         rows_MK = alpha.reshape(-1, len(experts)).expand(len(views), -1)
         for (address, view), alpha_K in zip(views.items(), rows_MK):
             view.parameter.copy_(torch.tensordot(alpha_K, adapted[address], 1))
-        right_B = is_right(answers(twin, shots), shots)
-        if not bool(right_B.any()):
-            return 0.0, 0.0
-        line = torch.cat((shots.prompts_BP, shots.answers_BA[:, :-1]), 1)[right_B]
-        log_p = twin(line).logits[:, shots.prompts_BP.shape[1] - 1 :].log_softmax(-1)
-        told = log_p.gather(2, shots.answers_BA[right_B][..., None])
-        return float(right_B.float().mean()), float(told.mean())
+        right_B, told_BA = would_answer(twin, shots)
+        return float(right_B.float().mean()), float(told_BA[right_B].mean()) if bool(right_B.any()) else 0.0
 
     return objective
 
@@ -129,20 +124,28 @@ def adapt_by_few_shots(
     shots: Questions,
     *,
     per_matrix: bool = False,
+    normalised: bool = False,
     rounds: int = 20,
     population: int = 32,
     seed: int = 0,
 ) -> Adaptation:
     """Return the mixture of experts that the cross-entropy method finds on a few questions of a task.
 
-    per_matrix: a share of every expert for each matrix, as in the released script, not one for all.
+    per_matrix: a share of every expert for each matrix, as in the released script, not one for all. normalised: what
+    the search draws is divided by its sum, so that the shares add up to 1; the released script leaves them as drawn.
     """
+
+    def shares_at(point: Tensor) -> Tensor:
+        rows_MK = point.reshape(-1, len(experts))
+        return rows_MK / rows_MK.sum(1, keepdim=True).clamp(min=1e-9) if normalised else rows_MK
+
     objective = few_shot_objective(copy.deepcopy(module_of(model)), experts, shots)
     many, places = len(experts), list(experts[0].z)
+    dimensions = many * len(places) if per_matrix else many
     found = cross_entropy(
-        objective, many * len(places) if per_matrix else many, rounds=rounds, population=population, seed=seed,
+        lambda point: objective(shares_at(point)), dimensions, rounds=rounds, population=population, seed=seed,
         start=1 / many,
     )  # fmt: skip
-    rows = [found.best[first : first + many] for first in range(0, len(found.best), many)]
-    mixture = mix(experts, dict(zip(places, rows)) if per_matrix else found.best)
-    return Adaptation(tuple(one.name for one in experts), found.best, mixture, found)
+    rows = shares_at(torch.tensor(found.best)).tolist()
+    mixture = mix(experts, dict(zip(places, rows)) if per_matrix else rows[0])
+    return Adaptation(tuple(one.name for one in experts), tuple(share for row in rows for share in row), mixture, found)

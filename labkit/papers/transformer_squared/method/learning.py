@@ -22,7 +22,7 @@ from labkit.training import Fit, fit
 from ..task import Questions, language, questions
 from .adapters import Adapter
 
-__all__ = ["Learned", "Learning", "accuracy", "answers", "learn", "reinforce_loss"]
+__all__ = ["Learned", "Learning", "accuracy", "answers", "learn", "reinforce_loss", "would_answer"]
 
 _END = language().eos
 OBJECTIVES = ("reward", "next-token")
@@ -36,10 +36,11 @@ class Learning:
     task: one of `task.TASKS`. objective: "reward" or "next-token". lr, steps, batch: Adam with warm-up and cosine.
     kl: λ, with its direction. temperature: of the sampled answers, 0 for greedy ones as in the released code.
     baseline: subtract the batch's mean reward, which leaves the mean gradient as it is and makes it less noisy.
-    wrong: the reward of a wrong answer. anchor: weight of KL(base‖new) on gold answers of `anchor_tasks`, which the
-    paper does not have. clip: norm of the whole gradient. patience: steps without one reward that differs from the
-    others, after which learning stops. validate_every: steps between two looks at 200 questions kept apart; the
-    numbers with the best greedy accuracy there are what remains (0: the last ones).
+    wrong: the reward of a wrong answer. standardise: rewards minus their mean, divided by their spread, as an option of
+    the released code does. reward_clip: how far from 0 a reward may be, after that. anchor: weight of KL(base‖new) on
+    gold answers of `anchor_tasks`, which the paper does not have. clip: norm of the whole gradient. patience: steps
+    without one reward that differs from the others, after which learning stops. validate_every: steps between two looks
+    at 200 questions kept apart; the numbers with the best greedy accuracy there are what remains (0: the last ones).
     """
 
     task: str
@@ -52,6 +53,8 @@ class Learning:
     temperature: float = 1.0
     baseline: bool = True
     wrong: float = -1.0
+    standardise: bool = False
+    reward_clip: float = math.inf
     anchor: float = 0.0
     anchor_tasks: tuple[str, ...] = ()
     clip: float = 1.0
@@ -71,6 +74,8 @@ class Learning:
             raise BadInput(
                 f"A wrong answer earns {self.wrong:g}, a right one 1.", expected="less than 1; the paper's is −1"
             )
+        if not self.reward_clip > 0:
+            raise BadInput(f"reward_clip = {self.reward_clip!r} leaves no reward.", expected="a number above 0")
         if self.anchor and not self.anchor_tasks:
             raise BadInput("The anchor has no tasks.", do='anchor_tasks=("sum", …)')
 
@@ -99,9 +104,29 @@ def is_right(said_BA: Tensor, asked: Questions) -> Tensor:
     return (said_BA == asked.answers_BA).all(1)
 
 
+@torch.no_grad()
+def would_answer(model: torch.nn.Module, asked: Questions) -> tuple[Tensor, Tensor]:
+    """Return which questions greedy decoding answers rightly [B], and log p of each word of the right answers [B, A].
+
+    Its answer is the right one exactly where every word of that is the likeliest after the words before it: one pass
+    over the right answers says so, and nothing needs to be generated.
+    """
+    log_p_BAV = _at_answers(model(_line(asked, asked.answers_BA)).logits, asked)
+    told_BA = log_p_BAV.gather(2, asked.answers_BA[..., None])[..., 0]
+    return is_right(log_p_BAV.argmax(-1), asked), told_BA
+
+
 def accuracy(model: torch.nn.Module, asked: Questions) -> float:
     """Return the share of questions answered rightly, by greedy decoding."""
-    return float(is_right(answers(model, asked), asked).float().mean())
+    return float(would_answer(model, asked)[0].float().mean())
+
+
+def rewards(right_B: Tensor, settings: Learning) -> Tensor:
+    """Return what each answer earns [B]: 1 or `wrong`, standardised and clipped where the settings say so."""
+    reward_B = torch.where(right_B, 1.0, settings.wrong)
+    if settings.standardise:
+        reward_B = (reward_B - reward_B.mean()) / reward_B.std(unbiased=False).clamp(min=1e-7)
+    return reward_B.clamp(-settings.reward_clip, settings.reward_clip)
 
 
 def reinforce_loss(
@@ -204,7 +229,7 @@ class _Lesson:
         right_B = is_right(said_BA, asked)
         self.course.append(float(right_B.float().mean()))
         self._note(right_B)
-        reward_B = torch.where(right_B, 1.0, s.wrong)
+        reward_B = rewards(right_B, s)
         return reinforce_loss(self._log_p(asked, said_BA), self._base_log_p(asked, said_BA), said_BA, reward_B, s)
 
     def _note(self, right_B: Tensor) -> None:
