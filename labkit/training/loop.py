@@ -69,8 +69,8 @@ def train(
         raise NotAvailable(
             f"{recipe.name} in size {recipe.size} needs a GPU, and none is here.", do="train it in size cpu"
         )
-    parent = _parent(recipe, seed, folder, say) if recipe.start else None
     with _alone(folder), using_threads(recipe.threads):
+        parent = _parent(recipe, seed, folder, say) if recipe.start else None
         return _Training(recipe, seed, folder, resume, say, watch, parent).run()
 
 

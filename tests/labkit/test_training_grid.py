@@ -38,7 +38,8 @@ def run(name="pre", lr=1e-3, seed=0, status="finished", loss=(3.0, 2.0, 1.0), **
 
 
 def test_the_depth_recipes_name_every_placement_and_differ_in_nothing_else():
-    names = [name for name in recipes() if name.startswith("depth/")]
+    depths = [f"depth/{kind}-{depth}" for kind in ("pre", "lns") for depth in (8, 32)]
+    names = [name for name in recipes() if name.startswith("depth/") and name not in depths]
     kinds = {read_recipe(name).config().kind for name in names}
     scales = {"skip-init", "layer-scale", "re-zero", "lns", "scaling-at"}
     assert kinds == scales | {"pre-norm", "sandwich", "post-norm", "mix-norm", "deep-norm"}
@@ -50,6 +51,12 @@ def test_the_depth_recipes_name_every_placement_and_differ_in_nothing_else():
             for field in ("kind", "init", "exponent", "alpha", "position"):
                 table["model"].pop(field, None)
         assert all(table == tables[0] for table in tables)
+    usual = read_recipe("depth/pre").as_dict()
+    for name in depths:  # shorter, and otherwise the same but for the number of blocks and the kind
+        other = read_recipe(name).as_dict()
+        differing = {field for field in usual if other[field] != usual[field]} - {"name", "about", "model"}
+        assert differing == {"steps", "warmup", "keep"} and other["model"]["depth"] == int(name.rsplit("-")[-1])
+        assert {**other["model"], "depth": 16, "kind": usual["model"]["kind"]} == usual["model"]
     assert isinstance(read_recipe("depth/pre").config(), PreNorm)
     assert isinstance(read_recipe("depth/lns", "gpu").config(), LayerNormScaling)
 

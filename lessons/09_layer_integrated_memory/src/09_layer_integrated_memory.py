@@ -502,9 +502,7 @@ told = {
     for name, model in (("baseline", base), ("LIMe", lime))
 }
 kinds = {"hidden": "hidden states", "raw": "own values", "routed": "routed values"}
-last = {
-    kind: tuple(told[name].values[kind][-1].value for name in told) for kind in kinds
-}
+last = {k: tuple(one.values[k][-1].value for one in told.values()) for k in kinds}
 figures.show(
     figures.Bars(
         title="Telling 1, 2, 3 and 4 apart in the last layer",
