@@ -475,9 +475,11 @@ print(labkit.language_pairs())
 # never learn: there a lead could stay. Five operands and models of width 24 and 32 are
 # promised in the [ledger](../../data/LEDGER.md), which says what has been measured.
 # Rates were chosen on one other seed. For 1,200 steps three were tried of the baseline
-# and of both kinds of LIMe, and the middle one was best. At other lengths, and for
-# layer 0 alone and the three rivals, only two were tried: a better one may lie beyond
-# them. The rest stand at LIMe's rate. The paper shows the end of training only, so it
+# and of the kinds of LIMe, and the middle one was best, but for two arms that stand at
+# LIMe's rate all the same: heads of its own layer alone would be a little better at half
+# of it, and LIMe of two layers solves everything at twice of it, so what you saw of it
+# is too little. At other lengths, and for the three rivals, only two were tried: a
+# better one may lie beyond them. The paper shows the end of training only, so it
 # cannot say whether more epochs would have let its baseline catch up.
 #
 # ## 3 · Who collapsed? · 11 min

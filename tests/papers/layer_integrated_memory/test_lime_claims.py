@@ -96,9 +96,11 @@ def test_the_table_s_rates_are_the_best_of_the_choosing_seeds():
             rung = run["arm"], run["operands"], run["steps"], run["depth"], run["width"]
             tried.setdefault(rung, []).append(run)
     assert set(BEST) <= {arm for arm, *rung in tried if rung == [4, 1200, 4, 16]}
-    for (arm, _, steps, _, width), held in tried.items():
+    for (arm, _, steps, depth, width), held in tried.items():
         assert len(held) >= (3 if arm in ("base", "lime") and (steps, width) == (1200, 16) else 2), arm
-        assert best_rate(held) == training.best_rate(arm, steps, width), (arm, steps, width)
+        # Two layers stand at the rate chosen for four, the own layer alone at LIMe's, as their rows say.
+        if depth == 4 and arm != "own":
+            assert best_rate(held) == training.best_rate(arm, steps, width), (arm, steps, width)
 
 
 def function_of(claim):
