@@ -15,7 +15,7 @@ from labkit.zoo import ModelLike, module_of
 from .address import LAYER_PARTS, Address
 from .description import HeadSizes, Stored, Sublayer
 from .families import family_of
-from .reach import unwrapping
+from .module_paths import ModulePaths
 from .skips import Absent, KeepStream, PassOn, WriteNothing
 from .view import Place, View
 
@@ -59,12 +59,12 @@ class Anatomy:
     def __init__(self, model: nn.Module):
         self.description = family = family_of(model)
         self.kind = type(model).__name__
-        self._ways = ways = _Ways()
-        self.trunk: Any = ways.need(model, family.trunk)
-        self.embed: Any = ways.need(model, family.embed)
-        self.final_norm = ways.need(model, family.final_norm) if family.final_norm else None
-        self.head = ways.need(model, family.head) if family.head else None
-        self.block_list: Any = ways.need(model, family.blocks)
+        self._paths = paths = ModulePaths()
+        self.trunk: Any = paths.need(model, family.trunk)
+        self.embed: Any = paths.need(model, family.embed)
+        self.final_norm = paths.need(model, family.final_norm) if family.final_norm else None
+        self.head = paths.need(model, family.head) if family.head else None
+        self.block_list: Any = paths.need(model, family.blocks)
         self._block_ids = tuple(map(id, self.block_list))
         if len(set(self._block_ids)) < len(self._block_ids):
             second = next(i for i, one in enumerate(self._block_ids) if one in self._block_ids[:i])
@@ -77,7 +77,7 @@ class Anatomy:
         self._sizes = HeadSizes.of(self._config) if family.model_types else None
         self.width: int = self.embed.weight.shape[1]
         self.blocks = tuple(self._block(block, layer) for layer, block in enumerate(self.block_list))
-        self._positions, self._embed_norm = ways.find(model, family.positions), ways.find(model, family.embed_norm)
+        self._positions, self._embed_norm = paths.find(model, family.positions), paths.find(model, family.embed_norm)
         self._places: dict[str, Place] = dict(self._find_places())
         self.covered: dict[str, str] = dict(self._find_covered())
         self._check_own()
@@ -100,7 +100,7 @@ class Anatomy:
     @property
     def current(self) -> bool:
         """Whether the model still has the blocks and parts it had when this was made."""
-        return self._block_ids == tuple(map(id, self.block_list)) and self._ways.unchanged
+        return self._block_ids == tuple(map(id, self.block_list)) and self._paths.unchanged
 
     def addresses(self) -> list[str]:
         """Return the names of all weights this model has, in the order of the tree."""
@@ -172,7 +172,7 @@ class Anatomy:
 
     def _sublayer(self, block: nn.Module, paths: Sublayer, layer: int, shared: str | None) -> SublayerParts | None:
         """Return one sub-layer; `shared` is the path of the other one's norm, which may be the same."""
-        find = self._ways.find
+        find = self._paths.find
         module, norm, writer = find(block, paths.module), find(block, paths.norm), find(block, paths.writer)
         if module is None or writer is None or isinstance(module, Absent):
             return None
@@ -205,7 +205,7 @@ class Anatomy:
                 if stored is not None:
                     offset = family.gain_offset if is_norm else 0.0
                     yield from _places(
-                        f"layers.{layer}.{part}", self._ways.find(block, stored.path), stored, self._sizes, offset
+                        f"layers.{layer}.{part}", self._paths.find(block, stored.path), stored, self._sizes, offset
                     )
         yield from _places("final_norm", self.final_norm, offset=family.gain_offset)
         yield from _places("head", self.head)
@@ -213,7 +213,7 @@ class Anatomy:
     def _find_covered(self) -> Iterator[tuple[str, str]]:
         for layer, block in enumerate(self.block_list):
             for part, stored in self.description.weights.items():
-                module, name = self._ways.find(block, stored.path), f"layers.{layer}.{part}"
+                module, name = self._paths.find(block, stored.path), f"layers.{layer}.{part}"
                 here = module is not None and not isinstance(module, Absent)
                 if here and name not in self._places and not part.endswith("norm"):  # a norm may have no gain
                     yield name, f"{type(module).__module__}.{type(module).__name__}"
@@ -276,44 +276,6 @@ def view(model: ModelLike, address: str | Address) -> View:
     tensor([-0.0649,  0.1469,  0.1271])
     """
     return anatomy_of(model).view(address)
-
-
-class _Ways:
-    """Finds modules by their paths, and remembers each step, so as to notice when a part was exchanged."""
-
-    def __init__(self) -> None:
-        self._steps: dict[tuple[int, str], tuple[dict[str, Any], str, nn.Module]] = {}  # each once: paths share steps
-
-    def find(self, root: nn.Module, path: str | None) -> nn.Module | None:
-        """Return the module at the first path of "a.b|c" that leads to one, or None."""
-        for choice in (path or "").split("|"):
-            steps, here = [], root
-            for name in choice.split("."):
-                child = here._modules.get(name)
-                if child is None:
-                    break
-                steps.append(((id(here._modules), name), (here._modules, name, child)))
-                here = child
-            else:
-                self._steps.update(steps)
-                return here
-        return None
-
-    def need(self, root: nn.Module, path: str) -> nn.Module:
-        """Return the module at a path; raise `BadInput` when the model has none."""
-        found = self.find(root, path)
-        if found is None:
-            raise BadInput(
-                f"{type(root).__name__} has no {path}.",
-                expected="a causal language model with its head",
-                do=unwrapping(root),
-            )
-        return found
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether every step still leads where it led."""
-        return all(modules.get(name) is child for modules, name, child in self._steps.values())
 
 
 def _places(

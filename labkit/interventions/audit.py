@@ -9,7 +9,7 @@ from labkit.anatomy import Skip, hooks_of, module_of
 from labkit.anatomy.sites import OnInput, OnOutput
 
 from .activations import Clock
-from .editing import active_on, applied_to, left_on
+from .use import active_on, applied_to, left_on
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike

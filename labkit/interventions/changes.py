@@ -2,7 +2,7 @@
 
 A change is made when an edit is entered. `install()` either does all of its work or raises having done none.
 `undo()` puts back, bit for bit, what was there, whoever wrote to the place meanwhile, and returns a `ConflictingWrite`
-when somebody did. Both may be called again in turn: edits are lifted for a moment while an intact model is measured.
+when somebody did. Both may be called again in turn: edits are taken out for a moment while an intact model is measured.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from labkit.anatomy import Site, View
 from labkit.anatomy.view import INTEGERS
-from labkit.base.errors import BadInput
+from labkit.base.errors import BadInput, ModelChanged
 
-__all__ = ["Change", "ConflictingWrite", "Forward", "Hook", "Write"]
+__all__ = ["Change", "ConflictingWrite", "Forward", "Hook", "Write", "report", "unrestored"]
 
 
 @dataclass(frozen=True)
@@ -157,3 +157,29 @@ class Hook:
 def _bits(values: Tensor) -> Tensor:
     """Return the numbers as integers, so that NaN equals itself and -0 does not equal 0."""
     return values.view(INTEGERS[values.dtype.itemsize])
+
+
+def report(foreign: list[ConflictingWrite]) -> None:
+    """Raise `ModelChanged` with what was found where something else had written; for nothing do nothing."""
+    if not foreign:
+        return
+    error = ModelChanged(
+        f"Something else changed {'; '.join(item.what for item in foreign)} while it was edited.",
+        expected="what the edit itself had put there",
+        do="the model is back as it was before the edit; error.found holds what was found. "
+        "To train an edited model, use labkit.apply, which returns a copy",
+    )
+    error.found = {item.where: item.found for item in foreign}
+    raise error
+
+
+def unrestored(change: Write, error: Exception) -> ModelChanged:
+    """Return the error of a change whose old numbers could not be written back."""
+    told = ModelChanged(
+        f"{change.view.address} could not be written back ({(str(error) or type(error).__name__).splitlines()[0]}): "
+        "the model is still edited.",
+        expected="room to write the old numbers, which are kept",
+        do="free some memory, then labkit.interventions.undo_all(model)",
+    )
+    told.found = {}
+    return told

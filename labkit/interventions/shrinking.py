@@ -14,9 +14,9 @@ from labkit.models import Decoder, shrunk
 
 from .audit import left_behind
 from .drops import DropAttention, DropBlock, DropMLP
-from .editing import active_on, applied_to
 from .edits import Edit, WeightEdit
 from .plan import Plan
+from .use import active_on, applied_to
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike

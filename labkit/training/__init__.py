@@ -10,7 +10,7 @@ from .loop import Run, train
 from .loss import accumulate, document_losses
 from .recipe import SIZES, Recipe, differences, read_recipe, recipes
 from .runs import Runs
-from .sharing import best_rate, share
+from .sharing import best_rate, next_rate, share
 
 __all__ = [
     "SIZES",
@@ -32,6 +32,7 @@ __all__ = [
     "document_losses",
     "fit",
     "grid",
+    "next_rate",
     "padded",
     "read_log",
     "read_recipe",

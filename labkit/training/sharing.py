@@ -5,6 +5,8 @@ cells = [{"arm": arm, "lr": lr, "seed": 0} for arm, lr in product(ARMS, RATES)]
 for found in share(runs, cells, train_one, minutes=30):
     print(found)
 lr = best_rate(runs.where(arm="softmax", seed=0))
+
+Or, instead of a list, rates until the best has a worse one on either side: next_rate.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -22,7 +24,9 @@ from labkit.base.errors import NotAvailable
 
 from .runs import Runs
 
-__all__ = ["best_rate", "share"]
+__all__ = ["best_rate", "next_rate", "share"]
+
+WAIT = 0.2  # seconds before looking again, where another process is at work
 
 
 def share(
@@ -50,6 +54,7 @@ def share(
                     continue
                 found = runs.do(settings, lambda settings=settings: train(**settings))
         except Timeout:
+            time.sleep(WAIT)  # cells that hang on that run's outcome come up again at once
             continue
         yield found
 
@@ -69,3 +74,16 @@ def best_rate(
         raise NotAvailable("No learning rate was tried.", expected="one run that did not diverge", do=do)
     sign = -1 if highest else 1
     return min(found, key=lambda lr: (sign * sum(found[lr]) / len(found[lr]), lr))
+
+
+def next_rate(tried: Sequence[Mapping[str, Any]], first: Sequence[float], by: str = "loss") -> float | None:
+    """Return the learning rate to try next; None when the best of those `tried` has a lower and a higher one beside it.
+
+    The rates of `first` come first, then half the lowest or twice the highest, for as long as that is the best. tried:
+    runs of one arm, judged by the least mean of `by`; one that diverged is worse than any other.
+    """
+    rates = {run["lr"] for run in tried}
+    if missing := [lr for lr in first if lr not in rates]:
+        return missing[0]
+    best = best_rate(tried, by)
+    return best / 2 if best == min(rates) else 2 * best if best == max(rates) else None

@@ -195,7 +195,7 @@ def test_a_stopped_grading_keeps_what_is_done(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return grading.Ran({"00": {"00.1": {"status": "right", "attempts": 1}}})
 
-    monkeypatch.setattr(grading, "_run_again", run)
+    monkeypatch.setattr(grading, "run_again", run)
     rows = {one.who: one for one in collect(tmp_path, again=True, say=lambda line: None)}
     assert rows["anna"].exercises and "stopped" in rows["ben"].problem and "stopped" in rows["cleo"].problem
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from labkit.base.errors import BadInput, BrokenFile, NotAvailable
-from labkit.training import Fit, Runs, best_rate, fit, share
+from labkit.training import Fit, Runs, best_rate, fit, next_rate, share
 from labkit.training.fit import parameter_groups
 
 
@@ -123,3 +123,13 @@ def test_the_best_rate_is_that_of_the_mean_and_leaves_out_what_diverged():
     assert best_rate(gone) == 4e-2
     with pytest.raises(NotAvailable, match="python -m x"):
         best_rate([], do="python -m x")
+
+
+def test_rates_are_tried_until_the_best_lies_between_two_others():
+    losses, tried = {1e-3: 5.0, 2e-3: 3.0, 4e-3: 4.0, 8e-3: 6.0, 1.6e-2: 7.0}, []
+    while lr := next_rate(tried, (8e-3, 1.6e-2)):
+        tried.append({"lr": lr, "loss": losses[lr], "seed": 0})
+    assert [run["lr"] for run in tried] == [8e-3, 1.6e-2, 4e-3, 2e-3, 1e-3]
+    upwards = [{"lr": 8e-3, "valid": 2.0}, {"lr": 1.6e-2, "valid": 1.0}]
+    assert next_rate(upwards, (8e-3,), "valid") == 3.2e-2
+    assert next_rate([*upwards, {"lr": 3.2e-2, "valid": 0.0, "diverged": True}], (8e-3,), "valid") is None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,6 @@ __all__ = [
     "TASK",
     "Arm",
     "build",
-    "next_rate",
     "runs",
     "train_one",
 ]
@@ -217,22 +216,10 @@ def pilots_of(table: Iterable[Mapping[str, Any]], arm: str) -> list[Mapping[str,
     return [run for run in table if run["arm"] == LIKE.get(arm, arm) and run["seed"] in PILOT]
 
 
-def next_rate(tried: Sequence[Mapping[str, Any]], first: Sequence[float] = RATES) -> float | None:
-    """Return the rate to try next; None when the best of those `tried` has a lower and a higher one beside it.
-
-    The rates of `first` come first; then half the lowest, or twice the highest, for as long as that is the best.
-    """
-    rates = {run["lr"] for run in tried}
-    if missing := [lr for lr in first if lr not in rates]:
-        return missing[0]
-    best = sharing.best_rate(tried)
-    return best / 2 if best == min(rates) else 2 * best if best == max(rates) else None
-
-
 def pilots(folder: Path = FOLDER) -> Iterator[tuple[str, float, int]]:
     """Return the runs by which the rate of every arm is chosen, each when those before it are known."""
     for arm in MAIN:
-        while lr := next_rate(pilots_of(known(folder), arm)):
+        while lr := sharing.next_rate(pilots_of(known(folder), arm), RATES):
             yield arm, lr, PILOT[0]
     yield from UNSURE
 
@@ -244,7 +231,7 @@ def cells_of(name: str, folder: Path = FOLDER) -> Iterator[tuple[str, float, int
         return
     table = known(folder)
     for arm, seeds in {"main": dict.fromkeys(MAIN, CONFIRMING), "side": SIDE, "more": MORE}[name].items():
-        if next_rate(pilots_of(table, arm)):  # rates are chosen from all pilot runs, or not at all
+        if sharing.next_rate(pilots_of(table, arm), RATES):  # rates are chosen from all pilot runs, or not at all
             return
         yield from ((arm, best_rate(table, arm), seed) for seed in seeds)
 

@@ -16,6 +16,7 @@ from labkit.course.exercises import judge
 from labkit.measurements import mean_over
 from labkit.papers.curse_of_depth.exercises import deeper as lesson08_deeper
 from labkit.papers.curse_of_depth.exercises import hour as lesson08_hour
+from labkit.papers.curse_of_depth.exercises import norm_hunt
 from labkit.papers.curse_of_depth.exercises import seeds as lesson08_seeds
 from labkit.papers.curse_of_depth.exercises import switch as lesson08_switch
 
@@ -178,7 +179,7 @@ def test_a_reader_s_judge_with_the_standard_library_passes():
 
 def test_the_released_maker_gives_one_model_under_both_names_and_ours_gives_two():
     ids = torch.arange(12)[None]
-    released, ours = lesson08_deeper.make_released, lesson08_deeper.make
+    released, ours = norm_hunt.make_released, norm_hunt.make
     with torch.no_grad():
         assert torch.equal(released("LNS", 4)(ids).logits, released("pre", 4)(ids).logits)
         assert not torch.allclose(ours("LNS", 4)(ids).logits, ours("pre", 4)(ids).logits, atol=1e-3)
@@ -189,7 +190,7 @@ def test_the_released_maker_gives_one_model_under_both_names_and_ours_gives_two(
 def test_a_judge_of_makers_may_be_built_otherwise_and_must_judge():
     ask = EVERY["08.4"]
     for depths in ((4,), (8,), (1, 2, 3, 4, 5)):
-        assert judge(ask, lambda make, depths=depths: lesson08_deeper._judge(make, depths)).right
+        assert judge(ask, lambda make, depths=depths: norm_hunt._judge(make, depths)).right
 
     def by_unfolding(make):
         """The other way round: take the factor out of the scaled model, by larger gains."""
@@ -203,7 +204,7 @@ def test_a_judge_of_makers_may_be_built_otherwise_and_must_judge():
 
     assert judge(ask, by_unfolding).right
     for depths in ((1,), (2,), (1, 2), (2, 3)):
-        assert judge(ask, lambda make, depths=depths: lesson08_deeper._judge(make, depths)).status == "wrong"
+        assert judge(ask, lambda make, depths=depths: norm_hunt._judge(make, depths)).status == "wrong"
     calls = iter(range(99))
     assert "another way" in judge(ask, lambda make: next(calls) == 0).message
 

@@ -36,7 +36,7 @@ from labkit.papers.differential_transformer.figures import grid_lines, lambda_li
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
 from labkit.papers.differential_transformer.training import ARMS, answer_loss, build, train_one
-from labkit.training import Runs
+from labkit.training import Runs, next_rate
 
 BATCH = Needles().draw(12, 5)
 
@@ -275,19 +275,9 @@ def test_rates_are_those_that_were_tried():
         rates_tried("magic")
 
 
-def test_rates_are_tried_until_the_best_lies_between_two_others():
-    losses, tried = {1e-3: 5.0, 2e-3: 3.0, 4e-3: 4.0, 8e-3: 6.0, 1.6e-2: 7.0}, []
-    while lr := training.next_rate(tried, (8e-3, 1.6e-2)):
-        tried.append({"lr": lr, "loss": losses[lr], "seed": 0})
-    assert [run["lr"] for run in tried] == [8e-3, 1.6e-2, 4e-3, 2e-3, 1e-3]
-    upwards = [{"lr": 8e-3, "loss": 2.0}, {"lr": 1.6e-2, "loss": 1.0}]
-    assert training.next_rate(upwards) == 3.2e-2
-    assert training.next_rate([*upwards, {"lr": 3.2e-2, "loss": 0.0, "diverged": True}]) is None
-
-
 @pytest.mark.parametrize("arm", training.ARMS)
 def test_no_arm_stands_at_the_edge_of_its_rates(arm):
-    assert training.next_rate(training.pilots_of(Runs(training.runs_path()), arm)) is None
+    assert next_rate(training.pilots_of(Runs(training.runs_path()), arm), training.RATES) is None
 
 
 def test_a_picture_of_both_maps_names_the_answer(diff, plain):

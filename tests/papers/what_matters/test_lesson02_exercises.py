@@ -9,9 +9,9 @@ from labkit.course import definition
 from labkit.course.exercises import judge
 from labkit.interventions import DropAttention, DropBlock, DropMLP, Plan, edit, shrink
 from labkit.measurements import ModelSizes
+from labkit.papers.what_matters.exercises import control, quiet, rescoring, suspects
 from labkit.papers.what_matters.exercises import deeper as lesson02_deeper
 from labkit.papers.what_matters.exercises import hour as lesson02
-from labkit.papers.what_matters.exercises import suspects
 from labkit.papers.what_matters.method.dropping import one_shot
 from labkit.papers.what_matters.method.metrics import Cosine
 
@@ -47,13 +47,13 @@ def test_the_joint_order_is_that_of_the_library():
     ],
 )
 def test_a_quiet_break_is_one_part_and_really_breaks(given, told):
-    outcome = judge(lesson02.QUIET, given)
+    outcome = judge(quiet.QUIET, given)
     assert outcome.status == "wrong" and told in outcome.message
 
 
 def test_only_one_part_of_the_model_breaks_it_quietly():
-    rise, knew, knows = lesson02.damage(DropAttention(5))
-    assert rise < lesson02.MOST_RISE / 1.3 and knew == 1 and knows < lesson02.MOST_SHARE - 0.1
+    rise, knew, knows = quiet.damage(DropAttention(5))
+    assert rise < quiet.MOST_RISE / 1.3 and knew == 1 and knows < quiet.MOST_SHARE - 0.1
 
 
 def test_the_released_scores_are_those_of_a_model_without_the_whole_block():
@@ -142,12 +142,12 @@ def test_two_unusual_right_answers_are_taken(exercise):
 
 
 def test_a_judge_that_condemns_everything_is_told():
-    assert "you convict" in judge(lesson02_deeper.BUG_HUNT, lambda *_: False).message
+    assert "you convict" in judge(rescoring.BUG_HUNT, lambda *_: False).message
 
 
 def test_a_draw_that_looks_at_the_generators_leaves_them_as_they_were():
     before = torch.get_rng_state()
-    judge(lesson02_deeper.CONTROL, lesson02_deeper._draw)
+    judge(control.CONTROL, control._draw)
     assert torch.equal(before, torch.get_rng_state())
 
 

@@ -19,16 +19,17 @@ from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
-from labkit.training import Fit, Runs, fit, sharing
+from labkit.training import Runs, sharing
 
 from .. import task
 from ..method.accounting import cost, cost_of_tokens
 from ..method.entropy import ByteEntropies
-from ..method.model import BLTConfig, FlatConfig, bits_per_byte
+from ..method.model import BLTConfig, FlatConfig
 from ..method.patching import Entropy, Patcher, Space, Strided
 from ..method.storage import save_blt
 from .entropy import CACHE, ENTROPY, SIZE, entropy_model, pool, pool_entropies, threshold
-from .rows import Rows, batch_of, byte_rows, entropies_of, mean_size, page_nats, rows_loss, starts_of, token_rows
+from .rows import Rows, byte_rows, entropies_of, mean_size, starts_of, token_rows
+from .short import bits, run
 
 __all__ = [
     "ARMS",
@@ -122,21 +123,12 @@ def prepared_pages(name: str, pages: list[str]) -> tuple[Rows, Tensor | None]:
 
 def train_one(name: str, lr: float, seed: int, steps: int = STEPS) -> tuple[nn.Module, dict[str, Any]]:
     """Train an arm and return it with what was found: loss, bits per byte on pages of valid and of test."""
-    rows, starts = prepared(name)
     model = ARMS[name].config.build(seed)
-    fitted = fit(
-        model,
-        lambda model, step: rows_loss(model, rows, batch_of(len(rows.ids), step, seed), starts),
-        Fit(steps=steps, lr=lr, warmup=20),
-    )
-    found: dict[str, Any] = {"diverged": fitted.diverged, "seconds": round(fitted.seconds, 1), "steps": steps}
-    found["loss"] = [round(x, 4) for x in fitted.loss[9::10]]
+    found = run(model, prepared(name), lr, seed, steps)
     for split in ("valid", "test"):
         rows, starts = prepared_pages(name, task.pages(PAGES, seed=7, split=split))
-        found[split] = round(bits_per_byte(sum(page_nats(model, rows, starts)), sum(rows.bytes)), 5)
-        found["size"] = round(sum(rows.bytes) / (sum(rows.lengths) - len(rows.ids)), 3)
-        if starts is not None:
-            found["size"] = round(mean_size(rows, starts), 3)
+        found[split] = bits(model, (rows, starts))
+        found["size"] = round(mean_size(rows, starts), 3)
     return model, found
 
 
@@ -152,11 +144,7 @@ def best_rate(name: str) -> float:
 
 def next_rate(name: str) -> float | None:
     """Return the learning rate to try next for an arm on seed 0; None when its best has a worse one on either side."""
-    tried = {run["lr"]: run["valid"] for run in runs().where(arm=name, seed=0)}
-    if waiting := [lr for lr in RATES if lr not in tried]:
-        return waiting[0]
-    best = best_rate(name)
-    return best / 2 if best == min(tried) else 2 * best if best == max(tried) else None
+    return sharing.next_rate(runs().where(arm=name, seed=0), RATES, "valid")
 
 
 def weights_of(name: str, seed: int) -> Path:

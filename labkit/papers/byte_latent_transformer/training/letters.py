@@ -58,9 +58,7 @@ def lettered(arm: str, lr: float, seed: int, steps: int = LETTER_STEPS) -> dict[
     found = run(model, training_pages(arm), lr, seed, steps)
     rows, starts = read(arm, task.letter_pages(UNSEEN, seed=7, split="valid"))
     found["valid"] = bits(model, (rows, starts))
-    found["size"] = round(sum(rows.bytes) / (sum(rows.lengths) - len(rows.ids)), 3)
-    if starts is not None:
-        found["size"] = round(mean_size(rows, starts), 3)
+    found["size"] = round(mean_size(rows, starts), 3)
     for split, name in (("train", "seen"), ("test", "held_out")):
         found[name] = answers(arm, model, split)
     return found
@@ -86,7 +84,7 @@ def answers(arm: str, model: nn.Module, split: str) -> dict[str, float]:
     contains: whether the likelier of yes and no is right. swap: letters of the answer; moved: those that were swapped;
     whole: answers without a wrong letter.
     """
-    rows, guessed, logits = answered(arm, model, asked(split, "contains"))
+    rows, logits = answered(arm, model, asked(split, "contains"))
     yes, no = (first_id(arm, word) for word in ("yes", "no"))
     right = []
     for row, (_, answer) in enumerate(asked(split, "contains")):
@@ -94,7 +92,8 @@ def answers(arm: str, model: nn.Module, split: str) -> dict[str, float]:
         right.append((logits[row, place, yes] > logits[row, place, no]).item() == (answer == "yes"))
     found = {"contains": float(np.mean(right))}
     questions = asked(split, "swap")
-    rows, guessed, _ = answered(arm, model, questions)
+    rows, logits = answered(arm, model, questions)
+    guessed = logits.argmax(-1)
     right, moved, whole = [], [], []
     for row, (question, answer) in enumerate(questions):
         word = question.split(" ")[-1].rstrip(":")
@@ -109,13 +108,12 @@ def answers(arm: str, model: nn.Module, split: str) -> dict[str, float]:
     return {name: round(share, 4) for name, share in found.items()}
 
 
-def answered(arm: str, model: nn.Module, questions: Sequence[tuple[str, str]]) -> tuple[Rows, Tensor, Tensor]:
-    """Return the questions with their answers as rows, the likeliest next ids, and all logits."""
+def answered(arm: str, model: nn.Module, questions: Sequence[tuple[str, str]]) -> tuple[Rows, Tensor]:
+    """Return the questions with their answers as rows, and the logits of every next id."""
     rows, starts = read(arm, [f"{question} {answer}." for question, answer in questions])
-    parts = range(0, len(rows.ids), 50)
-    cut = lambda t, at: None if t is None else t[at : at + 50]  # noqa: E731
-    logits = torch.cat([model(cut(rows.ids, at)[:, :-1], cut(starts, at)) for at in parts])
-    return rows, logits.argmax(-1), logits
+    parts = [slice(at, at + 50) for at in range(0, len(rows.ids), 50)]
+    told = [model(rows.ids[part, :-1], None if starts is None else starts[part]) for part in parts]
+    return rows, torch.cat(told)
 
 
 def first_id(arm: str, answer: str) -> int:

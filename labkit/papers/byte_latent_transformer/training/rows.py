@@ -92,9 +92,10 @@ def starts_of(rows: Rows, patcher: Patcher, entropies: np.ndarray | None = None)
     return starts
 
 
-def mean_size(rows: Rows, starts: Tensor) -> float:
-    """Return the mean bytes a patch, begins left out."""
-    return sum(rows.bytes) / int(starts[:, 1:].sum())
+def mean_size(rows: Rows, starts: Tensor | None) -> float:
+    """Return the mean bytes a patch, begins left out; without patches the mean bytes a token."""
+    pieces = sum(rows.lengths) - len(rows.ids) if starts is None else int(starts[:, 1:].sum())
+    return sum(rows.bytes) / pieces
 
 
 @torch.no_grad()

@@ -10,7 +10,6 @@ Rates are chosen on seed 0, which no claim uses: doubled or halved until the bes
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +23,7 @@ from torch import nn
 from labkit.base.data import data_dir
 from labkit.base.errors import NotAvailable
 from labkit.base.files import write_atomically
-from labkit.training import Runs
+from labkit.training import Runs, sharing
 
 from .. import task
 from ..method.entropy import NGrams
@@ -100,8 +99,7 @@ def scripts(name: str, lr: float, seed: int) -> dict[str, Any]:
     for kind in task.KINDS:
         rows, starts = as_read(name, task.pages_of_kind(kind, UNSEEN, seed=7, split="test"))
         found["kinds"][kind] = bits(model, (rows, starts))
-        pieces = sum(rows.bytes) / (sum(rows.lengths) - len(rows.ids))
-        found["pieces"][kind] = round(pieces if starts is None else mean_size(rows, starts), 3)
+        found["pieces"][kind] = round(mean_size(rows, starts), 3)
     return found
 
 
@@ -157,20 +155,12 @@ def study_runs() -> Runs:
 
 def rate_of(study: str, arm: str) -> float:
     """Return the learning rate at which an arm of a study was best on seed 0's pages of valid."""
-    tried = [run for run in study_runs().where(study=study, arm=arm, seed=0) if not run["diverged"]]
-    if not tried:
-        raise NotAvailable(f"No rate was tried for {arm} of the study {study}.", do=PROGRAM)
-    return min(tried, key=lambda run: run["valid"])["lr"]
+    return sharing.best_rate(study_runs().where(study=study, arm=arm, seed=0), "valid", do=PROGRAM)
 
 
 def next_rate(study: str, arm: str) -> float | None:
     """Return the learning rate to try next on seed 0; None when the best has a worse one on either side."""
-    found = study_runs().where(study=study, arm=arm, seed=0)
-    tried = {run["lr"]: math.inf if run["diverged"] else run["valid"] for run in found}
-    if waiting := [lr for lr in STUDIES[study].rates[arm] if lr not in tried]:
-        return waiting[0]
-    best = min(tried, key=tried.__getitem__)
-    return best / 2 if best == min(tried) else 2 * best if best == max(tried) else None
+    return sharing.next_rate(study_runs().where(study=study, arm=arm, seed=0), STUDIES[study].rates[arm], "valid")
 
 
 def lacking(study: str) -> list[tuple[str, float, int]]:

@@ -1,4 +1,4 @@
-"""What is measured for the claims of lesson 08 that compare three ways to begin at given learning rates and one length.
+"""What is measured for the claims of lesson 08 that compare ways to begin, or depths, at given rates and one length.
 
 Plain Pre-LN, Pre-LN with scaled first values and LayerNorm Scaling: models of one seed read the same documents in the
 same order. The runs are stored as measurements: curves in 08_one_rate_curves.json, blocks in 08_one_rate_blocks.json;
@@ -74,7 +74,7 @@ def idle_difference(*, n: int, seeds: Sequence[int], first: str, second: str, lr
     )
 
 
-def gain_with_depth(*, n: int, seeds: Sequence[int], shallow: str, deep: str, lr: float, steps: int) -> Measured:
+def gain_with_depth(*, n: int, seeds: Sequence[int], shallow: int, deep: int, lr: float, steps: int) -> Measured:
     """Return per seed scaling's loss minus Pre-LN's with `deep` blocks, minus the same with `shallow`, nats a token."""
     sides = [_models(f"depth/{kind}-{depth}", lr, steps) for depth in (deep, shallow) for kind in ("lns", "pre")]
     all_there(seeds, *sides, do=TRAIN_DEPTHS)

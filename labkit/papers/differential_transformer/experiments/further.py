@@ -28,7 +28,7 @@ from labkit.training import Runs, fit, sharing
 
 from ..method import DiffAttention, SetLambda
 from ..task import Examples, Needles
-from ..training import ARMS, RATES, SIZES, STEPS, TASK, Arm, answer_loss, batch_at, next_rate, schedule
+from ..training import ARMS, RATES, SIZES, STEPS, TASK, Arm, answer_loss, batch_at, schedule
 from .arms import Arms
 from .faithful import faithfulness
 from .orders import order_margin
@@ -174,7 +174,7 @@ def cells_of(setup: str, table: Runs) -> Iterator[dict[str, Any]]:
     """Return the settings of every run of a setup: pilots, each when those before it are known, then the seeds."""
     one = SETUPS[setup]
     for arm in one.arms if len(one.rates) > 1 else ():
-        while lr := next_rate(pilots_of(setup, arm, table), one.rates):
+        while lr := sharing.next_rate(pilots_of(setup, arm, table), one.rates):
             yield {"setup": setup, "arm": one.like.get(arm, arm), "lr": lr, "seed": one.pilot}
     for seed in one.seeds:
         for arm in one.arms:

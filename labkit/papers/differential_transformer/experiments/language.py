@@ -26,7 +26,7 @@ from labkit.models import DecoderConfig, next_token_loss
 from labkit.training import Runs, fit, sharing
 
 from ..method import DiffAttention
-from ..training import next_rate, schedule
+from ..training import RATES, schedule
 from .arms import Arms
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def best_rate(arm: str, table: Runs) -> float:
 def cells_of(table: Runs) -> Iterator[dict[str, Any]]:
     """Return the settings of every run: pilots, each when those before it are known, then the seeds."""
     for arm in ARMS:
-        while lr := next_rate(table.where(arm=arm, seed=PILOT)):
+        while lr := sharing.next_rate(table.where(arm=arm, seed=PILOT), RATES):
             yield {"arm": arm, "lr": lr, "seed": PILOT}
     for seed in SEEDS:
         for arm in ARMS:

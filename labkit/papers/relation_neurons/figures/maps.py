@@ -33,14 +33,8 @@ def _paint_map(found: DamageMap, figure: FigureBase) -> None:
     if len(found.silenced) == 1:
         paint_bars(_left(found), figure)
         return
-    what = WHAT[found.by]
-    (ax,) = axes(figure, f"Drop of accuracy, {found.k} neurons off: {what}", left=1.5, right=0.95, bottom=1.2)
-    drops = found.matrix()
-    image = ax.imshow(np.clip(drops, 0, 1), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    for row, silenced in enumerate(found.silenced):
-        for column, asked in enumerate(found.relations):
-            _cell(ax, row, column, drops[row, column], found.p_value(asked, silenced) < ALPHA, silenced == asked)
-    _label_map(figure, ax, image, found)
+    title = f"Drop of accuracy, {found.k} neurons off: {WHAT[found.by]}"
+    _paint_cells(found, title, found.matrix(), figure)
 
 
 def _left(found: DamageMap) -> Bars:
@@ -74,14 +68,8 @@ def _describe_map(found: DamageMap) -> str:
 
 def _paint_null(found: DamageNull, figure: FigureBase) -> None:
     """Draw what is left of the drops beyond the drawn sets; bold where a cell is beyond the largest of a drawn map."""
-    (ax,) = axes(figure, f"Drop beyond that of {len(found.null)} drawn sets", left=1.5, right=0.95, bottom=1.2)
-    image = ax.imshow(np.clip(found.excess, 0, 1), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    beyond = set(found.beyond())
-    for row, silenced in enumerate(found.silenced):
-        for column, asked in enumerate(found.relations):
-            shown = found.p_value(asked, silenced) < ALPHA
-            _cell(ax, row, column, found.excess[row, column], shown, silenced == asked, (silenced, asked) in beyond)
-    _label_map(figure, ax, image, found)
+    title = f"Drop beyond that of {len(found.null)} drawn sets"
+    _paint_cells(found, title, found.excess, figure, bold=found.beyond())
 
 
 def _describe_null(found: DamageNull) -> str:
@@ -127,7 +115,20 @@ def _cell(ax: Axes, row: int, column: int, drop: float, shown: bool, own: bool, 
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=MARKS["cut"].colour, linewidth=2))
 
 
-def _label_map(figure: FigureBase, ax: Axes, image: Any, found: DamageMap | DamageNull) -> None:
+def _paint_cells(
+    found: DamageMap | DamageNull,
+    title: str,
+    drops: np.ndarray,
+    figure: FigureBase,
+    bold: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Draw drops by silenced relation and relation asked; numbers where one cell taken alone has p < 0.05."""
+    (ax,) = axes(figure, title, left=1.5, right=0.95, bottom=1.2)
+    image = ax.imshow(np.clip(drops, 0, 1), cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    for row, silenced in enumerate(found.silenced):
+        for column, asked in enumerate(found.relations):
+            shown = found.p_value(asked, silenced) < ALPHA
+            _cell(ax, row, column, drops[row, column], shown, silenced == asked, (silenced, asked) in bold)
     _names(ax, found.silenced, found.relations)
     ax.set_ylabel("silenced", fontsize=SIZES["label"])
     ax.set_xlabel("asked about", fontsize=SIZES["label"])
