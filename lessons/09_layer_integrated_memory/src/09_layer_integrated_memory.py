@@ -304,7 +304,9 @@ print(
 
 # %%
 more = labkit.ladder(rungs=[Rung(steps=2400)], seeds=range(11, 19))
-print(more)
+for name, arm in {"baseline": "base", "LIMe": "lime"}.items():
+    runs = more.rungs[Rung(steps=2400)][arm].values()
+    print(f"{name:8}", " ".join(f"{solved:5.0%}" for _, solved in runs))
 
 # %%
 eight = more.lead(Rung(steps=2400))

@@ -60,6 +60,7 @@ class RoutesPanel(Panel):
 
     def __init__(self, model: ModelLike | str = "lime/routed", **options: Any):
         self._intact = Intact()
+        options["start"] = options.get("start") or RoutesState(strength=0.0)  # it opens on a cut
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:

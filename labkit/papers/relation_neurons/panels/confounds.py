@@ -65,6 +65,7 @@ class ConfoundPanel(Panel):
 
     def __init__(self, model: ModelLike | str = "lab/facts", **options: Any):
         self._usual: dict[str, tuple[float, float, float]] = {}
+        options["start"] = options.get("start") or ConfoundState(pool="last")  # it opens on a difference
         super().__init__(model, **options)
 
     @cached_property

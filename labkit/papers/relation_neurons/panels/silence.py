@@ -74,6 +74,7 @@ class SilencePanel(Panel):
     size = (8.6, 4.4)
 
     def __init__(self, model: ModelLike | str = "lab/facts", **options: Any):
+        options["start"] = options.get("start") or SilenceState(share=0.1)  # it opens on a cut
         super().__init__(model, **options)
 
     @cached_property

@@ -37,6 +37,7 @@ class EqualiserPanel(Panel):
 
     def __init__(self, model: ModelLike | str = "lab/skills", **options: Any):
         self._intact: tuple[str, Grades] | None = None
+        options["start"] = options.get("start") or EqualiserState(factor=0.0)  # it opens on a cut
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
