@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TypeVar
 
 import torch
@@ -29,26 +30,30 @@ def in_eval_mode(model: ModelLike, work: Callable[[nn.Module], T]) -> T:
     Every module's mode is put back. Evaluation mode keeps dropout from drawing on the global random state. What is
     made is no tensor of inference mode, also inside of it, so that it can be used outside.
     """
-    module = module_of(model)
-    guard, training, gradients = InterruptGuard(), [], torch.is_grad_enabled()
-    with model_lock(module), torch.inference_mode(False):
+    module, guard = module_of(model), InterruptGuard()
+    training: list[nn.Module] = []
+    with model_lock(module):
+        state = ExitStack()
         try:
             guard.install()
-            training += [part for part in module.modules() if part.training]
-            _set_modes(training, False)
-            torch.set_grad_enabled(False)
+            _enter(module, training, state)
             return work(module)
         finally:
-            _set_modes(training, True, gradients, guard)
+            _leave(training, state, guard)
 
 
 @uninterruptible
-def _set_modes(
-    parts: list[nn.Module], training: bool, gradients: bool | None = None, guard: InterruptGuard | None = None
-) -> None:
-    for part in parts:
-        part.training = training
-    if gradients is not None:
-        torch.set_grad_enabled(gradients)
-    if guard is not None:
-        guard.remove()
+def _enter(module: nn.Module, training: list[nn.Module], state: ExitStack) -> None:
+    training += [part for part in module.modules() if part.training]
+    for part in training:
+        part.training = False
+    state.enter_context(torch.inference_mode(False))  # its end puts back whether there are gradients, too
+    torch.set_grad_enabled(False)
+
+
+@uninterruptible
+def _leave(training: list[nn.Module], state: ExitStack, guard: InterruptGuard) -> None:
+    for part in training:
+        part.training = True
+    state.close()
+    guard.remove()

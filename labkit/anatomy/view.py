@@ -64,18 +64,15 @@ class View:
         sizes = zip(self.place.shape, _padded(self.address.index, self.place.shape))
         return tuple(size if axis is None else axis[1] - axis[0] for size, axis in sizes if not isinstance(axis, int))
 
-    @torch.no_grad()
     def read_stored(self) -> Tensor:
         """Return a copy of the stored numbers seen here, laid out as [out, in]."""
         return self._oriented()[self._key].clone()
 
-    @torch.no_grad()
     def write_stored(self, values: Tensor) -> None:
         """Put back what `read_stored` returned."""
         target = self._oriented()
         target[self._key] = values.to(device=target.device, dtype=target.dtype)
 
-    @torch.no_grad()
     def holds(self, values: Tensor) -> bool:
         """Whether the stored numbers seen here are these, bit for bit, in the format they are stored in now.
 

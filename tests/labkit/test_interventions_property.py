@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pressure import PRESSURES, Surprise, ctrl_c_at, operate
 
-from labkit.anatomy import anatomy_of, fingerprint, fingerprint_parts, model_lock, sites
+from labkit.anatomy import anatomy_of, fingerprint, fingerprint_parts, in_eval_mode, model_lock, sites
 from labkit.interventions import (
     DropAttention,
     DropBlock,
@@ -226,6 +226,21 @@ def test_a_ctrl_c_at_every_single_line_leaves_nothing_behind(family, more, level
     while check(family, LEVELS[levels], "signal", line):
         line += step * more
     assert line > 100, "the trace did see our code"
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_a_ctrl_c_in_the_midst_of_a_measurement_leaves_gradients_as_they_were(inference):
+    """One measurement inside the other: what is put back by the inner one, late, is not the outer one's state."""
+    model, line, sent = torch.nn.Dropout(), 0, [0]
+    while sent:
+        line += 1
+        with torch.inference_mode(inference):
+            # One that waited may come twice, the second time on the way out of the inner `suppress`.
+            with suppress(KeyboardInterrupt), ctrl_c_at(line) as sent, suppress(KeyboardInterrupt):
+                in_eval_mode(model, lambda module: in_eval_mode(module, lambda module: None))
+            assert torch.is_inference_mode_enabled() == inference and model.training, line
+            assert torch.is_grad_enabled() != inference, line
+    assert line > 30, "the trace did see our code"
 
 
 @given(st.data())

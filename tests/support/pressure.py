@@ -28,7 +28,11 @@ from labkit.interventions import DropMLP, ScaleWeight, apply, edit, undo_all
 
 __all__ = ["PRESSURES", "Surprise", "ctrl_c_at", "operate"]
 
-OURS = tuple(str(Path(labkit.__file__).parent / part) for part in ("interventions", "anatomy", "base/interrupts"))
+# Our own code, and torch's that turns gradients off and on: a Ctrl-C inside of that leaves them off.
+OURS = (
+    *(str(Path(labkit.__file__).parent / part) for part in ("interventions", "anatomy", "base/interrupts")),
+    torch.autograd.grad_mode.__file__,
+)
 
 
 class Surprise(Exception):
