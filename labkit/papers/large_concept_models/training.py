@@ -67,6 +67,8 @@ ARMS = {
     "one-tower": Arm(kind="one-tower", steps=1800, lr=2e-3, batch=256, late=0.4),
     "quant-d": Arm(kind="quant-d", steps=1500, lr=2e-3, batch=128, books=(6, 64)),
     "quant-c": Arm(kind="quant-c", steps=1500, lr=2e-3, batch=128, books=(6, 64)),
+    "quant-d long": Arm(kind="quant-d", steps=1800, lr=2e-3, batch=256, books=(6, 64)),
+    "quant-c long": Arm(kind="quant-c", steps=1800, lr=2e-3, batch=256, books=(6, 64)),
     "token": Arm(kind="token", steps=600, lr=3e-3, batch=64),
     "token long": Arm(kind="token", steps=1200, lr=1.5e-3, batch=64),
     "two-tower unaligned": Arm(kind="two-tower", steps=1800, lr=2e-3, batch=256, late=0.4, space="unaligned"),

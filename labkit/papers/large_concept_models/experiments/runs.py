@@ -46,6 +46,8 @@ FAMILY = {
     "one-tower": "One-Tower",
     "quant-d": "Quant-d",
     "quant-c": "Quant-c",
+    "quant-d long": "Quant-d, longer",
+    "quant-c long": "Quant-c, longer",
     "token": "token model",
     "token long": "token model, longer",
 }
