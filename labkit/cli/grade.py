@@ -67,8 +67,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plain(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    """Return a cell that no spreadsheet takes for a formula, also behind spaces and in full width."""
+    return f"'{cell}" if cell.lstrip()[:1] in tuple("=+-@＝＋－＠") else cell
 
 
 def _say(line: str) -> None:

@@ -27,6 +27,7 @@ __all__ = ["Submission", "collect", "table"]
 STATUSES = ("right", "wrong", "not attempted")
 SECONDS = 300.0  # for one notebook
 _TRUST = ("run again", "progress file", "exported answers", "answer code")
+_LESSON = r"[\w.-]{1,20}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +122,10 @@ def _left_out(folder: Path, files: list[Path]) -> list[Submission]:
     rows = []
     for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         if place.name not in seen:
-            names = sorted(path.name for path in place.rglob("*") if path.is_file())
+            # A link may lead to the whole disk: it is not followed, here either.
+            names = [] if place.is_symlink() else sorted(path.name for path in place.rglob("*") if path.is_file())
             said = f"nothing to grade among {', '.join(names[:3])}" if names else "nothing was handed in"
+            said = "it is a link, which is not followed" if place.is_symlink() else said
             rows.append(Submission(who=place.name, lesson="", source="", problem=said))
     return rows
 
@@ -138,7 +141,7 @@ def _read(path: Path, who: str, run: Callable[[Path], Ran] | None) -> Iterator[S
             record = json.loads(path.read_text(encoding="utf-8"))
             if "lessons" in record:
                 for lesson, part in record["lessons"].items():
-                    yield _submission(who, lesson, "progress file", part)
+                    yield _told(who, lesson, "progress file", part)
             else:
                 yield _submission(who, record["lesson"], "exported answers", record)
         elif path.suffix == ".ipynb":
@@ -147,11 +150,22 @@ def _read(path: Path, who: str, run: Callable[[Path], Ran] | None) -> Iterator[S
             # In a learner's own folder no line names another.
             yield from _read_codes(path.read_text(encoding="utf-8"), who, by_line=who == path.stem)
     except Exception as error:  # whatever one file does, the class has its rows
-        bent = f"it is not what labkit writes ({type(error).__name__}: {error})"
-        reason = error.what if isinstance(error, LabkitError) else bent
-        yield Submission(
-            who=who, lesson="", source=path.name, problem=f"could not be read: {reason}".splitlines()[0][:300]
-        )
+        yield _unread(who, "", path.name, error)
+
+
+def _told(who: str, lesson: str, source: str, part: dict[str, Any]) -> Submission:
+    """Return what a part of a record says, or why it cannot be read: the parts and learners after it still count."""
+    try:
+        return _submission(who, lesson, source, part)
+    except Exception as error:
+        return _unread(who, lesson, source, error)
+
+
+def _unread(who: str, lesson: str, source: str, error: Exception) -> Submission:
+    bent = f"it is not what labkit writes ({type(error).__name__}: {error})"
+    reason = error.what if isinstance(error, LabkitError) else bent
+    problem = f"could not be read: {reason}".splitlines()[0][:300]
+    return Submission(who=who, lesson=lesson if re.fullmatch(_LESSON, lesson) else "", source=source, problem=problem)
 
 
 def _read_notebook(path: Path, who: str, run: Callable[[Path], Ran] | None) -> Iterator[Submission]:
@@ -169,7 +183,8 @@ def _read_notebook(path: Path, who: str, run: Callable[[Path], Ran] | None) -> I
         return
     ran = run(path)
     told = f"{path.name}: {ran.problem}" if ran.problem else ""
-    guesses = {one.lesson: one.predictions for one in recorded}  # made with buttons, so not in the cells
+    # made with buttons, so not in the cells
+    guesses = {one.lesson: one.predictions for one in recorded if not one.problem}
     for lesson in sorted({*ran.exercises, *guesses} if ran.exercises else ()):
         part = {"predictions": guesses.get(lesson, {}), "exercises": ran.exercises.get(lesson, {})}
         yield replace(_submission(who, lesson, "run again", part), problem=told)
@@ -199,15 +214,15 @@ def _read_codes(text: str, who: str, by_line: bool = False) -> Iterator[Submissi
             name = line.split(code, 1)[0].strip(" ,;:\t") if by_line else ""
             try:
                 part = decode(code)
-            except BadInput as error:
-                yield Submission(who=name or who, lesson=code[2:4], source="answer code", problem=error.what)
+            except (BadInput, ValueError) as error:  # more digits than a number may have
+                yield _unread(name or who, code[2:4], "answer code", error)
             else:
-                yield _submission(name or who, part["lesson"], "answer code", part)
+                yield _told(name or who, part["lesson"], "answer code", part)
 
 
 def _submission(who: str, lesson: str, source: str, part: dict[str, Any]) -> Submission:
     """Return what a part of a record says; raise `BadInput` naming the entry that a person or a program has bent."""
-    if not isinstance(lesson, str) or not re.fullmatch(r"[\w.-]{1,20}", lesson):
+    if not isinstance(lesson, str) or not re.fullmatch(_LESSON, lesson):
         raise BadInput(f"{str(lesson)[:20]!r} is no lesson")
     if not isinstance(part, dict):
         raise BadInput(f"its lesson {lesson} is no table")

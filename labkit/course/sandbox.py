@@ -7,10 +7,12 @@ home, no variable of the teacher's account (its tokens stay outside), and everyt
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -18,9 +20,12 @@ from pathlib import Path
 import labkit
 from labkit.base.data import data_dir
 
+from .running import MEMORY, PROCESSES
+
 __all__ = ["isolated", "run"]
 
-_INSIDE, _TEMPORARY = Path("/handed_in"), 256 << 20  # bytes that /tmp may take, of memory
+_INSIDE, _TEMPORARY = Path("/handed_in"), 256 << 20  # bytes that /tmp and /dev/shm may take each, of memory
+_BETWEEN_LOOKS = 0.2  # seconds
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
 
 
@@ -48,13 +53,42 @@ def run(module: str, arguments: list[str], folder: Path, seconds: float, *, insi
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    end = time.monotonic() + seconds
     try:
-        code = process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return f"it was stopped after {seconds:g} s"
+        while process.poll() is None:
+            if time.monotonic() >= end:
+                return f"it was stopped after {seconds:g} s"
+            if excess := _excess(process.pid):
+                return f"it was stopped: {excess}"
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_BETWEEN_LOOKS)
     finally:  # also after a Ctrl-C: nothing it started stays
         _end(process)
+    code = process.returncode
     return "" if code == 0 else f"it ended by itself, or beyond its limits (exit {code})"
+
+
+def _excess(first: int) -> str:
+    """Say what a process and all it started have too much of together: the limits inside bind each alone, or not root.
+
+    What they share counts once.
+    """
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            parent = path.read_text(errors="replace").rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(path.parent.name))
+    found = [first]
+    for process in found:
+        found += children.get(process, ())
+    if len(found) > PROCESSES:
+        return f"it had more than {PROCESSES} processes"
+    taken = 0  # KiB
+    for process in found:
+        with suppress(OSError):
+            about = Path(f"/proc/{process}/smaps_rollup").read_text()
+            taken += sum(map(int, re.findall(r"^Pss:\s+(\d+)", about, re.MULTILINE)))
+    return f"it took more than {MEMORY / 2**30:.3g} GB" if taken << 10 > MEMORY else ""
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -74,7 +108,10 @@ def _room(folder: Path) -> list[str]:
     package = Path(labkit.__file__).resolve().parent
     for path in dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), package, data_dir().resolve())):
         command += ["--ro-bind", str(path), str(path)]
-    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TEMPORARY), "--tmpfs", "/tmp"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/dev/shm", "/tmp"):  # what is written there is memory, which no process's limit counts
+        command += ["--size", str(_TEMPORARY), "--tmpfs", path]
+    command += ["--remount-ro", "/dev"]
     command += ["--bind", str(folder), str(_INSIDE), "--chdir", str(_INSIDE), "--remount-ro", "/"]
     for name, value in _variables(_INSIDE).items():
         command += ["--setenv", name, value]
