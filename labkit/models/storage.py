@@ -12,6 +12,7 @@ from torch import Tensor
 
 from labkit.base.errors import BadInput, BrokenFile
 from labkit.base.files import parsed, write_atomically
+from labkit.base.hooks import refuse_hooked
 
 from .config import DecoderConfig
 from .decoder import Decoder
@@ -48,6 +49,7 @@ def save(model: Decoder, folder: str | Path, *, half: bool = False) -> Path:
             expected="a model whose parts are all its own",
             do="save labkit.shrink(model, plan), which leaves dropped parts out; or save the plan: plan.save(path)",
         )
+    refuse_hooked(model)
     config = json.dumps(model.config.as_dict(), indent=2)
     tensors = {name: on_disk(name, tensor, half) for name, tensor in model.state_dict().items()}
     if model.config.tie:

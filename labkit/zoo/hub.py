@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import os
 import socket
@@ -187,7 +188,7 @@ def _explained(name: str, error: Exception, shipped: list[str]) -> LabkitError:
         )
     if kinds & {"RepositoryNotFoundError", "HFValidationError"}:
         return unknown("model", name, shipped, do="check the name on the hub")
-    if not kinds & _NETWORK and not _is_missing(said):
+    if _is_disk(error) or (not kinds & _NETWORK and not _is_missing(said)):
         return NotAvailable(
             f"{name} could not be loaded: {_first_line(error)}",
             expected="a model that the installed transformers can read, with its tokenizer, and room for it",
@@ -209,6 +210,18 @@ def nearest(name: str, shipped: Sequence[str]) -> str:
 def _is_missing(said: str) -> bool:
     """Whether an error says that a file was looked for in the cache and not found there."""
     return any(words in said for words in ("cached", "cache", "offline", "couldn't connect", "connection"))
+
+
+def _is_disk(error: BaseException | None) -> bool:
+    """Whether a full disk or a forbidden folder lies behind an error: its words may name the cache they are about."""
+    while error is not None:
+        if isinstance(error, OSError) and (
+            error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+            or (isinstance(error, PermissionError) and error.filename)
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _first_line(error: BaseException) -> str:

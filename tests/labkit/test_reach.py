@@ -76,9 +76,10 @@ def test_a_layer_used_twice_is_named():
     assert labkit.anatomy_of(model).depth == 3
 
 
-def test_what_a_file_of_weights_cannot_hold_is_not_saved(tmp_path):
-    cut = labkit.apply(make("labkit"), DropMLP(1))
-    with pytest.raises(BadInput, match=r"labkit\.shrink"):
+@pytest.mark.parametrize("edit", BY_HOOK, ids=str)
+def test_what_a_file_of_weights_cannot_hold_is_not_saved(tmp_path, edit):
+    cut = labkit.apply(make("labkit"), edit)
+    with pytest.raises(BadInput, match=r"labkit\.shrink" if isinstance(edit, DropMLP) else "has a hook"):
         labkit.models.save(cut, tmp_path / "cut")
     assert not (tmp_path / "cut").exists()
     labkit.models.save(labkit.apply(make("labkit"), ZeroWeight("layers.0.mlp.down")), tmp_path / "zeroed")

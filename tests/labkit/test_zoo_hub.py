@@ -125,6 +125,36 @@ def test_what_is_no_network_is_not_told_as_one(tmp_path, monkeypatch, cause):
     assert not isinstance(caught.value, NoNetwork) and str(cause) in caught.value.what
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("kind", [OSError, PermissionError])
+def test_a_disk_that_refuses_is_no_network_though_its_words_name_the_cache(monkeypatch, kind, wrapped):
+    from labkit.course import load_if_here
+
+    code, words = (28, "No space left on device") if kind is OSError else (13, "Permission denied")
+
+    def fails(*args, **options):
+        cause = kind(code, words, "/home/me/.cache/huggingface/hub/a.lock")
+        if wrapped:
+            raise OSError("Check cache directory permissions.") from cause
+        raise cause
+
+    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fails)
+    with pytest.raises(NotAvailable, match=words):
+        load_if_here("somebody/some-model")
+
+
+@pytest.mark.parametrize("named", [3, [2, 3]])
+def test_what_a_model_itself_calls_an_end_ends_its_text(tmp_path, named):
+    write_hub(tmp_path, "llama")
+    handle = labkit.load(tmp_path)
+    handle.model.generation_config.eos_token_id = named
+    likeliest = torch.nn.functional.one_hot(torch.tensor(3), handle.model.config.vocab_size).float()
+    handle.model.lm_head.register_forward_hook(lambda module, args, out: likeliest.expand_as(out).clone())
+    wanted = handle.decode([*handle.encode("a b").tolist(), 3])
+    assert handle.generate("a b", 10) == wanted
+
+
 def test_weights_that_lie_there_twice_count_once(tmp_path):
     import shutil
 
