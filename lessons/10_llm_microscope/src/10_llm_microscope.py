@@ -101,9 +101,10 @@ guess = lesson.predict("p1")
 
 # %% [markdown]
 # The microscope: choose a text or write your own, move *Token*, and read what is
-# rebuilt. Look at a comma, a full stop, a name, a noun. The **information gain** is
-# what the token's states save: C of a decoder that is given nothing, minus C. The map
-# shows it for every token; its two parts, and the other two lenses, are for later.
+# rebuilt. Look at a full stop, a name, a noun, and a comma (*a question* has one). The
+# **information gain** is what the token's states save: C of a decoder that is given
+# nothing, minus C. The map shows it for every token; its two parts, and the other two
+# lenses, are for later.
 
 # %%
 labkit.MicroscopePanel(deep, gate=guess)
@@ -149,17 +150,18 @@ mostly = own["adjective"] > gained["adjective"] / 2
 holds(mostly, "More than half of that is in the word itself.")
 fillers = [1 - own[name] / gained[name] for name in ("punctuation", "article", "name")]
 least = min(fillers)
-holds(least > 0.7, f"Of punctuation, articles, names at least {least:.0%} is context.")
+said = "What punctuation, articles and names gain is mostly context: at least"
+holds(least > 0.7, f"{said} {least:.0%}.")
 
 # %% [markdown]
 # A comma tells next to nothing by itself: commas stand anywhere. Most of what can be
-# read out of it was brought there. That is the paper's story at its best, and it holds
-# for names as well.
+# read out of it was brought there. That is the paper's story at its best. It holds for
+# names as well, and auxiliaries (*was*, *is*) bring more still.
 #
 # Only this part could be called memory. Where is it? Until now the reader was shown all
 # thirteen levels, pooled. Below it is shown one alone, by an adapter that was trained
 # for that level; the decoder stays. Level 0 is the embedding: the token's own word, and
-# nothing else.
+# nothing else. On the right stand the weights αₗ with which the levels were pooled.
 
 # %%
 levels = microscope.single_levels()
@@ -210,11 +212,13 @@ holds(turned, "What is left has the other sign there: nothing to build on.")
 # %% [markdown]
 # So it is less the comma than where it stands. One sample of stories is an anecdote;
 # the test in the ledger of this course was written down before these stories were
-# drawn. In its picture the dot is what we measured, with its interval, the dotted line
-# is no difference, and what lies in the grey band counts as nothing. The paper's
-# *determiners* are all words that its tagger calls DT: articles, and words like *this*
-# and *every*. So are ours, by a list, but nearly all of ours are articles: the second
-# row speaks of these.
+# drawn. In a picture of the ledger the dot is what we measured, with its interval. The
+# dotted line is no difference, and what lies in the grey band counts as nothing. An
+# interval that holds the line and leaves the band leaves the claim *unresolved*.
+#
+# The paper's *determiners* are all words that its tagger calls DT: articles, and words
+# like *this* and *every*. So are ours, by a list, but nearly all of ours are articles:
+# the second picture speaks of these.
 
 # %%
 known = memory.classes.count("article"), memory.classes.count("determiner")
@@ -264,7 +268,7 @@ holds(control.high < 0, "There, punctuation cost more than as many random tokens
 
 # %% [markdown]
 # A guess: with other people's sentences in between, a full stop keeps two facts apart.
-# Now choose *stop words*.
+# Now the *stop words*: choose them in the panel above, or run on.
 
 # %%
 panel.set(rule="stop words")
@@ -280,7 +284,7 @@ holds(shares["stop words"] > worse + 0.1, "As many of either control cost more."
 
 # %%
 articles = labkit.claims.assess(claims.claim("10.articles_removed"))
-report(articles, digits=2, label="without articles, change of the right answers")
+report(articles, digits=2, label="without articles, change", unit="of the answers")
 holds(articles.low > 0, "Without articles our model answers more questions, not fewer.")
 
 # %% [markdown]
@@ -317,10 +321,10 @@ before = share["as trained", "intact"], share["as trained", "punctuation"]
 lesson.result("p3", found=(*before, share["after 20 steps", "punctuation"]))
 
 # %% [markdown]
-# A few seconds of reading, and most of the damage is gone, on 50 questions and with one
-# seed. Would a model that reads on with *whole* texts gain as much? Here are both,
-# after 24 steps, with five seeds each and one learning rate, and the model before any
-# of it, on the same 100 questions.
+# A few seconds of reading, and little of the damage is left, on 50 questions and with
+# one seed. Would a model that reads on with *whole* texts do as well on **bare** ones,
+# those without punctuation? Here are both, after 24 steps, with five seeds each and one
+# learning rate, and the model before any of it, on the same 100 questions.
 
 # %%
 grid = microscope.two_by_two()
@@ -330,7 +334,8 @@ whole = grid.cells["full", "intact"].value
 lost = grid.cells["full", "punctuation"].value
 used = grid.cells["punctuation", "punctuation"].value
 most = 0.5 < (used - lost) / (whole - lost) < 0.9
-holds(most, f"Bare texts cost {whole - lost:.2f}; {used - lost:.2f} of it comes back.")
+said = f"Models used to whole texts lose {whole - lost:.2f} on bare ones"
+holds(most, f"{said}; being used to bare ones brings back {used - lost:.2f}.")
 behind = whole - grid.cells["punctuation", "intact"].value
 holds(behind > 0.03, f"On whole texts, those used to bare ones: {behind:.2f} behind.")
 bare = [grid.cells[arm, "punctuation"].low for arm in ("full", "punctuation")]
@@ -360,7 +365,8 @@ for name, block in (("needed", "first"), ("later", "sixth")):
     label = f"sixty other stories, after the {block} block: difference"
     report(excess, digits=2, label=label, unit="nats a token")
     clear = excess.low > 0 if block == "first" else excess.high < 0
-    holds(clear, f"After the {block} block the interval excludes 0.")
+    side = "above" if block == "first" else "below"
+    holds(clear, f"After the {block} block the whole interval lies {side} 0.")
 
 # %% [markdown]
 # After the first block the model needs its states at punctuation more than others,
@@ -408,7 +414,8 @@ lesson.result("p4", found=score(x, y))
 # In the paper's notebook some 15,000 tokens of width 4,096 are fitted: unrelated clouds
 # would score 0.27 there. So fit on half of the tokens and judge on the other half;
 # there chance is 0 or below. Then the model, with two lines: the next level as it is,
-# and *without the residual*, what the block adds, y − x.
+# and *without the residual*, what the block adds, y − x. The dotted line is what
+# unrelated clouds of as many tokens would score where they were fitted.
 
 # %%
 profile = microscope.linearity_profile(deep, stories)
@@ -458,7 +465,7 @@ figures.show(labkit.claims.assess(claims.claim("10.linear_tokens_hold_context"))
 #
 # **What this does not show.** That a linear step could be left out, or that one causes
 # the other. And what is a token's nonlinearity? The formula in the paper puts a map of
-# normalised states beside raw ones. Exercise 10.2 repairs it.
+# normalised states to work on raw ones. Exercise 10.2 repairs it.
 #
 # ## Exercises · 15 min
 

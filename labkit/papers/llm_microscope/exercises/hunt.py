@@ -99,7 +99,10 @@ def _check(judge: Callable[..., Any]) -> Outcome:
         ),
         "twice": ("a lens passes that norms the last level twice.", "what the model itself says"),
         "shifted": ("a lens passes whose level l is really level l + 1.", "which blocks a level has behind it"),
-        "no_embedding": ("a lens passes that forgets the norm at level 0 alone.", "the first row"),
+        "no_embedding": (
+            "a lens passes that forgets the norm at level 0 alone.",
+            "the first row: all of its logits, not the top word alone",
+        ),
     }
     for seed, depth in ((1, 3), (2, 1), (3, 5)):
         model = model_of(seed, depth)
@@ -113,7 +116,8 @@ def _check(judge: Callable[..., Any]) -> Outcome:
                 return wrong("the model is not what it was.", "what is changed and never put back")
             if name == "right_lens" and not verdict:
                 return wrong(
-                    "you convict the lens that is right.", "rounding: torch.allclose(..., atol=1e-4), not equality"
+                    "you convict the lens that is right.",
+                    "that *every* block after the level is dropped, and rounding: torch.allclose(..., atol=1e-4)",
                 )
             if name != "right_lens" and verdict:
                 return wrong(*said[name])
@@ -163,6 +167,19 @@ def _equal(lens: Any, model: ModelLike, ids: Any) -> bool:
     )
 
 
+def _one_at_a_time(lens: Any, model: ModelLike, ids: Any) -> bool:
+    import torch
+
+    import labkit
+
+    found = lens(model, ids)
+    for level in range(len(model.trunk.blocks)):
+        with torch.no_grad(), labkit.edit(model, labkit.DropBlock(level)):
+            if not torch.allclose(found[level], model(ids[None]).logits[0], atol=1e-4):
+                return False
+    return True
+
+
 def _not_the_last(lens: Any, model: ModelLike, ids: Any) -> bool:
     import torch
 
@@ -195,8 +212,8 @@ HUNT = Exercise(
         "`lens(model, ids)` is said to return what each level would say next: logits [levels, tokens, words], the "
         "embedding first. Released lenses left the final norm out below the last level, or applied it twice. You "
         "cannot read the code. Write `judge(lens, model, ids)`: True if the lens is right at *every* level. You "
-        "may run the model: whole, `model(ids[None]).logits[0]`, or with blocks dropped, "
-        "`with labkit.edit(model, labkit.DropBlock(2)):`."
+        "may run the model: whole, `model(ids[None]).logits[0]`, or with blocks dropped (counted from 0), "
+        "`with labkit.edit(model, labkit.DropBlock(0), labkit.DropBlock(2)):`."
     ),
     expects="a function of a lens, a model and token ids that returns True or False",
     check=_check,
@@ -223,6 +240,7 @@ HUNT = Exercise(
         (_last_only, "released code passes"),
         (_not_the_first, "level 0"),
         (_equal, "convict"),
+        (_one_at_a_time, "every* block"),
         (_not_the_last, "norms the last level twice"),
         (_always, "released code passes"),
         (_loses_the_model, "not what it was"),

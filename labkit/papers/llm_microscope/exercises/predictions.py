@@ -66,9 +66,9 @@ PREDICTIONS = (
     Prediction(
         id="p1",
         question="The words before a token are to be rebuilt from that token's states alone. From which is it easier?",
-        options=("punctuation", "a noun", "no difference"),
+        options=("punctuation", "a noun", "about as easy from either"),
         answer=easier,
-        because="Lower C means that more of the past can be rebuilt. It is small here; why it is there comes next.",
+        because="Lower C means that more of the past can be rebuilt. Section 2 asks where the difference comes from.",
     ),
     Prediction(
         id="p2",

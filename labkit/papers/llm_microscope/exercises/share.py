@@ -63,10 +63,13 @@ def _thought(kind: str, x: Any, y: Any, found: Any, expected: Any) -> Outcome:
     if kind == "exact":
         return wrong("an exactly linear step, with a shift, is not free of error here.", "the means of both sides")
     if torch.allclose(found, expected**2, atol=1e-7):
-        return wrong("these are squares, not lengths.", "‖ · ‖ in the formula")
+        return wrong("these are squares, not lengths.", "Σ E² = 1 − score: E itself is a length")
     scale = float((y - y.mean(0)).norm())
     if torch.allclose(found / scale, expected, atol=1e-6):
         return wrong("these are errors in the units of y, and the squares add up to no share.", "the norm of y")
+    own = (y - y.mean(0)).norm(dim=-1)
+    if torch.allclose(found * own / scale, expected, atol=1e-6):
+        return wrong("each error is in units of its own token, and the squares add up to no share.", "the norm of y")
     if torch.allclose(found / found.norm(), expected / expected.norm(), atol=1e-6):
         return wrong("the sizes are right only among themselves.", "Σ E² must be one minus the score")
     return wrong(
@@ -89,6 +92,11 @@ def _squares(x: Any, y: Any) -> Any:
 
 def _in_units_of_y(x: Any, y: Any) -> Any:
     return nonlinear(x, y) * (y - y.mean(0)).norm()
+
+
+def _in_units_of_its_own(x: Any, y: Any) -> Any:
+    centred = y - y.mean(0)
+    return nonlinear(x, y) * centred.norm() / centred.norm(dim=-1)
 
 
 def _uncentred(x: Any, y: Any) -> Any:
@@ -114,7 +122,7 @@ SHARE = Exercise(
     minutes=5,
     objective="compute each token's share of what a linear map leaves, in units in which the shares add up",
     task=(
-        "A map A was fitted on centred states divided by their norm; equation 1 of the paper then puts it beside raw "
+        "A map A was fitted on centred states divided by their norm; equation 1 of the paper then applies it to raw "
         "ones. Write `nonlinear(x, y)` so that both belong together: E for each of the N tokens, for states x and y "
         "[N, D], with Σ E² = 1 − score. Two lines are missing."
     ),
@@ -139,6 +147,7 @@ SHARE = Exercise(
         (_raw, "centred and divided alike"),
         (_squares, "squares"),
         (_in_units_of_y, "units of y"),
+        (_in_units_of_its_own, "its own token"),
         (_uncentred, "least-squares map"),
         (_summed, "one number a token"),
         (_in_place, "changed in place"),

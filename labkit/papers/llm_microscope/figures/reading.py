@@ -77,7 +77,7 @@ def _memory_bars(found: Memory) -> Bars:
 
 def _paint_levels(found: LevelProfile, figure: FigureBase) -> None:
     """Draw what each level tells alone beside the weight it has where all are pooled."""
-    alone, pooled = axes(figure, "What one level tells alone", "Its weight beside the others", left=0.95, between=1.0)
+    alone, pooled = axes(figure, "What one level tells alone", "Weights in the pooling", left=0.95, between=1.0)
     mark = MARKS["intact"]
     alone.plot(found.levels, [one.value for one in found.gain], mark.line, color=mark.colour, marker=mark.marker, lw=2)
     whiskers(alone, found.levels, [one.low for one in found.gain], [one.high for one in found.gain])
