@@ -27,7 +27,7 @@ BY_HAND = Exercise(
     expects="a number between 0 and 1",
     check=number(
         13 / 18,
-        "(1 + 2/3 + 3/6) / 3. A perfect neuron has 1, a neuron that says the same to everything here one half.",
+        "(1 + 2/3 + 3/6) / 3. A perfect neuron has 1; one with the same output for all six has one half here.",
         tol=6e-3,
         mistakes=[
             (0.5, "you gave the share of father prompts among all six.", "the list from the top, one father at a time"),
@@ -38,6 +38,7 @@ BY_HAND = Exercise(
                 "places of fathers",
             ),
             ((1 + 2 / 3 + 1 / 2) / 6, "you divided by six.", "how many shares you add up"),
+            (1 + 2 / 3 + 1 / 2, "you added the three shares: this is no mean yet.", "how many shares you add up"),
             (5 / 9, "you counted pairs in the right order: that is another score.", "shares of the list so far"),
         ],
         otherwise=("this is not the mean of the three shares.", "places 1, 3 and 6"),
@@ -55,6 +56,7 @@ BY_HAND = Exercise(
         (0.594, "every place"),
         (0.361, "divided by six"),
         (5 / 9, "pairs"),
+        (13 / 6, "no mean yet"),
         (0.9, "not the mean"),
     ),
 )
@@ -100,8 +102,17 @@ def _over_thresholds(scores: Sequence[float], labels: Sequence[int]) -> float:
     return sum(precisions) / len(precisions)
 
 
+def _found_so_far(scores: Sequence[float], labels: Sequence[int]) -> float:
+    total = 0.0
+    for threshold in set(scores):
+        above = [label for score, label in zip(scores, labels) if score >= threshold]
+        total += sum(above) ** 2 / len(above)
+    return total / sum(labels)
+
+
 _lucky = _ap_by_place(lambda pair: (-pair[0], -pair[1]))
 _unlucky = _ap_by_place(lambda pair: (-pair[0], pair[1]))
+_as_listed = _ap_by_place(lambda pair: -pair[0])
 _upside_down = _ap_by_place(lambda pair: pair[0])
 _CASES: tuple[tuple[tuple[float, ...], tuple[int, ...]], ...] = (
     ((3.0, 1.0, 2.0, -1.0, 0.5, -2.0), (1, 0, 0, 1, 1, 0)),
@@ -113,6 +124,8 @@ _CASES: tuple[tuple[tuple[float, ...], tuple[int, ...]], ...] = (
 _SLIPS = (
     (_lucky, "within a tie you let the father prompts go first: a dead neuron becomes perfect.", "five equal scores"),
     (_unlucky, "within a tie you let the father prompts go last.", "five equal scores"),
+    (_as_listed, "within a tie you let the order of the list decide.", "five equal scores"),
+    (_found_so_far, "`new` holds all fathers so far: each is counted again and again.", "R_n − R_{n−1}"),
     (
         _upside_down,
         "your list starts with the lowest output.",
@@ -144,8 +157,12 @@ def _check_ap(ap: Callable[..., Any]) -> Outcome:
     for slip, thought, look_at in _SLIPS:
         if same(slip):
             return wrong(thought, look_at)
-    scores, labels = next(case for one, case in zip(given, _CASES) if not close_to(one, _ap(*case), tol=1e-6))
-    return wrong("this is not the average precision.", f"scores {list(scores)}, labels {list(labels)}")
+    one, case = next((one, case) for one, case in zip(given, _CASES) if not close_to(one, _ap(*case), tol=1e-6))
+    scores, labels = map(list, case)
+    return wrong(
+        "this is not the average precision.",
+        f"scores {scores}, labels {labels}: yours is {one:.3g}, AP is {_ap(*case):.3g}",
+    )
 
 
 IN_CODE = Exercise(
@@ -181,6 +198,8 @@ IN_CODE = Exercise(
     typical_wrong=(
         (_lucky, "go first"),
         (_unlucky, "go last"),
+        (_as_listed, "order of the list"),
+        (_found_so_far, "all fathers so far"),
         (_upside_down, "lowest"),
         (_auc, "ROC"),
         (_every_place, "all prompts"),

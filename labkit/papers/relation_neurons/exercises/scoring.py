@@ -40,8 +40,8 @@ TOO_KIND = Exercise(
     task=(
         "The paper calls an answer right if the first **two** generated tokens begin it; so has this lesson. Names of "
         "constellations have three words: *the Crowned Ship*. Let `lab/facts_early` (`early`), with nothing cut, say "
-        "three words to each of the 60 held-out questions about constellations, and read them. How many answers does "
-        "`kindly_right` count that are **wrong** as a whole?"
+        "three words to each of the 60 held-out questions about constellations, and read them. (A question's "
+        "`object` is the right name.) How many answers does `kindly_right` count that are **wrong** as a whole?"
     ),
     expects="a whole number from 0 to 60",
     check=number(
@@ -50,7 +50,16 @@ TOO_KIND = Exercise(
         "more of them the less a model knows.",
         tol=0.1,
         mistakes=[
-            (lambda: _counts()["kind"], "you counted all that the rule calls right.", "the third word of each"),
+            (
+                lambda: _counts()["kind"],
+                "you counted all that the rule calls right, or no whole name equalled yours.",
+                "the third word of each; question.object, without spaces or a full stop around what was said",
+            ),
+            (
+                lambda: _counts()["all"],
+                "all 60 are wrong with you, so no name equalled what was said.",
+                "question.object, without spaces or a full stop around what was said",
+            ),
             (lambda: _counts()["whole"], "you counted the answers that are right as a whole.", "the others"),
             (
                 lambda: _counts()["all"] - _counts()["whole"],
@@ -64,7 +73,6 @@ TOO_KIND = Exercise(
                 "a number of questions is asked for",
             ),
             (0.0, "you asked lab/facts, or compared two words again.", "early, and the third word"),
-            (lambda: _counts()["between"] / _counts()["all"], "you gave a share.", "a number of questions"),
         ],
         otherwise=("this is another number.", 'the 60 questions of half_way.quiz("named", ["constellation"])'),
     ),
@@ -87,6 +95,7 @@ TOO_KIND = Exercise(
         (31, "right as a whole"),
         (29, "all wrong answers"),
         (15, "rule's own wrongs"),
+        (60, "all 60 are wrong"),
         (14 / 60, "a share"),
         (0, "compared two words"),
     ),

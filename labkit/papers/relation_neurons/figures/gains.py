@@ -46,9 +46,9 @@ def _describe_interference(found: Interference) -> str:
     low, high = found.band
     return (
         f"With the relations' own neurons off, accuracy rises in {found.improving} of {found.cells} cells; with drawn "
-        f"sets in {low:.0f} to {high:.0f} (p = {found.p_improving:.2f}). The largest gain is {found.largest:.3f} "
-        f"({found.where[1]}, {found.where[0]} off); in drawn sets up to {max(found.null_largest):.3f} "
-        f"(p = {found.p_largest:.2f})."
+        f"sets in {low:.0f} to {high:.0f} (the grey band, 95 % of them; p = {found.p_improving:.2f}). "
+        f"The largest gain is {found.largest:.3f} ({found.where[1]}, {found.where[0]} off); in drawn sets up to "
+        f"{max(found.null_largest):.3f} (p = {found.p_largest:.2f})."
     )
 
 

@@ -20,7 +20,7 @@ __all__ = ["DRAWINGS"]
 
 ALPHA = 0.05
 WHAT = {
-    "top": "its own neurons",
+    "top": "those of the silenced relation",
     "bottom": "its worst neurons",
     "random": "as many at random",
     "matched": "as many of the same layers and modules",
