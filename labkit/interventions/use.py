@@ -157,11 +157,12 @@ class Use:
         foreign += self.uninstall()
         if self in _ACTIVE:
             _ACTIVE.remove(self)
-        thread, self._thread = self._thread, None
-        if self._taken == [True] and thread in (None, threading.current_thread()):
+        ours = self._thread in (None, threading.current_thread())
+        if self._taken == [True] and ours:
             with suppress(RuntimeError):  # another thread's, left by undo_all
                 self._taken[:] = starmap(self._lock.release, ((),))
-        self._elsewhere |= thread not in (None, threading.current_thread())
+        self._thread = None  # only now: what an error set from another thread cuts short before is still open
+        self._elsewhere |= not ours
         if self._elsewhere:  # its lock will not be given up by the thread that took it
             if below := active_on(self.module):
                 below[0]._elsewhere = True

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import random
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -246,3 +247,27 @@ def test_weights_of_inference_mode_are_refused_in_words():
         model = make("labkit")
     with pytest.raises(ValueError, match="inference_mode"), edit(model, ZeroWeight("embed[0, :]")):
         pass
+
+
+def test_an_error_that_strikes_while_the_lock_is_given_up_leaves_it_free(model, monkeypatch):
+    class Stopped(BaseException):
+        pass
+
+    before, own, struck = fingerprint(model), threading.current_thread, []
+
+    def current_thread():
+        if sys._getframe(1).f_code.co_name == "finish" and not struck:
+            struck.append(True)
+            raise Stopped
+        return own()
+
+    with monkeypatch.context() as patched, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it takes itself back when it is dropped
+        patched.setattr(threading, "current_thread", current_thread)
+        try:
+            with edit(model, DropMLP(1)):
+                pass
+        except Stopped:
+            pass
+        gc.collect()
+    assert struck and untouched(model, before)
