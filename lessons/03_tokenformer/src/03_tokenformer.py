@@ -4,11 +4,11 @@
 # {{badges}}
 #
 # You will make a trained model three times as large while you watch, and it will go on
-# telling the same story, word for word. It should not be possible: every weight of a
-# Transformer has its place in a matrix, and a larger matrix is another function. Wang
-# and colleagues (2024) build linear layers out of rows that can be appended. Then you
-# will change one factor, as the code they released does, and see whether it still tells
-# it.
+# telling the same story, word for word. It sounds impossible: every weight of a
+# Transformer has its place in a matrix, and a larger matrix is, as a rule, another
+# function. Wang and colleagues (2024) build linear layers out of rows that can be
+# appended. Then you will change one factor, as the code they released does, and see
+# whether the story survives.
 #
 # *Wang, Fan, Naeem, Xian, Lenssen, Wang, Tombari, Schiele,
 # [TokenFormer: Rethinking Transformer Scaling with Tokenized Model Parameters](https://arxiv.org/abs/2410.23168),
@@ -115,17 +115,23 @@ holds(torch.allclose(mlp, ours, atol=1e-4), "GeLU(RMSNorm(X Kᵀ)) V is the same
 # attention, q, k, v and o; and n is not the width of anything outside, so rows can be
 # appended: K ← [K; new rows], V ← [V; new rows] (equation 10).
 #
-# Start with one. Its key is zero, its value is random. In a table of nine Θ, for which
-# would the output stay the same?
+# Start with one. Its key is zero, its value is random. Under which Θ does the output
+# stay the same?
 
 # %%
 zero = lesson.predict("p1")
 
 # %% [markdown]
-# Before you run the next cell, decide for each row by hand. The scores are A, and the
-# new token's score is 0. What does each Θ make of a zero, and does the zero change what
-# the others get? *τ fixed* keeps τ = √48; *τ live* goes to √49. The numbers are the
-# change of the output, relative to its length.
+# The next cell tries nine Θ. Decide for each by hand before you run it. What does it
+# make of the new token's score, a 0, and does the 0 change what the others get?
+#
+# - *l2-gelu* is equation 7. *gelu-l2* and *gelu-l1* take GeLU first, then the norm (L1:
+#   the sum of sizes); *l2* is the norm alone.
+# - *softmax* is the one you know; *softmax-n* is n times it.
+# - *gelu*, *relu* and *identity* have no norm.
+#
+# *τ fixed* keeps τ = √48; *τ live* goes to √49. (In *gelu-l1* and *softmax-n* the
+# factor is n itself.) The numbers are the change of the output, relative to its length.
 
 # %%
 table = tf.appended_key()
@@ -161,8 +167,9 @@ holds(
 moment = lesson.predict("p2")
 
 # %% [markdown]
-# The panel grows the model in any of eight ways and reads a few stories at once. Try
-# *random* keys too: they are what the paper's main results use.
+# The panel grows the model and reads a few stories at once: four kinds of new keys,
+# each with τ fixed or live. Try *random* keys: the paper's main results use them.
+# *Duplicates* repeat every token; the copies share its value.
 
 # %%
 labkit.GrowPanel(source, gate=moment)
@@ -294,8 +301,8 @@ holds(lost["old at a tenth"].low > trained_all.high, "Slow rows forget most.")
 # The model that was not grown forgets about as little as the frozen one, and learns the
 # facts as well as any.
 #
-# Beside it the Transformer, padded, whose best rate was a quarter as high, from five
-# more seeds:
+# Does a grown Transformer forget as much? Ours grew by padding. Here all weights are
+# trained, five more seeds each; the Transformer's best rate was a quarter as high.
 
 # %%
 arms = {"TokenFormer, zero keys": "b-zero-fixed", "Transformer, padded": "b-block-pad"}
@@ -308,9 +315,9 @@ holds(
 )
 
 # %% [markdown]
-# Its rate is four times as high, so architecture and rate are mixed here. (The paper
-# looks at the new corpus, not at the old one: 03.new_corpus_lower and
-# 03.new_corpus_faster in the ledger.)
+# The rates differ, so architecture and rate are mixed here. (The paper looks at the
+# new corpus, not at the old one: 03.new_corpus_lower and 03.new_corpus_faster in the
+# ledger.)
 #
 # **What this does not show.** That forty or sixty steps decide anything. They show the
 # fall, not where training ends.
@@ -319,10 +326,10 @@ holds(
 #
 # So we trained all of them for a whole stage, with five seeds: sources, grown models,
 # large models from scratch. Each way has the learning rate that was best for it on a
-# sixth seed, where a lower and a higher one did worse. A grown TokenFormer and a Transformer of twice its width have the same
-# number of weights outside the embedding. The paper compares the two when the
-# Transformer was trained from scratch *for one stage*. Suppose it gets the FLOPs of
-# source and growth together.
+# sixth seed, where a lower and a higher one did worse. A grown TokenFormer and a
+# Transformer of twice its width have the same number of weights outside the embedding.
+# The paper compares the two when the Transformer was trained from scratch *for one
+# stage*. Suppose it gets the FLOPs of source and growth together.
 
 # %%
 equal = lesson.predict("p5")
@@ -350,9 +357,10 @@ lesson.result("p5", found=gap)
 # a Transformer grown by the baseline.
 #
 # Now the paper's sentences, each beside our own numbers. The dot is what we measured,
-# with its interval over five seeds; the dotted line is *no difference*; the grey band
-# is the margin within which a difference counts as nothing. Direction, margin and seeds
-# were written down before the runs.
+# with its interval over five seeds; the diamond is the paper's number, where it gives
+# one that can be drawn; the dotted line is *no difference*; the grey band is the margin
+# within which a difference counts as nothing. Direction, margin and seeds were written
+# down before the runs.
 
 # %%
 for name in ("same_budget", "equal_cost", "parity", "net2net"):
@@ -416,9 +424,9 @@ twofold, eightfold = (gaps[f"{times} times, random keys"] for times in (2, 8))
 holds(eightfold.low > twofold.high, "By random keys, the more tokens the worse.")
 
 # %% [markdown]
-# Zero keys cost about a hundredth of a nat, random keys up to a fifth. At twice the
-# tokens even random keys end below their source, as the paper says they do; at four and
-# eight times they do not, in 120 steps.
+# Zero keys cost at most about a hundredth of a nat, random keys up to a fifth. At twice
+# the tokens even random keys end below their source, as the paper says they do; at four
+# and eight times they do not, in 120 steps.
 
 # %%
 for arm in ("random-live-2", "random-live", "random-live-8"):

@@ -113,7 +113,7 @@ def test_what_was_carried_over_is_kept_by_seed_and_made_once(tmp_path, monkeypat
     monkeypatch.setattr(carrying, "best_rate", lambda arm, runs: 1e-2)
     monkeypatch.setattr(arms, "ARMS", {name: replace(arm, steps=2) for name, arm in arms.ARMS.items()})
     found = carrying.make_carry(7, tmp_path)
-    assert len(found["bumps"]) == 4 and found["bumps"]["grown, memory carried"] >= 0
+    assert len(found["bumps"]) == 4 and found["bumps"]["grown, memory carried"] > -1e-6  # rounding
     assert carrying.make_carry(7, tmp_path) == found and found["seed"] == 7
     known = list(running.runs(tmp_path))
     assert [run["arm"] for run in known] == ["source", "carry"]

@@ -41,7 +41,9 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p1",
-        question="A token with a zero key and a random value is appended to a layer. Who leaves the output as it was?",
+        question=(
+            "A token with a zero key and a random value is appended to a layer. Which Θ leaves the output as it was?"
+        ),
         options=("softmax", "GeLU after an L2 norm, τ kept", "both", "neither: one more token must change the sum"),
         answer=1,
         because="exp(0) is 1, so softmax gives the newcomer a share. GeLU(0) is 0; a zero adds nothing to a length.",
@@ -65,10 +67,10 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p4",
-        question="Two models in the middle of training. Whose loss rises more?",
+        question="Two models in the middle of training. Which loss rises more?",
         options=(
-            "of the one that grows, its optimiser keeping its memory",
-            "of the one that does not grow, its optimiser losing its memory",
+            "that of the one that grows, its optimiser keeping its memory",
+            "that of the one that does not grow, its optimiser losing its memory",
             "both about the same",
         ),
         answer=_rises_more,
@@ -78,7 +80,7 @@ PREDICTIONS = (
         id="p5",
         question=(
             "A large Transformer, trained from scratch, gets as many FLOPs as source and growth took together. "
-            "Whose loss is lower?"
+            "The TokenFormer grew by random keys, as the paper's did. Whose loss is lower?"
         ),
         options=("the grown TokenFormer's", "the Transformer's", "no telling from five pairs"),
         answer=lambda gap: 0 if gap.high < 0 else 1 if gap.low > 0 else 2,
