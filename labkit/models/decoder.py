@@ -39,7 +39,9 @@ class Decoder(nn.Module):
     def __init__(self, config: DecoderConfig):
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocab, config.width)
+        # Its first values are set later; drawing them here, on the meta device, would import torch's compiler.
+        unset_VD = torch.empty(config.vocab, config.width)
+        self.embed = nn.Embedding(config.vocab, config.width, _weight=unset_VD)
         self.trunk = config.trunk()
         self.norm = config.final_norm()
         self.head = nn.Linear(config.width, config.vocab, bias=False)
