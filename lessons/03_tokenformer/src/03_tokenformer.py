@@ -197,8 +197,9 @@ holds(
 #
 # So growth by zero keys is safe at step 0, and growth by duplicates is too. But a
 # larger model is only worth something once it is trained, and with the first step the
-# keys move. The fifth line below is a control: the model is *not* grown and trained by
-# the same schedule.
+# keys move. The fifth line below is a control: a model that is *not* grown, but trained
+# on by the same schedule. (*Back at step*: the first step looked at at which the loss is
+# no higher than before the growth.)
 
 # %%
 lowest = lesson.predict("p3")
