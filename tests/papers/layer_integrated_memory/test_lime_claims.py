@@ -36,8 +36,8 @@ def made_up(tmp_path, monkeypatch):
     runs = Runs(tmp_path / "runs.jsonl")
 
     def add(arm, seed, loss, solved, operands=4, steps=1200, depth=4, width=16, own=0.5):
-        settings = {"arm": arm, "lr": BEST.get(arm, BEST["lime"]), "seed": seed, "operands": operands}
-        settings |= {"steps": steps, "depth": depth, "width": width}
+        rung = {"operands": operands, "steps": steps, "depth": depth, "width": width}
+        settings = {"arm": arm, "lr": training.best_rate(arm, **rung), "seed": seed, **rung}
         runs.do(settings, lambda: found(loss, solved, steps, own))
 
     for seed in SEEDS:
@@ -96,11 +96,10 @@ def test_the_table_s_rates_are_the_best_of_the_choosing_seeds():
             rung = run["arm"], run["operands"], run["steps"], run["depth"], run["width"]
             tried.setdefault(rung, []).append(run)
     assert set(BEST) <= {arm for arm, *rung in tried if rung == [4, 1200, 4, 16]}
-    for (arm, _, steps, depth, width), held in tried.items():
-        assert len(held) >= (3 if arm in ("base", "lime") and (steps, width) == (1200, 16) else 2), arm
-        # Two layers stand at the rate chosen for four, the own layer alone at LIMe's, as their rows say.
-        if depth == 4 and arm != "own":
-            assert best_rate(held) == training.best_rate(arm, steps, width), (arm, steps, width)
+    for (arm, *rung), held in tried.items():
+        rates = sorted(run["lr"] for run in held)
+        assert rates[0] < best_rate(held) < rates[-1], (arm, rung)
+        assert best_rate(held) == training.best_rate(arm, *rung), (arm, rung)
 
 
 def function_of(claim):

@@ -81,7 +81,7 @@ def table(tmp_path, monkeypatch):
     for seed in (11, 12, 13, 101):  # the last one's seed is that of the rates
         for arm, share in (("base", 0.2), ("lime", 0.8)):
             for rung in RUNGS:
-                lr = best_rate(arm, rung.steps, rung.width)
+                lr = best_rate(arm, **rung._asdict())
                 settings = {"arm": arm, "lr": lr, "seed": seed, **rung._asdict()}
                 looks = rung.steps // ladders.EVERY + 1
                 found = {

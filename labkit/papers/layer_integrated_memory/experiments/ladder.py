@@ -142,7 +142,7 @@ def ladder(
 
 def _chosen(arm: str, rung: Rung, seeds: Sequence[int]) -> list[dict]:
     """Return an arm's runs at its best rate in the order of seeds."""
-    lr = best_rate(arm, rung.steps, rung.width)
+    lr = best_rate(arm, **rung._asdict())
     held = [run for run in runs().where(arm=arm, lr=lr, **rung._asdict()) if run["seed"] in seeds]
     if not held:
         raise NotAvailable(f"There is no run of {arm} with {rung}.", do=DO)

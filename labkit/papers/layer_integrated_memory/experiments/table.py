@@ -37,8 +37,8 @@ def by_seed(
     arm: str, seeds: Sequence[int], *, operands: int = 4, steps: int = 1200, depth: int = 4, width: int = 16
 ) -> list[dict]:
     """Return the runs of an arm at its best rate, seed by seed; raise `NotAvailable` naming those that are missing."""
-    wanted = {"operands": operands, "steps": steps, "depth": depth, "width": width}
-    found = {run["seed"]: run for run in runs().where(arm=arm, lr=best_rate(arm, steps, width), **wanted)}
+    rung = {"operands": operands, "steps": steps, "depth": depth, "width": width}
+    found = {run["seed"]: run for run in runs().where(arm=arm, lr=best_rate(arm, **rung), **rung)}
     if missing := [seed for seed in seeds if seed not in found]:
         raise NotAvailable(
             f"The runs of {arm} with {operands} operands, {steps} steps and the seeds {missing} are not there.", do=DO
