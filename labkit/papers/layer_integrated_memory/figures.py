@@ -74,10 +74,14 @@ def _paint_ladder(ladder: Ladder, figure: FigureBase) -> None:
     for place, by_arm in enumerate(ladder.rungs.values()):
         for shift, (arm, by_seed) in zip((-0.2, 0.2), by_arm.items()):
             dots(ax, place + shift, [solved for _, solved in by_seed.values()], arm, NAMES[arm] if place == 0 else "")
-    names = [str(rung).replace(", ", "\n") for rung in ladder.rungs]
+    names = [str(rung).replace(" operands", "").replace(" steps", "").replace(", ", "\n") for rung in ladder.rungs]
     ax.set_xticks(range(len(names)), names)
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.set_ylim(-0.03, 1.03)
+    ax.annotate(
+        "operands\nsteps", (0, 0), xycoords="axes fraction", xytext=(-4, -7), textcoords="offset points",
+        ha="right", va="top", fontsize=SIZES["tick"], color=INK,
+    )  # fmt: skip
     label_axes(ax, y="share solved")
     legend(ax)
 

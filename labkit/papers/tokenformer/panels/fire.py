@@ -83,7 +83,7 @@ class FirePanel(Panel):
                 ax.annotate(word, (place, -0.6), **note, ha="center", va="bottom", annotation_clip=False)
         row_names(ax, pieces)
         label_axes(ax, x=f"parameter token, 0 to {data.tokens - 1}; dark: {TOP:g} or more")
-        (bar,) = axes(right, "How many share the work", left=0.15, right=0.45)
+        (bar,) = axes(right, "Tokens at work", left=0.15, right=0.45)
         places = list(range(len(pieces)))
         bars(bar, places, data.effective[:PIECES], MARKS["intact"], 0.7, across=True)
         for place, count in zip(places, data.effective):
