@@ -132,6 +132,7 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "edges": (
         *_tried(("first-values", "hyper-dynamic"), (4.8e-2,)),
         *_tried(("first-values",), (9.6e-2,)),
+        *_tried(("own",), (3e-3,)),
         *_tried(("base",), (4.8e-2, 9.6e-2), operands=3),
         *_tried(("lime",), (4.8e-2,), depth=2),
         *_tried(("lime",), (3e-3,), width=24),
