@@ -109,8 +109,8 @@ def _room(folder: Path) -> list[str]:
     for path in dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), package, data_dir().resolve())):
         command += ["--ro-bind", str(path), str(path)]
     command += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/dev/shm", "/tmp"):  # what is written there is memory, which no process's limit counts
-        command += ["--size", str(_TEMPORARY), "--tmpfs", path]
+    for memory in ("/dev/shm", "/tmp"):  # what is written there no process's own limit counts
+        command += ["--size", str(_TEMPORARY), "--tmpfs", memory]
     command += ["--remount-ro", "/dev"]
     command += ["--bind", str(folder), str(_INSIDE), "--chdir", str(_INSIDE), "--remount-ro", "/"]
     for name, value in _variables(_INSIDE).items():

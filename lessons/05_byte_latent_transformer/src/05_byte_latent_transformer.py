@@ -446,7 +446,9 @@ holds(verdict == "unresolved", "On those the ledger cannot tell the two apart.")
 for row in ("05.contains", "05.swap"):
     found = labkit.claims.assess(row)
     print(found.claim.scale)
-    print(f"  {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]: {found.verdict}")
+    print(
+        f"  {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]: {found.verdict}"
+    )
 
 # %% [markdown]
 # BLT is ahead at both on average, and five models of each leave both open. The paper's BLT leads by about fifty points.
