@@ -543,8 +543,7 @@ holds(
 # four and five rates.
 
 # %%
-again = ("quant_d", "quant_d_longer", "quant_c_longer", "token_model", "token_longer")
-for name in (f"06.{row}" for row in again):
+for name in ("06.quant_d_longer", "06.token_model", "06.token_longer"):
     row = labkit.claims.assess(ledger.claim(name))
     if row.value is not None:  # measured
         print(row.claim.sentence)
