@@ -30,7 +30,7 @@ def generate(
 
     temperature 0 takes the likeliest token; above 0 it samples, with `generator`. A row that has said `stop`, one of
     several, or what a model of transformers itself calls an end, repeats it; when all rows have, or the model's
-    `context` is full, the text ends there.
+    `context` is full, the text ends there. With `stop` None no token is an end; () leaves it to the model.
     Raises `BadInput` for a text in place of ids, and when the model's logits are no numbers.
 
     >>> handle = labkit.load("lab/tiny")
@@ -53,11 +53,10 @@ def generate(
             do="pass generator=torch.Generator().manual_seed(0)",
         )
     context = context or getattr(getattr(model, "config", None), "context", None)
-    stops = () if stop is None else (stop,) if isinstance(stop, int) else tuple(stop)
-    named = getattr(
-        getattr(model, "generation_config", None), "eos_token_id", None
-    )  # what a hub model itself calls an end
-    stops += tuple(named) if stops and isinstance(named, list | tuple) else ()
+    stops = set() if stop is None else {stop} if isinstance(stop, int) else set(stop)
+    if stop is not None:  # what a hub model itself calls an end ends its text as well
+        named = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+        stops |= set(named) if isinstance(named, list | tuple) else {named} - {None}
     room = max_new_tokens if context is None else min(max_new_tokens, context - input_ids.shape[1])
     if room < 0:
         raise BadInput(
@@ -77,7 +76,7 @@ def generate(
         fresh = _choose(output.logits[:, -1], temperature, generator)
         if stops:
             fresh = torch.where(done[:, None], ids[:, -1:], fresh)
-            done |= torch.isin(fresh[:, 0], torch.tensor(stops, device=fresh.device))
+            done |= torch.isin(fresh[:, 0], torch.tensor(sorted(stops), device=fresh.device))
         ids = torch.cat((ids, fresh), dim=1)
         if stops and bool(done.all()):
             break

@@ -64,12 +64,6 @@ class Handle:
             (m.num_embeddings for name, m in named if name.endswith(tables) and isinstance(m, nn.Embedding)), None
         )
 
-    def _ends(self) -> list[int]:
-        """Return what ends an answer: the tokenizer's end, and what a model of the hub calls one, often another."""
-        named = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
-        also = named if isinstance(named, list | tuple) else [named]
-        return [token for token in (self.end, *also) if token is not None]
-
     def encode(self, text: str) -> Tensor:
         """Return the token ids [L] of a text as the model reads them: with its begin, on its device."""
         if not isinstance(text, str):
@@ -116,7 +110,7 @@ class Handle:
                 max_new_tokens,
                 temperature=temperature,
                 generator=generator,
-                stop=self._ends(),
+                stop=() if self.end is None else self.end,
                 context=self.context,
             )
         return self.decode(ids[0])

@@ -66,6 +66,7 @@ PAPER = Paper(
             "one_rate_curves_path",
             "placements_path",
         ),
+        "experiments.depths": ("IdleByDepth", "idle_by_depth"),
         "experiments.transfers": ("Transfer", "Transfers", "transfer", "transfers_path"),
     },
     sweeps={

@@ -502,7 +502,7 @@ panel
 mean_idle = {}
 for recipe, name in kinds.items():
     found = runs.of(recipe, lr=rates[recipe], seeds=five)
-    counts = [sum(cost <= 0.01 for cost in run.block) for run in found]
+    counts = [run.idle for run in found]
     mean_idle[name] = sum(counts) / len(counts)
 told = ", ".join(f"{count:g} of sixteen in {name}" for name, count in mean_idle.items())
 lesson.result("p5", found=mean_idle["Pre-LN"], because=f"On average {told}.")
@@ -519,49 +519,16 @@ holds(
 # And deeper models? Five more pairs were trained with 8 blocks and five with 32, for 200 steps at one rate. Nothing of
 # them was known when the ledger's rows on them were written.
 
-# %% tags=["collapsed"]
-shallow_and_deep = labkit.BlockRuns.load(labkit.one_rate_blocks_path())
-shares = {
-    name: [
-        labkit.measurements.mean_over(
-            [
-                sum(cost <= 0.01 for cost in run.block) / blocks
-                for run in shallow_and_deep.of(f"{recipe}-{blocks}")
-            ],
-            "seeds",
-            method="t",
-        )
-        for blocks in (8, 32)
-    ]
-    for recipe, name in kinds.items()
-}
-figures.show(
-    figures.Bars(
-        title="Idle blocks after 200 steps, mean of five models",
-        labels=["8 blocks", "32 blocks"],
-        groups={name: [one.value for one in line] for name, line in shares.items()},
-        intervals={
-            name: [(one.low, one.high) for one in line] for name, line in shares.items()
-        },
-        x_label="share of blocks that cost at most 0.01 nats to lose",
-        sentence="Idle: "
-        + "; ".join(
-            f"{name}, {few.value:.2f} of 8 blocks and {many.value:.2f} of 32"
-            for name, (few, many) in shares.items()
-        )
-        + ".",
-        digits=2,
-    )
-)
+# %%
+by_depth = labkit.idle_by_depth()
+figures.show(by_depth)
 
 # %%
 figures.show(labkit.claims.assess("08.idle_share_grows"))
+few, many = (one.value for one in by_depth.shares["Pre-LN"])
+holds(few == 0 and many > 0.7, "Pre-LN: of 8 blocks none is idle, of 32 most are.")
 holds(
-    shares["Pre-LN"][0].value < 0.1 and shares["Pre-LN"][1].value > 0.7,
-    "Pre-LN: of 8 blocks none is idle, of 32 most are.",
-)
-holds(
-    all(pre.value < lns.value for pre, lns in zip(*shares.values())),
+    all(pre.value < lns.value for pre, lns in zip(*by_depth.shares.values())),
     "With scaling it is more of them, at either depth.",
 )
 

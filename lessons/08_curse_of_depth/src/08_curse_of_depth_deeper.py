@@ -371,7 +371,7 @@ idle_at, loss_at = {}, {}
 for recipe, name in kinds.items():
     seed_0 = sorted(runs.of(recipe, seeds=[0]), key=lambda run: run.lr)
     tried = [run.lr for run in seed_0]
-    idle_at[name] = [sum(cost <= 0.01 for cost in run.block) for run in seed_0]
+    idle_at[name] = [run.idle for run in seed_0]
     loss_at[name] = [run.loss for run in seed_0]
 
 # %% tags=["collapsed"]

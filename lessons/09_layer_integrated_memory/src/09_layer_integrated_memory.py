@@ -500,14 +500,14 @@ print(labkit.language_pairs())
 #
 # **What this does not show.** What happens in a task that a model of this width can
 # never learn: there a lead could stay. Five operands may be such a task, or may want
-# 5,000 steps; we did not go on. And the rates: each arm, task and width has its own, the
-# best of at least three with a worse one on either side. They were chosen on one other
-# seed, and on two to four more where that one was at odds with itself. One seed can be
-# far off: LIMe of two layers solves everything at twice its rate on seed 101, and on
-# five others does worse there than at its own. (Five operands and wider models had been
-# promised at the rates of four operands and width 16; they were given their own before
-# they were trained.) The paper shows the end of training only, so it cannot say whether
-# more epochs would have let its baseline catch up.
+# 5,000 steps; we did not go on. And the rates: each arm, task and width has its own,
+# the best of at least three with a worse one on either side. They were chosen on one
+# other seed, and on two to four more where that one was at odds with itself. One seed
+# can be far off: the note of 09.half_the_depth in the ledger tells of such a case.
+# (Five operands and wider models had been promised at the rates of four operands and
+# width 16; they were given their own before they were trained.) The paper shows the end
+# of training only, so it cannot say whether more epochs would have let its baseline
+# catch up.
 #
 # ## 3 · Who collapsed? · 11 min
 #

@@ -102,6 +102,12 @@ def test_the_table_s_rates_are_the_best_of_the_choosing_seeds():
         assert best_rate(held) == training.best_rate(arm, *rung), (arm, rung)
 
 
+def test_every_run_of_the_table_belongs_to_a_group():
+    planned = {tuple(asdict(run).values()) for group in training.GROUPS.values() for run in group}
+    names = [*asdict(training.GROUPS["main"][0])]
+    assert {tuple(run[name] for name in names) for run in table.runs()} == planned
+
+
 def function_of(claim):
     return getattr(claims, claim.measure.rpartition(".")[2])
 

@@ -73,7 +73,7 @@ def test_the_question_is_not_scored():
 
 def test_rates_are_chosen_on_seeds_of_their_own():
     """On any other seed an arm has one rate in each setting, and that is the one at which it stands."""
-    runs = [run for group in GROUPS.values() for run in group]
+    runs = [run for name, group in GROUPS.items() for run in group if name != "given-up"]
     for run in runs:
         assert run.seed in (*CHOOSING, *SEEDS, *REPEATED, *FRESH)
         sizes = {"operands": run.operands, "steps": run.steps, "depth": run.depth, "width": run.width}

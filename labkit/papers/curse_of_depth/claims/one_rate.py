@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from ..experiments.block_runs import (
     one_rate_blocks_path,
     one_rate_curves_path,
 )
-from .trained import IDLE, all_there, of_runs
+from .trained import all_there, of_runs
 
 __all__ = ["behind_early", "gain_with_depth", "idle_difference", "loss_difference", "variance_ratio"]
 
@@ -66,7 +65,7 @@ def idle_difference(*, n: int, seeds: Sequence[int], first: str, second: str, lr
     """Return per seed the share of blocks that cost at most 0.01 nats to lose, second recipe minus first."""
     sides = [_models(recipe, lr, steps) for recipe in (first, second)]
     all_there(seeds, *sides, do=TRAIN_DEPTHS)
-    idle = [{seed: fmean(cost <= IDLE for cost in side[seed].block) for seed in seeds} for side in sides]
+    idle = [{seed: side[seed].idle / side[seed].depth for seed in seeds} for side in sides]
     return of_runs(
         [idle[1][seed] - idle[0][seed] for seed in seeds],
         seeds,

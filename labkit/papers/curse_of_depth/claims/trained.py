@@ -21,7 +21,7 @@ from labkit.base.errors import NotAvailable
 from labkit.claims.records import Measured
 from labkit.training import Curve, Curves
 
-from ..experiments.block_runs import BlockRun, BlockRuns, blocks_path, curves_path
+from ..experiments.block_runs import IDLE, BlockRun, BlockRuns, blocks_path, curves_path
 from ..experiments.transfers import Transfers, transfers_path
 from ..method.theory import gradient_bound, variance_recursion
 from .checkpoints import growths
@@ -44,7 +44,6 @@ __all__ = [
 
 FIRST, SECOND = "depth/pre", "depth/lns"
 CHOOSING = 0  # the seed on which learning rates are chosen
-IDLE = 0.01  # nats a token
 TRAIN = "labkit grid depth/pre depth/lns --seeds ..., then again with --found --save --measure"
 
 
@@ -79,7 +78,7 @@ def deep_against_shallow(*, n: int, seeds: Sequence[int], recipe: str = FIRST) -
 
 def idle_share(*, n: int, seeds: Sequence[int], recipe: str = FIRST) -> Measured:
     """Return per seed the share of all blocks that cost at most 0.01 nats to lose."""
-    return _alone(seeds, lambda run: fmean(cost <= IDLE for cost in run.block), recipe)
+    return _alone(seeds, lambda run: run.idle / run.depth, recipe)
 
 
 def runs_growth(*, n: int, seeds: Sequence[int], recipe: str = FIRST) -> Measured:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEPTH_KINDS",
+    "IDLE",
     "PARTS",
     "BlockRun",
     "BlockRuns",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 PARTS = ("block", "attention", "mlp")
+IDLE = 0.01  # nats a token: a block that costs no more to lose is called idle
 STORIES, SEED = 32, 88
 DEPTH_KINDS = {  # recipe -> in words
     "depth/pre": "Pre-LN",
@@ -91,6 +93,11 @@ class BlockRun:
     def depth(self) -> int:
         """The number of blocks."""
         return len(self.turns)
+
+    @property
+    def idle(self) -> int:
+        """How many blocks cost at most `IDLE` to lose."""
+        return sum(cost <= IDLE for cost in self.block)
 
 
 @dataclass(frozen=True)

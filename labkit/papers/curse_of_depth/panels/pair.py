@@ -17,14 +17,13 @@ from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from ..experiments.block_runs import DEPTH_KINDS, END, PARTS, START, BlockRuns, blocks_path
+from ..experiments.block_runs import DEPTH_KINDS, END, IDLE, PARTS, START, BlockRuns, blocks_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
 __all__ = ["PairData", "PairPanel", "PairState"]
 
-IDLE = 0.01  # nats a token
 WORDS = {"block": "the whole block", "attention": "its attention", "mlp": "its MLP"}
 
 

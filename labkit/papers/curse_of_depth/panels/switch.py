@@ -16,6 +16,7 @@ from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
+from ..experiments.block_runs import IDLE
 from .lines import Plot, paint_plots
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ SWITCH = {
     "scaling off": "off",
 }
 POSITIONS = ("after-norm", "before-norm", "after-branch", "attention", "mlp")
-IDLE = 0.01  # nats a token: a block that costs no more is called idle
 SAME = 1e-3  # of a logit: rounding
 LENGTH = 96  # tokens of each text: of one length they are read together, and the answer comes at once
 LEAST, MOST = 1e-4, 10.0  # nats a token, the ends of the axis of costs

@@ -51,7 +51,6 @@ LENGTH, ROWS, STEPS = 128, 16, 500
 PILOT, SEEDS = 0, (31, 32, 33, 34, 35)
 # All for every arm: one that was tried until a rate was worse on either side stopped at a hill in between.
 LRS = (1.6e-2, 8e-3, 4e-3, 2e-3, 1e-3)
-RATE = 8e-3  # of an arm for which no rates were tried
 WORDS = {"loss": "all tokens", "hit": "tokens that end a pair read before", "other": "all others"}
 PARTS = {"stories": 0.5, "facts": 0.25, "recall": 0.25}
 
@@ -162,9 +161,8 @@ def language_path() -> Path:
 
 
 def best_rate(arm: str, table: Runs) -> float:
-    """Return the rate with the least loss on the pilot seed, `RATE` where there is none."""
-    tried = table.where(arm=arm, seed=PILOT)
-    return sharing.best_rate(tried) if tried else RATE
+    """Return the rate with the least loss on the pilot seed; raise `NotAvailable` where none was tried."""
+    return sharing.best_rate(table.where(arm=arm, seed=PILOT), do=f"python -m {__name__}")
 
 
 def cells_of(table: Runs) -> Iterator[dict[str, Any]]:
@@ -177,16 +175,18 @@ def cells_of(table: Runs) -> Iterator[dict[str, Any]]:
             yield {"arm": arm, "lr": best_rate(arm, table), "seed": seed}
 
 
-def compare_language(what: str = "loss", seeds: Sequence[int] | None = None) -> Arms:
+def compare_language(
+    what: str = "loss", seeds: Sequence[int] | None = None, *, rates: Mapping[str, float] | None = None
+) -> Arms:
     """Return "loss", "hit" (targets that end a pair read before) or "other" for every arm, in nats a token, by seed.
 
-    seeds: those to compare; None: all but the pilot's. Every arm stands at its best rate. Raises `UnknownName` for
-    another quantity and `NotAvailable` where an arm has no run.
+    seeds: those to compare; None: all but the pilot's. rates: arm -> learning rate; None: each at its best. Raises
+    `UnknownName` for another quantity and `NotAvailable` where an arm has no run.
     """
     if what not in WORDS:
         raise unknown("quantity", what, WORDS)
     table = Runs(language_path())
-    rates = {arm: best_rate(arm, table) for arm in ARMS}
+    rates = rates or {arm: best_rate(arm, table) for arm in ARMS}
     values = {
         arm: {
             run["seed"]: run[what]

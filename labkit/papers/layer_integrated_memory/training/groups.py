@@ -147,4 +147,14 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
         *_tried(("first-values",), (*RATES[:2], 4.8e-2), CHOOSING[1:3]),
         *_tried(("base",), (3e-3,), operands=5, steps=2400),
     ),
+    # Made on the pairs' own seeds at rates that were given up since: no row stands on them, and none is hidden.
+    "given-up": (
+        *_tried(("first-values", "hyper-dynamic"), (1.2e-2,), SEEDS),
+        *_tried(("first-values",), (4.8e-2,), SEEDS),
+        *_tried(("own",), (1.2e-2,), (*SEEDS, FRESH[0])),
+        *_tried(("base",), (1.2e-2, 4.8e-2), SEEDS, operands=3),
+        *_tried(("base",), (2.4e-2,), SEEDS[:1], operands=5, steps=2400),
+        *_tried(("lime",), (2.4e-2,), SEEDS, depth=2),
+        *_tried(("lime",), (1.2e-2,), SEEDS, width=24),
+    ),
 }
