@@ -26,7 +26,11 @@ PAPER = Paper(
             "layer-scale",
         )
     },
-    drawings={"figures.distances": ("AngularDistances",), "figures.theory": ("TheoryCurves",)},
+    drawings={
+        "figures.depths": ("IdleByDepth",),
+        "figures.distances": ("AngularDistances",),
+        "figures.theory": ("TheoryCurves",),
+    },
     panels={
         "panels.beginning": ("InitialisationPanel",),
         "panels.pair": ("PairPanel",),

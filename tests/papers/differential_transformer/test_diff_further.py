@@ -211,3 +211,16 @@ def test_every_lead_elsewhere_is_told_with_its_interval(world_runs):
     assert told["habits", "softmax 8×8"].value == again.value
     assert found.lambdas["the course's world"] == [(0.4, 0.5)] * 2 and len(found.lambdas["no smear"][0]) == 2
     assert "sink" in found.table() and "λ, habits" in str(found)
+
+
+def test_language_models_are_compared_at_their_best_rates_or_at_others():
+    table = language.Runs(language.language_path())
+    best = language.compare_language()
+    assert best.rates == {arm: language.best_rate(arm, table) for arm in language.ARMS}
+    for arm, lr in best.rates.items():  # of all rates of the grid
+        tried = {run["lr"]: run["loss"] for run in table.where(arm=arm, seed=language.PILOT)}
+        assert set(language.LRS) <= set(tried) and tried[lr] == min(tried.values())
+    others = language.compare_language(rates=best.rates | {"diff": 1.6e-2})
+    assert others.values["diff"] != best.values["diff"] and others.values["softmax 8×8"] == best.values["softmax 8×8"]
+    with pytest.raises(LabkitError, match="diff"):
+        language.compare_language(rates={"diff": 0.5})
