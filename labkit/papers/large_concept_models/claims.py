@@ -19,6 +19,7 @@ from labkit.base.errors import NotAvailable
 from labkit.claims import Measured
 from labkit.training import Runs
 
+from .experiments.branching import after_verbs
 from .experiments.codecs import fragility
 from .experiments.quality import quality_of, test_events
 from .experiments.runs import runs_path
@@ -32,6 +33,8 @@ __all__ = [
     "again_ratio",
     "difference",
     "difference_by_event",
+    "difference_by_futures",
+    "growth_with_futures",
     "last_noise",
     "oracle_errors",
     "ratio",
@@ -66,6 +69,26 @@ def difference_by_event(*, n: int, seeds: Sequence[int], first: Sequence[str], s
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     values = tuple(a - b for a, b in zip(one, other))
     return Measured(values=values, units=tuple(f"event {number}" for number in many), models={"runs": digest})
+
+
+def difference_by_futures(
+    *, n: int, seeds: Sequence[int], measure: str, futures: int, first: Sequence[str], second: Sequence[str]
+) -> Measured:
+    """Return per seed a measure of one (arm, setting) minus that of another, after verbs with so many futures."""
+    return _paired(
+        seeds, first, second, lambda a, b: after_verbs(a, measure, futures) - after_verbs(b, measure, futures)
+    )
+
+
+def growth_with_futures(
+    *, n: int, seeds: Sequence[int], measure: str, few: int, many: int, first: Sequence[str], second: Sequence[str]
+) -> Measured:
+    """Return per seed one (arm, setting) minus another after verbs with many futures, minus the same with few."""
+
+    def grown(run: dict[str, Any]) -> float:
+        return after_verbs(run, measure, many) - after_verbs(run, measure, few)
+
+    return _paired(seeds, first, second, lambda a, b: grown(a) - grown(b))
 
 
 def again_ratio(*, n: int, seeds: Sequence[int], first: Sequence[str], second: Sequence[str]) -> Measured:
