@@ -45,6 +45,7 @@ __all__ = [
     "lower_threshold",
     "moved_boundaries",
     "parameter_ratios",
+    "part_difference",
     "reuse_difference",
     "spelling_difference",
 ]
@@ -88,6 +89,11 @@ def kinds_difference(*, n: int, seeds: Sequence[int], kind: str, first: str, sec
 def choices_difference(*, n: int, seeds: Sequence[int], first: str, second: str) -> Measured:
     """Return per seed the bits per byte of a BLT decided as `first` minus those of one decided as `second`."""
     return _over_seeds(list(zip(study_of("choices", first, seeds), study_of("choices", second, seeds))), "test")
+
+
+def part_difference(*, n: int, seeds: Sequence[int], other: str) -> Measured:
+    """Return per seed the bits per byte of the arms' BLT minus those of one with a part changed to `other`."""
+    return _over_seeds(list(zip(runs_of("entropy", seeds), study_of("parts", other, seeds))), "test")
 
 
 def letters_difference(*, n: int, seeds: Sequence[int], measure: str, first: str, second: str) -> Measured:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..training.arms import SEEDS, weights_of
+from ..training.arms import SEEDS, best_rate, weights_of
 from ..training.studies import STUDIES, longer_weights, rate_of
 from .noise import measure_longer, measure_noise
 
@@ -12,7 +12,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     for seed in SEEDS:
         for arm in ("entropy", "bpe"):
-            if weights_of(arm, seed).is_file():
+            if weights_of(arm, best_rate(arm), seed).is_file():
                 print(arm, seed, measure_noise(arm, seed), flush=True)
     longer = STUDIES["longer"]
     for seed in longer.seeds:

@@ -24,9 +24,9 @@ from ..training.studies import STUDIES, rate_of, study_runs
 __all__ = ["Qualities", "Thresholds", "arm_gap", "bits_of", "qualities", "rates_tried", "story_model", "thresholds"]
 
 
-def runs_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[dict[str, Any]]:
-    """Return the run of each seed of an arm, at the rate that was best on seed 0."""
-    return by_seed(runs().where(arm=arm, lr=best_rate(arm)), arm, seeds)
+def runs_of(arm: str, seeds: Sequence[int] = SEEDS, lr: float | None = None) -> list[dict[str, Any]]:
+    """Return the run of each seed of an arm, at the rate that was best on seed 0, or at another."""
+    return by_seed(runs().where(arm=arm, lr=best_rate(arm) if lr is None else lr), arm, seeds)
 
 
 def study_of(study: str, arm: str, seeds: Sequence[int] | None = None) -> list[dict[str, Any]]:

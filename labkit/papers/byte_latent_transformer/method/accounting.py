@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from labkit.base.errors import BadInput
 
 from .model import BLTConfig, FlatConfig
+from .relatives import MegaByteConfig
 
-__all__ = ["Cost", "cost", "cost_of_tokens", "cross_attention", "transformer"]
+__all__ = ["Cost", "cost", "cost_of_megabyte", "cost_of_tokens", "cross_attention", "transformer"]
 
 
 def transformer(h: float, layers: int, m: float, vocab: int = 0, ffn: float | None = None) -> float:
@@ -83,3 +84,10 @@ def cost_of_tokens(config: FlatConfig, size: float, context: int) -> float:
     """Return what a byte costs in a plain model whose tokens have `size` bytes; size 1 for a model of bytes."""
     positions = context / size
     return transformer(config.width, config.depth, positions, config.vocab, config.ffn) / size
+
+
+def cost_of_megabyte(config: MegaByteConfig, size: float, context: int) -> float:
+    """Return what a byte costs in a MegaByte: latent cost by the patch, local model, and the two maps between them."""
+    latent = transformer(config.latent_width, config.latent, context / size, 0, config.latent_ffn) / size
+    local = transformer(config.width, config.depth, size, config.vocab, config.ffn)
+    return latent + local + 4 * config.width * config.latent_width / config.slots

@@ -5,6 +5,7 @@ Shapes: B batch, L length, D width, N sizes of n-grams.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +15,14 @@ from labkit.base.errors import BadInput
 
 from ..task import BOS
 
-__all__ = ["FrequentNGrams", "HashedEmbedding", "collisions", "expected_collisions", "hash_ids"]
+__all__ = [
+    "FrequentEmbedding",
+    "FrequentNGrams",
+    "HashedEmbedding",
+    "collisions",
+    "expected_collisions",
+    "hash_ids",
+]
 
 PRIMES = (1_000_000_007, 5_915_587_277, 1_500_450_271, 3_267_000_013)  # the authors', one for each hash function
 
@@ -28,16 +36,20 @@ def hash_ids(
     over the begin of its document. `released`: as in the authors' code, where the newest byte has the highest power,
     numbers wrap at 64 bits, and missing bytes are zeros, so that every place has a gram.
     """
-    B, L = ids_BL.shape
-    padded = torch.cat((ids_BL.new_zeros(B, n - 1), ids_BL), dim=1)
+    padded = torch.cat((ids_BL.new_zeros(ids_BL.shape[0], n - 1), ids_BL), dim=1)
     grams_BLn = padded.unfold(1, n, 1)  # oldest byte first
     if released:
         powers = torch.tensor(prime, device=ids_BL.device) ** torch.arange(n, device=ids_BL.device)
         return (grams_BLn * powers).sum(-1) % rows, torch.ones_like(ids_BL, dtype=torch.bool)
     powers = torch.tensor([pow(prime, n - 1 - j, rows) for j in range(n)], device=ids_BL.device)
-    places = torch.arange(L, device=ids_BL.device).expand(B, L)
+    return (grams_BLn * powers).sum(-1) % rows, whole(ids_BL, n)
+
+
+def whole(ids_BL: Tensor, n: int) -> Tensor:
+    """Return where the n bytes that end at a place lie in one document [B, L], its begin included."""
+    places = torch.arange(ids_BL.shape[1], device=ids_BL.device).expand_as(ids_BL)
     begin_BL = torch.where(ids_BL == BOS, places, 0).cummax(dim=1).values
-    return (grams_BLn * powers).sum(-1) % rows, places - (n - 1) >= begin_BL
+    return places - (n - 1) >= begin_BL
 
 
 class HashedEmbedding(nn.Module):
@@ -85,23 +97,47 @@ class FrequentNGrams(nn.Module):
     def __init__(self, ids_BL: Tensor, n: int, most: int, width: int):
         super().__init__()
         self.n = n
-        grams, counts = torch.unique(keys_of(ids_BL, n).flatten(), return_counts=True)
+        self.register_buffer("known", ids_BL.unique())
+        if not 1 <= n <= 63 / math.log2(len(self.known) + 1):
+            raise BadInput(
+                f"n-grams of {n} ids of {len(self.known)} kinds do not fit 63 bits.", expected="from 1 to fewer ids"
+            )
+        grams, counts = torch.unique(self.keys(ids_BL)[whole(ids_BL, n)], return_counts=True)
         kept = grams[counts.argsort(descending=True, stable=True)[:most]].sort().values
         self.register_buffer("grams", kept)
         self.table = nn.Embedding(len(kept), width)
 
+    def keys(self, ids_BL: Tensor) -> Tensor:
+        """Return one number for the n ids that end at each place [B, L], different for different n-grams of the text.
+
+        Ids that are not in the text are all 0: an n-gram with one of them is none that was counted.
+        """
+        at_BL = torch.searchsorted(self.known, ids_BL.contiguous()).clamp(max=len(self.known) - 1)
+        digits_BL = torch.where(self.known[at_BL] == ids_BL, at_BL + 1, 0)
+        padded = torch.cat((digits_BL.new_zeros(digits_BL.shape[0], self.n - 1), digits_BL), dim=1)
+        powers = (len(self.known) + 1) ** torch.arange(self.n, device=ids_BL.device)
+        return (padded.unfold(1, self.n, 1) * powers).sum(-1)
+
     def forward(self, ids_BL: Tensor) -> Tensor:
-        keys_BL = keys_of(ids_BL, self.n)
+        keys_BL = self.keys(ids_BL)
         row_BL = torch.searchsorted(self.grams, keys_BL).clamp(max=len(self.grams) - 1)
-        return self.table(row_BL) * (self.grams[row_BL] == keys_BL)[..., None]
+        there_BL = (self.grams[row_BL] == keys_BL) & whole(ids_BL, self.n)
+        return self.table(row_BL) * there_BL[..., None]
 
 
-def keys_of(ids_BL: Tensor, n: int) -> Tensor:
-    """Return one number for the n ids that end at each place [B, L], different for different n-grams up to n = 7."""
-    if not 1 <= n <= 7:
-        raise BadInput(f"n-grams of {n} ids do not fit 63 bits.", expected="1 to 7")
-    padded = torch.cat((ids_BL.new_zeros(ids_BL.shape[0], n - 1), ids_BL), dim=1)
-    return (padded.unfold(1, n, 1) * 512 ** torch.arange(n, device=ids_BL.device)).sum(-1)
+class FrequentEmbedding(nn.Module):
+    """`HashedEmbedding` with tables of the most frequent n-grams of a text: as many rows, divided as there.
+
+    For an n-gram without a row the paper takes the encoder's state; ours adds nothing.
+    """
+
+    def __init__(self, vocab: int, width: int, sizes: Sequence[int], rows: int, ids_BL: Tensor):
+        super().__init__()
+        self.bytes = nn.Embedding(vocab, width)
+        self.tables = nn.ModuleList(FrequentNGrams(ids_BL, n, rows, width) for n in sizes)
+
+    def forward(self, ids_BL: Tensor) -> Tensor:
+        return sum((table(ids_BL) for table in self.tables), self.bytes(ids_BL)) / (len(self.tables) + 1)
 
 
 def collisions(ids_BL: Tensor, n: int, rows: int) -> tuple[float, int]:

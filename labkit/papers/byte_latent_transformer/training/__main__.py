@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from labkit import zoo
 
-from .arms import ARMS, SEEDS, best_rate, do, next_rate, runs, ship
+from .arms import ARMS, FRESH, NEAR, RIVALS, SEEDS, best_rate, do, next_rate, runs, ship
 from .entropy import CACHE, ENTROPY, train_entropy
 from .studies import STUDIES, lacking, make
 
@@ -34,10 +34,12 @@ def missing() -> Iterator[Unit]:
             yield f"{name}-{lr}-0", lambda name=name, lr=lr: do(name, lr, 0)
     if "entropy" in ready and "blt/story" not in zoo.entries():
         yield "ship", ship
-    for seed in SEEDS:
-        for name in ready:
-            if (name, best_rate(name), seed) not in tried:
-                yield f"{name}-{seed}", lambda name=name, seed=seed: do(name, best_rate(name), seed)
+    wanted_runs = [(name, best_rate(name), seed) for seed in SEEDS for name in ready]
+    wanted_runs += [(name, best_rate(name), seed) for seed in FRESH for name in ready if name in RIVALS]
+    wanted_runs += [("entropy", NEAR, seed) for seed in (*SEEDS, *FRESH)]
+    for run in wanted_runs:
+        if run not in tried:
+            yield "{}-{}-{}".format(*run), lambda run=run: do(*run)
     for study in STUDIES:
         for arm, lr, seed in lacking(study):
             yield f"{study}-{arm}-{lr}-{seed}", lambda run=(study, arm, lr, seed): make(*run)

@@ -22,10 +22,11 @@ from labkit.base.files import write_atomically
 from labkit.training import Runs, sharing
 
 from .. import task
-from ..method.accounting import cost, cost_of_tokens
+from ..method.accounting import cost, cost_of_megabyte, cost_of_tokens
 from ..method.entropy import ByteEntropies
 from ..method.model import BLTConfig, FlatConfig
 from ..method.patching import Entropy, Patcher, Space, Strided
+from ..method.relatives import MegaByteConfig, SpaceByteConfig
 from ..method.storage import save_blt
 from .entropy import CACHE, ENTROPY, SIZE, entropy_model, pool, pool_entropies, threshold
 from .rows import Rows, byte_rows, entropies_of, mean_size, starts_of, token_rows
@@ -33,8 +34,11 @@ from .short import bits, run
 
 __all__ = [
     "ARMS",
+    "FRESH",
+    "NEAR",
     "PROGRAM",
     "RATES",
+    "RIVALS",
     "SEEDS",
     "STEPS",
     "Arm",
@@ -50,8 +54,11 @@ __all__ = [
 ]
 
 STEPS = 140  # of four pages each
-RATES = (12e-3, 24e-3)  # tried first; then doubled or halved until the best has a worse one on either side
+RATES = (6e-3, 12e-3, 24e-3, 48e-3)  # for every arm; then more until the best has a worse one on either side
 SEEDS = (1, 2, 3, 4, 5)
+FRESH = (41, 42, 43, 44, 45)  # for what was promised after the arms had been seen on the others
+RIVALS = ("entropy", "space", "spacebyte", "megabyte")  # trained on those as well
+NEAR = 24e-3  # the rate at which the entropy arm was nearly as good: verdicts are looked at with it as well
 PAGES = 60  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"
 
@@ -61,7 +68,7 @@ class Arm:
     """A model and how its text is cut; `size` is the mean patch or token in bytes that it is meant to have."""
 
     about: str
-    config: BLTConfig | FlatConfig
+    config: BLTConfig | FlatConfig | MegaByteConfig
     patcher: str | None = None
     size: float = SIZE
 
@@ -70,6 +77,8 @@ class Arm:
         """Floating-point operations a byte of a full page at this arm's size, forward."""
         if isinstance(self.config, FlatConfig):
             return cost_of_tokens(self.config, self.size, task.PAGE)
+        if isinstance(self.config, MegaByteConfig):
+            return cost_of_megabyte(self.config, self.size, task.PAGE)
         return cost(self.config, self.size, task.PAGE).total
 
 
@@ -88,6 +97,8 @@ ARMS = {
     "double": Arm(
         about="BLT, patches and latent depth doubled", config=BLTConfig(latent=4), patcher="entropy", size=2 * SIZE
     ),
+    "spacebyte": Arm(about="SpaceByte, same hash tables", config=SpaceByteConfig(), patcher="space", size=4.9),
+    "megabyte": Arm(about="MegaByte, same hash tables", config=MegaByteConfig(), patcher="strided"),
 }
 
 
@@ -147,9 +158,9 @@ def next_rate(name: str) -> float | None:
     return sharing.next_rate(runs().where(arm=name, seed=0), RATES, "valid")
 
 
-def weights_of(name: str, seed: int) -> Path:
+def weights_of(name: str, lr: float, seed: int) -> Path:
     """Return where a run's weights are kept between training and measuring; they are not in the course."""
-    return CACHE / f"{name}-{seed}.safetensors"
+    return CACHE / f"{name}-{lr:g}-{seed}.safetensors"
 
 
 def do(name: str, lr: float, seed: int) -> None:
@@ -157,7 +168,8 @@ def do(name: str, lr: float, seed: int) -> None:
 
     def train() -> dict[str, Any]:
         model, found = train_one(name, lr, seed)
-        write_atomically(weights_of(name, seed), to_bytes({k: v.contiguous() for k, v in model.state_dict().items()}))
+        weights = {part: w.contiguous() for part, w in model.state_dict().items()}
+        write_atomically(weights_of(name, lr, seed), to_bytes(weights))
         return found
 
     run = runs().do({"arm": name, "lr": lr, "seed": seed}, train)
@@ -166,7 +178,7 @@ def do(name: str, lr: float, seed: int) -> None:
 
 def trained(name: str, seed: int) -> nn.Module:
     """Return an arm as it was trained from `seed`, if its weights are still on this machine."""
-    path = weights_of(name, seed)
+    path = weights_of(name, best_rate(name), seed)
     if not path.is_file():
         raise NotAvailable(f"The weights of {name}, seed {seed}, are not here.", do=f"{PROGRAM} runs {seed}")
     model = ARMS[name].config.build(seed)

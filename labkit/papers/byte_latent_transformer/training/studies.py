@@ -4,8 +4,10 @@ reuse: the latent transformer starts as the blocks of a trained BPE model (secti
 scripts: both arms read the world, Python's own library and other alphabets in equal parts.
 longer: both arms read the pages of the other runs for 480 steps, and their weights are kept for the noise lab.
 choices: the paper against the released code, and patches by counts against those by a transformer.
+parts: patches by a small convolution, and tables of frequent n-grams, beside the arms' own BLT of the same seeds.
 letters: both arms read questions about the letters of words beside the pages of the other runs.
-Rates are chosen on seed 0, which no claim uses: doubled or halved until the best has a worse one on either side.
+Rates are chosen on seed 0, which no claim uses: every arm of a study is tried at the same four, and at more until the
+best has a worse one on either side.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ from ..method.entropy import NGrams
 from ..method.model import BLTConfig, Flat, FlatConfig
 from ..method.patching import Entropy, calibrated
 from ..method.reuse import SLOW, byteify
-from .arms import ARMS, PROGRAM, STEPS, prepared, prepared_pages
-from .choices import CHOICES, chosen
+from .arms import ARMS, FRESH, PROGRAM, RATES, STEPS, prepared, prepared_pages
+from .choices import chosen
 from .entropy import CACHE, SIZE
 from .letters import lettered
 from .rows import byte_rows, mean_size, starts_of, token_rows
@@ -139,12 +141,15 @@ class Study:
     make: Callable[[str, float, int], dict[str, Any]]
 
 
+SLOWER = (3e-3, 6e-3, 12e-3, 24e-3)  # for 480 steps
+
 STUDIES = {
-    "reuse": Study({"entropy": (12e-3, 24e-3)}, (1, 2, 3, 4, 5), reused),
-    "scripts": Study({"entropy": (12e-3, 24e-3), "bpe": (6e-3, 12e-3)}, (11, 12, 13, 14, 15), scripts),
-    "longer": Study({"entropy": (6e-3, 12e-3), "bpe": (3e-3, 6e-3)}, (6, 7, 8, 9, 10), longer),
-    "choices": Study(dict.fromkeys(CHOICES, (12e-3, 24e-3)), (21, 22, 23, 24, 25), chosen),
-    "letters": Study({"entropy": (6e-3, 12e-3), "bpe": (3e-3, 6e-3)}, (31, 32, 33, 34, 35), lettered),
+    "reuse": Study({"entropy": RATES}, (1, 2, 3, 4, 5), reused),
+    "scripts": Study({"entropy": RATES, "bpe": RATES}, (11, 12, 13, 14, 15), scripts),
+    "choices": Study(dict.fromkeys(("entropy", "doubled", "raw_sum", "counts"), RATES), (21, 22, 23, 24, 25), chosen),
+    "parts": Study(dict.fromkeys(("cnn", "frequent"), RATES), FRESH, chosen),
+    "longer": Study({"entropy": SLOWER, "bpe": SLOWER}, (6, 7, 8, 9, 10), longer),
+    "letters": Study({"entropy": SLOWER, "bpe": SLOWER}, (31, 32, 33, 34, 35), lettered),
 }
 
 
