@@ -18,6 +18,7 @@ from labkit.claims import Measured
 from labkit.models import DecoderConfig
 
 from .experiments.accounting import bill, step_seconds
+from .experiments.language import language_pairs
 from .experiments.table import by_seed, steps_to
 from .method import LIMe
 from .task import row_length, tokenizer
@@ -31,6 +32,7 @@ __all__ = [
     "first_share",
     "flops_ratio",
     "identity_error",
+    "language_difference",
     "lead_change",
     "parameter_error",
     "pruned_difference",
@@ -88,6 +90,17 @@ def flops_ratio(*, n: int, seeds: Sequence[int], operands: int = 4, steps: int =
 
     pair = [by_seed(arm, seeds, operands=operands, steps=steps) for arm in ("base", "lime")]
     return _paired(seeds, *pair, ratio)
+
+
+def language_difference(*, n: int, seeds: Sequence[int]) -> Measured:
+    """Return per seed LIMe minus baseline in the loss on texts of the world not read in training, nats a token."""
+    pairs = language_pairs(seeds)
+    digest = hashlib.sha256(json.dumps(pairs.losses, sort_keys=True).encode()).hexdigest()
+    return Measured(
+        values=tuple(pairs.difference(seed).value for seed in seeds),
+        units=tuple(f"seed {seed}" for seed in seeds),
+        models={"language models of lesson 09": digest},
+    )
 
 
 def entropy_difference(*, n: int, seeds: Sequence[int], kind: str = "routed") -> Measured:

@@ -50,6 +50,9 @@ def test_pairs_are_compared_row_by_row_each_arm_at_its_rate(stored, monkeypatch)
     assert list(pairs.losses["base"]) == [1, 3]  # seed 2 has no LIMe
     assert pairs.difference(1).value == pytest.approx(-0.15) and pairs.difference(1).n == 2
     assert pairs.mean().value == pytest.approx(-0.1) and pairs.mean().over == "seeds"
+    assert list(language.language_pairs([3]).losses["lime"]) == [3]
+    with pytest.raises(NotAvailable, match=r"\[2\] are not there"):
+        language.language_pairs([1, 2])
     assert "-0.150" in pairs.table() and "rates 0.2 and 0.1" in pairs.table()
 
 
@@ -58,7 +61,7 @@ def test_a_run_is_made_once_and_rates_come_first(stored, monkeypatch):
     monkeypatch.setattr("sys.argv", ["language"])
     language.main()
     made = len(language.stored())
-    assert made == 2 * len(language.LRS) + 2 * len(language.SEEDS)
+    assert made == 2 * len((*language.LRS, *language.FIRST, *language.SEEDS))
     language.main()
     assert len(language.stored()) == made
     assert language.language_pairs().rates == dict.fromkeys(("base", "lime"), min(language.LRS))
