@@ -7,9 +7,9 @@ from .catalogue import definition, definitions
 from .exercises import Exercise, one_of, right, wrong
 from .lesson import Lesson, open_lesson
 from .lesson_definition import LessonDefinition
-from .numbers import close_to, holds, number, report
 from .optional_models import load_if_here
 from .questions import Prediction, lowest
+from .tolerance import close_to, holds, number, report
 
 __all__ = [
     "Exercise",

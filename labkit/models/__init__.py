@@ -6,7 +6,7 @@ from .finite import where_not_finite
 from .generation import generate
 from .llama import from_llama, to_llama, to_llama_state_dict
 from .parts import Attention, RMSNorm, SwiGLU, rotary_tables, rotate
-from .shrinking import ShrunkConfig, shrunk
+from .shrunk import ShrunkConfig, shrunk
 from .state import Cache, State
 from .storage import load, read_tensors, save
 from .trunk import Add, Block, Branch, Trunk

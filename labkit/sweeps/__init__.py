@@ -16,6 +16,6 @@ __all__, __getattr__, __dir__ = lazy_names(
         "leave_one_out": ("LeaveOneOut", "score_agreement"),
         "scalars": ("zeroing_agreement",),
         "standard_proof": ("Proof", "check"),
-        "lists": ("every_block", "every_sublayer", "weights"),
+        "plans": ("every_block", "every_sublayer", "weights"),
     },
 )

@@ -1,4 +1,4 @@
-"""The engine room of a sweep: one intact pass that keeps streams, then each plan from where it first touches."""
+"""The engine of a sweep: one intact pass that keeps streams, then each plan from where it first touches."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MOST_INTACT_LOGITS = 1 << 30  # bytes
 class Engine:
     """Scores of one text under many plans, on a model that is intact between them.
 
-    engine: "prefix" or "plain"; reason: why starts were given up, if any were. visits: sub-layer visits over the
+    kind: "prefix" or "plain"; reason: why starts were given up, if any were. visits: sub-layer visits over the
     whole text so far, and those a plain loop would have made (its intact pass included, as ours is).
     """
 
-    def __init__(self, model: ModelLike, documents: list[Tensor], asked: Measure):
-        self.model, self.documents, self.asked = model, documents, asked
-        self.prefix = Prefix(module_of(model), batches(model, documents, states=getattr(asked, "of_states", False)))
-        self.engine, self.reason, self.starts = "plain", "", [0]
+    def __init__(self, model: ModelLike, documents: list[Tensor], measure: Measure):
+        self.model, self.documents, self.measure = model, documents, measure
+        self.prefix = Prefix(module_of(model), batches(model, documents, states=getattr(measure, "of_states", False)))
+        self.kind, self.reason, self.starts = "plain", "", [0]
         self.intact_logits: list[Tensor | None] = [None] * len(self.prefix.batches)
         self.visits = {"made": 0, "plain": 0}
 
@@ -43,7 +43,7 @@ class Engine:
             self.reason = "asked for"
         else:
             self._choose(set(wanted), fingerprint, memory)
-        scores = self.prefix.keeping(self.starts, lambda: self._passes(None, keep_logits=self.asked.needs_intact))
+        scores = self.prefix.keeping(self.starts, lambda: self._passes(None, keep_logits=self.measure.needs_intact))
         self._visited(0)
         return scores
 
@@ -62,21 +62,21 @@ class Engine:
         self.starts = thinned(wanted, usable, self.prefix.keys, tokens, memory)
         self.reason = usable.reason
         if len(usable.starts) > 1:
-            self.engine = "prefix"
+            self.kind = "prefix"
             if not self.reason and not wanted <= set(self.starts):
                 self.reason = f"{len(self.starts)} of {len(wanted)} starts fit in {memory >> 20} MB"
 
     def _passes(self, cancelled: Callable[[], bool] | None, keep_logits: bool = False) -> list[float] | None:
         scores = [0.0] * len(self.documents)
         if keep_logits:
-            self._check_room()
+            self._check_memory()
         for number, batch in enumerate(self.prefix.batches):
             if cancelled is not None and cancelled():
                 return None
             logits_BLV = self.prefix.logits(number)
             if keep_logits:
                 self.intact_logits[number] = logits_BLV
-            for place, score in zip(batch.index, self.asked.score(logits_BLV, batch, self.intact_logits[number])):
+            for place, score in zip(batch.index, self.measure.score(logits_BLV, batch, self.intact_logits[number])):
                 scores[place] = score
         return scores
 
@@ -84,11 +84,11 @@ class Engine:
         self.visits["made"] += self.prefix.end - start
         self.visits["plain"] += self.prefix.end
 
-    def _check_room(self) -> None:
+    def _check_memory(self) -> None:
         needed = 4 * outputs_per_token(self.prefix.module) * sum(len(ids) for ids in self.documents)
         if needed > MOST_INTACT_LOGITS:
             raise BadInput(
-                f"{self.asked.name} compares with the intact logits, which take {needed / 2**30:.1f} GB on this text.",
+                f"{self.measure.name} compares with the intact logits: {needed / 2**30:.1f} GB on this text.",
                 expected=f"at most {MOST_INTACT_LOGITS >> 30} GB",
                 do="use fewer or shorter documents",
             )

@@ -47,13 +47,13 @@ class SweepInProgress:
         self,
         header: dict[str, Any],
         old: Sweep | None,
-        room: Engine,
+        engine: Engine,
         intact: list[float],
         path: str | os.PathLike | None,
     ):
-        self.header, self.room, self.path = header, room, path
-        self.lengths = [len(ids) for ids in room.documents]
-        values, weights = room.asked.fold(intact, self.lengths)
+        self.header, self.engine, self.path = header, engine, path
+        self.lengths = [len(ids) for ids in engine.documents]
+        values, weights = engine.measure.fold(intact, self.lengths)
         self.intact, self.weights = rounded(values), rounded(weights)
         self.values = {} if old is None else dict(old.values)
         self.before = {} if old is None else old.work
@@ -64,7 +64,7 @@ class SweepInProgress:
 
     def add(self, plan: Plan, scores: list[float], progress: Callable[[Step], None] | None) -> None:
         """Keep one plan's scores, tell about it, and save if it is time."""
-        values, _ = self.room.asked.fold(scores, self.lengths)
+        values, _ = self.engine.measure.fold(scores, self.lengths)
         self.values[plan_key(plan)] = rounded(values)
         if progress is not None:
             change = np.average(np.subtract(rounded(values), self.intact), weights=self.weights)
@@ -74,14 +74,14 @@ class SweepInProgress:
 
     def sweep(self) -> Sweep:
         """Return what is done so far."""
-        work = {name: count + self.before.get(name, 0) for name, count in self.room.visits.items()}
+        work = {name: count + self.before.get(name, 0) for name, count in self.engine.visits.items()}
         return Sweep(
             **self.header,
             intact=self.intact,
             weights=self.weights,
             values=dict(self.values),
-            engine=self.room.engine,
-            reason=self.room.reason,
+            engine=self.engine.kind,
+            reason=self.engine.reason,
             work=work,
         )
 
@@ -99,7 +99,7 @@ class SweepInProgress:
         self.saved_at = time.monotonic()
 
 
-def header_of(model: ModelLike, plans: list[Plan], texts: list[Tensor], asked: Measure) -> dict[str, Any]:
+def header_of(model: ModelLike, plans: list[Plan], texts: list[Tensor], measure: Measure) -> dict[str, Any]:
     """Return what a sweep says of itself before anything is measured."""
     return {
         "model": str(getattr(model, "name", type(module_of(model)).__name__)),
@@ -107,9 +107,9 @@ def header_of(model: ModelLike, plans: list[Plan], texts: list[Tensor], asked: M
         "text": text_hash(texts),
         "documents": len(texts),
         "tokens": sum(map(len, texts)),
-        "measure": asked.name,
-        "unit": asked.unit,
-        "over": asked.over,
+        "measure": measure.name,
+        "unit": measure.unit,
+        "over": measure.over,
         "labels": tuple(map(plan_label, plans)),
         "plans": tuple(map(plan_tables, plans)),
     }

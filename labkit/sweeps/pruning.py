@@ -53,7 +53,7 @@ def pruning_curve(model: ModelLike, documents: Sequence | None = None, measure: 
 
     options: those of `sweep` (path, progress, cancel, …).
     """
-    from .lists import every_block
+    from .plans import every_block
     from .run import sweep
 
     return sweep(model, every_block(model), documents, measure, **options)

@@ -62,10 +62,10 @@ def sweep(
     """
     if engine not in ("prefix", "plain"):
         raise unknown("engine", engine, ("prefix", "plain"))
-    asked = _asked(measure)
+    measured = _measure(measure)
     planned = _planned(plans)
     if documents is None:  # what multiple choice reads may be one token: it scores the answer, which is not read
-        texts = checked_documents(model, getattr(asked, "documents", ()), shortest=1)
+        texts = checked_documents(model, getattr(measured, "documents", ()), shortest=1)
     else:
         texts = checked_documents(model, documents)
     cancelled = cancel.is_set if isinstance(cancel, Event) else cancel or _never
@@ -73,19 +73,19 @@ def sweep(
     first = [first_touched(model, plan) for plan in planned]
 
     def work(module: nn.Module) -> Sweep:
-        header = header_of(model, planned, texts, asked)
+        header = header_of(model, planned, texts, measured)
         old = to_resume(header, resume, path)
         done = {} if old is None else old.values
         todo = [number for key, number in _once(planned).items() if key not in done]
         if old is not None and not todo:
             return old
-        room = Engine(model, texts, asked)
+        runner = Engine(model, texts, measured)
         wanted = (first[number] for number in todo)
-        intact = room.prepare(wanted, header["fingerprint"], memory, plain=engine == "plain")
-        making = SweepInProgress(header, old, room, intact, path)
+        intact = runner.prepare(wanted, header["fingerprint"], memory, plain=engine == "plain")
+        making = SweepInProgress(header, old, runner, intact, path)
         try:
             for number in todo:
-                scores = room.scores(planned[number], first[number], cancelled)
+                scores = runner.scores(planned[number], first[number], cancelled)
                 if scores is None:
                     break
                 making.add(planned[number], scores, progress)
@@ -96,7 +96,7 @@ def sweep(
     return in_eval_mode(model, work)
 
 
-def _asked(measure: str | Measure) -> Measure:
+def _measure(measure: str | Measure) -> Measure:
     if not isinstance(measure, str):
         return measure
     if measure not in MEASURES:

@@ -9,7 +9,7 @@ from labkit.base.errors import BadInput
 from labkit.measurements.ranks import Agreement, agreement
 from labkit.measurements.zeroing import ZeroingEstimates, zeroing_estimates
 
-from .lists import weights
+from .plans import weights
 from .run import sweep
 
 if TYPE_CHECKING:

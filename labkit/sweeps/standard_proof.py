@@ -34,7 +34,7 @@ from labkit.measurements.runs import forward
 from labkit.measurements.turning import TurnMeasure
 from labkit.models import where_not_finite
 
-from .lists import every_block, every_sublayer
+from .plans import every_block, every_sublayer
 from .run import sweep
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 from labkit.base.errors import BadInput, unknown
 
-from . import choice, facts, lists, places, stories
+from . import choice, copying, facts, places, stories
 from .drivers import Driver, Misread, Reader, Replayer, Writer
 
 __all__ = [
@@ -35,8 +35,8 @@ SPLITS = ("train", "valid", "test")
 _TELL: dict[str, Callable[[Driver, str], Any]] = {
     "stories": stories.tell,
     "facts": facts.tell,
-    "copying": lists.tell_copying,
-    "recall": lists.tell_recall,
+    "copying": copying.tell_copying,
+    "recall": copying.tell_recall,
     "choice": choice.tell,
     "places": places.tell,
 }

@@ -9,9 +9,9 @@ from functools import cache
 from .canon import GOODS, ISLANDS, NAMES, RELATIONS, RESIDENTS
 from .choice import ANSWER, OR, QUESTIONS
 from .choice import STARTS as QUIZ_STARTS
+from .copying import PHRASES
 from .events import TEMPLATES
 from .facts import TEMPLATES as FACT_TEMPLATES
-from .lists import PHRASES
 from .places import CALL, IS_ON
 from .places import STARTS as DAY_STARTS
 from .stories import ENDINGS, PHRASES_OF_A_DAY, WEATHER

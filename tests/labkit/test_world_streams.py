@@ -12,7 +12,7 @@ import pytest
 from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, UnknownName
-from labkit.world import canon, facts, lists, samples
+from labkit.world import canon, facts, copying, samples
 from labkit.world.reader import _Day
 from labkit.world.vocabulary import known_words
 
@@ -113,7 +113,7 @@ def test_no_statement_of_a_held_out_template_occurs_in_training():
 
 
 def test_held_out_subjects_keep_nothing_and_are_not_asked_about_in_training():
-    assert not set(lists.keepers("train")) & {*lists.keepers("valid"), *lists.keepers("test")}
+    assert not set(copying.keepers("train")) & {*copying.keepers("valid"), *copying.keepers("test")}
     held_out = {*canon.register_of("valid"), *canon.register_of("test")}
     for part in ("recall", "choice"):
         for document in world.documents(part, 400, seed=1):

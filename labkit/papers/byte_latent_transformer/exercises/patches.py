@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 __all__ = ["COST", "DOUBLING", "MASK", "MASKS"]
 

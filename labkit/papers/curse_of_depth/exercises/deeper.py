@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labkit.course.exercises import Exercise
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 from . import norm_hunt
 from .switch import BY_HAND, SWITCH

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.course.exercises import Exercise
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 from .seeds import JUDGE_SEEDS, SEEDS
 

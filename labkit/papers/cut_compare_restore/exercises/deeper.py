@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
-from labkit.course.numbers import close_to, number
+from labkit.course.tolerance import close_to, number
 
 from .rule import RULE, VERDICT
 

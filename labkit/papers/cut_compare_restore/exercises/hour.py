@@ -6,7 +6,7 @@ import math
 
 from labkit.course.exercises import Exercise
 from labkit.course.lesson_definition import LessonDefinition
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 from .control import COMPARE, CONTROL
 from .deeper import EXERCISES, OBJECTIVES

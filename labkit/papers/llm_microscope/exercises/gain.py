@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labkit.course.exercises import Exercise
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 __all__ = ["GAIN"]
 

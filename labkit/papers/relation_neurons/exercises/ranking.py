@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit.course import Exercise, number, right, wrong
 from labkit.course.exercises import NotAttempted, Outcome, is_blank
-from labkit.course.numbers import close_to
+from labkit.course.tolerance import close_to
 
 __all__ = ["BY_HAND", "IN_CODE", "RANK"]
 

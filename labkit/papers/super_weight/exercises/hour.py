@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.course.exercises import Exercise
 from labkit.course.lesson_definition import LessonDefinition
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 from .deeper import EXERCISES, OBJECTIVES
 from .detecting import DETECTOR, FIND

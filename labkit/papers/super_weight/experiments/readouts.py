@@ -46,7 +46,7 @@ class Readout(Protocol):
 
 
 class Decoding:
-    """A causal language model: the next word, and how far the surprise at the text moves."""
+    """A causal language model: the next word, and how far the loss on the text moves."""
 
     unit: ClassVar[str] = "nats a token"
     reads: ClassVar[str] = "probability of being the next word"
@@ -57,17 +57,17 @@ class Decoding:
         self.words, self.first, self.labels = () if finished else candidates(text), [], ()
         self.unseen = tuple(world.unknown_words(text)) if handle.ours else ()
         # The streams of the intact model are kept: a weight of layer 4 leaves what lies in front of it as it is.
-        self.room = Engine(handle, [self.ids_L], LossMeasure())
-        starts = range(self.room.prefix.end + 1)
-        self.surprise = self._mean(in_eval_mode(handle, lambda _: self.room.prepare(starts, fingerprint, MEMORY)))
-        self.seen, self.intact = self._look()  # the same surprise from a plain pass, for what is looked at so
+        self.engine = Engine(handle, [self.ids_L], LossMeasure())
+        starts = range(self.engine.prefix.end + 1)
+        self.loss = self._mean(in_eval_mode(handle, lambda _: self.engine.prepare(starts, fingerprint, MEMORY)))
+        self.seen, self.intact = self._look()  # the same loss from a plain pass, for what is looked at so
 
     def look(self) -> tuple[float, tuple[float, ...]]:
         seen, read = self._look()
         return abs(seen - self.seen), read
 
     def _look(self) -> tuple[float, tuple[float, ...]]:
-        """Return the mean surprise at the text, and the probabilities read off."""
+        """Return the mean loss on the text, and the probabilities read off."""
         logits_BLV = self._logits()
         losses_BL = token_losses(logits_BLV, self.ids_L[None])
         next_V = logits_BLV[0, -1].softmax(-1)
@@ -77,11 +77,11 @@ class Decoding:
 
     def moved(self, plan: Plan) -> float:
         first = first_touched(self.handle, plan)
-        scores = in_eval_mode(self.handle, lambda _: self.room.scores(plan, first, lambda: False))
-        return abs(self._mean(scores) - self.surprise)
+        scores = in_eval_mode(self.handle, lambda _: self.engine.scores(plan, first, lambda: False))
+        return abs(self._mean(scores) - self.loss)
 
     def _mean(self, scores: list[float]) -> float:
-        return self.room.asked.fold(scores, [len(self.ids_L)])[0][0]
+        return self.engine.measure.fold(scores, [len(self.ids_L)])[0][0]
 
     def _logits(self) -> Tensor:
         return in_eval_mode(self.handle, lambda module: forward(module, self.ids_L[None]))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 __all__ = ["CONTROL", "COUNT", "OBJECTIVES", "POLICY"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit.course.exercises import Exercise, NotAttempted, Outcome, is_blank, right, wrong
 from labkit.course.lesson_definition import LessonDefinition
-from labkit.course.numbers import number
+from labkit.course.tolerance import number
 
 from . import quiet
 from .deeper import EXERCISES, OBJECTIVES

@@ -34,14 +34,14 @@ class Readout:
 
     def __init__(self, handle: Any, n_documents: int, fingerprint: str):
         self.handle = handle
-        self.room = Engine(handle, whole_stories(handle, n_documents), LossMeasure())
-        starts = range(self.room.prefix.end + 1)
-        scores = in_eval_mode(handle, lambda module: self.room.prepare(starts, fingerprint, MEMORY))
-        self.losses, self.weights = self.room.asked.fold(scores, self.room_lengths())
+        self.engine = Engine(handle, whole_stories(handle, n_documents), LossMeasure())
+        starts = range(self.engine.prefix.end + 1)
+        scores = in_eval_mode(handle, lambda module: self.engine.prepare(starts, fingerprint, MEMORY))
+        self.losses, self.weights = self.engine.measure.fold(scores, self.lengths())
         self.said: dict[str, str] = {}  # how the intact model goes on, by text
 
-    def room_lengths(self) -> list[int]:
-        return [len(ids) for ids in self.room.documents]
+    def lengths(self) -> list[int]:
+        return [len(ids) for ids in self.engine.documents]
 
     def answer(self, state: LayerGridState) -> LayerGridData:
         """Return both models on the stories and on the text."""
@@ -72,8 +72,8 @@ class Readout:
 
     def _losses(self, plan: Plan) -> list[float]:
         first = first_touched(self.handle, plan)
-        scores = in_eval_mode(self.handle, lambda module: self.room.scores(plan, first, lambda: False))
-        return self.room.asked.fold(scores, self.room_lengths())[0]
+        scores = in_eval_mode(self.handle, lambda module: self.engine.scores(plan, first, lambda: False))
+        return self.engine.measure.fold(scores, self.lengths())[0]
 
     def _mean(self, name: str, values: Sequence[float], null: float | None = None) -> Estimate:
         return mean_over(values, weights=self.weights, name=name, unit="nats/token", null=null)
