@@ -24,6 +24,7 @@ __all__ = [
     "lent_difference",
     "lora_unseen",
     "more_shots",
+    "search_difference",
     "spectrum_contrast",
     "strategy_gain",
     "transplant_difference",
@@ -89,6 +90,19 @@ def more_shots(*, n: int, seeds: Sequence[int]) -> Measured:
     def one(seed: int) -> float:
         ten = known_run(experiment="strategies", seed=seed)["accuracy"]["C few-shot"]
         return _mean(ten) - _mean(known_run(experiment="few shots", shots=3, seed=seed)["accuracy"])
+
+    return _by_seed(seeds, one)
+
+
+def search_difference(*, n: int, seeds: Sequence[int], first: str, second: str, rounds: int, draws: int) -> Measured:
+    """Return per seed the share of right answers to the unseen tasks after one search minus that after another.
+
+    Mean over draws of the shots; both tried the same number of mixtures.
+    """
+
+    def one(seed: int) -> float:
+        rows = [known_run(experiment="searches", draw=draw, seed=seed)["accuracy"] for draw in range(draws)]
+        return sum(_mean(row[second][str(rounds)]) - _mean(row[first][str(rounds)]) for row in rows) / draws
 
     return _by_seed(seeds, one)
 

@@ -67,7 +67,7 @@ SKILLS = "lab/skills"  # the base of the choosing seed, as it is shipped
 LABEL = "label"
 TRAINED = tuple(DOMAINS.values())  # the three tasks on which arms are compared
 OTHERS = (*RULES, *TRAINED, *UNSEEN.values(), LABEL)
-TESTED, UNTRAINED, GLANCED = 1000, 500, 100  # questions: of the task itself, of the unseen ones, of every other task
+TESTED, GLANCED = 1000, 100  # questions: of the tasks that arms and strategies are compared on, of every other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +199,8 @@ def run_expert(
     settings = Learning(task=task, lr=lr, seed=seed, validate_every=10, **made.settings)
     learned = learn(adapter, settings)
     twin = adapter.loaded()
-    told = {task: TESTED, **dict.fromkeys(UNSEEN.values(), UNTRAINED)}
-    counts = {name: told.get(name, GLANCED) for name in dict.fromkeys((task, *OTHERS)) if glance}
+    told = (task, *TRAINED, *UNSEEN.values())
+    counts = {name: TESTED if name in told else GLANCED for name in dict.fromkeys((task, *OTHERS)) if glance}
     found = {
         "validation": accuracy(twin, questions(task, 500, 7, "validation")),
         "accuracy": {name: accuracy(twin, questions(name, n, 11, "test")) for name, n in counts.items()},

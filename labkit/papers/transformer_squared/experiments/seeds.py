@@ -1,4 +1,4 @@
-"""The strategies, the transplants and the spectra of every seed, into the table of runs that the claims read.
+"""The strategies, the searches, the transplants and the spectra of every seed, into the table that the claims read.
 
     python -m labkit.papers.transformer_squared.experiments.seeds 1 2 3 4 5 6 7 8 9 10
 
@@ -15,14 +15,16 @@ from labkit.training import Runs
 
 from ..method.bank import load_bank
 from ..task import DOMAINS, UNSEEN
-from ..training import CHOOSING, LENDING, SEEDS, bank_path, base, own_runs
+from ..training import LENDING, SEEDS, bank_path, base, own_runs
+from .searches import WAYS, search_shares
 from .spectra import spectrum_shares
 from .strategies import few_shots, label_table, strategies
 from .transplants import transplant, transplant_by_few_shots
 
 __all__ = ["lend", "measure_seed"]
 
-N, TOP, SHOTS, FEW = 500, 0.1, 10, 3
+N, TOP, SHOTS, FEW = 1000, 0.1, 10, 3
+DRAWS, ROUNDS = (0, 1), (10, 20)  # of the shots that the four searches are given; rounds after which they are judged
 QUERIES = ("attn.q", "attn.k", "attn.v")
 REST = ("attn.o", "mlp.gate", "mlp.up", "mlp.down")
 
@@ -47,13 +49,25 @@ def measure_seed(seed: int, runs: Runs) -> None:
             for name, used in (("A prompt", None), ("B classifier", held["label"]))
         }
 
-    def searched(shots: int, method: str) -> dict[str, Any]:
-        made = [few_shots(model, bank, t, shots=shots, method=method, n=N, seed=seed) for t in UNSEEN.values()]
+    def adapted(shots: int) -> dict[str, Any]:
+        made = [few_shots(model, bank, t, shots=shots, n=N, seed=seed) for t in UNSEEN.values()]
         return {"accuracy": {one.task: one.grades[one.task] for one in made}}
+
+    def searched(draw: int) -> dict[str, Any]:
+        found: dict[str, Any] = {"accuracy": {}, "on shots": {}}
+        for way in WAYS:
+            by_task = {
+                t: search_shares(model, bank, t, way, shots=SHOTS, rounds=ROUNDS, n=N, seed=seed + 1000 * draw)
+                for t in UNSEEN.values()
+            }
+            for name, part in (("accuracy", "right"), ("on shots", "on_shots")):
+                rounds = {str(r): {t: getattr(one[r], part) for t, one in by_task.items()} for r in ROUNDS}
+                found[name][way] = rounds
+        return found
 
     def transplanted() -> dict[str, Any]:
         # Seed 1 takes the last seed's experts, so that no confirmatory number rests on the choosing seed.
-        donor = seed - 1 if seed - 1 in SEEDS else SEEDS[-1] if seed in SEEDS else SEEDS[0]
+        donor = SEEDS[SEEDS.index(seed) - 1]
         given = load_bank(bank_path(donor))
         made = transplant(model, {domain: given[domain] for domain in DOMAINS}, bank, n=N)
         return {
@@ -70,12 +84,11 @@ def measure_seed(seed: int, runs: Runs) -> None:
 
     runs.do({"experiment": "strategies", "seed": seed}, told)
     runs.do({"experiment": "labels", "seed": seed}, labelled)
-    runs.do({"experiment": "few shots", "shots": FEW, "seed": seed}, lambda: searched(FEW, "cross-entropy"))
+    runs.do({"experiment": "few shots", "shots": FEW, "seed": seed}, lambda: adapted(FEW))
     runs.do({"experiment": "spectrum", "seed": seed}, spread)
-    if seed == CHOOSING:
-        runs.do({"experiment": "random shooting", "shots": SHOTS, "seed": seed}, lambda: searched(SHOTS, "random"))
-    else:
-        runs.do({"experiment": "transplant", "seed": seed}, transplanted)
+    runs.do({"experiment": "transplant", "seed": seed}, transplanted)
+    for draw in DRAWS:
+        runs.do({"experiment": "searches", "draw": draw, "seed": seed}, lambda draw=draw: searched(draw))
 
 
 def lend(seed: int, runs: Runs) -> None:
