@@ -14,11 +14,21 @@ from typing import Any
 from labkit.base.errors import NotAvailable, unknown
 from labkit.claims import Measured
 
-from .experiments.arms import QUANTITIES
+from .experiments.arms import QUANTITIES, Arms
+from .experiments.further import compare_further
 from .experiments.language import compare_language
 from .experiments.measured_runs import of_arm
 
-__all__ = ["difference", "forms_agree", "head_size", "learned_lambda", "ratio", "same_cost", "text_difference"]
+__all__ = [
+    "difference",
+    "forms_agree",
+    "head_size",
+    "learned_lambda",
+    "ratio",
+    "same_cost",
+    "setup_difference",
+    "text_difference",
+]
 
 Run = Mapping[str, Any]
 
@@ -42,14 +52,15 @@ def learned_lambda(*, n: int, seeds: Sequence[int], arm: str = "diff") -> Measur
 def text_difference(*, n: int, seeds: Sequence[int], first: str, second: str, what: str) -> Measured:
     """Return per seed a loss of the language model `second` minus that of `first`, nats a token."""
     arms = compare_language(what, seeds)
-    sides = [arms.values[arm] for arm in (first, second)]
-    if missing := [seed for seed in seeds if not all(seed in side for side in sides)]:
-        raise NotAvailable(
-            f"The language models with the seeds {missing} have not been trained.",
-            do="python -m labkit.papers.differential_transformer.experiments.language",
-        )
-    values = [sides[1][seed] - sides[0][seed] for seed in seeds]
-    return _measured(values, seeds, [{arm: arms.values[arm][seed] for arm in (first, second)} for seed in seeds])
+    return _apart(arms, seeds, first, second, "python -m labkit.papers.differential_transformer.experiments.language")
+
+
+def setup_difference(
+    *, n: int, seeds: Sequence[int], setup: str, first: str, second: str, what: str = "right", test: str = "as trained"
+) -> Measured:
+    """Return per seed a quantity of the arm `second` minus that of `first`, in a setup of `experiments.further`."""
+    arms = compare_further(setup, what, test)
+    return _apart(arms, seeds, first, second, "python -m labkit.papers.differential_transformer.experiments.further")
 
 
 def forms_agree(*, n: int, seeds: Sequence[int]) -> Measured:
@@ -125,6 +136,14 @@ def _paired(
     sides = [_all_of(seeds, arm) for arm in (first, second)]
     values = [compare(*(QUANTITIES[what][0](side[seed]) for side in sides)) for seed in seeds]
     return _measured(values, seeds, [side[seed] for side in sides for seed in seeds])
+
+
+def _apart(arms: Arms, seeds: Sequence[int], first: str, second: str, do: str) -> Measured:
+    sides = [arms.values[arm] for arm in (first, second)]
+    if missing := [seed for seed in seeds if not all(seed in side for side in sides)]:
+        raise NotAvailable(f"The models of {second!r} or {first!r} with the seeds {missing} were not trained.", do=do)
+    values = [sides[1][seed] - sides[0][seed] for seed in seeds]
+    return _measured(values, seeds, [{arm: arms.values[arm][seed] for arm in (first, second)} for seed in seeds])
 
 
 def _all_of(seeds: Sequence[int], arm: str) -> Mapping[int, Run]:

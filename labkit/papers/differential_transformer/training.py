@@ -75,12 +75,8 @@ ARMS: Mapping[str, Arm] = {
     "gated": {"kind": "needle-softmax", "heads": 8, "mixer": "gated"},
 }
 MAIN = ("softmax 8×8", "softmax 4×16", "normed 4×16", "diff", "diff, no norm")
-# Told beside the claims, each at the rate that was best for the arm it is a variant of.
-LIKE = {arm: "diff" for arm in ARMS if arm.startswith("diff, ") and arm not in MAIN} | {
-    "normed 8×8": "normed 4×16", "off by one": "softmax 8×8", "sink": "softmax 8×8", "gated": "softmax 8×8",
-}  # fmt: skip
 FEWER = dict.fromkeys(("diff, λ from 0.8", "off by one", "sink", "gated"), CONFIRMING[:5])
-SIDE = {arm: FEWER.get(arm, CONFIRMING) for arm in LIKE}
+SIDE = {arm: FEWER.get(arm, CONFIRMING) for arm in ARMS if arm not in MAIN}  # told beside the claims
 MORE = {arm: REPEATED for arm in ARMS if arm not in FEWER}
 _SCALES = {"embed": 1.0, "lam": 1.0}  # which are named so that they do not decay
 _OWN_SCALES = {"diff, slow λ": {"embed": 1.0, "lam": 0.05}}
@@ -206,19 +202,19 @@ def train(cells: Iterable[tuple[str, float, int]], folder: Path = FOLDER, *, min
 def best_rate(table: Iterable[Mapping[str, Any]], arm: str) -> float:
     """Return the rate at which an arm is taken: the one with the least mean loss over the pilot seeds.
 
-    An arm of the side set stands at the rate of the arm it varies. Raises `NotAvailable` where pilot runs are missing.
+    Raises `NotAvailable` where pilot runs are missing.
     """
     return sharing.best_rate(pilots_of(table, arm), do="train the set rates first")
 
 
 def pilots_of(table: Iterable[Mapping[str, Any]], arm: str) -> list[Mapping[str, Any]]:
-    """Return the runs from which the rate of an arm is chosen: its own, or those of the arm it varies."""
-    return [run for run in table if run["arm"] == LIKE.get(arm, arm) and run["seed"] in PILOT]
+    """Return the runs from which the rate of an arm is chosen."""
+    return [run for run in table if run["arm"] == arm and run["seed"] in PILOT]
 
 
 def pilots(folder: Path = FOLDER) -> Iterator[tuple[str, float, int]]:
     """Return the runs by which the rate of every arm is chosen, each when those before it are known."""
-    for arm in MAIN:
+    for arm in ARMS:
         while lr := sharing.next_rate(pilots_of(known(folder), arm), RATES):
             yield arm, lr, PILOT[0]
     yield from UNSURE

@@ -105,7 +105,7 @@ def compare_arms(what: str, arms: Sequence[str] = MAIN, seeds: Sequence[int] = C
 def rates_tried(arm: str) -> dict[float, float]:
     """Return the mean loss of an arm on the pilot seeds, nats an answer, by learning rate; the least was taken.
 
-    A variant stands at the rate of the arm it varies, whose losses these are. Raises `UnknownName` for another arm.
+    Raises `UnknownName` for another arm.
     """
     if arm not in ARMS:
         raise unknown("arm", arm, ARMS)

@@ -48,7 +48,7 @@ class Setup:
 
     arms: what is compared. task: texts to train on; tests: by name, what of the task is changed at test. noise: size of
     what is added to every embedding, in training and test. rates: those tried first; a single one is taken as it is.
-    like: arms that stand at another one's rate. smear: without it the words come in alone.
+    smear: without it the words come in alone. pilot_steps: how long runs on the pilot seed are (None: as all others).
     """
 
     arms: Mapping[str, Arm]
@@ -59,9 +59,13 @@ class Setup:
     noise: float = 0.0
     smear: bool = True
     rates: tuple[float, ...] = RATES
-    like: Mapping[str, str] = field(default_factory=dict)
     pilot: int = 0
+    pilot_steps: int | None = None
     seeds: tuple[int, ...] = (21, 22, 23, 24, 25)
+
+    def steps_of(self, seed: int) -> int:
+        """Return how many steps a run of `seed` takes."""
+        return self.pilot_steps or self.steps if seed == self.pilot else self.steps
 
 
 SETUPS: Mapping[str, Setup] = {
@@ -75,20 +79,22 @@ SETUPS: Mapping[str, Setup] = {
             "V2, wrong pairs": {**_KEYS, "mixer": "v2-wrong-pairs"},
             "V2, no λ": {**_KEYS, "mixer": "v2-no-lambda"},
             "V2, no sigmoid": {**_KEYS, "mixer": "v2-no-sigmoid"},
-        },
-        like={f"V2, {name}": "V2" for name in ("wrong pairs", "no λ", "no sigmoid")},
+        }
     ),
     "two blocks": Setup(arms=_SHAPES, depth=2),
-    "noise in the words": Setup(
-        arms={**_SHAPES, "diff, λ ≥ 0": ARMS["diff, λ ≥ 0"]}, like={"diff, λ ≥ 0": "diff"}, noise=0.75,
-    ),
+    "noise in the words": Setup(arms={**_SHAPES, "diff, λ ≥ 0": ARMS["diff, λ ≥ 0"]}, noise=0.75),
     "examples": Setup(
         arms=_SHAPES, task=Examples(), tests={"longer": {"length": 128}, "taking turns": {"alternating": True}}
     ),
     "habits": Setup(arms=_SHAPES, task=replace(TASK, habit=0.7)),
     "no smear": Setup(
+        arms=_SHAPES, depth=2, smear=False, steps=4 * STEPS, pilot_steps=2 * STEPS, rates=(4e-3, 8e-3),
+        seeds=(41, 42, 43, 44, 45),
+    ),
+    # Made first: at one rate, without the control.
+    "no smear, one rate": Setup(
         arms={name: _SHAPES[name] for name in ("softmax 8×8", "diff")},
-        depth=2, smear=False, steps=4 * STEPS, rates=(4e-3,),
+        depth=2, smear=False, steps=4 * STEPS, rates=(4e-3,), seeds=(21, 22, 23),
     ),
 }  # fmt: skip
 
@@ -124,7 +130,7 @@ def train_further(setup: str, arm: str, lr: float, seed: int, *, steps: int | No
         batch = batch_at(seed, step, one.task)
         return answer_loss(model, batch, embedding_noise(model, batch, one.noise, 100_000 * seed + step))
 
-    went = fit(model, loss_at, schedule(lr, steps or one.steps), watch=look)
+    went = fit(model, loss_at, schedule(lr, steps or one.steps_of(seed)), watch=look)
     return found | measure(model, one) | {"seconds": round(went.seconds, 1), "diverged": went.diverged}
 
 
@@ -158,7 +164,7 @@ def further_path() -> Path:
 def pilots_of(setup: str, arm: str, table: Runs) -> list[dict[str, Any]]:
     """Return the runs by which the rate of an arm is chosen, with their loss in nats an answer."""
     one = SETUPS[setup]
-    tried = table.where(setup=setup, arm=one.like.get(arm, arm), seed=one.pilot)
+    tried = table.where(setup=setup, arm=arm, seed=one.pilot)
     return [run | {"loss": run["as trained"]["nats"]} for run in tried]
 
 
@@ -170,13 +176,16 @@ def best_rate(setup: str, arm: str, table: Runs) -> float:
     return sharing.best_rate(tried) if tried else rates[0]
 
 
-def cells_of(setup: str, table: Runs) -> Iterator[dict[str, Any]]:
-    """Return the settings of every run of a setup: pilots, each when those before it are known, then the seeds."""
+def cells_of(setup: str, table: Runs, *, pilots: bool = False) -> Iterator[dict[str, Any]]:
+    """Return the settings of every run of a setup: pilots, each when those before it are known, then the seeds.
+
+    pilots: those alone.
+    """
     one = SETUPS[setup]
     for arm in one.arms if len(one.rates) > 1 else ():
         while lr := sharing.next_rate(pilots_of(setup, arm, table), one.rates):
-            yield {"setup": setup, "arm": one.like.get(arm, arm), "lr": lr, "seed": one.pilot}
-    for seed in one.seeds:
+            yield {"setup": setup, "arm": arm, "lr": lr, "seed": one.pilot}
+    for seed in () if pilots else one.seeds:
         for arm in one.arms:
             yield {"setup": setup, "arm": arm, "lr": best_rate(setup, arm, table), "seed": seed}
 
@@ -209,11 +218,12 @@ def main() -> None:
     """Train and measure the setups named on the command line, one run after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("setups", nargs="+", choices=list(SETUPS))
+    parser.add_argument("--pilots", action="store_true", help="only the runs by which rates are chosen")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no run after this time")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     table = Runs(further_path())
-    cells = (cell for setup in asked.setups for cell in cells_of(setup, table))
+    cells = (cell for setup in asked.setups for cell in cells_of(setup, table, pilots=asked.pilots))
     for run in sharing.share(table, cells, train_further, minutes=asked.minutes):
         print({name: run[name] for name in ("setup", "arm", "lr", "seed", "as trained")}, flush=True)
 
