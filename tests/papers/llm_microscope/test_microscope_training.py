@@ -10,13 +10,13 @@ import torch
 import labkit
 from labkit.base.data import data_dir
 from labkit.base.errors import UnknownName
-from labkit.measurements import mean_over
+from labkit.measurements import Estimate, mean_over
 from labkit.papers.llm_microscope import training
 from labkit.papers.llm_microscope.experiments.memory import test_stories
 from labkit.papers.llm_microscope.method.contextualiser import one_hot
 from labkit.papers.llm_microscope.method.storage import load_reader
 from labkit.papers.llm_microscope.task.passages import training_passage
-from labkit.papers.llm_microscope.training import readers, reading_on
+from labkit.papers.llm_microscope.training import READER_FIT, readers, reading_on
 from labkit.training import Runs
 
 
@@ -93,15 +93,30 @@ def test_a_shuffled_reader_is_shown_tokens_of_other_documents_and_nothing_else_d
         training.train_reader("clairvoyant")
 
 
+def gain_by_others(steps: int) -> Estimate:
+    """Return what a decoder trained for so many steps on other tokens' states gains by them, over stories."""
+    nothing, others = (
+        next(iter(Runs(data_dir() / "sweeps" / "10_shuffled.jsonl").where(kind=kind, steps=steps)))["C"]
+        for kind in ("nothing", "shuffled")
+    )
+    return mean_over([a - b for a, b in zip(nothing, others)], "stories", name="gain")
+
+
 def test_a_decoder_trained_on_other_tokens_states_gains_nothing_by_them() -> None:
     """Another token's state tells nothing, so a decoder trained on such can gain nothing: a gain would be a leak.
 
-    The bound is one-sided. The best such a decoder can do is not to listen, and it comes to that from below: after 160
-    steps it still pays 0.023 nats [0.020, 0.025] for the noise, outside the ±0.02 that were hoped for.
+    The best that such a decoder can do is not to listen, and it comes to that from below. Trained for as long as the
+    shipped reader it pays 0.008 nats [0.006, 0.011] for the noise, within the ±0.02 that were asked for; after a third
+    of the steps it was 0.023 [0.020, 0.025].
     """
-    C = {run["kind"]: run["C"] for run in Runs(data_dir() / "sweeps" / "10_shuffled.jsonl")}
-    gain = mean_over([a - b for a, b in zip(C["nothing"], C["shuffled"])], "stories", name="gain")
-    assert gain.n == 24 and gain.high < 0.02  # no leak
-    assert gain.low > -0.03 and gain.high < -0.02  # and what is said above of 160 steps
+    gain, early = gain_by_others(READER_FIT.steps), gain_by_others(160)
+    assert gain.n == early.n == 24
+    assert gain.low > -0.02 and gain.high < 0.02  # no leak, and next to no cost
+    assert gain.low > -0.012 and gain.high < -0.005  # and what is said above
+    assert early.low > -0.03 and early.high < gain.low
+
+
+def test_a_decoder_that_trusts_what_it_is_given_is_misled_by_other_tokens_states() -> None:
+    C = {run["kind"]: run["C"] for run in Runs(data_dir() / "sweeps" / "10_shuffled.jsonl").where(steps=500)}
     misled = mean_over([a - b for a, b in zip(C["nothing"], C["shipped reader"])], "stories", name="gain")
-    assert misled.high < -0.2  # a decoder that trusts e is worse off with another token's than with none
+    assert misled.n == 24 and misled.high < -0.2
