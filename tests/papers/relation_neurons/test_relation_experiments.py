@@ -12,7 +12,7 @@ from labkit.base.errors import BadInput, BrokenFile, NotAvailable, UnknownName
 from labkit.figures import describe, draw
 from labkit.papers import relation_neurons as rn
 from labkit.papers.relation_neurons import claims, task, training
-from labkit.papers.relation_neurons.experiments import cumulative, damage, facts
+from labkit.papers.relation_neurons.experiments import cumulative, damage, facts, measuring, registers
 from labkit.papers.relation_neurons.experiments.controls import measure_controls
 from labkit.papers.relation_neurons.experiments.interference import Interference, improving, largest_gain
 from labkit.papers.relation_neurons.experiments.null import DamageNull
@@ -161,6 +161,26 @@ def test_each_model_alone_is_shown_beside_the_verdict():
     assert set(found.values["11.own_falls"]) >= {1, 2, 3, 5}
     assert "11.own_falls_tenth" in found.same_side() and found.verdicts["11.own_falls"] == "absent here"
     assert len(found.table(("11.own_falls", "11.interference")).splitlines()) == 3
+    assert not {"11.large_pools", "11.large_pools_again"} & set(found.values)  # their seeds draw other registers
+
+
+def test_models_of_large_registers_are_told_by_seed(tmp_path, monkeypatch):
+    stored = {"off": {"mother": [0.0, 1.0, 0.0], "matched": [0.5, 0.5, 1.0]}, "known": {"father": 1.0, "sport": 0.75}}
+    null = {"silenced": ["a"], "relations": ["a"], "k": 1, "drops": [[500]], "null": [[[100]], [[200]]]}
+    table = {"8": {"father_off": stored["off"], "least_known": stored["known"]}}
+    table["9"] = table["8"] | {"map": null}
+    (tmp_path / "large.json").write_text(json.dumps(table))
+    monkeypatch.setattr(registers, "large_path", lambda: tmp_path / "large.json")
+    found = rn.large_registers()
+    assert found.mothers[8].per_unit == (0.5, -0.5, 1.0) and found.fewest(8) == ("sport", 0.75)
+    assert list(found.maps) == [9] and found.maps[9].diagonal()[0] == pytest.approx(0.35)
+    assert "sport 75%" in found.table() and len(found.table().splitlines()) == 3
+
+
+def test_every_large_model_knows_its_register():
+    found = rn.large_registers()
+    assert set(found.mothers) == set(measuring.LARGE_SEEDS)
+    assert all(found.fewest(seed)[1] >= 0.8 for seed in found.known)
 
 
 def test_ways_to_choose_neurons(study):

@@ -10,6 +10,7 @@ from .interference import Interference, interference
 from .null import DamageNull, damage_null
 from .overlap import NeuronOverlap, entity_overlap, neuron_overlap, places
 from .portrait import Portraits
+from .registers import LargeRegisters, large_registers
 from .strips import BestNeurons, NeuronStrips, best_neurons, chosen_ap, neuron_strips
 from .study import RelationStudy
 
@@ -21,6 +22,7 @@ __all__ = [
     "DamageNull",
     "FrequencyGap",
     "Interference",
+    "LargeRegisters",
     "LostAnswers",
     "MatchedControls",
     "NeuronOverlap",
@@ -40,6 +42,7 @@ __all__ = [
     "entity_overlap",
     "frequency_gap",
     "interference",
+    "large_registers",
     "lost_answers",
     "neuron_overlap",
     "neuron_strips",

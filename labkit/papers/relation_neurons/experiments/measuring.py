@@ -18,13 +18,14 @@ from labkit.zoo import Handle
 
 from .. import training
 from ..task import Register, tokenizer
-from .controls import controls_path, measure_controls
-from .portrait import Portraits, large_path, late_portrait, portrait, portraits_path
+from .controls import MAPS, controls_path, measure_controls
+from .null import damage_null
+from .portrait import LARGE, Portraits, large_path, late_portrait, portrait, portraits_path
 from .study import RelationStudy
 
 __all__ = ["SEEDS", "measure_seed", "studies_of", "sweep_controls", "sweep_large", "sweep_portraits"]
 
-SEEDS, LARGE_SEEDS = (1, 2, 3, 5), (6,)  # the latter: of large registers
+SEEDS, LARGE_SEEDS = (1, 2, 3, 5), (6, 2)  # the latter: of large registers
 LATE = (3,)  # trained for the claims registered last; of it only what was asked last is measured
 RUNS = Path("runs/11")
 
@@ -40,7 +41,10 @@ def studies_of(seed: int, runs: Path = RUNS, large: bool = False) -> tuple[Relat
 
 
 def measure_seed(seed: int, runs: Path = RUNS, path: Path | None = None, *, large: bool = False) -> None:
-    """Add the portrait of a seed to the stored ones; of a large register also what is known of each relation."""
+    """Add the portrait of a seed to the stored ones.
+
+    Of a large register also what is known of each relation, and the damage map beside twenty drawn ones.
+    """
     path = path or (large_path() if large else portraits_path())
     if path.is_file() and seed in Portraits.load(path).of:
         return
@@ -49,6 +53,7 @@ def measure_seed(seed: int, runs: Path = RUNS, path: Path | None = None, *, larg
     if large:
         known = json.loads((_folder(seed, runs, large) / "history.json").read_text(encoding="utf-8"))["known"]
         found["least_known"] = {r: min(v for k, v in known.items() if k.split()[0] == r) for r in final.relations}
+        found["map"] = damage_null(final, LARGE, MAPS).as_dict()
     runs.mkdir(parents=True, exist_ok=True)
     with FileLock(runs / "portraits.lock"):
         known = Portraits.load(path).of if path.is_file() else {}
