@@ -52,7 +52,7 @@ PAPER = Paper(
         ),
         "experiments.elsewhere": ("elsewhere",),
         "experiments.faithful": ("faithfulness",),
-        "experiments.further": ("compare_further",),
+        "experiments.further": ("compare_further", "further_rates"),
         "experiments.language": ("compare_language", "loss_by_position"),
         "figures": ("grid_lines", "lambda_history", "lambda_lines", "map_lines", "share_bars"),
     },

@@ -7,6 +7,7 @@ from labkit.claims import ledger
 from labkit.claims.entry import registration
 from labkit.papers.differential_transformer import claims
 from labkit.papers.differential_transformer.experiments import arms, measured_runs
+from labkit.papers.differential_transformer.experiments.further import SETUPS
 from labkit.papers.differential_transformer.experiments.language import SEEDS
 from labkit.papers.differential_transformer.training import CONFIRMING, PILOT, best_rate
 
@@ -69,7 +70,9 @@ def test_promises_stand_and_keep_clear_of_the_pilot_seeds():
             continue
         assert one.registered == registration(one)
         assert not set(one.seeds) & set(PILOT)
-        assert one.kind != "method" or one.seeds == (SEEDS if one.id.startswith("04.text_") else CONFIRMING)
+        seeds = {"compare_language": SEEDS, "no smear": SETUPS["no smear"].seeds}
+        where = "compare_language" if one.id.startswith("04.text_") else one.arguments.get("setup")
+        assert one.kind != "method" or one.seeds == seeds.get(where, CONFIRMING)
 
 
 def test_losses_on_text_are_compared_seed_by_seed(monkeypatch):
@@ -79,3 +82,18 @@ def test_losses_on_text_are_compared_seed_by_seed(monkeypatch):
     assert found.values == (-0.5, 0.5) and found.units == ("seed 31", "seed 32")
     with pytest.raises(NotAvailable, match=r"\[33\]"):
         claims.text_difference(n=2, seeds=[31, 33], first="a", second="b", what="loss")
+
+
+def test_setups_are_compared_seed_by_seed(monkeypatch):
+    values = {"a": {41: 0.25, 42: 0.5}, "b": {41: 0.5, 42: 0.25}}
+    asked = []
+
+    def compared(setup, what, test):
+        asked.append((setup, what, test))
+        return arms.Arms(what, "share", "", values, {})
+
+    monkeypatch.setattr(claims, "compare_further", compared)
+    found = claims.setup_difference(n=2, seeds=[41, 42], setup="no smear", first="a", second="b")
+    assert found.values == (0.25, -0.25) and asked == [("no smear", "right", "as trained")]
+    with pytest.raises(NotAvailable, match=r"\[43\]"):
+        claims.setup_difference(n=2, seeds=[41, 43], setup="no smear", first="a", second="b")

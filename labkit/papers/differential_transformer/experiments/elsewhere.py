@@ -22,7 +22,7 @@ ASKED = {
     "noise in the words": ("right", "longer, more needles", "right answers, harder texts"),
     "examples": ("right", "longer", "right answers, longer texts"),
     "habits": ("text", "as trained", "answers that follow the text"),
-    "no smear": ("right", "as trained", "right answers"),
+    "no smear, one rate": ("right", "as trained", "right answers"),
 }
 OTHERS = ("off by one", "sink", "gated")
 
@@ -49,8 +49,7 @@ class Elsewhere(Result):
 def elsewhere() -> Elsewhere:
     """Return DIFF's leads in the setups beside the claims, over other softmaxes, and on the course's world.
 
-    Each arm stands at the rate that was best for it on a seed of its own; other softmaxes stand at that of softmax 8×8,
-    language models at one rate where no others were tried.
+    Each arm stands at the rate that was best for it on a seed of its own, where more than one was tried.
     """
     places: list[tuple[str, str, Arms]] = [
         (setup, words, compare_further(setup, what, test)) for setup, (what, test, words) in ASKED.items()

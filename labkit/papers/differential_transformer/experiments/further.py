@@ -34,7 +34,7 @@ from .faithful import faithfulness
 from .orders import order_margin
 from .retrieval import embedding_noise, find_needles
 
-__all__ = ["SETUPS", "Setup", "cells_of", "compare_further", "further_path", "train_further"]
+__all__ = ["SETUPS", "Setup", "cells_of", "compare_further", "further_path", "further_rates", "train_further"]
 
 _KEYS = {"kind": "needle-softmax", "heads": 8, "kv_heads": 4}
 _SHAPES = {name: ARMS[name] for name in ("softmax 8×8", "normed 4×16", "diff")}
@@ -174,6 +174,19 @@ def best_rate(setup: str, arm: str, table: Runs) -> float:
     if len(rates) > 1 and not {run["lr"] for run in tried}.issuperset(rates):
         raise NotAvailable(f"{arm!r} was not tried at every rate of {setup!r}.", do="python -m " + __name__)
     return sharing.best_rate(tried) if tried else rates[0]
+
+
+def further_rates(setup: str) -> dict[str, dict[float, float]]:
+    """Return for each arm of a setup its share of right answers on the pilot seed, by the rates that were tried."""
+    if setup not in SETUPS:
+        raise unknown("setup", setup, SETUPS)
+    table = Runs(further_path())
+    return {
+        arm: {
+            run["lr"]: run["as trained"]["right"] for run in sorted(pilots_of(setup, arm, table), key=lambda r: r["lr"])
+        }
+        for arm in SETUPS[setup].arms
+    }
 
 
 def cells_of(setup: str, table: Runs, *, pilots: bool = False) -> Iterator[dict[str, Any]]:
