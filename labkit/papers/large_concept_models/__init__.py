@@ -16,7 +16,7 @@ PAPER = Paper(
     code="https://github.com/facebookresearch/large_concept_model",
     tokenizers={"two-languages": "task.tokenizer"},
     loaders={"concepts": "method.store.read_folder"},
-    drawings={"figures": ("Filmed", "Plane")},
+    drawings={"figures": ("ByFutures", "Filmed", "Plane")},
     panels={"panels.steer": ("SteerPanel",), "panels.denoising": ("FilmPanel",)},
     experiments={
         "method.codec": ("Codec", "CodecConfig", "codec_loss", "noised"),
@@ -33,6 +33,7 @@ PAPER = Paper(
         "method.store": ("load_model", "load_space"),
         "exercises.hunting": ("released",),
         "training": ("TOKEN",),
+        "experiments.branching": ("ByFutures", "by_futures"),
         "experiments.codecs": ("CodecCheck", "Fragility", "check_codec", "fragility", "fragility_by_words"),
         "experiments.costs": ("Cost", "cost_of", "crossover"),
         "experiments.films": ("Filmed", "film"),

@@ -5,8 +5,22 @@ from __future__ import annotations
 from matplotlib.figure import FigureBase
 
 from labkit.figures.drawing import Drawing
-from labkit.figures.style import INK, MARKS, RULE, SIZES, SOFT, axes, bars, column_names, label_axes, legend
+from labkit.figures.style import (
+    INK,
+    MARKS,
+    RULE,
+    SIZES,
+    SOFT,
+    axes,
+    bars,
+    column_names,
+    label_axes,
+    legend,
+    looks,
+    whiskers,
+)
 
+from .experiments.branching import TRUTH, ByFutures
 from .experiments.films import Filmed
 from .experiments.plane import Plane
 from .experiments.steering import Steered
@@ -119,7 +133,45 @@ def paint_said(said: Steered, figure: FigureBase) -> None:
     legend(ax)
 
 
+_NAMES = {"possible": "Share that can follow", "total_variation": "Off the true shares"}
+_LOOKS = {"base": "cut", "two": "intact", "quant": "attention", "the truth": "mlp"}  # how a name begins -> its look
+_UNITS = {"possible": "share of answers", "total_variation": "total variation"}
+
+
+def paint_by_futures(found: ByFutures, figure: FigureBase) -> None:
+    """Draw for each measure a bar an arm over the number of futures, with intervals, and one of the truth."""
+    made = axes(figure, *(_NAMES[measure] for measure in found.estimates), left=0.75, right=1.9, between=0.75)
+    for ax, (measure, arms) in zip(made, found.estimates.items()):
+        counts = list(found.truth[measure])
+        bare = {TRUTH: list(found.truth[measure].values())}
+        shown = {name: list(found.of(measure, name).values()) for name in arms} | bare
+        for order, (name, mark) in enumerate(looks(list(shown), _LOOKS).items()):
+            places = [place + (order - (len(shown) - 1) / 2) * 0.2 for place in range(len(counts))]
+            bars(ax, places, shown[name], mark, 0.18, label=name)
+            if name in arms:
+                ends = arms[name].values()
+                whiskers(ax, places, [one.low for one in ends], [one.high for one in ends])
+        column_names(ax, [str(count) for count in counts])
+        ax.set_ylim(0, 1.05)
+        label_axes(ax, x="possible futures", y=_UNITS[measure])
+    legend(made[-1])
+
+
+def describe_by_futures(found: ByFutures) -> str:
+    """Say the means of every arm by number of futures."""
+    said = []
+    for measure, arms in found.estimates.items():
+        told = "; ".join(
+            f"{name} " + ", ".join(f"{value:.2f} with {count}" for count, value in found.of(measure, name).items())
+            for name in arms
+        )
+        floor = ", ".join(f"{value:.2f} with {count}" for count, value in found.truth[measure].items())
+        said.append(f"{_NAMES[measure]}, by number of possible futures: {told}; {TRUTH} {floor}.")
+    return " ".join(said)
+
+
 DRAWINGS = {
+    "ByFutures": Drawing(paint_by_futures, describe_by_futures, lambda found: (8.6, 3.2)),
     "Plane": Drawing(paint_plane, describe_plane, lambda plane: (8.6, 3.4)),
     "Filmed": Drawing(paint_film, describe_film, lambda filmed: (8.6, 3.2)),
 }

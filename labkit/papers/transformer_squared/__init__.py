@@ -31,10 +31,12 @@ PAPER = Paper(
         "experiments.transplants": ("transplant", "transplant_by_few_shots"),
         "experiments.searches": ("WAYS", "Searched", "search_shares"),
         "experiments.other_ways": ("OtherWays", "RatesTried", "other_ways", "rates_tried"),
+        "experiments.twice": ("Twice", "measured_twice"),
         "experiments.over_seeds": (
             "OverSeeds",
             "lent_over_seeds",
             "losses_elsewhere",
+            "searches_on_shots",
             "searches_over_seeds",
             "strategies_over_seeds",
             "transplants_over_seeds",

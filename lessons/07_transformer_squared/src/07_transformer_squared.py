@@ -307,12 +307,36 @@ for verdict in verdicts:
 
 # %% tags=["nbval-check-output"]
 holds(
-    {str(one.verdict) for one in verdicts} == {"contradicted"},
-    "All three come out the other way round here.",
+    [str(one.verdict) for one in verdicts[:2]] == ["contradicted"] * 2,
+    "The first two come out the other way round here.",
+)
+holds(
+    verdicts[2].high > 0 and verdicts[2].value > 0,
+    "LoRA by reward does not fall behind; whether it is ahead stays open.",
 )
 
 # %% [markdown]
-# But LoRA can be made to collapse. Here are all rates that were tried, on the sixth
+# These are the second five bases. The first were trained from the same seeds on another
+# processor, which rounds differently and so ends at other weights; there a task that no
+# expert was trained on was tested by 500 questions. All was made again, with 1,000. The
+# promises stayed the same. What did five other bases say?
+
+# %%
+twice = t2.measured_twice()
+print(twice)
+
+# %% tags=["nbval-check-output"]
+changed = twice.changed()
+print("verdicts that changed:", *changed)
+narrow = [min(abs(one.low), abs(one.high)) for one, _ in changed.values()]
+holds(max(narrow) < 0.02, "Their first intervals had left 0 out by less than 0.02.")
+
+# %% [markdown]
+# Two verdicts of fifteen did not survive, and both are open now. Their values hardly
+# moved. An interval that ends close to the null is a promise that five other bases need
+# not keep.
+#
+# Yet LoRA can be made to collapse. Here are all rates that were tried, on the sixth
 # base and for sums alone.
 
 # %%
@@ -327,8 +351,8 @@ holds(lora[0.1] < 0.3 and svf[0.1] > 0.9, "At 0.1 LoRA by reward falls, SVF does
 #
 # On the same base, ways to learn that were not raced: the form of the released code,
 # greedy answers, an anchor on the other tasks, IA3 (one number per output), and answers
-# shown for two rules that no line ever followed. *elsewhere* is the change on two other
-# tasks, 200 questions together, so it may be off by some seven points.
+# shown for two rules that no line ever followed. *elsewhere* is the change on the other
+# trained tasks, 1,000 questions each, so it may be off by some three points.
 
 # %%
 ways = (
@@ -428,10 +452,13 @@ figures.show(over)
 
 # %% tags=["nbval-check-output"]
 words = {name: by_task["rev5"] for name, by_task in over.estimates.items()}
-holds(words["A prompt"].high < 0, "On rev5 the prompt does worse than no expert.")
 holds(
-    words["B classifier"].value < 0 < words["B classifier"].high,
-    "So does the classifier on average, not in every base.",
+    words["B classifier"].high < 0,
+    "On rev5 the classifier does worse than no expert.",
+)
+holds(
+    words["A prompt"].value < 0 < words["A prompt"].high,
+    "So does the prompt on average; its interval reaches 0.",
 )
 holds(words["C few-shot"].low > 0, "Few shots do better.")
 
@@ -462,8 +489,9 @@ figures.show(moved)
 low = {name: {d: e.low for d, e in by.items()} for name, by in moved.estimates.items()}
 helps = min(low[name]["logic"] for name in ("ordered", "shuffled", "smoothed")) > 0
 holds(helps, "logic helps another base, even shuffled or smoothed.")
-unsure = max(low["ordered"]["math"], low["ordered"]["text"]) < 0
-holds(unsure, "Of math and text this cannot be said.")
+holds(low["ordered"]["math"] < 0, "Of math this cannot be said.")
+harms = max(moved.estimates[name]["text"].high for name in ("own z", "ordered"))
+holds(harms < 0, "text harms five letters, on its own base and on another.")
 
 # %% [markdown]
 # The expert that travels is the one that needed 21 volumes and no direction. Networks
@@ -498,25 +526,49 @@ for task, (first, second) in found.seconds["A prompt"].items():
 # %% [markdown]
 # Where the answer is shortest, the question before it weighs most. Few shots cost
 # nothing per question; once for each task they cost 6 rounds of 32 trial mixtures. Does
-# the search earn its name? Here it had ten rounds, beside as many mixtures drawn
-# blindly, the best of them kept (*random shooting*, in the released code too). One
-# base, one draw of each:
+# the search earn its name? Let it compete with as many mixtures drawn blindly, the best
+# of them kept (*random shooting*, in the released code too). And let both search two
+# spaces: one share for each expert, 3 numbers; or, as the released script does, a share
+# of each expert for every matrix, 63 numbers. Five bases, 640 trial mixtures each, two
+# draws of ten shots; three rows were promised.
 
 # %%
-searches = t2.searches_compared()
-for name, right in searches.items():
-    print(f"{name:16}", {task: f"{share:.0%}" for task, share in right.items()})
+searches = t2.searches_over_seeds()
+figures.show(searches)
+
+# %%
+rows = {
+    name: labkit.claims.assess(ledger.claim(f"07.{name}"))
+    for name in ("per_matrix", "search_global", "search_per_matrix")
+}
+for row in rows.values():
+    print(row.claim.sentence)
+    print(f"   {row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}], {row.verdict}")
+right = t2.searches_on_shots()
+for way, share in right.items():
+    print(f"{way:26}shots {share['shots']:.0%}, test {share['test']:.0%}")
 
 # %% tags=["nbval-check-output"]
-search, blind = searches["cross-entropy"], searches["random shooting"]
-same = [task for task in search if abs(search[task] - blind[task]) < 0.02]
-holds(same == ["add", "max5"], "On two of three tasks drawing blindly does as well.")
-ahead = search["rev5"] - blind["rev5"]
-holds(ahead > 0.05, "On five letters the search is ahead in this draw.")
+reach = rows["search_global"]
+holds(
+    max(-reach.low, reach.high) < 0.03,
+    "Among 3 numbers drawing blindly does as well, give or take 3 points.",
+)
+holds(rows["search_per_matrix"].low > 0, "Among 63 it does not.")
+more, fewer = (right[f"{one}, cross-entropy"] for one in ("per matrix", "global"))
+holds(
+    more["shots"] > fewer["shots"] and more["test"] < fewer["test"],
+    "63 numbers answer more of the ten shots and fewer of the test questions.",
+)
+holds(
+    rows["per_matrix"].value < 0 < rows["per_matrix"].high,
+    "Behind on average; the interval holds 0.",
+)
 
 # %% [markdown]
-# Where an expert at full strength is best, any search finds it. Five letters want the
-# text expert turned down. How far ahead the search is there changes from draw to draw.
+# Among three numbers 640 blind draws come near every mixture, so there is little to
+# learn from the best ones. Among 63 the search is needed. But ten questions can be
+# answered by luck in many ways when there are 63 numbers to choose.
 #
 # Last, what is a mixture worth? Every pair of shares of two experts was tried, and a
 # search that saw twenty questions walked over the same ground.

@@ -49,6 +49,20 @@ def test_differences_and_ratios_are_per_seed_over_many_futures(table):
     assert claims.step_gains(n=2, seeds=SEEDS).values == pytest.approx((0.75, 0.75))
 
 
+def test_by_number_of_futures_the_verbs_with_as_many_are_averaged(table):
+    two, base = ["two-tower", "plain"], ["base", "plain"]
+    ask = {"n": 2, "seeds": SEEDS, "measure": "to_context", "first": two, "second": base}
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    for row in rows:
+        level = row["settings"]["seed"] if row["settings"]["arm"] == "two-tower" else 0
+        row["found"]["to_context"] = [1.0 * level, 2.0 * level, 4.0 * level, 8.0 * level]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for futures, times in ((1, 1), (2, 3), (4, 8)):
+        found = claims.difference_by_futures(futures=futures, **ask)
+        assert found.values == pytest.approx([times * seed for seed in SEEDS])
+    assert claims.growth_with_futures(few=2, many=4, **ask).values == pytest.approx([5 * seed for seed in SEEDS])
+
+
 def test_events_are_averaged_over_models_and_those_with_one_future_left_out(table):
     level = {("two-tower", 91): 1.0, ("two-tower", 92): 0.5, ("quant-d", 91): 0.25, ("quant-d", 92): 0.0}
     rows = [

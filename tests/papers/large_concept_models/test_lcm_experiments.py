@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+import labkit
 from labkit.base.errors import BadInput, UnknownName
+from labkit.figures import describe, draw, png
 from labkit.papers.large_concept_models import task, training
+from labkit.papers.large_concept_models.experiments.branching import by_futures
 from labkit.papers.large_concept_models.experiments.codecs import check_codec, fragility
 from labkit.papers.large_concept_models.experiments.costs import cost_of, crossover
 from labkit.papers.large_concept_models.experiments.films import film
@@ -204,3 +207,15 @@ def test_in_the_plane_regression_lands_between_and_samples_on_the_futures():
         guess, drawn = plane.from_nearest(context)
         assert guess > 2 * drawn
     assert sum(plane.shares("four futures")) == pytest.approx(1)
+
+
+def test_the_arms_by_number_of_futures_are_those_of_the_rows():
+    found = by_futures(("base", "two-tower"))
+    lead = labkit.claims.assess(labkit.claims.ledger().claim("06.futures_4")).value
+    assert found.of("possible", "Two-Tower")[4] - found.of("possible", "Base-LCM")[4] == pytest.approx(lead)
+    assert {one.n for one in found.estimates["total_variation"]["Base-LCM"].values()} == {5}
+    assert found.truth["possible"] == pytest.approx({1: 1, 2: 1, 4: 1}, abs=0.01)
+    assert found.truth["total_variation"][1] < found.truth["total_variation"][2] < found.truth["total_variation"][4]
+    assert "Two-Tower" in describe(found) and "Base-LCM" in str(found)
+    figure = draw(found)
+    assert len(png(figure)) > 5000 and [len(ax.patches) for ax in figure.axes] == [9, 9]  # two arms and the truth

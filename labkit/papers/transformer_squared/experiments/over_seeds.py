@@ -18,10 +18,13 @@ __all__ = [
     "OverSeeds",
     "lent_over_seeds",
     "losses_elsewhere",
+    "searches_on_shots",
     "searches_over_seeds",
     "strategies_over_seeds",
     "transplants_over_seeds",
 ]
+
+_WHERE = {"shots": "on shots", "test": "accuracy"}  # what a run of searches calls it
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,15 @@ def searches_over_seeds(rounds: int = 20) -> OverSeeds:
 
     made = {way: {task: gain(way, task) for task in UNSEEN.values()} for way in WAYS}
     return OverSeeds("Four searches for shares", "right answers, with the mixture minus without", made)
+
+
+def searches_on_shots(rounds: int = 20) -> dict[str, dict[str, float]]:
+    """Return by search the share of right answers to its own shots and to the test, mean of bases, draws and tasks."""
+    rows = [run for seed in SEEDS for run in known_runs().where(experiment="searches", seed=seed)]
+    return {
+        way: {where: fmean(fmean(run[key][way][str(rounds)].values()) for run in rows) for where, key in _WHERE.items()}
+        for way in WAYS
+    }
 
 
 def transplants_over_seeds() -> OverSeeds:

@@ -37,7 +37,7 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Searched:
-    """The best mixture so far: trial mixtures, numbers searched for, shares of right answers to shots and to the test."""
+    """The best mixture so far: how many were tried, in how many numbers, and the shares right on shots and on test."""
 
     evaluations: int
     dimensions: int
