@@ -13,7 +13,7 @@ from typing import Any
 
 from labkit.base.errors import BadInput, unknown
 
-__all__ = ["Choice", "Control", "Grid", "Slider", "Text", "Toggle", "check_controls"]
+__all__ = ["Choice", "Control", "Grid", "Slider", "Text", "Toggle", "check_controls", "words_for"]
 
 
 @dataclass(frozen=True)
@@ -179,3 +179,8 @@ def check_controls(controls: Sequence[Control], state: type) -> None:
         raise BadInput(f"This panel has {len(controls)} controls.", expected="at most three")
     if sorted(names) != sorted(kept):
         raise BadInput(f"The controls are {names} but the state keeps {kept}.", expected="one control per field")
+
+
+def words_for(options: Mapping[str, Any], kept: Any) -> str:
+    """Return the words shown for the value that a choice keeps."""
+    return next(words for words, value in options.items() if value == kept)

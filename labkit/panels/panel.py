@@ -1,7 +1,8 @@
 """A panel: one question, at most three controls, one picture and one sentence, on a real model.
 
-A subclass says what is asked (`question`, `State`, `make_controls`), what is computed (`compute`, pure), how it looks
-(`draw`, pure) and what it means (`sentence`, `table`, `code`). The rest is here: `panel.set(layer=4)` does what a mouse
+A subclass says what is asked (`question`, `State`, `make_controls`), what is computed (`compute`, pure), which numbers
+are behind it (`table`) and which lines compute them too (`code`). How the data look and what they mean is said by their
+drawing, the paper's `figures`, or by `draw` and `sentence`. The rest is here: `panel.set(layer=4)` does what a mouse
 does, `panel.data` is what is shown, a stored answer comes before the model is even loaded, and whatever goes wrong is
 said in the panel and leaves it as it was. The page itself (widgets) is `labkit.panels.page`.
 """
@@ -10,14 +11,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from labkit.base.errors import BadInput, LabkitError, NotAvailable, unknown
 
 from .controls import Control, check_controls
 from .gate import Gate
 from .inquiry import AGAIN, MOUSE_PATIENCE, PATIENCE, Inquiry, Shown
+from .intact import Intact
 from .jobs import Job
 from .tables import Table
 
@@ -28,28 +30,34 @@ if TYPE_CHECKING:
 
     from .page import Page
 
-__all__ = ["Panel"]
+__all__ = ["ModelOrName", "Panel"]
+
+ModelOrName: TypeAlias = "ModelLike | str | None"  # what a panel is given; None is its usual model
 
 
 class Panel:
     """Base of all panels; the cut panel of lesson 00 is a complete one.
 
-    `model` is a handle, a module, or a name that `labkit.load` knows (loaded when first needed). `gate` keeps the panel
-    shut until a prediction is stored or skipped. `start` is the state shown first.
+    `model` is a handle, a module, or a name that `labkit.load` knows (loaded when first needed); where none is given it
+    is the `usual` one. `gate` keeps the panel shut until a prediction is stored or skipped. `start` is the state shown
+    first.
     """
 
     question: ClassVar[str] = ""
     State: ClassVar[type]  # a frozen dataclass with a default for every field
     size: ClassVar[tuple[float, float]] = (8.6, 3.2)  # inches of one picture
+    usual: ClassVar[str | None] = None  # the name of the model that the panel is about
+    nothing: ClassVar[Mapping[str, Any]] = {}  # the values of the controls with which nothing is cut
 
-    def __init__(self, model: ModelLike | None = None, *, gate: Gate | None = None, start: Any = None):
-        self._model, self._loading = model, threading.Lock()
+    def __init__(self, model: ModelOrName = None, *, gate: Gate | None = None, start: Any = None):
+        self._model, self._loading = self.usual if model is None else model, threading.Lock()
         self._opened = False
+        self.intact = Intact()  # what is compared with, taken once
         self._page: Page | None = None
         self.gate = gate
         self.controls: tuple[Control, ...] = tuple(self.make_controls())
         check_controls(self.controls, self.State)
-        self.start = self._changed(self.State() if start is None else start, {})
+        self.start = self._changed(self.first() if start is None else start, {})
         self.inquiry = Inquiry(self, self.start)
         if gate is not None:
             gate.on_ready(self._unlock)
@@ -59,6 +67,10 @@ class Panel:
     def make_controls(self) -> Sequence[Control]:
         """Return at most three controls, one per field of `State`."""
         raise NotImplementedError
+
+    def first(self) -> Any:
+        """Return the state shown first, where none is asked for; the controls are made by then."""
+        return self.State()
 
     def compute(self, state: Any) -> Any:
         """Return the data that answers `state`; the model is held meanwhile and is afterwards as before."""
@@ -74,19 +86,23 @@ class Panel:
 
     def draw(self, data: Any, figure: FigureBase) -> None:
         """Draw `data` on an empty Figure or SubFigure, intact beside cut, on axes that do not move."""
-        raise NotImplementedError
+        from labkit.figures.drawing import drawing_of
+
+        drawing_of(data).paint(data, figure)
 
     def sentence(self, data: Any) -> str:
         """Return in words what the picture shows: it changes with the picture and stands in for it."""
-        raise NotImplementedError
+        from labkit.figures.drawing import drawing_of
+
+        return drawing_of(data).describe(data)
 
     def code(self, state: Any) -> str:
         """Return the lines that compute the same answer without a panel."""
         raise NotImplementedError
 
     def table(self, data: Any) -> Table:
-        """Return the numbers behind the picture."""
-        raise NotImplementedError
+        """Return the numbers behind the picture; the data's own table by default."""
+        return data.table()
 
     def stored(self, state: Any) -> Any:
         """Return the stored answer to `state`, or None; needs neither the model nor torch."""
@@ -101,8 +117,18 @@ class Panel:
         return (self.start,)
 
     def restored(self, state: Any) -> Any:
-        """Return the state in which nothing is cut."""
-        return self.start
+        """Return the state in which nothing is cut: the start, or what is asked with `nothing` done to it."""
+        return replace(state, **self.nothing) if self.nothing else self.start
+
+    # What helps it say so -----------------------------------------------------------------------------------------
+
+    def script(self, *lines: str, needs: Sequence[str] = (), before: Sequence[str] = ()) -> str:
+        """Return `lines` after those that import labkit and what it `needs`, and load the panel's model as `model`.
+
+        before: imports from elsewhere, which stand first.
+        """
+        head = [*before, *[""] * bool(before), "import labkit", *needs, "", f"model = labkit.load({self.model_name!r})"]
+        return "\n".join([*head, *lines])
 
     # What a reader does -------------------------------------------------------------------------------------------
 

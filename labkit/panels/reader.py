@@ -1,7 +1,8 @@
-"""The model of a panel that reads text."""
+"""Panels that read text: the depth of a model that can, and what is said of words it never saw."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.base.errors import BadInput
@@ -9,7 +10,7 @@ from labkit.base.errors import BadInput
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["depth_of_reader"]
+__all__ = ["depth_of_reader", "never_seen"]
 
 
 def depth_of_reader(model: ModelLike) -> int:
@@ -22,3 +23,9 @@ def depth_of_reader(model: ModelLike) -> int:
             expected="the name of a model, or what labkit.load returns",
         )
     return anatomy_of(model).depth
+
+
+def never_seen(words: Sequence[str]) -> str:
+    """Return a sentence that names up to five words of a text that no text of training had; "" for none."""
+    shown = ", ".join(f"“{word}”" for word in words[:5])
+    return f"Words it has never seen: {shown}." if shown else ""

@@ -18,7 +18,8 @@ from labkit.panels.grid import GridField
 from labkit.papers.what_matters.experiments.grid import as_lists
 from labkit.papers.what_matters.experiments.grid_readout import whole_stories
 from labkit.papers.what_matters.experiments.score_vs_ablation import ScoreVsAblationRun, kept_scores
-from labkit.papers.what_matters.panels.grid import LayerGridPanel, name_of
+from labkit.papers.what_matters.figures.grid import name_of
+from labkit.papers.what_matters.panels.grid import LayerGridPanel
 
 GRID = Grid("gone", depth=3, ready={"none": (), "deep": (("attention", 2), ("mlp", 2))})
 

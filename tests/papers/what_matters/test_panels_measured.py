@@ -17,8 +17,9 @@ from labkit.panels.measured import in_slices
 from labkit.panels.stored import load_measured
 from labkit.papers.what_matters.experiments.race_steps import PROBES, RaceData, RaceRun
 from labkit.papers.what_matters.experiments.score_vs_ablation import METRICS, ScoreVsAblationRun
+from labkit.papers.what_matters.figures.race_steps import describe
 from labkit.papers.what_matters.method.dropping import one_shot
-from labkit.papers.what_matters.panels.race import RacePanel, sentence_of
+from labkit.papers.what_matters.panels.race import RacePanel
 from labkit.papers.what_matters.panels.score_vs_ablation import ScoreVsAblationPanel
 from labkit.sweeps import LeaveOneOut, every_sublayer, score_agreement, sweep
 
@@ -142,13 +143,13 @@ def test_the_sentence_tells_where_the_skill_falls_first(race):
     data = RaceData(2, "copying", made)
     assert data.kept_loss("mlp") == pytest.approx(0.8)
     assert data.kept_skill("mlp") == pytest.approx((0.6 - chance) / (1 - chance))
-    says = sentence_of(data)
+    says = describe(data)
     assert (
         "has fallen furthest, compared with the loss, for MLP: 80 % of what the loss had won" in says
         and "MLP +0.20 and 60 %" in says
     )
     level = RaceData(2, "copying", replace(made, loss=still, probes={"copying": full}))
-    assert "Nowhere has the skill fallen further" in sentence_of(level)
+    assert "Nowhere has the skill fallen further" in describe(level)
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -9,8 +9,9 @@ from typing import Any
 from labkit.measurements.estimate import Estimate
 from labkit.panels.stored import estimate_of, short
 
-__all__ = ["CUTS", "NOTHING", "HealCurve", "HealData", "HealRun", "HealState"]
+__all__ = ["CUTS", "EVERY", "NOTHING", "HealCurve", "HealData", "HealRun", "HealState"]
 
+EVERY = 10  # steps of training between two measurements
 NOTHING = "nothing"
 # What is cut away, lowest score first: the strategy and how many parts; the first is the control.
 CUTS = {

@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["Reading", "ScoreData", "ScoreRun", "ScoreState"]
 
 Row = tuple[float, ...]
+NAMES = {"attention": "The attention", "mlp": "The MLP", "block": "The whole"}
 
 
 @dataclass(frozen=True)

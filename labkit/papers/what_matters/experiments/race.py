@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from labkit import world
 from labkit.base.errors import BadInput
 from labkit.base.results import Result
 from labkit.interventions import Plan
+from labkit.measurements import ChoiceMeasure, as_questions
 from labkit.measurements.estimate import Estimate, mean_over
 from labkit.measurements.measures import Measure
 from labkit.measurements.tables import text_table
 from labkit.panels.measured import in_slices
 
+from ..method.dropping import one_shot
+from ..method.metrics import Cosine, RandomOrder
+from .race_steps import QUESTIONS
+
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["Race", "race", "racing"]
+__all__ = ["Race", "loss_by_frequency", "plans_to_the_end", "race", "racing", "skill"]
 
 Line = tuple[Estimate, ...]
+GUESSED = 500  # stories from which frequencies are taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,3 +110,26 @@ def _together(found: list[Estimate], name: str) -> Estimate:
         return found[0]
     first, values = found[0], [one.value for one in found]
     return mean_over(values, "orders", method="t", name=f"{first.name}, {name}", unit=first.unit, null=first.null)
+
+
+def plans_to_the_end(model: ModelLike, documents: Sequence, most: int, n_orders: int) -> dict[str, Plan | list[Plan]]:
+    """Return each strategy's one-shot plan of `most` parts, by `Cosine` on the documents; random ones are several."""
+    scores = Cosine()(model, documents)
+    parts = ("attention", "mlp", "block", "joint")
+    plans = {part: one_shot(model, None, most, part, lambda *_: scores) for part in parts}
+    orders = [RandomOrder(seed) for seed in range(n_orders)]
+    return plans | {"random": [one_shot(model, None, most, "joint", order) for order in orders]}
+
+
+def skill(model: ModelLike, probe: str, n: int) -> ChoiceMeasure:
+    """Return the share of right answers to `n` questions of a skill, as a measure."""
+    return ChoiceMeasure(tuple(as_questions(model, getattr(world, QUESTIONS[probe])(n, 0, "test"))))
+
+
+def loss_by_frequency(model: ModelLike, documents: Sequence) -> float:
+    """Return the loss of guessing tokens by their frequency in training stories, one added to each count."""
+    texts = world.documents("stories", GUESSED, seed=0, split="train")
+    counts = Counter(int(i) for one in texts for i in model.encode(one.text)[1:])
+    total = sum(counts.values()) + model.model.get_input_embeddings().weight.shape[0]
+    scored = [int(i) for ids in documents for i in ids[1:]]
+    return -sum(math.log((counts[i] + 1) / total) for i in scored) / len(scored)

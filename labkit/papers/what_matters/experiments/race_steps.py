@@ -24,6 +24,14 @@ STRATEGIES = {
 }
 PROBES = {"copying a list": "copying", "who has the lantern": "lantern", "facts": "facts", "recalling a list": "recall"}
 
+# The function of `world` that asks for a skill.
+QUESTIONS = {
+    "copying": "copying_questions",
+    "lantern": "questions",
+    "facts": "facts_questions",
+    "recall": "recall_questions",
+}
+
 Line = tuple[Estimate, ...]
 
 

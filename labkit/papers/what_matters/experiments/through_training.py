@@ -18,6 +18,7 @@ __all__ = ["MEASURES", "PARTS", "TrainingData", "TrainingRun", "TrainingState"]
 
 MEASURES = {"score: 1 − cosine": "score", "rise in loss without it": "loss"}
 PARTS = {"attention": "attention", "MLP": "mlp", "whole blocks": "block"}
+NAMES = {"attention": "attention", "mlp": "MLP", "block": "block"}
 
 
 @dataclass(frozen=True)

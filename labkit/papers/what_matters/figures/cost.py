@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from matplotlib.figure import FigureBase
 
+from labkit.base.numbers import percent
+from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, legend, row_names, whiskers
 
-from ..experiments.cost import KINDS, CostData
+from ..experiments.cost import KINDS, NEW, CostData, CostRow
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "describe"]
 
 LOOKS = {"weights": "intact", "cache": "attention", "FLOPs": "mlp", "time": "cut"}
 MOST = 1.2
@@ -36,3 +38,19 @@ def paint(data: CostData, figure: FigureBase) -> None:
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "all"])
     label_axes(ax, x="share of the intact model")
     legend(ax)
+
+
+def describe(data: CostData) -> str:
+    """Return what the picture shows, in words."""
+    texts = f"{data.batch} texts" if data.batch > 1 else "one text"
+    says = f"{data.model}, {texts} of {data.length} tokens read and {NEW} written. Saved with {data.gone} gone: "
+    return says + "; ".join(map(_saved, data.rows)) + f". Time in {data.clock}."
+
+
+def _saved(row: CostRow) -> str:
+    time, sure = row.time, "" if row.time.excludes(1.0) else ", not told from none"
+    saved = ", ".join(f"{percent(1 - share)} of the {name}" for name, share in row.left.items())
+    return f"{KINDS[row.kind]} {saved} ({percent(1 - time.high)} to {percent(1 - time.low)}{sure})"
+
+
+DRAWINGS = {"CostData": Drawing(paint, describe, lambda data: (8.6, 3.8))}

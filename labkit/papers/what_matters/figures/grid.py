@@ -6,12 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import signed
+from labkit.figures.drawing import Drawing
 from labkit.figures.sheet import Sheet, write_goes_on
 from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, SOFT, axes, inches, label_axes, row_names
+from labkit.panels.reader import never_seen
 
-from ..experiments.grid import LayerGridData
+from ..experiments.grid import Cells, LayerGridData, as_lists
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "describe", "end", "name_of"]
 
 FOOT, SIDE = 0.62, 3.9  # inches: the two lines below, losses and sizes on the right
 LEAST, MOST = 0.2, 20.0  # nats a token, the ends of the axis
@@ -92,3 +94,56 @@ def _write(ax: Axes, place: float, row: int, text: str) -> None:
         text, (place, row), xytext=(-10 if late else 10, 0), textcoords="offset points",
         ha="right" if late else "left", va="center", fontsize=SIZES["tick"], color=INK,
     )  # fmt: skip
+
+
+def describe(data: LayerGridData) -> str:
+    """Return what the picture shows, in words."""
+    over = f"{data.intact.n} held-out stories"
+    if not data.gone:
+        says = f"Nothing is left out. The loss is {data.intact.value:.3f} nats a token over {over}."
+        return f"{says} The model has {data.parameters[0]:,} weights. {never_seen(data.unseen)}".rstrip()
+    left, all_ = data.sublayers
+    change = data.change
+    says = f"Without {name_of(data.gone)} ({left} of {all_} parts left) the loss is {data.cut.value:.3f} nats a token, "
+    says += f"intact {data.intact.value:.3f}: {signed(change.value, 2)} ({end(change.low)} to {end(change.high)}, "
+    says += f"95 % interval over {over}). "
+    says += _verdict(data)
+    weights, cache = (1 - after / before for before, after in (data.parameters, data.cache_bytes))
+    says += f" Saved: {weights:.0%} of the weights, {cache:.0%} of the cache.".replace("%", " %")
+    same = data.goes_on[0] == data.goes_on[1]
+    says += " It goes on word for word as before." if same else f" It goes on: “{data.goes_on[1] or '(it ends)'}”"
+    return f"{says} {never_seen(data.unseen)}".rstrip()
+
+
+def end(value: float) -> str:
+    """Return an end of an interval, 0 without a sign."""
+    return signed(value, 2) if value else "0"
+
+
+def _verdict(data: LayerGridData) -> str:
+    change = data.change
+    if not change.excludes(0.0):
+        return "On these stories no difference can be told from none."
+    return "That is worse, beyond chance." if change.value > 0 else "That is better, beyond chance."
+
+
+def name_of(gone: Cells) -> str:
+    """Return parts in words: "the attention of layers 3 and 4, the whole of layer 7"."""
+    lists = as_lists(gone)
+    both = [layer for layer in lists.get("attention", ()) if layer in lists.get("mlp", ())]
+    said = []
+    for part, spoken in (("attention", "the attention of"), ("mlp", "the MLP of")):
+        if alone := [layer for layer in lists.get(part, ()) if layer not in both]:
+            said.append(f"{spoken} {_layers(alone)}")
+    if both:
+        said.append(f"the whole of {_layers(both)}")
+    return ", ".join(said) or "nothing"
+
+
+def _layers(layers: list[int]) -> str:
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
+
+
+DRAWINGS = {"LayerGridData": Drawing(paint, describe, lambda data: (8.6, 3.9))}

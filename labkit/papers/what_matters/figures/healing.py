@@ -5,12 +5,14 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from labkit.base.numbers import percent
+from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, MARKS, RULE, SIZES, SOFT, axes, inches, label_axes
 from labkit.measurements.estimate import Estimate
 
 from ..experiments.healing import NOTHING, HealData
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "describe"]
 
 
 def paint(data: HealData, figure: FigureBase) -> None:
@@ -52,3 +54,36 @@ def _line(ax: Axes, steps: tuple[int, ...], line: tuple[Estimate, ...], look: st
     mark = MARKS[look]
     ax.plot(steps, [one.value for one in line], mark.line, marker=mark.marker, color=mark.colour, label=name)
     ax.vlines(steps, [one.low for one in line], [one.high for one in line], color=mark.colour, linewidth=1.2)
+
+
+def describe(data: HealData) -> str:
+    """Return what the picture shows, in words."""
+    curve = data.curves[data.cut]
+    place = curve.at(data.steps)
+    loss, copying = curve.loss, curve.copying
+    what = (
+        f"{data.model} intact" if data.cut == NOTHING else f"{data.model} without {data.cut} ({', '.join(curve.gone)})"
+    )
+    says = f"{what}: loss {loss[0].value:.3f} nats a token before any training, copying {percent(copying[0].value)} "
+    says += f"right (chance {percent(data.chance)})."
+    if place:
+        now = loss[place]
+        says += f" After {curve.steps[place]} steps ({curve.tokens[place]:,} tokens) it is {now.value:.3f} "
+        says += f"({now.low:.3f} to {now.high:.3f}, 95 % interval over {now.n} stories) and "
+        says += f"{percent(copying[place].value)}."
+        says += _compared(data)
+    return says
+
+
+def _compared(data: HealData) -> str:
+    """Say how much of the loss is back, and where training alone has brought the intact model."""
+    if data.cut == NOTHING or NOTHING not in data.curves:
+        return ""
+    whole = data.curves[NOTHING]
+    control = whole.loss[whole.at(data.steps)].value
+    healed = data.healed
+    back = "Little was lost." if healed is None else f"Of what the cut cost, {percent(healed)} is back."
+    return f" {back} The intact model trained as long is at {control:.3f}. One run each: seeds are not compared."
+
+
+DRAWINGS = {"HealData": Drawing(paint, describe, lambda data: (8.6, 3.8))}

@@ -8,12 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import number
+from labkit.figures.drawing import Drawing
 from labkit.figures.sheet import drawable
 from labkit.figures.style import INK, MARKS, PAPER, SIZES, SOFT, axes, inches, label_axes
+from labkit.panels.reader import never_seen
 
-from ..experiments.position_view import ScoreData
+from ..experiments.position_view import NAMES, ScoreData
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "describe"]
 
 LEAST, MOST = 1e-4, 2.0  # ends of the axis of scores with the residual; without it they are around 1
 FOOT = 0.8  # inches for the pieces under the lower bars
@@ -71,3 +73,29 @@ def _means(ax: Axes, with_first: float, without: float) -> None:
             f"{name} {number(value, 2)}", (1, max(value, LEAST)), xycoords=("axes fraction", "data"),
             xytext=(5, shift), textcoords="offset points", va="center", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
+
+
+def describe(data: ScoreData) -> str:
+    """Return what the picture shows, in words."""
+    top = max(range(1, len(data.scores)), key=data.scores.__getitem__)
+    says = (
+        f"{NAMES[data.part]} of layer {data.layer} on {len(data.pieces)} tokens: 1 − cosine of the stream before and "
+    )
+    says += f"after is {number(data.mean, 2)} on average, {number(data.mean_without_first, 2)} without the first token "
+    says += f"(which has {number(data.scores[0], 2)}); after it the highest is at “{data.pieces[top]}”, "
+    says += f"{number(data.scores[top], 2)}."
+    if data.bare is None:
+        says += " A block has no score without the residual: it reads and returns the stream itself."
+    else:
+        says += f" Without the residual it is {number(data.bare_mean, 2)}, {number(data.bare_mean_without_first, 2)} "
+        says += f"without the first token: {_angle(data.bare_mean_without_first)}"
+    return f"{says} {never_seen(data.unseen)}".rstrip()
+
+
+def _angle(score: float) -> str:
+    if abs(score - 1) < 0.1:
+        return "what it writes stands at about a right angle to what it reads, as two random directions would."
+    return "what it writes points partly " + ("along what it reads." if score < 1 else "against what it reads.")
+
+
+DRAWINGS = {"ScoreData": Drawing(paint, describe, lambda data: (8.6, 4.4))}

@@ -7,11 +7,14 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from labkit.base.numbers import percent, signed
+from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, MARKS, RULE, SIZES, SOFT, axes, inches, label_axes
+from labkit.panels.controls import words_for
 
-from ..experiments.race_steps import NAMES, RaceData
+from ..experiments.race_steps import NAMES, PROBES, RaceData
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "describe"]
 
 # Colour, line, marker: a strategy that names a kind of part has that kind's look.
 LOOKS = {
@@ -66,3 +69,35 @@ def _ends(ax: Axes, best: float, nothing: float, name: str) -> None:
     ax.axhline(nothing, color=RULE, linewidth=1)
     ax.annotate(name, (0, nothing), xytext=(2, -2), textcoords="offset points", va="top", fontsize=SIZES["note"],
                 color=SOFT)  # fmt: skip
+
+
+def describe(data: RaceData) -> str:
+    """Return what the picture shows, in words."""
+    race, whole, k = data.race, data.race.intact[data.probe], data.gone
+    start = f"{race.model} intact: loss {race.base.value:.3f} nats a token, "
+    start += f"{words_for(PROBES, data.probe)} {percent(whole.value)} right (chance {percent(whole.null)}). "
+    unknown = "" if whole.excludes(whole.null) else "Even intact this skill cannot be told from chance. "
+    if not k:
+        return start + unknown + "Nothing is gone yet."
+    said = []
+    for name in race.loss:
+        loss, skill = race.loss[name][k], race.probes[data.probe][name][k]
+        said.append(f"{NAMES[name]} {signed(loss.value, 2)} and {percent(skill.value)}")
+    says = f"{start}{unknown}With {k} gone, loss and skill: {'; '.join(said)}."
+    return says if unknown else says + _first(data)
+
+
+def _first(data: RaceData) -> str:
+    """Say where the skill has lost a larger share of itself than the loss of what was learnt."""
+    gaps = {name: data.kept_loss(name) - data.kept_skill(name) for name in data.race.loss}
+    name = max(gaps, key=gaps.__getitem__)
+    kept, skill = max(0.0, data.kept_loss(name)), max(0.0, data.kept_skill(name))
+    if gaps[name] < 0.05:
+        return " Nowhere has the skill fallen further than the loss."
+    return (
+        f" The skill has fallen furthest, compared with the loss, for {NAMES[name]}: {percent(kept)} of what the loss "
+        f"had won over guessing by frequency is left, {percent(skill)} of the skill above chance."
+    )
+
+
+DRAWINGS = {"RaceData": Drawing(paint, describe, lambda data: (8.6, 4.0))}

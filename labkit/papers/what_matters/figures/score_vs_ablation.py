@@ -5,12 +5,15 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from labkit.base.numbers import number
 from labkit.figures import draw
+from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, RULE, SIZES
+from labkit.panels.controls import words_for
 
-from ..experiments.score_vs_ablation import ScoreVsAblationData
+from ..experiments.score_vs_ablation import PARTS, ScoreVsAblationData
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "describe"]
 
 STRIP = 0.14  # of the height, for a name
 
@@ -44,3 +47,25 @@ def _room_below(ax: Axes) -> None:
     bottom, top = (transform.transform((ax.get_xlim()[0], end))[1] for end in (low, high))
     new = transform.inverted().transform((0, bottom - STRIP * (top - bottom)))[1]
     ax.set_ylim(new, high)
+
+
+def describe(data: ScoreVsAblationData) -> str:
+    """Return what the picture shows, in words."""
+    found = data.agreement
+    which = words_for(PARTS, data.part)
+    r = found.correlation
+    says = f"{which[0].upper()}{which[1:]} of {data.model}, {len(found.labels)} points: "
+    says += f"the rank correlation of the score ({data.metric}) with what losing a part costs is {r.value:.2f} "
+    says += f"({r.low:.2f} to {r.high:.2f}; knowing nothing gives 0). "
+    order = sorted(range(len(found.labels)), key=found.guess.__getitem__)
+    first, few = order[0], min(4, len(order) // 2)
+    cheap = set(sorted(range(len(found.labels)), key=found.truth.__getitem__)[:few])
+    rank = 1 + sum(value < found.truth[first] for value in found.truth)
+    cost = number(found.truth[first], 2)
+    says += f"The score would first drop {found.labels[first]}, which costs {cost} nats a token (place {rank} of "
+    says += f"{len(order)} from the cheapest). "
+    says += f"Of its {few} lowest, {len(cheap & set(order[:few]))} are among the {few} cheapest."
+    return says
+
+
+DRAWINGS = {"ScoreVsAblationData": Drawing(paint, describe, lambda data: (8.6, 3.8))}

@@ -5,11 +5,14 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from labkit.base.numbers import number
+from labkit.figures.drawing import Drawing
 from labkit.figures.style import FAINT, INK, MARKS, RULE, SIZES, axes, inches, label_axes, legend
+from labkit.panels.controls import words_for
 
-from ..experiments.through_training import MEASURES, TrainingData
+from ..experiments.through_training import MEASURES, NAMES, PARTS, TrainingData
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS", "describe"]
 
 LEAST, MOST = 1e-4, 10.0  # ends of the axes
 LOOKS = {"attention": ("attention", "attention"), "mlp": ("mlp", "MLP"), "block": ("cut", "block")}
@@ -34,7 +37,7 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
     right.set_xticks([step for step in (10, 100, 1000, 10000) if data.steps[0] / 2 <= step <= 2 * data.steps[-1]])
     right.set_xticklabels([f"{int(step):,}" for step in right.get_xticks()])
     right.set_xlim(data.steps[0] / 1.3, data.steps[-1] * 1.3)
-    said = next(words for words, kept in MEASURES.items() if kept == data.measure)
+    said = words_for(MEASURES, data.measure)
     for ax, x in ((left, "layer"), (right, "step of training")):
         ax.set_yscale("log")
         ax.set_ylim(LEAST, MOST)
@@ -49,3 +52,25 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
 def _mean(ax: Axes, data: TrainingData, part: str, look: str, spoken: str) -> None:
     mark, values = MARKS[look], [max(value, LEAST) for value in data.mean(part)]
     ax.plot(data.steps, values, mark.line, marker=mark.marker, color=mark.colour, markersize=5, label=spoken)
+
+
+def describe(data: TrainingData) -> str:
+    """Return what the picture shows, in words."""
+    row, last = data.values[data.place], data.values[-1]
+    said = words_for(MEASURES, data.measure)
+    order = sorted(range(1, len(row)), key=row.__getitem__)
+    loss = data.run.loss[data.place]
+    says = f"{data.run.model} after step {data.step:,} of training (loss {loss.value:.2f} nats a token): {said}, "
+    low, high = order[0], order[-1]
+    says += f"{NAMES[data.part]} by {NAMES[data.part]}. Layer 0 has {number(row[0], 2)}; of the others the lowest is "
+    says += f"{number(row[low], 2)} in layer {low}, the highest {number(row[high], 2)} in layer {high}. "
+    means = {part: data.mean(part) for part in PARTS.values()}
+    now = "; ".join(f"{NAMES[part]} {number(values[data.place], 2)}" for part, values in means.items())
+    says += f"Means over layers 1 to {len(row) - 1}: {now}."
+    if data.place + 1 < len(data.steps):
+        then = "; ".join(f"{NAMES[part]} {number(values[-1], 2)}" for part, values in means.items())
+        says += f" At the last step: {then}; layer {low} then has {number(last[low], 2)}."
+    return says
+
+
+DRAWINGS = {"TrainingData": Drawing(paint, describe, lambda data: (8.6, 3.8))}

@@ -10,20 +10,15 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labkit.base.errors import BadInput
-from labkit.base.numbers import percent
 from labkit.panels.controls import Choice, Control
-from labkit.panels.jobs import Job
-from labkit.panels.panel import Panel
-from labkit.panels.stored import load_measured, save_measured
+from labkit.panels.measured import KeepingPanel
+from labkit.panels.panel import ModelOrName
 from labkit.panels.tables import Table
 
 from ..experiments.cost import BATCHES, GONE, KINDS, LENGTHS, NEW, CostData, CostRow, CostRun, CostState, key_of
-
-if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
 
 __all__ = ["CostPanel"]
 
@@ -31,7 +26,7 @@ ROUNDS = 5
 CLOCK = "processor seconds of one thread"  # other work on the machine does not count
 
 
-class CostPanel(Panel):
+class CostPanel(KeepingPanel):
     """Shrink a model in three ways, count what is left, and time reading a prompt and writing some tokens.
 
     On the model itself the four models take turns for `rounds` rounds. Seconds are those of the processor, so use one
@@ -40,12 +35,12 @@ class CostPanel(Panel):
 
     question = "What does a cut save?"
     State = CostState
+    Kind = CostRun
     size = (8.6, 3.8)
     file = "02_cost"
 
-    def __init__(self, model: ModelLike | str = "lab/deep", *, rounds: int = ROUNDS, **options: Any):
-        table = load_measured(model, self.file)
-        self.kept, self.rounds = None if table is None else CostRun.of(table), rounds
+    def __init__(self, model: ModelOrName = None, *, rounds: int = ROUNDS, **options: Any):
+        self.rounds = rounds
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
@@ -57,9 +52,6 @@ class CostPanel(Panel):
 
     def stored(self, state: CostState) -> CostData | None:
         return None if self.kept is None else self.kept.find(state)
-
-    def compute(self, state: CostState) -> CostData:
-        return Job(self.steps(state)).run()
 
     def steps(self, state: CostState) -> Generator[float, None, CostData]:
         from labkit.interventions import shrink
@@ -91,36 +83,37 @@ class CostPanel(Panel):
         return [CostState(1, LENGTHS[0]), CostState(1, LENGTHS[-1]), CostState(BATCHES[-1], LENGTHS[-1])]
 
     def code(self, state: CostState) -> str:
-        return code_of(self.model_name, state, self.rounds)
+        return self.script(
+            f"deepest = list(range(labkit.anatomy_of(model).depth))[-{state.gone}:]",
+            "models = {'intact': model}",
+            "for kind in ('attention', 'mlp', 'blocks'):",
+            "    models[kind] = labkit.shrink(model, labkit.drops(model, **{kind: deepest}))",
+            f"test = speed_test(models, prompt={state.length}, new={NEW}, batch={state.batch}, rounds={self.rounds},",
+            "                  clock=time.process_time)",
+            "print(test)",
+            before=("import time",),
+            needs=("from labkit.measurements import speed_test",),
+        )
 
-    @classmethod
-    def store(
-        cls,
-        model: ModelLike | str = "lab/deep",
-        out: Path | None = None,
-        say: Callable[[str], None] = lambda words: None,
-    ) -> Path:
-        """Time every state (minutes) and write the file; the deepest parts go, which parts makes no difference here."""
-        from labkit.zoo import load
-
-        panel = cls(load(model) if isinstance(model, str) else model)
-        kept: dict[str, Any] = {"model": panel.model_name, "clock": CLOCK}
+    def keep(self, say: Callable[[str], None]) -> tuple[dict[str, Any], str]:
+        """Time every state; the deepest parts go, which parts makes no difference here."""
+        kept: dict[str, Any] = {"model": self.model_name, "clock": CLOCK}
         for state in (CostState(*values) for values in product(BATCHES, LENGTHS, GONE)):
-            kept[key_of(state)] = {row.kind: row.as_list() for row in panel.compute(state).rows}
-            say(f"{cls.file}: {key_of(state)}")
-        how = f"{ROUNDS} rounds in turns after one to warm up, random tokens of seed 0, {CLOCK}; {_machine()}"
-        return save_measured(cls.file, panel.model, how, kept, out)
+            kept[key_of(state)] = {row.kind: row.as_list() for row in self.compute(state).rows}
+            say(key_of(state))
+        return kept, f"{ROUNDS} rounds in turns after one to warm up, random tokens of seed 0, {CLOCK}; {_machine()}"
 
-    def draw(self, data: Any, figure: Any) -> None:
-        from ..figures.cost import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: Any) -> str:
-        return sentence_of(data)
-
-    def table(self, data: Any) -> Table:
-        return table_of(data)
+    def table(self, data: CostData) -> Table:
+        first = data.rows[0]
+        rows = [("nothing", *(f"{pair[0]:,}" for pair in (first.parameters, first.cache, first.flops)),
+                 f"{1000 * first.seconds[0]:.1f}", "")]  # fmt: skip
+        rows += [
+            (f"{data.gone} {KINDS[row.kind]}", *(f"{pair[1]:,}" for pair in (row.parameters, row.cache, row.flops)),
+             f"{1000 * row.seconds[1]:.1f}", f"{row.time.value:.2f} ({row.time.low:.2f} to {row.time.high:.2f})")
+            for row in data.rows
+        ]  # fmt: skip
+        caption = f"Batch {data.batch}, {data.length} tokens read, {NEW} written; {first.time.n} rounds; {data.clock}"
+        return Table(caption, ("gone", "weights", "cache bytes", "FLOPs", "ms", "share of time, 95 % interval"), rows)
 
 
 def _row(kind: str, state: CostState, whole: Any, left: Any, seconds: dict[str, list[float]]) -> CostRow:
@@ -143,49 +136,3 @@ def _machine() -> str:
     except OSError:
         return "an unnamed processor"
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "a processor")
-
-
-def sentence_of(data: CostData) -> str:
-    """Return what the picture shows, in words."""
-    texts = f"{data.batch} texts" if data.batch > 1 else "one text"
-    says = f"{data.model}, {texts} of {data.length} tokens read and {NEW} written. Saved with {data.gone} gone: "
-    return says + "; ".join(map(_saved, data.rows)) + f". Time in {data.clock}."
-
-
-def _saved(row: CostRow) -> str:
-    time, sure = row.time, "" if row.time.excludes(1.0) else ", not told from none"
-    saved = ", ".join(f"{percent(1 - share)} of the {name}" for name, share in row.left.items())
-    return f"{KINDS[row.kind]} {saved} ({percent(1 - time.high)} to {percent(1 - time.low)}{sure})"
-
-
-def table_of(data: CostData) -> Table:
-    """Return every number, intact first."""
-    first = data.rows[0]
-    rows = [("nothing", *(f"{pair[0]:,}" for pair in (first.parameters, first.cache, first.flops)),
-             f"{1000 * first.seconds[0]:.1f}", "")]  # fmt: skip
-    rows += [
-        (f"{data.gone} {KINDS[row.kind]}", *(f"{pair[1]:,}" for pair in (row.parameters, row.cache, row.flops)),
-         f"{1000 * row.seconds[1]:.1f}", f"{row.time.value:.2f} ({row.time.low:.2f} to {row.time.high:.2f})")
-        for row in data.rows
-    ]  # fmt: skip
-    caption = f"Batch {data.batch}, {data.length} tokens read, {NEW} written; {first.time.n} rounds; {data.clock}"
-    return Table(caption, ("gone", "weights", "cache bytes", "FLOPs", "ms", "share of time, 95 % interval"), rows)
-
-
-def code_of(name: str, state: CostState, rounds: int) -> str:
-    """Return the lines that shrink the model in three ways and time them all."""
-    return "\n".join([
-        "import time",
-        "",
-        "import labkit",
-        "from labkit.measurements import speed_test",
-        "",
-        f"model = labkit.load({name!r})",
-        f"deepest = list(range(labkit.anatomy_of(model).depth))[-{state.gone}:]",
-        "models = {'intact': model}",
-        "for kind in ('attention', 'mlp', 'blocks'):",
-        "    models[kind] = labkit.shrink(model, labkit.drops(model, **{kind: deepest}))",
-        f"test = speed_test(models, prompt={state.length}, new={NEW}, batch={state.batch}, rounds={rounds},",
-        "                  clock=time.process_time)",
-        "print(test)",
-    ])  # fmt: skip

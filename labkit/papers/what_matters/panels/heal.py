@@ -7,23 +7,20 @@ panel.set(cut="4 attentions", steps=20)          # panel.recompute(); panel.run(
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from labkit import world
-from labkit.base.numbers import percent
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.jobs import Job, Progress
 from labkit.panels.measured import MeasuredPanel, between
+from labkit.panels.panel import ModelOrName
 from labkit.panels.tables import Table
 
-from ..experiments.healing import CUTS, NOTHING, HealCurve, HealData, HealRun, HealState
-
-if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
+from ..experiments.healing import CUTS, EVERY, NOTHING, HealCurve, HealData, HealRun, HealState
 
 __all__ = ["HealPanel"]
 
-MOST, EVERY = 40, 10  # steps of training, and steps between two measurements
+MOST = 40  # steps of training
 HEAD = 96  # tokens of each story that are scored
 
 
@@ -39,11 +36,12 @@ class HealPanel(MeasuredPanel):
     Kind = HealRun
     size = (8.6, 3.8)
     file = "02_heal"
+    nothing: ClassVar = {"cut": NOTHING, "steps": 0}
     thorough: ClassVar = {"n_documents": 64, "n_questions": 64}
 
     def __init__(
         self,
-        model: ModelLike | str = "lab/deep",
+        model: ModelOrName = None,
         *,
         n_documents: int = 16,
         n_questions: int = 32,
@@ -87,42 +85,17 @@ class HealPanel(MeasuredPanel):
                 done = Progress(done, self.view(so_far, state))
             yield done
 
+    def _curve(self, cut: str) -> Generator[float, None, HealCurve]:
+        from ..experiments.healing_curve import healing_curve
+
+        scored, read = (self.stories(seed, HEAD) for seed in (1, 0))
+        return healing_curve(self.model, cut, scored, read, self._questions(), self.n_steps)
+
     def measure(self) -> Generator[float, None, HealRun]:
         curves = {}
         for done, cut in enumerate(CUTS):
             curves[cut] = yield from between(done / len(CUTS), (done + 1) / len(CUTS), self._curve(cut))
         return HealRun(self.model_name, self._chance(), curves)
-
-    def _curve(self, cut: str) -> Generator[float, None, HealCurve]:
-        """Train one copy, measuring it before, every few steps and at the end."""
-        from labkit.interventions import healing, shrink
-
-        plan = self._plan(cut)
-        yield 0.02
-        gone = tuple(f"{edit.kind.removeprefix('drop_')} {edit.layer}" for edit in plan)
-        seen = [(0, 0, *self._look(shrink(self.model, plan) if len(plan) else self.model))]
-        yield Progress(0.05, HealCurve(gone, *zip(*seen)))
-        for healed in healing(self.model, plan, steps=self.n_steps):
-            step, tokens = healed.log[-1]["step"], healed.log[-1]["tokens"]
-            if step % EVERY == 0 or step == self.n_steps:
-                seen.append((step, tokens, *self._look(healed.model)))
-                yield Progress(step / self.n_steps, HealCurve(gone, *zip(*seen)))
-            else:
-                yield step / self.n_steps
-        return HealCurve(gone, *zip(*seen))
-
-    def _plan(self, cut: str) -> Any:
-        from labkit.anatomy import anatomy_of
-
-        from ..method.dropping import one_shot
-
-        part, n = CUTS[cut]
-        n = min(n, anatomy_of(self.model).depth - 1)
-        return one_shot(self.model, self._stories(1), n, part)
-
-    def _stories(self, seed: int) -> list:
-        texts = world.documents("stories", self.n_documents, seed=seed, split="test")
-        return [self.model.encode(one.text)[:HEAD] for one in texts]
 
     def _questions(self) -> list:
         return world.copying_questions(self.n_questions, 0, "test")
@@ -130,11 +103,6 @@ class HealPanel(MeasuredPanel):
     def _chance(self) -> float:
         asked = self._questions()
         return round(sum(1 / len(one.options) for one in asked) / len(asked), 4)
-
-    def _look(self, model: ModelLike) -> tuple:
-        from labkit.measurements import choice_accuracy, loss
-
-        return loss(model, self._stories(0)), choice_accuracy(model, self._questions())
 
     def how(self) -> str:
         return (
@@ -149,85 +117,34 @@ class HealPanel(MeasuredPanel):
     def presets(self) -> Sequence[HealState]:
         return [HealState(cut, self.n_steps) for cut in ("4 MLPs", "4 blocks", "8 attentions")]
 
-    def restored(self, state: HealState) -> HealState:
-        return HealState(NOTHING, 0)
-
     def code(self, state: HealState) -> str:
-        return code_of(self.model_name, state, self.number("n_documents"), self.number("n_questions"))
+        part, n = CUTS[state.cut]
+        questions = self.number("n_questions")
+        return self.script(
+            "",
+            "def stories(seed):",
+            f"    texts = world.documents('stories', {self.number('n_documents')}, seed=seed, split='test')",
+            "    return [model.encode(one.text)[:96] for one in texts]",
+            "",
+            f"plan = one_shot(model, stories(1), {n}, {part!r})  # the lowest scores",
+            "before = loss(shrink(model, plan) if len(plan) else model, stories(0))",
+            "healed = heal(model, plan, steps=40)  # the panel also shows it on the way",
+            "after = loss(healed.model, stories(0))",
+            f"print(before, after, choice_accuracy(healed.model, world.copying_questions({questions}, 0, 'test')))",
+            needs=(
+                "from labkit import world",
+                "from labkit.interventions import heal, shrink",
+                "from labkit.measurements import choice_accuracy, loss",
+                "from labkit.papers.what_matters import one_shot",
+            ),
+        )
 
-    def draw(self, data: Any, figure: Any) -> None:
-        from ..figures.healing import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: Any) -> str:
-        return sentence_of(data)
-
-    def table(self, data: Any) -> Table:
-        return table_of(data)
-
-
-def sentence_of(data: HealData) -> str:
-    """Return what the picture shows, in words."""
-    curve = data.curves[data.cut]
-    place = curve.at(data.steps)
-    loss, copying = curve.loss, curve.copying
-    what = (
-        f"{data.model} intact" if data.cut == NOTHING else f"{data.model} without {data.cut} ({', '.join(curve.gone)})"
-    )
-    says = f"{what}: loss {loss[0].value:.3f} nats a token before any training, copying {percent(copying[0].value)} "
-    says += f"right (chance {percent(data.chance)})."
-    if place:
-        now = loss[place]
-        says += f" After {curve.steps[place]} steps ({curve.tokens[place]:,} tokens) it is {now.value:.3f} "
-        says += f"({now.low:.3f} to {now.high:.3f}, 95 % interval over {now.n} stories) and "
-        says += f"{percent(copying[place].value)}."
-        says += _compared(data)
-    return says
-
-
-def _compared(data: HealData) -> str:
-    """Say how much of the loss is back, and where training alone has brought the intact model."""
-    if data.cut == NOTHING or NOTHING not in data.curves:
-        return ""
-    whole = data.curves[NOTHING]
-    control = whole.loss[whole.at(data.steps)].value
-    healed = data.healed
-    back = "Little was lost." if healed is None else f"Of what the cut cost, {percent(healed)} is back."
-    return f" {back} The intact model trained as long is at {control:.3f}. One run each: seeds are not compared."
-
-
-def table_of(data: HealData) -> Table:
-    """Return loss and copying at every measurement, for every cut."""
-    rows = [
-        (cut, str(step), f"{tokens:,}", loss.value, f"{loss.low:.3f} to {loss.high:.3f}", copying.value)
-        for cut, curve in data.curves.items()
-        for step, tokens, loss, copying in zip(curve.steps, curve.tokens, curve.loss, curve.copying)
-    ]
-    n = data.curves[data.cut].loss[0].n
-    columns = ("cut away", "steps", "tokens", "loss", "95 % interval", "copying")
-    return Table(f"Nats a token over {n} stories, share of lists copied", columns, rows)
-
-
-def code_of(name: str, state: HealState, documents: int, questions: int) -> str:
-    """Return the lines that cut, heal and measure."""
-    part, n = CUTS[state.cut]
-    return "\n".join([
-        "import labkit",
-        "from labkit import world",
-        "from labkit.interventions import heal, shrink",
-        "from labkit.measurements import choice_accuracy, loss",
-        "from labkit.papers.what_matters import one_shot",
-        "",
-        f"model = labkit.load({name!r})",
-        "",
-        "def stories(seed):",
-        f"    texts = world.documents('stories', {documents}, seed=seed, split='test')",
-        "    return [model.encode(one.text)[:96] for one in texts]",
-        "",
-        f"plan = one_shot(model, stories(1), {n}, {part!r})  # the lowest scores",
-        "before = loss(shrink(model, plan) if len(plan) else model, stories(0))",
-        "healed = heal(model, plan, steps=40)  # the panel also shows it on the way",
-        "after = loss(healed.model, stories(0))",
-        f"print(before, after, choice_accuracy(healed.model, world.copying_questions({questions}, 0, 'test')))",
-    ])  # fmt: skip
+    def table(self, data: HealData) -> Table:
+        rows = [
+            (cut, str(step), f"{tokens:,}", loss.value, f"{loss.low:.3f} to {loss.high:.3f}", copying.value)
+            for cut, curve in data.curves.items()
+            for step, tokens, loss, copying in zip(curve.steps, curve.tokens, curve.loss, curve.copying)
+        ]
+        n = data.curves[data.cut].loss[0].n
+        columns = ("cut away", "steps", "tokens", "loss", "95 % interval", "copying")
+        return Table(f"Nats a token over {n} stories, share of lists copied", columns, rows)

@@ -7,32 +7,25 @@ panel.set(part="mlp", layer=0, text="The ferry was late.")
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labkit import world
 from labkit.base.errors import BadInput
-from labkit.base.numbers import number
 from labkit.panels.controls import Choice, Control, Slider, Text
-from labkit.panels.intact import Intact
-from labkit.panels.panel import Panel
+from labkit.panels.measured import KeepingPanel
+from labkit.panels.panel import ModelOrName
 from labkit.panels.reader import depth_of_reader
-from labkit.panels.stored import load_measured, save_measured
 from labkit.panels.tables import Table
 
-from ..experiments.position_view import Reading, ScoreData, ScoreRun, ScoreState
-
-if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
+from ..experiments.position_view import NAMES, Reading, ScoreData, ScoreRun, ScoreState
 
 __all__ = ["ScorePanel"]
 
 PARTS = {"attention": "attention", "MLP": "mlp", "the whole block": "block"}
-NAMES = {"attention": "The attention", "mlp": "The MLP", "block": "The whole"}
 MOST = 40  # tokens of a text, so that each can be read under its bar
 
 
-class ScorePanel(Panel):
+class ScorePanel(KeepingPanel):
     """Show the score of one part at every token, with the residual and without, and both means with the first token
     and without it.
 
@@ -41,19 +34,16 @@ class ScorePanel(Panel):
 
     question = "What does the score see?"
     State = ScoreState
+    Kind = ScoreRun
     size = (8.6, 4.4)
     file = "02_positions"
 
-    def __init__(self, model: ModelLike | str = "lab/deep", texts: dict[str, str] | None = None, **options: Any):
-        table = load_measured(model, self.file)
-        self.kept = None if table is None else ScoreRun.of(table)
-        self._replays = isinstance(model, str)  # who has the model at hand asks it
-        self.texts = dict(texts) if texts else _ready_texts() if self.kept is None else dict(self.kept.texts)
-        self._intact = Intact()
-        options["start"] = options.get("start") or ScoreState(text=next(iter(self.texts.values())))
+    def __init__(self, model: ModelOrName = None, texts: dict[str, str] | None = None, **options: Any):
+        self.texts = dict(texts or {})
         super().__init__(model, **options)
 
     def make_controls(self) -> Sequence[Control]:
+        self.texts = self.texts or (_ready_texts() if self.kept is None else dict(self.kept.texts))
         self.depth = depth_of_reader(self.model) if self.kept is None else self.kept.depth
         return (
             Choice("part", PARTS, label="Part", help="whose score is shown"),
@@ -61,8 +51,11 @@ class ScorePanel(Panel):
             Text("text", label="Text", ready=self.texts, help="leave the box to have it read", limit=400, rows=2),
         )
 
+    def first(self) -> ScoreState:
+        return ScoreState(text=next(iter(self.texts.values())))
+
     def compute(self, state: ScoreState) -> ScoreData:
-        return _view(self._intact.of(self.model, lambda _: self._reading(state.text), state.text), state)
+        return _view(self.intact.of(self.model, lambda _: self._reading(state.text), state.text), state)
 
     def _reading(self, text: str) -> Reading:
         """Return the scores of every part at every token of a text."""
@@ -81,7 +74,7 @@ class ScorePanel(Panel):
         return Reading(tuple(piece.strip() or piece for piece in self.model.pieces(ids_L)), *rows, unseen)
 
     def stored(self, state: ScoreState) -> ScoreData | None:
-        if not self._replays or self.kept is None or state.text not in self.kept.readings:
+        if not self.by_name or self.kept is None or state.text not in self.kept.readings:
             return None
         return _view(self.kept.readings[state.text], state)
 
@@ -93,35 +86,31 @@ class ScorePanel(Panel):
         return [ScoreState(part, layer, text) for part, layer in (("attention", 0), ("attention", last), ("mlp", 0))]
 
     def code(self, state: ScoreState) -> str:
-        return code_of(self.model_name, state)
+        lines = [f"with_residual = position_scores(model, [text], {state.part!r}, Cosine()).value[{state.layer}]"]
+        shown = "*zip(model.pieces(model.encode(text)), with_residual"
+        if state.part != "block":
+            bare = f"position_scores(model, [text], {state.part!r}, Cosine(residual=False))"
+            lines, shown = [*lines, f"without = {bare}.value[{state.layer}]"], f"{shown}, without"
+        needs = ("from labkit.papers.what_matters import Cosine, position_scores",)
+        return self.script(f"text = {state.text!r}", *lines, f"print({shown}), sep='\\n')", needs=needs)
 
-    @classmethod
-    def store(
-        cls,
-        model: ModelLike | str = "lab/deep",
-        out: Path | None = None,
-        say: Callable[[str], None] = lambda words: None,
-    ) -> Path:
-        """Read the ready texts and write the file."""
-        from labkit.zoo import load
+    def keep(self, say: Callable[[str], None]) -> tuple[dict[str, Any], str]:
+        """Read the ready texts."""
+        kept: dict[str, Any] = {"depth": self.depth, "texts": _ready_texts()}
+        for title, text in kept["texts"].items():
+            kept[title] = self._reading(text).as_dict()
+            say(title)
+        return kept, "1 - cosine at each token of three texts; no sampling"
 
-        panel = cls(load(model) if isinstance(model, str) else model, _ready_texts())
-        kept: dict[str, Any] = {"depth": panel.depth, "texts": panel.texts}
-        for title, text in panel.texts.items():
-            kept[title] = panel._reading(text).as_dict()
-            say(f"{cls.file}: {title}")
-        return save_measured(cls.file, panel.model, "1 - cosine at each token of three texts; no sampling", kept, out)
-
-    def draw(self, data: Any, figure: Any) -> None:
-        from ..figures.position_view import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: Any) -> str:
-        return sentence_of(data)
-
-    def table(self, data: Any) -> Table:
-        return table_of(data)
+    def table(self, data: ScoreData) -> Table:
+        bare = data.bare or ("",) * len(data.scores)
+        rows = [(f"{place}  {piece}", score, other) for place, (piece, score, other) in
+                enumerate(zip(data.pieces, data.scores, bare))]  # fmt: skip
+        rows += [("mean", data.mean, "" if data.bare is None else data.bare_mean)]
+        rows += [("mean without the first", data.mean_without_first,
+                  "" if data.bare is None else data.bare_mean_without_first)]  # fmt: skip
+        caption = f"1 − cosine, {NAMES[data.part].lower()} of layer {data.layer}"
+        return Table(caption, ("token", "with residual", "without residual"), rows)
 
 
 def _view(reading: Reading, state: ScoreState) -> ScoreData:
@@ -141,59 +130,3 @@ def _ready_texts() -> dict[str, str]:
         "a list to repeat": whole[0],
         "a fact": whole[1],
     }
-
-
-def sentence_of(data: ScoreData) -> str:
-    """Return what the picture shows, in words."""
-    top = max(range(1, len(data.scores)), key=data.scores.__getitem__)
-    says = (
-        f"{NAMES[data.part]} of layer {data.layer} on {len(data.pieces)} tokens: 1 − cosine of the stream before and "
-    )
-    says += f"after is {number(data.mean, 2)} on average, {number(data.mean_without_first, 2)} without the first token "
-    says += f"(which has {number(data.scores[0], 2)}); after it the highest is at “{data.pieces[top]}”, "
-    says += f"{number(data.scores[top], 2)}."
-    if data.bare is None:
-        says += " A block has no score without the residual: it reads and returns the stream itself."
-    else:
-        says += f" Without the residual it is {number(data.bare_mean, 2)}, {number(data.bare_mean_without_first, 2)} "
-        says += f"without the first token: {_angle(data.bare_mean_without_first)}"
-    shown = ", ".join(f"“{word}”" for word in data.unseen[:5])
-    return says + (f" Words it has never seen: {shown}." if shown else "")
-
-
-def _angle(score: float) -> str:
-    if abs(score - 1) < 0.1:
-        return "what it writes stands at about a right angle to what it reads, as two random directions would."
-    return "what it writes points partly " + ("along what it reads." if score < 1 else "against what it reads.")
-
-
-def table_of(data: ScoreData) -> Table:
-    """Return the score at each token."""
-    bare = data.bare or ("",) * len(data.scores)
-    rows = [(f"{place}  {piece}", score, other) for place, (piece, score, other) in
-            enumerate(zip(data.pieces, data.scores, bare))]  # fmt: skip
-    rows += [("mean", data.mean, "" if data.bare is None else data.bare_mean)]
-    rows += [("mean without the first", data.mean_without_first,
-              "" if data.bare is None else data.bare_mean_without_first)]  # fmt: skip
-    caption = f"1 − cosine, {NAMES[data.part].lower()} of layer {data.layer}"
-    return Table(caption, ("token", "with residual", "without residual"), rows)
-
-
-def code_of(name: str, state: ScoreState) -> str:
-    """Return the lines that compute the score at each token."""
-    inside = state.part != "block"
-    lines = [
-        "import labkit",
-        "from labkit.papers.what_matters import Cosine, position_scores",
-        "",
-        f"model = labkit.load({name!r})",
-        f"text = {state.text!r}",
-        f"with_residual = position_scores(model, [text], {state.part!r}, Cosine()).value[{state.layer}]",
-    ]
-    if inside:
-        lines += [
-            f"without = position_scores(model, [text], {state.part!r}, Cosine(residual=False)).value[{state.layer}]"
-        ]
-    pieces = "model.pieces(model.encode(text))"
-    lines += [f"print(*zip({pieces}, with_residual{', without' if inside else ''}), sep='\\n')"]
-    return "\n".join(lines)

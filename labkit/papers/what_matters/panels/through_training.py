@@ -9,24 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from labkit import world
 from labkit.base.errors import NotAvailable
 from labkit.base.numbers import number
-from labkit.panels.controls import Choice, Control
+from labkit.panels.controls import Choice, Control, words_for
 from labkit.panels.measured import MeasuredPanel, between, in_slices
-from labkit.panels.stored import load_measured
+from labkit.panels.panel import ModelOrName
 from labkit.panels.tables import Table
 
-from ..experiments.through_training import MEASURES, PARTS, TrainingData, TrainingRun, TrainingState
-
-if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
+from ..experiments.through_training import MEASURES, NAMES, PARTS, TrainingData, TrainingRun, TrainingState
 
 __all__ = ["ThroughTrainingPanel"]
 
-NAMES = {"attention": "attention", "mlp": "MLP", "block": "block"}
 HEAD = 96  # tokens of each story that are read
 
 
@@ -45,17 +41,17 @@ class ThroughTrainingPanel(MeasuredPanel):
 
     def __init__(
         self,
-        model: ModelLike | str = "lab/deep",
+        model: ModelOrName = None,
         *,
         folder: str | Path | None = None,
         n_documents: int = 8,
         **options: Any,
     ):
         self.folder, self.n_documents = None if folder is None else Path(folder), n_documents
-        table = load_measured(model, self.file)
-        self.kept_steps = tuple(self._listed()) if table is None else TrainingRun.of(table).steps
-        options["start"] = options.get("start") or TrainingState(self.kept_steps[-1])
         super().__init__(model, **options)
+
+    def first(self) -> TrainingState:
+        return TrainingState(self.kept_steps[-1])
 
     def _listed(self) -> dict[int, Path]:
         """Return the folders of the steps that a run kept, and of its end, by step."""
@@ -72,6 +68,7 @@ class ThroughTrainingPanel(MeasuredPanel):
         return found
 
     def make_controls(self) -> Sequence[Control]:
+        self.kept_steps = tuple(self._listed()) if self.kept is None else self.kept.steps
         steps = {f"step {step:,}": step for step in self.kept_steps}
         return (
             Choice("step", steps, label="After", help="a step of training whose weights were kept"),
@@ -118,48 +115,17 @@ class ThroughTrainingPanel(MeasuredPanel):
     def code(self, state: TrainingState) -> str:
         return code_of(state, self.number("n_documents"))
 
-    def draw(self, data: Any, figure: Any) -> None:
-        from ..figures.through_training import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: Any) -> str:
-        return sentence_of(data)
-
-    def table(self, data: Any) -> Table:
-        return table_of(data)
+    def table(self, data: TrainingData) -> Table:
+        rows = [(f"{step:,}", *(number(value, 2) for value in row)) for step, row in zip(data.steps, data.values)]
+        columns = ("step", *map(str, range(len(data.values[0]))))
+        return Table(
+            f"{words_for(MEASURES, data.measure)}, {NAMES[data.part]} of each layer, by step of training", columns, rows
+        )
 
 
 def _last_step(folder: Path) -> int:
     lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     return max(json.loads(line).get("step", 0) for line in lines[-5:])
-
-
-def sentence_of(data: TrainingData) -> str:
-    """Return what the picture shows, in words."""
-    row, last = data.values[data.place], data.values[-1]
-    said = next(words for words, name in MEASURES.items() if name == data.measure)
-    order = sorted(range(1, len(row)), key=row.__getitem__)
-    loss = data.run.loss[data.place]
-    says = f"{data.run.model} after step {data.step:,} of training (loss {loss.value:.2f} nats a token): {said}, "
-    low, high = order[0], order[-1]
-    says += f"{NAMES[data.part]} by {NAMES[data.part]}. Layer 0 has {number(row[0], 2)}; of the others the lowest is "
-    says += f"{number(row[low], 2)} in layer {low}, the highest {number(row[high], 2)} in layer {high}. "
-    means = {part: data.mean(part) for part in PARTS.values()}
-    now = "; ".join(f"{NAMES[part]} {number(values[data.place], 2)}" for part, values in means.items())
-    says += f"Means over layers 1 to {len(row) - 1}: {now}."
-    if data.place + 1 < len(data.steps):
-        then = "; ".join(f"{NAMES[part]} {number(values[-1], 2)}" for part, values in means.items())
-        says += f" At the last step: {then}; layer {low} then has {number(last[low], 2)}."
-    return says
-
-
-def table_of(data: TrainingData) -> Table:
-    """Return the measure by step and layer."""
-    rows = [(f"{step:,}", *(number(value, 2) for value in row)) for step, row in zip(data.steps, data.values)]
-    said = next(words for words, name in MEASURES.items() if name == data.measure)
-    columns = ("step", *map(str, range(len(data.values[0]))))
-    return Table(f"{said}, {NAMES[data.part]} of each layer, by step of training", columns, rows)
 
 
 def code_of(state: TrainingState, n: int) -> str:
