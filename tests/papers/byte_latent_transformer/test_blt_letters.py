@@ -1,5 +1,6 @@
 """Questions about letters, what is decided otherwise than in the paper, and how a rate to try is found."""
 
+import ast
 import json
 import random
 import re
@@ -70,17 +71,56 @@ def test_one_thing_is_decided_otherwise_in_each_choice():
         name: {key: value for key, value in choice.config.as_dict().items() if plain[key] != value}
         for name, choice in choices.CHOICES.items()
     }
-    assert changed == {"entropy": {}, "doubled": {"residual": 2.0}, "raw_sum": {"hash_mean": False}, "counts": {}}
-    assert [name for name, choice in choices.CHOICES.items() if choice.counts] == ["counts"]
+    assert {name: change for name, change in changed.items() if change} == {
+        "doubled": {"residual": 2.0},
+        "raw_sum": {"hash_mean": False},
+    }
+    assert {name: one.cuts for name, one in choices.CHOICES.items() if one.cuts != "transformer"} == {
+        "counts": "counts",
+        "cnn": "cnn",
+    }
+    assert [name for name, one in choices.CHOICES.items() if one.frequent] == ["frequent"]
 
 
-def test_counts_cut_patches_of_the_size_they_are_meant_to_have(monkeypatch):
+@pytest.fixture
+def few_pages(tmp_path, monkeypatch):
     pages = task.pages(60, seed=5)
-    monkeypatch.setattr(choices, "COUNTED", 60)
+    monkeypatch.setattr(choices, "SEEN", 60)
+    monkeypatch.setattr(choices, "CNN_STEPS", 60)
+    monkeypatch.setattr(choices, "CACHE", tmp_path)
     monkeypatch.setattr(choices, "pool", lambda: pages)
-    rows, starts = choices.read.__wrapped__(True, "train")
-    assert rows.pages == tuple(pages) and mean_size(rows, starts) == pytest.approx(4.5, abs=0.15)
-    choices.counted.cache_clear()
+    for kept in (choices.patcher, choices.small_cnn):
+        kept.cache_clear()
+    yield pages
+    for kept in (choices.patcher, choices.small_cnn):
+        kept.cache_clear()
+
+
+@pytest.mark.parametrize("cuts", ["counts", "cnn"])
+def test_other_entropies_cut_patches_of_the_size_they_are_meant_to_have(cuts, few_pages):
+    rows, starts = choices.read.__wrapped__(cuts, "train")
+    assert rows.pages == tuple(few_pages) and mean_size(rows, starts) == pytest.approx(4.5, abs=0.15)
+
+
+def test_the_convolution_is_kept_at_the_rate_that_was_best_on_unseen_pages(few_pages, capsys):
+    first = choices.small_cnn()
+    told = [ast.literal_eval(line.removeprefix("cnn ")) for line in capsys.readouterr().out.splitlines()]
+    assert [one["lr"] for one in told][:4] == list(choices.RATES)
+    rows = choices.byte_rows(task.pages(choices.PAGES, seed=7, split="valid"))
+    nats = choices.rows_loss(first, rows, torch.arange(choices.PAGES)).item()
+    assert nats == pytest.approx(min(one["valid"] for one in told), abs=1e-6)
+    choices.small_cnn.cache_clear()
+    again = choices.small_cnn()
+    assert not capsys.readouterr().out and torch.equal(first.head.weight, again.head.weight)
+
+
+def test_tables_of_frequent_n_grams_weigh_as_much_and_start_the_same(few_pages):
+    plain, frequent = choices.CHOICES["entropy"].build(3), choices.CHOICES["frequent"].build(3)
+    assert [len(table.grams) for table in frequent.embed.tables] == [1021] * 6
+    pairs = list(zip(plain.parameters(), frequent.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in pairs)
+    ids = torch.tensor([[task.BOS, *task.byte_ids("Nobody took the ferry.")]])
+    assert not torch.equal(plain.embed(ids), frequent.embed(ids))
 
 
 @pytest.fixture
@@ -104,15 +144,22 @@ def test_rates_are_tried_until_the_best_has_a_worse_one_on_either_side(tries):
         tries(found[-1], valid)
     assert found == [3e-3, 6e-3, 12e-3, 24e-3] and studies.next_rate("letters", "bpe") is None
     assert studies.rate_of("letters", "bpe") == 12e-3
-    assert ("entropy", 6e-3, 0) in studies.lacking("letters")
+    assert ("entropy", 3e-3, 0) in studies.lacking("letters")
 
 
 def test_rates_go_down_as_well_and_a_run_that_diverged_is_the_worst(tries):
     tries(3e-3, 1.0)
     tries(6e-3, 0.5, diverged=True)
+    tries(12e-3, 1.2)
+    tries(24e-3, 1.3)
     assert studies.next_rate("letters", "bpe") == 1.5e-3
     tries(1.5e-3, 1.1)
     assert studies.next_rate("letters", "bpe") is None and studies.rate_of("letters", "bpe") == 3e-3
+
+
+def test_every_arm_of_a_study_is_tried_at_the_same_rates():
+    for study in studies.STUDIES.values():
+        assert len(set(study.rates.values())) == 1 and len(next(iter(study.rates.values()))) >= 4
 
 
 def test_claims_compare_the_same_seeds(monkeypatch):

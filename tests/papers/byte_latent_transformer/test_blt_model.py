@@ -1,5 +1,7 @@
 """The model: nothing sees its own future, the oracle of transformers, and the identities of its parts."""
 
+from collections import Counter
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -12,7 +14,9 @@ from labkit.papers.byte_latent_transformer.method.blocks import ByteWindow
 from labkit.papers.byte_latent_transformer.method.entropy import CNN, ByteEntropies, NGrams
 from labkit.papers.byte_latent_transformer.method.generation import OnLine, generate_bytes, ready
 from labkit.papers.byte_latent_transformer.method.hashing import (
+    FrequentEmbedding,
     FrequentNGrams,
+    HashedEmbedding,
     collisions,
     expected_collisions,
     hash_ids,
@@ -230,7 +234,37 @@ def test_frequent_n_grams_have_rows_and_others_none():
     out = table(torch.tensor([[BOS, 10, 11, 60]]))[0]
     assert out[2].any() and not out[3].any() and not out[0].any()
     with pytest.raises(BadInput, match="63 bits"):
-        FrequentNGrams(ids, 9, 2, 4)
+        FrequentNGrams(ids, 25, 2, 4)
+
+
+def test_frequent_n_grams_are_those_that_a_count_finds():
+    text = "the ferry left the ferry and the lantern " * 3 + "nobody on Lull"
+    ids = torch.tensor([[BOS, *byte_ids(text), BOS, *byte_ids("zzzz, zzzz")]])
+    for n in (3, 8):
+        table = FrequentNGrams(ids, n, 12, 4)
+        documents = [[BOS, *byte_ids(text)], [BOS, *byte_ids("zzzz, zzzz")]]
+        counts = Counter(tuple(map(int, row[i : i + n])) for row in documents for i in range(len(row) - n + 1))
+        least = sorted(counts.values(), reverse=True)[11]
+        grams = [tuple(ids[0, i - n + 1 : i + 1].tolist()) for i in range(n - 1, ids.shape[1])]
+        has = table(ids)[0].any(-1)[n - 1 :].tolist()
+        for gram, there in zip(grams, has):  # n-grams that reach over a begin are in no document
+            if counts[gram] != least:
+                assert there == (counts[gram] > least), (n, gram)
+        assert len(table.grams) == 12 and not table(ids)[0, : n - 1].any()
+
+
+def test_frequent_tables_are_divided_as_hashed_ones_and_an_id_never_seen_is_no_other():
+    ids = torch.tensor([[BOS, *byte_ids(TEXT)]])
+    one = FrequentEmbedding(260, 16, (3, 4), 1000, ids)
+    other = ids.clone()
+    other[0, 10] = byte_ids("q")[0]  # in place of an r: the next id that the text has
+    e, plain = one(ids), one.bytes(ids) / 3
+    assert torch.equal(e[0, :2], plain[0, :2]) and (e[0, 3:] - plain[0, 3:]).abs().amax(-1).min() > 0
+    rows = one.tables[0](ids) + one.tables[1](ids)
+    torch.testing.assert_close(e, (one.bytes(ids) + rows) / 3)
+    changed = one(other)
+    torch.testing.assert_close(changed[0, 10:13], one.bytes(other)[0, 10:13] / 3)
+    assert [t.weight.shape for t in HashedEmbedding(260, 16, (3, 4), 10).tables] == [(10, 16)] * 2
 
 
 def test_pooling_may_be_the_mean():
@@ -328,7 +362,7 @@ def test_arms_cost_about_the_same_a_byte():
 
     costs = {name: arm.cost for name, arm in ARMS.items()}
     cheaper = costs.pop("no_cross")
-    assert len(costs) == 7 and max(costs.values()) / min(costs.values()) < 1.05
+    assert len(costs) == 9 and max(costs.values()) / min(costs.values()) < 1.05
     assert cheaper / costs["entropy"] == pytest.approx(0.88, abs=0.01)  # as the note of 05.cross_attention says
     assert cost_of_tokens(FlatConfig(vocab=1137, width=128), 4.3, 240) > 0
 

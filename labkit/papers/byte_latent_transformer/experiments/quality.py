@@ -17,11 +17,22 @@ from ..method.patching import Entropy
 from ..method.storage import load_blt
 from ..task import pages
 from ..training import ARMS, best_rate, entropy_model, runs, threshold
-from ..training.arms import PROGRAM, SEEDS
+from ..training.arms import FRESH, PROGRAM, SEEDS
+from ..training.choices import CHOICES
 from ..training.rows import byte_rows, entropies_of, mean_size, page_nats, starts_of
 from ..training.studies import STUDIES, rate_of, study_runs
 
-__all__ = ["Qualities", "Thresholds", "arm_gap", "bits_of", "qualities", "rates_tried", "story_model", "thresholds"]
+__all__ = [
+    "Qualities",
+    "Thresholds",
+    "arm_gap",
+    "bits_of",
+    "part_gap",
+    "qualities",
+    "rates_tried",
+    "story_model",
+    "thresholds",
+]
 
 
 def runs_of(arm: str, seeds: Sequence[int] = SEEDS, lr: float | None = None) -> list[dict[str, Any]]:
@@ -43,15 +54,32 @@ def by_seed(found: Sequence[dict[str, Any]], name: str, seeds: Sequence[int]) ->
     return [runs[seed] for seed in seeds]
 
 
-def bits_of(arm: str, seeds: Sequence[int] = SEEDS) -> list[float]:
-    """Return the bits per byte on test pages of each seed of an arm."""
-    return [run["test"] for run in runs_of(arm, seeds)]
+def bits_of(arm: str, seeds: Sequence[int] = SEEDS, lr: float | None = None) -> list[float]:
+    """Return the bits per byte on test pages of each seed of an arm, at its best rate or at another."""
+    return [run["test"] for run in runs_of(arm, seeds, lr)]
 
 
-def arm_gap(first: str, second: str, seeds: Sequence[int] = SEEDS) -> Estimate:
-    """Return the bits per byte of one arm minus those of another, seed by seed, with Student's interval."""
-    gaps = [a - b for a, b in zip(bits_of(first, seeds), bits_of(second, seeds))]
-    return mean_over(gaps, "seeds", method="t", name=f"{first} minus {second}", unit="bits per byte", null=0.0)
+def arm_gap(first: str, second: str, seeds: Sequence[int] = SEEDS, lr: float | None = None) -> Estimate:
+    """Return the bits per byte of one arm minus those of another, seed by seed, with Student's interval.
+
+    lr: another rate for the first than its best.
+    """
+    return gap_of(bits_of(first, seeds, lr), bits_of(second, seeds), f"{first} minus {second}")
+
+
+def part_gap(other: str, seeds: Sequence[int] = FRESH, lr: float | None = None) -> Estimate:
+    """Return the bits per byte of the arms' BLT minus those of one with a part changed, "cnn" or "frequent".
+
+    lr: another rate for the arms' BLT than its best.
+    """
+    others = [run["test"] for run in study_of("parts", other, seeds)]
+    return gap_of(bits_of("entropy", seeds, lr), others, f"BLT minus BLT with {CHOICES[other].about}")
+
+
+def gap_of(first: Sequence[float], second: Sequence[float], name: str) -> Estimate:
+    """Return the mean of the differences with Student's interval."""
+    gaps = [a - b for a, b in zip(first, second, strict=True)]
+    return mean_over(gaps, "seeds", method="t", name=name, unit="bits per byte", null=0.0)
 
 
 @dataclass(frozen=True)

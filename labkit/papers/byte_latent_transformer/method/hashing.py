@@ -121,8 +121,7 @@ class FrequentNGrams(nn.Module):
     def forward(self, ids_BL: Tensor) -> Tensor:
         keys_BL = self.keys(ids_BL)
         row_BL = torch.searchsorted(self.grams, keys_BL).clamp(max=len(self.grams) - 1)
-        there_BL = (self.grams[row_BL] == keys_BL) & whole(ids_BL, self.n)
-        return self.table(row_BL) * there_BL[..., None]
+        return self.table(row_BL) * (self.grams[row_BL] == keys_BL)[..., None]
 
 
 class FrequentEmbedding(nn.Module):

@@ -35,7 +35,7 @@ def missing() -> Iterator[Unit]:
     if "entropy" in ready and "blt/story" not in zoo.entries():
         yield "ship", ship
     wanted_runs = [(name, best_rate(name), seed) for seed in SEEDS for name in ready]
-    wanted_runs += [(name, best_rate(name), seed) for seed in FRESH for name in ready if name in RIVALS]
+    wanted_runs += [(name, best_rate(name), seed) for name in ready for seed in RIVALS.get(name, ())]
     wanted_runs += [("entropy", NEAR, seed) for seed in (*SEEDS, *FRESH)]
     for run in wanted_runs:
         if run not in tried:

@@ -35,6 +35,7 @@ from .short import bits, run
 __all__ = [
     "ARMS",
     "FRESH",
+    "LATER",
     "NEAR",
     "PROGRAM",
     "RATES",
@@ -57,7 +58,8 @@ STEPS = 140  # of four pages each
 RATES = (6e-3, 12e-3, 24e-3, 48e-3)  # for every arm; then more until the best has a worse one on either side
 SEEDS = (1, 2, 3, 4, 5)
 FRESH = (41, 42, 43, 44, 45)  # for what was promised after the arms had been seen on the others
-RIVALS = ("entropy", "space", "spacebyte", "megabyte")  # trained on those as well
+LATER = (46, 47, 48, 49, 50)  # MegaByte's: on the five before, a version of it without norms had been seen
+RIVALS = {"entropy": (*FRESH, *LATER), "space": FRESH, "spacebyte": FRESH, "megabyte": LATER}  # who is trained on those
 NEAR = 24e-3  # the rate at which the entropy arm was nearly as good: verdicts are looked at with it as well
 PAGES = 60  # of valid, for choosing rates, and of test
 PROGRAM = "python -m labkit.papers.byte_latent_transformer.training"

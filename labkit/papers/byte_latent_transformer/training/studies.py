@@ -144,10 +144,10 @@ class Study:
 SLOWER = (3e-3, 6e-3, 12e-3, 24e-3)  # for 480 steps
 
 STUDIES = {
-    "reuse": Study({"entropy": RATES}, (1, 2, 3, 4, 5), reused),
-    "scripts": Study({"entropy": RATES, "bpe": RATES}, (11, 12, 13, 14, 15), scripts),
-    "choices": Study(dict.fromkeys(("entropy", "doubled", "raw_sum", "counts"), RATES), (21, 22, 23, 24, 25), chosen),
     "parts": Study(dict.fromkeys(("cnn", "frequent"), RATES), FRESH, chosen),
+    "reuse": Study({"entropy": RATES}, (1, 2, 3, 4, 5), reused),
+    "choices": Study(dict.fromkeys(("entropy", "doubled", "raw_sum", "counts"), RATES), (21, 22, 23, 24, 25), chosen),
+    "scripts": Study({"entropy": RATES, "bpe": RATES}, (11, 12, 13, 14, 15), scripts),
     "longer": Study({"entropy": SLOWER, "bpe": SLOWER}, (6, 7, 8, 9, 10), longer),
     "letters": Study({"entropy": SLOWER, "bpe": SLOWER}, (31, 32, 33, 34, 35), lettered),
 }
