@@ -44,7 +44,7 @@ PAPER = Paper(
         "experiments.shape": ("shape_by_level",),
         "experiments.removal": ("strip_text",),
         "experiments.levels": ("single_levels",),
-        "experiments.retrained": ("two_by_two",),
+        "experiments.retrained": ("from_scratch", "two_by_two"),
         "experiments.causal": ("necessity",),
         "experiments.attention": ("attention_to",),
         "experiments.spread": ("histogram", "spread_over"),

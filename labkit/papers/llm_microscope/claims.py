@@ -1,4 +1,5 @@
-"""What is measured for the claims of lesson 10. Subject: lab/deep, trained by next-token loss alone.
+"""What is measured for the claims of lesson 10. Subject: lab/deep, trained by next-token loss alone, as are the small
+models of `scratch_change`.
 
 Every function takes the number of units `n` and the registered `seeds`, and returns one value a unit. Documents and
 questions are drawn by the first seed from texts that neither lab/deep nor a reader was trained on.
@@ -20,7 +21,7 @@ from .experiments.causal import necessity
 from .experiments.linear import associate
 from .experiments.memory import Memory, gap, read_memory, test_stories
 from .experiments.removal import strip_text
-from .experiments.retrained import two_by_two
+from .experiments.retrained import TwoByTwo, from_scratch, two_by_two
 from .experiments.shape import shape_by_level
 from .method.linearity import LinearMap, fit_linear, linearity
 from .method.nonlinearity import fit_steps, nonlinearity
@@ -36,6 +37,7 @@ __all__ = [
     "matched_context",
     "power_errors",
     "removal_change",
+    "scratch_change",
     "states_needed",
     "with_residual",
     "without_residual_difference",
@@ -117,9 +119,19 @@ def states_needed(*, n: int, seeds: Sequence[int], level: int, by: str = "mean")
 
 def won_back(*, n: int, seeds: Sequence[int], arm: str) -> Measured:
     """Return per seed the accuracy of an arm on its own texts, minus that of the whole-text arm on whole ones."""
-    grid = two_by_two()
-    own, whole = grid.by_seed(arm, arm), grid.by_seed("full", "intact")
-    return _measured([own[seed] - whole[seed] for seed in seeds[:n]], [f"seed {seed}" for seed in seeds[:n]])
+    values, units = _beside_whole(two_by_two(), arm, arm, seeds[:n])
+    return _measured(values, units)
+
+
+def scratch_change(*, n: int, seeds: Sequence[int], arm: str, test: str) -> Measured:
+    """Return per seed the accuracy of an arm from scratch on a kind of text, minus whole texts read and asked about."""
+    values, units = _beside_whole(from_scratch(), arm, test, seeds[:n])
+    return Measured(values=tuple(values), units=tuple(units))
+
+
+def _beside_whole(grid: TwoByTwo, arm: str, test: str, seeds: Sequence[int]) -> tuple[list[float], list[str]]:
+    found, whole = grid.by_seed(arm, test), grid.by_seed("full", "intact")
+    return [found[seed] - whole[seed] for seed in seeds], [f"seed {seed}" for seed in seeds]
 
 
 def power_errors(*, n: int, seeds: Sequence[int]) -> Measured:

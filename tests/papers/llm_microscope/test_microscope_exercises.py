@@ -114,10 +114,12 @@ def test_every_wrong_lens_differs_from_the_right_one() -> None:
 
 
 def test_predictions_decide_and_tie() -> None:
-    p1, p2, p3, p4 = (LESSON.prediction(f"p{i}") for i in range(1, 5))
+    p1, p2, p3, p4, p5 = (LESSON.prediction(f"p{i}") for i in range(1, 6))
     assert p1.decide({"punctuation": 0.5, "noun": 0.9}) == (0,) and p1.decide({"punctuation": 0.9, "noun": 0.9}) == (2,)
     assert p1.decide({"punctuation": 0.76, "noun": 0.79}) == (0, 2)
     shares = {"punctuation": 0.7, "random tokens": 0.54, "content words": 0.5}
     assert p2.decide(shares) == (1, 2)
     assert p3.decide((0.9, 0.7, 0.88)) == (2,) and p3.decide((0.9, 0.7, 0.71)) == (0,)
-    assert p4.decide(0.5) == (2,)
+    assert p4.decide((0.9, 0.7, 0.91)) == (0,) and p4.decide((0.9, 0.7, 0.68)) == (2,)
+    assert p4.decide((0.9, 0.7, 0.8)) == (1,)
+    assert p5.decide(0.5) == (2,)

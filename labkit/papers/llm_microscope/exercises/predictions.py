@@ -33,6 +33,13 @@ def recovered(found: tuple[float, float, float]) -> int:
     return 0 if share < 0.15 else 1 if share < 0.65 else 2
 
 
+def remains(found: tuple[float, float, float]) -> int:
+    """Return how much of the loss is left: found is accuracy whole, stripped, and stripped from the start."""
+    whole, stripped, never_saw = found
+    share = (whole - never_saw) / max(whole - stripped, 1e-9)
+    return 0 if share < 0.25 else 1 if share < 0.75 else 2
+
+
 def chance(found: float) -> int:
     """Return the option nearest to a score."""
     return min(range(4), key=lambda place: abs((0.0, 0.1, 0.5, 0.95)[place] - found))
@@ -95,6 +102,17 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p4",
+        question=(
+            "Small models start from nothing. Those that read whole days lose answers when punctuation is taken out. "
+            "Others read days without punctuation from the start, and never meet a mark. Asked about such days, how "
+            "much of that loss do they show?"
+        ),
+        options=("hardly any of it", "about half of it", "all of it"),
+        answer=remains,
+        because="If the marks hold what is needed, whoever has none lacks it. If their absence confuses, it need not.",
+    ),
+    Prediction(
+        id="p5",
         question=(
             "Two clouds of random vectors that have nothing to do with each other, 192 tokens of width 96. Which "
             "linearity score do they get?"

@@ -1,7 +1,10 @@
-"""The 2 × 2 that the paper lacks: models that went on reading texts whole or stripped, asked about both.
+"""The 2 × 2 that the paper lacks: models that read texts whole or stripped, asked about both.
 
-lab/deep went on by next-token loss alone for a few dozen steps, five seeds an arm; the model before that stands beside
-them. `training` makes the runs, whose answers are stored in data/sweeps/10_removal.jsonl.
+two_by_two    lab/deep went on by next-token loss alone for a few dozen steps, five seeds an arm; the model before that
+              stands beside them
+from_scratch  small models that read nothing else, five seeds an arm
+
+`training` makes the runs, whose answers are stored in data/sweeps/10_removal.jsonl and 10_scratch.jsonl.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, NotAvailable, unknown
@@ -18,7 +22,7 @@ from labkit.training import Runs
 
 from ..task.removal import AS_MANY, UNTRAINED
 
-__all__ = ["TwoByTwo", "two_by_two"]
+__all__ = ["TwoByTwo", "from_scratch", "two_by_two"]
 
 SHORT = {UNTRAINED: "nothing more", "full": "whole texts", "intact": "whole texts"}
 
@@ -35,6 +39,7 @@ class TwoByTwo:
     steps: int
     questions: int
     chance: float = 0.25
+    how: str = "went on reading"
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -62,18 +67,31 @@ class TwoByTwo:
         title = (
             f"Right answers to {self.questions} questions, mean over {len(self.seeds)} seeds after {self.steps} steps"
         )
-        return text_table(["went on reading", *(f"test: {named(test)}" for test in tests)], rows, title=title)
+        return text_table([self.how, *(f"test: {named(test)}" for test in tests)], rows, title=title)
 
 
 def two_by_two(path: Path | None = None) -> TwoByTwo:
-    """Return the stored runs as a table; raise `NotAvailable` where they are missing."""
-    runs = list(Runs(path or data_dir() / "sweeps" / "10_removal.jsonl"))
+    """Return the stored runs of models that read on as a table; raise `NotAvailable` where they are missing."""
+    return _grid(_stored("removal", path), "went on reading")
+
+
+def from_scratch(path: Path | None = None) -> TwoByTwo:
+    """Return the stored runs of models that read one kind of text from the start; else raise `NotAvailable`."""
+    return _grid(_stored("scratch", path), "read from the start")
+
+
+def _stored(what: str, path: Path | None) -> list[dict[str, Any]]:
+    runs = list(Runs(path or data_dir() / "sweeps" / f"10_{what}.jsonl"))
     if not runs:
         raise NotAvailable(
             "The runs of this table are not here.",
-            expected="data/sweeps/10_removal.jsonl",
-            do="python -m labkit.papers.llm_microscope.training removal",
+            expected=f"data/sweeps/10_{what}.jsonl",
+            do=f"python -m labkit.papers.llm_microscope.training {what}",
         )
+    return runs
+
+
+def _grid(runs: Sequence[Mapping[str, Any]], how: str) -> TwoByTwo:
     trained = sorted((run for run in runs if run["arm"] != UNTRAINED), key=lambda run: run["seed"])
     cells = {
         (UNTRAINED, test): mean_over(right, "questions", name=f"{UNTRAINED}, tested on {test}", unit="share")
@@ -91,10 +109,10 @@ def two_by_two(path: Path | None = None) -> TwoByTwo:
             raise BadInput(f"Arm {arm} was run with seeds {list(values)}.", expected=f"seeds {list(seeds)}, each once")
         name = f"trained on {arm}, tested on {test}"
         cells[arm, test] = mean_over(list(values.values()), "seeds", method="t", name=name, unit="share")
-    return TwoByTwo(cells, seeds, trained[0]["steps"], len(next(iter(trained[0]["right"].values()))))
+    return TwoByTwo(cells, seeds, trained[0]["steps"], len(next(iter(trained[0]["right"].values()))), how=how)
 
 
 def named(condition: str) -> str:
     """Return what an arm read, or a test asks about, as a reader calls it."""
-    how = "with fewer" if AS_MANY in condition else "without"
-    return SHORT.get(condition, f"texts {how} {condition}")
+    control = condition.rpartition(AS_MANY)[0]
+    return SHORT.get(condition, f"texts without {f'as many {control}' if control else condition}")

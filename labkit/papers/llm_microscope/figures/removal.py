@@ -70,7 +70,7 @@ def _grid_bars(found: TwoByTwo) -> Bars:
     groups = {f"read {named(arm)}": [found.cells[arm, test] for test in tests] for arm in found.trained}
     labels = [named(test) for test in tests]
     return Bars(
-        title="What a model answers, and what it read before",
+        title=f"What a model answers, by what it {found.how}",
         labels=labels,
         groups={name: [one.value for one in row] for name, row in groups.items()},
         intervals={name: [(one.low, one.high) for one in row] for name, row in groups.items()},
