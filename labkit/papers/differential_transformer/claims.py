@@ -59,7 +59,7 @@ def setup_difference(
     *, n: int, seeds: Sequence[int], setup: str, first: str, second: str, what: str = "right", test: str = "as trained"
 ) -> Measured:
     """Return per seed a quantity of the arm `second` minus that of `first`, in a setup of `experiments.further`."""
-    arms = compare_further(setup, what, test)
+    arms = compare_further(setup, what, test, (first, second))
     return _apart(arms, seeds, first, second, "python -m labkit.papers.differential_transformer.experiments.further")
 
 

@@ -88,12 +88,12 @@ def test_setups_are_compared_seed_by_seed(monkeypatch):
     values = {"a": {41: 0.25, 42: 0.5}, "b": {41: 0.5, 42: 0.25}}
     asked = []
 
-    def compared(setup, what, test):
-        asked.append((setup, what, test))
+    def compared(setup, what, test, only):
+        asked.append((setup, what, test, only))
         return arms.Arms(what, "share", "", values, {})
 
     monkeypatch.setattr(claims, "compare_further", compared)
     found = claims.setup_difference(n=2, seeds=[41, 42], setup="no smear", first="a", second="b")
-    assert found.values == (0.25, -0.25) and asked == [("no smear", "right", "as trained")]
+    assert found.values == (0.25, -0.25) and asked == [("no smear", "right", "as trained", ("a", "b"))]
     with pytest.raises(NotAvailable, match=r"\[43\]"):
         claims.setup_difference(n=2, seeds=[41, 43], setup="no smear", first="a", second="b")

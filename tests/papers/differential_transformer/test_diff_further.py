@@ -133,6 +133,8 @@ def test_a_setup_takes_the_best_rate_of_its_pilot_and_says_what_is_missing(tmp_p
     assert further.further_rates("two blocks") == {
         arm: dict.fromkeys((4e-3, 8e-3, 1.6e-2), 0.5) for arm in further.SETUPS["two blocks"].arms
     }
+    monkeypatch.undo()
+    assert list(further.compare_further("grouped keys", arms=["V2", "diff"]).values) == ["V2", "diff"]
     for ask in (further.compare_further, further.further_rates):
         with pytest.raises(LabkitError, match="magic"):
             ask("magic")

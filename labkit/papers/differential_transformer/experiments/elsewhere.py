@@ -11,7 +11,7 @@ from labkit.measurements.tables import text_table
 from labkit.training import Runs
 
 from .arms import Arms, compare_arms
-from .further import compare_further, further_path
+from .further import SETUPS, compare_further, further_path
 from .language import compare_language, language_path
 
 __all__ = ["Elsewhere", "elsewhere"]
@@ -52,7 +52,12 @@ def elsewhere() -> Elsewhere:
     Each arm stands at the rate that was best for it on a seed of its own, where more than one was tried.
     """
     places: list[tuple[str, str, Arms]] = [
-        (setup, words, compare_further(setup, what, test)) for setup, (what, test, words) in ASKED.items()
+        (
+            setup,
+            words,
+            compare_further(setup, what, test, [arm for arm in (*CONTROLS, DIFF) if arm in SETUPS[setup].arms]),
+        )
+        for setup, (what, test, words) in ASKED.items()
     ]
     places.append(("the course's world", "nats a token", compare_language()))
     leads = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,10 @@ def cells_of(setup: str, table: Runs, *, pilots: bool = False) -> Iterator[dict[
             yield {"setup": setup, "arm": arm, "lr": best_rate(setup, arm, table), "seed": seed}
 
 
-def compare_further(setup: str, what: str = "right", test: str = "as trained") -> Arms:
-    """Return a measured quantity of one test for every arm of a setup, on its fresh seeds, as `compare_arms` does.
+def compare_further(
+    setup: str, what: str = "right", test: str = "as trained", arms: Sequence[str] | None = None
+) -> Arms:
+    """Return a measured quantity of one test for arms of a setup (all), on its fresh seeds, as `compare_arms` does.
 
     Raises `NotAvailable` where runs are missing.
     """
@@ -213,7 +215,7 @@ def compare_further(setup: str, what: str = "right", test: str = "as trained") -
     one, table = SETUPS[setup], Runs(further_path())
     values: dict[str, dict[int, float]] = {}
     rates: dict[str, float] = {}
-    for arm in one.arms:
+    for arm in one.arms if arms is None else arms:
         rates[arm] = best_rate(setup, arm, table)
         runs = table.where(setup=setup, arm=arm, lr=rates[arm])
         values[arm] = {run["seed"]: float(run[test][what]) for run in runs if run["seed"] in one.seeds}
