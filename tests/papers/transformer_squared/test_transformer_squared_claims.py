@@ -11,12 +11,14 @@ from labkit.papers.transformer_squared import (
     load_bank,
     other_ways,
     rates_tried,
-    searches_compared,
+    searches_on_shots,
+    searches_over_seeds,
     shipped_bank,
     training,
 )
 from labkit.papers.transformer_squared.experiments import other_ways as side
 from labkit.papers.transformer_squared.experiments import over_seeds
+from labkit.papers.transformer_squared.experiments.searches import WAYS
 from labkit.papers.transformer_squared.task import DOMAINS, UNSEEN
 from labkit.training import Runs
 
@@ -200,10 +202,24 @@ def test_side_runs_are_told_beside_the_base_and_their_rates_beside_those_of_the_
         other_ways(("IA3 by reward",))
 
 
-def test_both_searches_are_read_from_the_runs_of_the_choosing_seed(runs):
-    runs.do({"experiment": "strategies", "seed": 0}, lambda: strategies(0))
-    with pytest.raises(NotAvailable, match="random shooting"):
-        searches_compared()
-    blind = dict.fromkeys(UNSEEN.values(), 0.6)
-    runs.do({"experiment": "random shooting", "shots": 10, "seed": 0}, lambda: {"accuracy": blind})
-    assert searches_compared() == {"cross-entropy": dict.fromkeys(UNSEEN.values(), 0.9), "random shooting": blind}
+def test_four_searches_are_compared_at_equal_cost_over_draws(runs, monkeypatch):
+    monkeypatch.setattr(over_seeds, "known_runs", lambda: runs)
+    ask = {"first": "global, random", "second": "per matrix, cross-entropy", "rounds": 20, "draws": 2, "n": 5}
+    with pytest.raises(NotAvailable, match="searches"):
+        claims.search_difference(seeds=SEEDS, **ask)
+    for seed in SEEDS:
+        for draw in (0, 1):
+            right = {
+                way: {"10": dict.fromkeys(UNSEEN.values(), 0.0), "20": {"add": 0.6, "rev5": 0.7 + draw * level / 10}}
+                for level, way in enumerate(WAYS)
+            }
+            for one in right.values():
+                one["20"]["max5"] = 0.5
+            found = {"accuracy": right, "on shots": {way: {"20": {"add": 1.0, "max5": 0.5}} for way in WAYS}}
+            runs.do({"experiment": "searches", "draw": draw, "seed": seed}, lambda found=found: found)
+    # Places 1 and 2 of WAYS: 0.1 apart on one of three tasks, in one of two draws.
+    assert claims.search_difference(seeds=SEEDS, **ask).values == pytest.approx([0.1 / 6] * 5)
+    drawn = searches_over_seeds()
+    wanted = [0.2 + 0.05 * level - 0.001 * sum(SEEDS) / 5 for level in range(4)]
+    assert [drawn[way]["rev5"] for way in WAYS] == pytest.approx(wanted)
+    assert searches_on_shots()["per matrix, random"] == pytest.approx({"shots": 0.75, "test": (1.8 + 0.15) / 3})

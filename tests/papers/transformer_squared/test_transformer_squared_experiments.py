@@ -1,5 +1,6 @@
 """Experiments and panels on a small random model: what is shown is what the edits do, and nothing is left behind."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from labkit.papers import transformer_squared as t2
 from labkit.papers.transformer_squared import claims, task, training
 from labkit.papers.transformer_squared.experiments.equalising import BANDS, TASKS
 from labkit.papers.transformer_squared.experiments.mixtures import toward
+from labkit.papers.transformer_squared.experiments.searches import best_after
+from labkit.papers.transformer_squared.method.dispatch import few_shot_objective
+from labkit.papers.transformer_squared.method.search import Found, Round
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,37 @@ def test_random_shooting_stands_beside_the_search_at_equal_cost(handle, bank):
         for m in ("cross-entropy", "random")
     ]
     assert [one.evaluations for one in made] == [24, 24] and set(made[0].shares) == set(bank)
+
+
+@pytest.mark.parametrize("way", t2.WAYS)
+def test_four_searches_try_as_many_mixtures_in_three_or_in_many_numbers(handle, bank, way):
+    experts = {name: bank[name] for name in ("math", "text", "logic")}
+    ask = {"shots": 6, "population": 10, "n": 12, "seed": 4}
+    found = t2.search_shares(handle, experts, "max", way, rounds=(1, 3), **ask)
+    assert {count: one.evaluations for count, one in found.items()} == {1: 10, 3: 30}
+    assert {one.dimensions for one in found.values()} == {3 * 14 if way.startswith("per matrix") else 3}
+    assert found[3].on_shots >= found[1].on_shots
+    if way.startswith("global"):  # the search of strategy C
+        method = "cross-entropy" if way.endswith("entropy") else "random"
+        again = t2.few_shots(handle, experts, "max", method=method, rounds=3, **ask)
+        assert (again.on_shots, again.grades["max"]) == (found[3].on_shots, found[3].right)
+    else:  # the search tries what is graded: row m of a point is the shares of matrix m
+        twin, some = copy.deepcopy(handle.model), list(experts.values())
+        rows_MK = torch.rand(14, 3, generator=torch.Generator().manual_seed(1))
+        few_shot_objective(twin, some, t2.questions("max", 6, 1004, "validation"))(rows_MK.flatten())
+        mixture = t2.mix(some, dict(zip(some[0].z, rows_MK.tolist())))
+        with edit(handle, *mixture.edits()):
+            for tried, graded in zip(twin.parameters(), handle.model.parameters()):
+                torch.testing.assert_close(tried, graded)
+
+
+def test_the_best_of_the_first_rounds_is_the_first_of_equals():
+    rounds = [
+        Round(((0.1,), (0.2,)), ((0.5, -1.0), (0.5, -1.0)), ()),
+        Round(((0.3,), (0.4,)), ((0.5, -2.0), (0.6, -3.0)), ()),
+    ]
+    found = Found((0.4,), (0.6, -3.0), tuple(rounds))
+    assert best_after(found, 1) == ((0.5, -1.0), (0.1,)) and best_after(found, 2) == ((0.6, -3.0), (0.4,))
 
 
 def test_a_transplant_keeps_the_numbers_and_asks_the_seen_and_the_unseen_task(handle, bank):

@@ -13,6 +13,7 @@ from labkit.papers import transformer_squared as t2
 from labkit.papers.transformer_squared import training
 from labkit.papers.transformer_squared.experiments.mixtures import MixerState
 from labkit.papers.transformer_squared.method.learning import answers, is_right, would_answer
+from labkit.papers.transformer_squared.task import DOMAINS, UNSEEN
 
 CLAIMS = [claim.id for claim in ledger() if claim.lesson == "07"]
 
@@ -88,3 +89,27 @@ def test_no_run_on_a_confirmatory_seed_was_made_twice_or_at_another_rate():
         for seed in training.SEEDS:
             made = [run for run in runs.where(arm=name, seed=seed) if run["task"] in arm.tasks]
             assert [run["lr"] for run in made] == [training.best_rate(name, runs)] * len(arm.tasks)
+
+
+def test_both_measurements_of_a_row_are_kept_and_the_second_is_the_record():
+    twice = t2.measured_twice()
+    on_five = {c.id for c in ledger() if c.lesson == "07" and c.seeds == training.SEEDS}
+    searches = {"07.per_matrix", "07.search_global", "07.search_per_matrix"}  # made once
+    assert set(twice.rows) == on_five - searches
+    for name, (first, second) in twice.rows.items():
+        stored = assess(ledger().claim(name))
+        assert (second.value, second.verdict) == (stored.value, stored.verdict) and first.value != second.value
+    changed = twice.changed()
+    assert set(changed) == {name for name, line in zip(twice.rows, str(twice).splitlines()[1:]) if " * " in line}
+    for name in changed:  # and the row's note says so
+        assert "first five bases" in ledger().claim(name).note
+
+
+def test_wherever_arms_are_compared_a_thousand_questions_were_asked():
+    for run in training.known_runs():
+        if run["seed"] in training.SEEDS and "accuracy" in run and "arm" in run:
+            told = {
+                one: share for one, share in run["accuracy"].items() if one in (*DOMAINS.values(), *UNSEEN.values())
+            }
+            assert all(abs(1000 * share - round(1000 * share)) < 1e-3 for share in told.values())
+            assert any(round(1000 * share) % 10 for share in told.values())
