@@ -70,3 +70,9 @@ def test_a_run_is_made_once_and_rates_come_first(stored, monkeypatch):
 def test_two_steps_of_either_arm_can_be_made():
     found = language.train_language("lime", 1, steps=2)
     assert len(found["rows"]) == language.TESTED and not found["diverged"]
+
+
+def test_the_best_rate_of_either_arm_has_worse_ones_on_both_sides():
+    for arm in ("base", "lime"):
+        tried = sorted({run["lr"] for run in language.stored().where(arm=arm, seed=language.CHOOSING)})
+        assert tuple(tried) == language.LRS and tried[0] < language.chosen_rate(arm) < tried[-1]
