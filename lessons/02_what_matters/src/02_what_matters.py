@@ -3,10 +3,11 @@
 #
 # {{badges}}
 #
-# In 2024 He, Sun and colleagues took 40 of the 80 attentions out of Llama-2-70B, without any training. Over eight tasks
-# it fell from 73.9 to 71.5 points of a hundred, wrote 1.5 times as fast, and needed half of the memory for what it had
-# read. Attention is what transformers are famous for, and it could go. You will take the parts out of a model of ours,
-# one by one and by the dozen, ask the paper's score which ones can go, and find that its answer is not every model's.
+# In 2024 He, Sun and colleagues took 40 of the 80 attentions out of Llama-2-70B, without any training. Over eight
+# tasks it fell from 73.9 to 71.5 points of a hundred, wrote 1.5 times as fast, and needed half of the memory for what
+# it had read. Attention is what transformers are famous for, and it could go. You will take the parts out of a model
+# of ours, one by one and by the dozen, ask the paper's score which ones can go, and find that the answer changes from
+# model to model.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can score
 # the parts of a model with one pass, say what such a score cannot see, and judge a cut by more than its loss.*
@@ -62,8 +63,8 @@ print(deep, deep.model.config.depth, "blocks")
 print(stories[0])
 
 # %% [markdown]
-# In the paper, four MLPs of Mistral-7B are worth 3.4 points and four attentions 0.4. Now one part at a time. The first
-# block and the last are special in every model, so the question is about the ten between them.
+# In the paper, four MLPs of Mistral-7B are worth 3.4 of 70.3 points, four attentions 0.4. Now one part at a time. The
+# first block and the last are special in every model, so the question is about the ten between them.
 
 # %%
 guess = lesson.predict("p1")
@@ -123,11 +124,12 @@ figures.show(
 labkit.LayerGridPanel("lab/deep", gate=guess)
 
 # %% [markdown]
-# With a few parts gone the paper's sentence fails here. With all ten gone the two kinds are close, and six short stories
-# cannot tell which costs more; section 3 asks more of them. Our ledger asks it with four parts of each kind, on stories that were not used
-# to choose among them. Written down first: the *null*, which is what no difference would give; how many documents; and
-# the *margin*: an interval that stays within it says *absent here*, whatever its sign. *Direction* says only: the same
-# sign as in the paper, beyond chance and margin. It may still be small.
+# The paper says that attentions cost far less than MLPs. With a few parts gone that fails here. With all ten gone the
+# two kinds are close, and six short stories cannot tell which costs more; section 3 asks more of them. Our ledger asks
+# it with four parts of each kind, on stories that were not used to choose among them. Written down first: the *null*,
+# which is what no difference would give; how many documents; and the *margin*: an interval that stays within it says
+# *absent here*, whatever its sign. *Direction* says only: the same sign as in the paper, beyond chance and margin. It
+# may still be small. *Contradicted*: the whole interval lies on the other side of the null.
 
 # %%
 claim = labkit.claims.ledger().claim("02.attention_against_mlp")
@@ -135,9 +137,9 @@ print(claim.sentence)
 figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
-# (The paper counts points of a task and we count nats: the two marks share a ratio, not a unit.) One at a time the
-# attentions were more expensive still. Together, though, MLPs cost more than the sum of what each costs alone: section 3 has
-# the numbers.
+# (Each mark is a cost ratio, attentions ÷ MLPs: points of a task in the paper, nats here. At 1 both kinds would cost
+# the same.) One at a time the attentions were more expensive still. Together, though, MLPs cost more than the sum of
+# what each costs alone: section 3 has the numbers.
 #
 # Why do attentions matter so much here? An attention fetches from earlier words, an MLP works on one word at a time. In
 # our stories four people move about and hand things on: much to fetch, and little to know, a few hundred facts in all. A model of the internet must know millions. That would explain it. It is a guess: nothing here varies the
@@ -336,7 +338,8 @@ strategy = lesson.predict("p3")
 first = lesson.predict("p4")
 
 # %%
-# Go to eight parts gone; then change what is asked of the model.
+# Go to eight parts gone; then change what is asked of the model. The lines of the loss lie
+# close together at first: the next cell prints them.
 panel = labkit.RacePanel("lab/deep", gate=first)
 panel
 
@@ -358,17 +361,18 @@ for name, gone in falls.items():
 print("the race takes, in this order:", ", ".join(race.orders["attention"][:9]))
 
 # %% [markdown]
-# The lines fall one after another, each at a place of its own. Copying goes first, from the fourth drop on. Facts stay
-# complete up to the fifth drop and break off with the sixth. The lantern stays complete up to the eighth and is lost with
-# the ninth. The loss still stands above nine tenths when copying and facts are more than half gone: most words of a story
-# need neither.
+# The lines fall one after another, each at a place of its own. Copying goes first, from the fourth drop on. Facts hold
+# up to the fifth drop and break off with the sixth. The lantern is named nearly always up to the eighth, and is lost
+# with the ninth. The loss still stands above nine tenths when copying and facts are more than half gone: most words of
+# a story need neither.
 #
 # (The race's order is not the one you printed. It was scored on 64 other stories, yours on 12; the low scores lie so
 # close together that the stories decide among them.)
 #
-# Mind the scale, though. What the first attention costs is about a hundredth of the way to guessing, and more than a
-# tenth of the *intact* loss; and every list is still repeated. “The skill goes before the loss” is true on one scale
-# and false on the other. What is true on both: the loss does not tell *which* skill is gone.
+# Mind the scale, though. The first attention that goes moves the loss by about a hundredth of the way to guessing. The
+# same rise is more than a tenth of the *intact* loss, and every list is still repeated. “The skill goes before the
+# loss” is true on one scale and false on the other. What is true on both: the loss does not tell *which* skill is
+# gone.
 
 # %% tags=["nbval-check-output", "collapsed"]
 share = {name: [one.value for one in line] for name, line in left.lines.items()}

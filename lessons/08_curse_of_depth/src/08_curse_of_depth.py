@@ -52,9 +52,11 @@ lesson.result("r2")
 # %% [markdown]
 # ## 1 · One factor after the norm · 12 min
 #
-# A block adds to the stream: h ← h + f(norm(h)). So the stream grows from block to block, and every norm divides by that
-# growing size. What a late block adds, the paper says, is small beside what is already there, and the block might as well
-# be missing. That is its *curse*. Look how the stream grows in `lab/deep`, twelve blocks trained on the islands.
+# A block adds to the stream: h ← h + f(norm(h)). So the stream grows from block to block, and every norm divides by
+# that growing size. What a late block adds, the paper says, is small beside what is already there, and the block might
+# as well be missing. That is its *curse*. Look how the stream grows in `lab/deep`, twelve blocks trained on the
+# islands. Its size is told by the *variance*: how far the numbers of one token (the *channels*) spread, averaged over
+# tokens.
 
 # %%
 deep = labkit.load("lab/deep")
@@ -79,8 +81,9 @@ figures.show(
 
 # %% [markdown]
 # The remedy is one factor. **LayerNorm Scaling** multiplies what both norms of block ℓ return by 1/√ℓ, blocks counted
-# from 1: h ← h + f(norm(h) / √ℓ). Deep blocks then add less, and the stream stays small. In labkit it is a variant of the
-# baseline that uses another module in one slot: `after` multiplies what the norm returns, and `exponent` is a half.
+# from 1: h ← h + f(norm(h) / √ℓ). Deep blocks then add less, and the stream stays small. In labkit every block has a
+# slot for its norm, and `LayerNormScaling` puts another module there: `after` multiplies what the norm returns, and
+# `exponent` is a half.
 
 # %%
 import inspect
@@ -232,9 +235,13 @@ figures.show(
 # trained: five more seeds of each.
 #
 # This is how to read its picture. The dot is what we measured, with its interval. The dotted line is the *null*: what
-# would come out if there were nothing. The grey band around it is the *margin*: smaller than that counts as nothing. Null
-# and margin were fixed before. *Contradicted*: the interval lies on the wrong side of the null. *Unresolved*: the
-# interval contains the null and is too wide to say that there is nothing.
+# would come out if there were nothing. The grey band around it is the *margin*: smaller than that counts as nothing.
+# Null and margin were fixed before. (In this first picture the paper's mark lies far off, so the interval is hidden by
+# the dot; the words below give it.)
+#
+# *Reproduced*: on the paper's side of the null, and at least half as far. *Direction*: on that side, with no more to
+# say. *Contradicted*: on the wrong side. *Unresolved*: the interval contains the null and is too wide to say that
+# there is nothing. *Observation*: measured, and not a test of the paper's sentence.
 
 # %%
 turned = labkit.claims.ledger().claim("08.deep_turn_more")
@@ -263,7 +270,7 @@ holds(
 )
 
 # %% [markdown]
-# The paper's map shows 0.6 and more, which no block after the first comes near; the
+# A map in the paper shows angles of 0.6 and more in deep layers. No block after the first comes near that here; the
 # [deeper notebook](08_curse_of_depth_deeper.ipynb) asks whether one could.
 #
 # And the size of the stream?
@@ -275,7 +282,7 @@ for name, model in pair.items():
 
 # %% [markdown]
 # The scaled model's stream is the *larger* one. But it was trained at twice the rate. Here are models of both kinds at
-# each rate we tried, seed 0.
+# each rate we tried, seed 0 (recorded on other stories, so the same model's number differs a little).
 
 # %%
 print("learning rate", *(f"{name:>18}" for name in variance))
@@ -376,9 +383,9 @@ holds(early.high < 0, "At one rate for both, the scaled kind is ahead early as w
 # The paper has it the other way round: in its largest run scaling is behind for a third of the way, then ahead. Ours is
 # ahead at first, by a lot, and then no longer.
 #
-# A test is worth only as much as you know of what was tried before it. Every run on these five seeds, in the order it was
-# made: scaling at 0.002 and Pre-LN at 0.008; then, when more rates had been tried on seed 0, scaling at 0.016. What would
-# the test have said with scaling at 0.002?
+# A test is worth only as much as you know of what was tried before it. These five seeds were trained twice with
+# scaling: first at 0.002, beside Pre-LN at 0.008; then, when more rates had been tried on seed 0, at 0.016. What would
+# the test have said with the first?
 
 # %%
 plain = runs.of("depth/pre", lr=0.008, seeds=five)
@@ -467,7 +474,7 @@ holds(
 
 # %% [markdown]
 # So the beginning does some of this early lead, and not all of it. And after a whole training of 1,500 steps? There
-# are five pairs of those, each side at the best rate that was looked for. Guess before you run: who is ahead?
+# are five pairs of those, each kind at the best of the rates tried for it. Guess before you run: who is ahead?
 
 # %% tags=["collapsed"]
 trained = labkit.claims.assess(
@@ -477,8 +484,10 @@ figures.show(trained)
 holds(trained.low > 0, "After 1,500 steps scaling is behind smaller first values.")
 
 # %% [markdown]
-# The lead of the beginning is gone, and has turned. At this size the older way is at least as good. What this does not
-# show: larger models, longer training, a full search of rates for smaller first values (two were tried).
+# The lead of the beginning is gone, and has turned. At this size the older way is at least as good.
+#
+# **What this does not show.** Larger models, longer training, a full search of rates for smaller first values (two
+# were tried).
 
 # %% [markdown]
 # ## 5 · Are the deep blocks idle? · 6 min
@@ -527,6 +536,15 @@ figures.show(by_depth)
 figures.show(labkit.claims.assess("08.idle_share_grows"))
 few, many = (one.value for one in by_depth.shares["Pre-LN"])
 holds(few == 0 and many > 0.7, "Pre-LN: of 8 blocks none is idle, of 32 most are.")
+for blocks in by_depth.depths:
+    pairs = zip(short.of(f"depth/pre-{blocks}"), short.of(f"depth/lns-{blocks}"))
+    gaps = [scaled.loss - plain.loss for plain, scaled in pairs]
+    lead = measurements.mean_over(gaps, "seeds", method="t")
+    print(
+        f"{lead.value:+.3f} nats, {lead.low:+.3f} to {lead.high:+.3f}, "
+        f"scaled minus plain, {blocks} blocks"
+    )
+    holds(lead.high < 0, f"With {blocks} blocks the loss is lower with scaling.")
 holds(
     all(pre.value < lns.value for pre, lns in zip(*by_depth.shares.values())),
     "With scaling it is more of them, at either depth.",
@@ -534,9 +552,9 @@ holds(
 
 # %% [markdown]
 # So the paper's picture is there: the deeper a Pre-LN model, the larger the share of blocks it can do without. But the
-# factor does not wake them. With it *more* blocks can go, and the loss is lower on average all the same: idle blocks are
-# not what it mends here. Whether its gain grows with depth five pairs leave open; the deeper notebook ends with all
-# rows.
+# factor does not wake them. With it *more* blocks can go, and the loss is lower all the same, at this one rate and
+# after 200 steps: idle blocks are not what it mends here. Whether its gain grows with depth five pairs leave open; the
+# deeper notebook ends with all rows.
 #
 # **What this does not show.** What happens at the paper's size. Its smallest model is over a hundred times as large and
 # read a thousand times as much. Two hundred steps are few: blocks that are idle then may have work later, as in the

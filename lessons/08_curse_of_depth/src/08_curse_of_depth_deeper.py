@@ -30,10 +30,10 @@ stories = [story.text for story in unseen]
 # %% [markdown]
 # ## 1 · Six places for one factor · 15 min
 #
-# The paper puts 1/√ℓ after the norm. It could stand elsewhere: before the norm, after the branch, after the sum,
-# after the norm of attention alone or of the MLP alone. Its Table 8 trains all six, at 12 layers: 25.76 after the norm,
-# 26.43 (MLP alone), 26.53 (after the branch), 26.89 (attention alone), 26.97 (before the norm), 1358 (after the
-# sum). Plain Pre-LN has 26.73.
+# The paper puts 1/√ℓ after the norm. It could stand elsewhere: before the norm, after the branch, after the sum, after
+# the norm of attention alone or of the MLP alone. Its Table 8 trains all six, at 12 layers, and gives perplexities:
+# 25.76 after the norm, 26.43 (MLP alone), 26.53 (after the branch), 26.89 (attention alone), 26.97 (before the norm),
+# 1358 (after the sum). Plain Pre-LN has 26.73.
 
 # %%
 place = lesson.predict("d1")
@@ -99,7 +99,9 @@ by_hand.check(scaled)
 # %% [markdown]
 # ## 2 · The theory beside measurement · 15 min
 #
-# The paper derives how the variance and the gradient grow with depth. What is printed can be followed by a computer.
+# The paper derives how the variance and the gradient grow with depth. What is printed can be followed by a computer. N
+# is the number of blocks, ℓ the number of one of them. A *bound* here is the most that a theorem allows: how many
+# times as large as at the last block the gradient may be at the first.
 
 # %%
 law = lesson.exercise("08.6")
@@ -112,9 +114,10 @@ for statement in labkit.check_theorems():
     print("holds   " if statement.holds else "does not", statement)
 
 # %% [markdown]
-# Lemma 3.2 allows anything from N to e^N, and its own recursion gives N²/4. The theorem about gradients says that the bound
-# with scaling grows; as printed it converges. The proof uses a ReLU, for which the factor enters once and not twice; then
-# the bound grows like a power of N. Either way a bound on a gradient says little about whether blocks do anything.
+# Three things to take along. For the variance, Lemma 3.2 allows anything from N to e^N; its own recursion gives N²/4,
+# a power and no exponential. For the gradient with scaling, the theorem says that the bound grows with N; the formula
+# it prints converges. Its proof uses a ReLU, and there the factor should enter once, not twice; with that the bound
+# grows like a power of N. None of this says whether a block does anything: a bound is only a ceiling.
 #
 # What happens in a model?
 
@@ -129,9 +132,10 @@ holds(measured < 0.5 * lemma, "Untrained Pre-LN stays far below the lemma's recu
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.untrained_growth")))
 
 # %% [markdown]
-# (The null of 4 is what the lemma's own recursion gives for twice the depth; 2 would be linear growth.) The lemma lets
-# every block's output go along with the stream. Random blocks write in directions of their own, so variances nearly add
-# up. Training changes that: compare `lab/deep`, whose blocks have learned to write along, and five more models.
+# (The ratio is the variance after block 64 over that after block 32. The lemma's own recursion gives 4 for twice the
+# depth, so 4 is the null; 2 would be linear growth.) The lemma lets every block's output go along with the stream.
+# Random blocks write in directions of their own, so variances nearly add up. Training changes that: compare
+# `lab/deep`, whose blocks have learned to write along, and five more models.
 
 # %%
 trained = [one.value for one in measurements.residual_stats(deep, stories).variance[1:]]
@@ -142,8 +146,9 @@ print(
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("08.trained_growth")))
 
 # %% [markdown]
-# (The test compares the two halves of a model. Exponential growth gives 1; the null is what any power of the block's number
-# gives.)
+# (The number compares the two halves of a model. Log variance rises by so much from block to block: take its mean rise
+# after the middle, and divide it by that before the middle. Exponential growth gives 1. Any power of the block's
+# number gives the null.)
 #
 # **What this does not show.** Why training makes the stream grow so. Weight decay, the learning rate and the size of the
 # embedding all move it.
@@ -417,10 +422,11 @@ holds(
 #
 # ## 7 · After fine-tuning · 12 min
 #
-# Pre-training is not the end of it. The paper fine-tunes both kinds on questions of common sense (its Table 2) and finds
-# 43.14 points with scaling against 36.93, one model of each. Our models know too little of the world for that. But they
-# have learned a part of what is true of the residents. So: two hundred steps on facts alone, then questions in words that
-# no model was trained on. The same models as in the hour, five pairs, each kind at the rate that was best on a sixth.
+# Pre-training is not the end of it. The paper fine-tunes both kinds on questions of common sense (its Table 2) and
+# finds 43.14 points with scaling against 36.93, one model of each. Our models know too little of the world for that.
+# But they have learned a part of what is true of the residents. So: two hundred steps on facts alone, then questions
+# in words that no model was trained on. The same models as in the hour, five pairs, each kind at the tuning rate that
+# was best on a sixth pair.
 
 # %%
 tuning = lesson.predict("d5")

@@ -107,7 +107,8 @@ BUG_HUNT = Exercise(
     task=(
         "*Iterative* dropping takes out one part, scores again, takes out the next. Somebody hands you "
         "`rescore(model, texts, gone)`: it says that it returns the score of every attention of the model **without** "
-        "the attentions of the layers in `gone`, for any list of layers, also an empty one. Write "
+        "the attentions of the layers in `gone`, for any list of layers, also an empty one. (It returns a list, one "
+        "number a layer; what stands at a layer in `gone` does not count.) Write "
         "`judge(rescore, model, texts)`: True if it does, False if not. "
         "`model` is a small random decoder of four to six blocks. The functions all look alike, so reading them does "
         "not help; you can run them, and you have labkit. The code released with the paper is among them."
