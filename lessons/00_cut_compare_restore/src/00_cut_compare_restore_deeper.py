@@ -5,7 +5,7 @@
 #
 # Six sections that stand on their own, in any order, after the hour and after the next cell: where weights live in models
 # of other families; the same cells on models from the hub; lists of edits, and the one activation that carries the
-# lantern; how a verdict comes out of a record; how a sweep avoids nearly half of its work; and four surgeons, of whom not
+# lantern; how a verdict comes out of a record; how a sweep avoids work; and four surgeons, of whom not
 # all can be trusted.
 
 # %% tags=["setup", "network", "collapsed"]
@@ -79,7 +79,8 @@ holds(
 # ### Three strangers
 #
 # Other families store the same places differently. Here are three small models with random weights, made by
-# `transformers` from their configurations: nothing is downloaded.
+# `transformers` from their configurations: nothing is downloaded. In two of them two heads of queries share one head of
+# keys and values, so their `v` is half as tall.
 
 # %%
 transformers.logging.set_verbosity_error()
@@ -224,8 +225,8 @@ with labkit.edit(tiny, plan), labkit.edit(tiny, labkit.DropAttention(0)):
     print(labkit.audit(tiny))
 
 # %% [markdown]
-# Edits are undone last in, first out. What would go wrong otherwise raises instead: leaving an outer edit before an
-# inner one, or finding another value in a place than the edit had put there.
+# Edits are undone last in, first out. Two things would spoil that, and both raise an error: an outer edit left before an
+# inner one, and a value that somebody else changed meanwhile.
 
 # %%
 outer, inner = (
@@ -324,9 +325,9 @@ holds(
 )
 
 # %% [markdown]
-# The last word fetches the name in the first block already, by that block's attention: the part without which, in the
-# hour, fewest answers about the lantern were right. The name's own place still holds it afterwards, but no later part
-# reads it there.
+# The last word fetches the name in the first block already. Only attention looks at other tokens, so it is that block's
+# attention that does it: without it, in the hour, the model only guessed. Whatever the name's own place holds afterwards,
+# no later part reads the answer there.
 #
 # **What this does not show.** One pair of days, chosen because the model is sure of both. Putting back says what is
 # *enough* at a place; it does not say that nothing else would do.
@@ -410,6 +411,11 @@ holds(
     "The interval lies wholly on the other side: contradicted.",
 )
 
+# %% [markdown]
+# A verdict is one of a few words. *Direction*: the interval lies wholly on the claimed side of the null. *Contradicted*:
+# wholly on the other. *Absent here*: all of it so near to the null that the claim is ruled out. *Unresolved*: none of
+# these.
+
 # %%
 lesson.predict("d5")
 
@@ -417,7 +423,8 @@ lesson.predict("d5")
 ruling = labkit.claims.verdict(
     value=0.97, low=0.91, high=1.04, n=128, null=1.0, direction="below", delta=0.1
 )
-lesson.result("d5", found=ruling, because=ruling.reason)
+reason = f"{ruling.reason[0].upper()}{ruling.reason[1:]}."
+lesson.result("d5", found=ruling, because=reason)
 
 # %% [markdown]
 # *Absent here* is a finding: an effect larger than the margin has been ruled out. *Unresolved* means that nothing has
@@ -438,7 +445,7 @@ def rule(low, high, null, direction, delta):
 rule_exercise.check(rule)
 
 # %% [markdown]
-# ## 5 · How a sweep avoids nearly half of its work · 18 min
+# ## 5 · How a sweep avoids work · 18 min
 #
 # Leaving out a part of block 3 changes nothing before block 3. So keep the clean stream before every block, and begin
 # each cut where its effect begins. For our own decoder that is fifteen lines:
@@ -540,9 +547,8 @@ count_exercise.check(...)
 # %% [markdown]
 # ## 6 · A bug hunt: four surgeons · 15 min
 #
-# All four cut the last MLP's down projection out, let the model read, and put it back. The mistakes in this cell have
-# all been released in real tools: a hook that outlives its context, and weights that come back from a copy in lower
-# precision.
+# All four cut the last MLP's down projection out, let the model read, and put it back. Each mistake among them has been
+# released in a real tool.
 
 
 # %%

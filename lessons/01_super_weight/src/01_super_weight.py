@@ -4,7 +4,7 @@
 # {{badges}}
 #
 # In 2024 Yu and colleagues set one of the 6.7 billion numbers of Llama-7B to zero. Its perplexity on Wikipedia went from
-# 5.7 to 1,211, and after *Summer is hot. Winter is* it no longer said *cold*. You will look for such a number in a model
+# 5.67 to 1,211, and after *Summer is hot. Winter is* it no longer said *cold*. You will look for such a number in a model
 # that people use every day, learn when to trust a detector, and ask whether our own small model has one.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can find the
@@ -102,15 +102,15 @@ hunt = lesson.exercise("01.5")
 hunt.check([...])
 
 # %% [markdown]
-# Whether you found one or not: here are five numbers, two of them the largest of their kind, with their values.
+# Whether you found one or not: here are five numbers, two of them the largest of their matrix or norm, with their values.
 
 # %%
 down = labkit.view(encoder, "layers.1.mlp.down").read()
 row, column = divmod(int(down.abs().argmax()), down.shape[1])
 gains = labkit.view(encoder, "layers.1.mlp_norm").read()
 candidates = {
-    "the largest weight of a down projection": f"layers.1.mlp.down[{row}, {column}]",
-    "the largest gain of a norm": f"layers.1.mlp_norm[{int(gains.argmax())}]",
+    "the largest weight of one down projection": f"layers.1.mlp.down[{row}, {column}]",
+    "the largest gain of the norm after it": f"layers.1.mlp_norm[{int(gains.argmax())}]",
     "a small gain of the same norm": "layers.1.mlp_norm[99]",
     "the gain beside it": "layers.1.mlp_norm[98]",
     "a weight drawn at random": "layers.3.attn.q[17, 200]",
@@ -141,10 +141,10 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# One number in 22 million, and not one of the largest. Try others: every address of a single number will do, and any
-# factor. The panel measures a *turn*: how far the embedding of one sentence moves, 1 minus the cosine between before and
-# after ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min))). At 0 nothing happened, at 1 the two have nothing
-# in common. It is another measure than the share found: try the same number on both sentences.
+# One number in 22 million, and nearly the smallest gain of its norm. Try others: every address of a single number will
+# do, and any factor. The panel measures a *turn*: how far the embedding of one sentence moves, 1 minus the cosine
+# between before and after ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min))). At 0 nothing happened, at
+# 1 the two have nothing in common. It is another measure than the share found: try the same number on both sentences.
 
 # %%
 labkit.WeightPanel(
@@ -292,8 +292,8 @@ print("\nplanted at:", planted.card["planted"]["address"])
 # of what the layer writes. *persistence*: how much of it is still in the stream before the last block, 1 for all of it,
 # more where later blocks added to it; what nobody carries on, nobody reads. A *candidate* has a share of at least 0.2, a
 # prominence of at least 60 and a persistence of at least 0.5. That is stricter than the paper's rule, which asks for more
-# than 50 going in and coming out, whatever the scale of the model. The
-# *rank* by size among all weights of the matrix is printed and not used.
+# than 50 going in and coming out, whatever the scale of the model: hence *hardened* above the table. The *rank* by
+# size among all weights of the matrix is printed and not used.
 #
 # It must also be able to say *nothing*. Here are five models of the same shape with random weights.
 
@@ -391,7 +391,8 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# In Llama-7B the super weight reads 560. You know what a spike is worth: it is a reason to suspect.
+# In Llama-7B the super weight reads 560. (The share in the last line is above 1: other products pull the other way.) You
+# know what a spike is worth: it is a reason to suspect.
 
 # %%
 verdict = lesson.predict("p3")
@@ -412,10 +413,11 @@ labkit.course.holds(
 # Large is not the same as needed: every norm divides the size away. Is the whole neuron worth more? That is the figure's
 # second row.
 #
-# Perhaps the one with the largest spike is the wrong one. Our ledger tries the forty weights that write most, and forty drawn at random from
-# the same matrices. Of either kind it takes the one that costs most on some stories, and compares the two on others. What
-# would count was written down first: *absent here* if the whole interval lies within the margin around 0, whatever its
-# sign; *reproduced* if it is at least half of the paper's effect; *direction* if it is less of it, beyond the margin.
+# Perhaps the one with the largest spike is the wrong one. Our ledger tries the forty weights that write most, and forty
+# drawn at random from the same matrices. Of either kind it takes the one that costs most on some stories, and compares
+# the two on others. What would count was written down first: *absent here* if the whole interval lies within the margin
+# around 0, whatever its sign; *reproduced* if it is at least half of the paper's effect; *direction* if it is less of it,
+# beyond the margin.
 
 # %% tags=["collapsed"]
 claim = labkit.claims.ledger().claim("01.base_has_one")
@@ -429,15 +431,16 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# No model smaller than about a billion weights is known to have a super weight. Whether size, length of training or the
+# We know of no report of a super weight in a model below half a billion weights. Whether size, length of training or the
 # kind of text makes them, nobody has shown.
 #
 # What are they good for, then? For *rounding*. A matrix stored in 4 bits has 16 values for all its numbers, spread from
-# the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in what lies further
-# out than so many standard deviations, and the steps get finer. If the model leans on one of the numbers that are pulled
-# in, that one is put back afterwards: *kept*. In the paper, clipping with the weight kept beats plain rounding by far
-# (Llama-7B at its largest blocks: 45.4 points against 27.6). How far to clip is free to choose; the authors' scripts use 9
-# to 20 standard deviations. We try eight distances on `lab/planted`, whose one weight we know.
+# the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in what lies
+# further out than so many standard deviations, and the steps get finer. If the model leans on one of the numbers that
+# are pulled in, that one is put back afterwards: *kept*. In the paper, clipping with the weight kept beats plain
+# rounding by far (Llama-7B, where a million numbers share one set of 16 values: 45.4 points against 27.6). How far to
+# clip is free to choose; the authors' scripts use 9 to 20 standard deviations. We try eight distances on `lab/planted`,
+# whose one weight we know.
 
 # %%
 rounding = lesson.predict("p4")
@@ -469,8 +472,8 @@ for bits in grid.bits:
 
 # %% [markdown]
 # At 3 bits, where rounding costs much, the verdict changes from one distance to the next. A paper that printed only one of
-# them could have any of the three. What decides is where the few levels happen to fall, in matrices whose largest numbers
-# the model does not need. Is the planted weight hurt at all?
+# them could have any of the three. We think what decides is where the few levels happen to fall. Is the planted weight hurt
+# at all?
 
 # %% tags=["nbval-check-output"]
 size = labkit.view(planted, "layers.0.mlp.down").read().abs()

@@ -254,8 +254,9 @@ print(shift.table())
 figures.show(labkit.claims.assess(labkit.claims.ledger().claim("01.stop_words")))
 
 # %% [markdown]
-# Ours is unresolved: the interval holds 0, and it lies below the 0.127 of Llama-7B. So a shift as large as the paper's is
-# excluded here, a smaller one is not.
+# The table has twelve prompts, where stop words become a little rarer; the ledger has 128 stories, where they become more
+# frequent. That they differ in sign is what *unresolved* looks like: the ledger's interval holds 0. It lies below the
+# 0.127 of Llama-7B, so a shift as large as the paper's is excluded here, a smaller one is not.
 #
 # Is that what a broken model always does? The authors' own figure for Mistral-7B says no: there *the* falls from 3.1 to 0.2
 # percent. Frequent words are where probability goes when a model knows nothing, so the shift may be a sign of breakage and
@@ -308,8 +309,8 @@ figures.show(
 print(super_weights.RoundingGrid.load().table())
 
 # %% [markdown]
-# It is not for nothing: each range is two more numbers to store. At 64 numbers a block and 16 bits for each end, a 3-bit
-# weight takes 3.5 bits.
+# Small blocks are not free: each range is two more numbers to store. At 64 numbers a block and 16 bits for each end, a
+# 3-bit weight takes 3.5 bits.
 #
 # A block is a run of the *flattened* matrix. In the code released with the paper, where the block did not divide the
 # matrix, all of it was rounded with one range, and nothing was said. You are to find such a thing without reading code.
@@ -401,7 +402,8 @@ for name in ("lab/planted", "lab/deep"):
 
 # %% [markdown]
 # Below 1 the first token's value is shorter than the others'. Read it beside the table of sinks: a drained value matters
-# only in a layer whose heads look there.
+# only in a layer whose heads look there. The one sink we made, in block 1 of `lab/planted`, is the opposite of drained:
+# its value is long, because the head was laid to carry it. A sink alone does not tell rest from work.
 #
 # **An MLP that squares.** For a token whose gates are wide open, a gated MLP writes on channel *k* a quadratic form of what
 # it reads: *h U h*, where *U* sums over neurons the weight into *k* times gate times up (Sun and colleagues, 2026). A
@@ -474,5 +476,5 @@ holds(bool(apart < 1e-5), "With the slot shut, both models say the same.")
 # **What this does not show.** That a slot prevents spikes: these two models are untrained. Which of the accounts is the
 # cause, or whether sinks and spikes have one at all, is disputed.
 #
-# *Back to [the hour](01_super_weight.ipynb), or on to [02 · What Matters in
-# Transformers](../../README.md#the-lessons).*
+# *Back to [the hour](01_super_weight.ipynb), or on to [02 · What matters in
+# transformers?](../02_what_matters/02_what_matters.ipynb).*

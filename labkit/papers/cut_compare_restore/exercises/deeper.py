@@ -152,7 +152,11 @@ COUNT = Exercise(
         mistakes=[
             (276, "you left out the clean run, which has to be computed once.", "where the kept streams come from"),
             (576, "this is the plain loop: every cut begins at the first sub-layer.", "what a cut can have changed"),
-            (324, "you also compute the sub-layer that is left out.", "the last cut: what comes after sub-layer 24?"),
+            (
+                324,
+                "you also compute the sub-layer that is left out.",
+                "the last cut, and what comes after sub-layer 24",
+            ),
             (552, "this is the plain loop, and without the clean run.", "what a cut can have changed"),
             (288, "half of the plain loop is near, but it can be counted exactly.", "the sum from 0 to 23"),
             (600, "every cut computes the whole model here, and the clean run comes on top.", "what is left out"),

@@ -51,7 +51,7 @@ def _check_rule(rule: Callable[..., Any]) -> Outcome:
             )
         if 0.0 in (low, high):
             return wrong("an end on the null counts for neither side.", shown)
-        return wrong(f"your rule says {str(got)[:30]!r} where another line of the table comes first.", shown)
+        return wrong(f"your rule says {str(got)[:30]!r} where another of the four words comes first.", shown)
     return right("A verdict is arithmetic: whoever has the records gets the same word.")
 
 
@@ -149,7 +149,7 @@ RULE = Exercise(
         (_rule_from_zero, "another number"),
         (_rule_by(_rule_closed), "an end on the null"),
         (_rule_by(_rule_within), "ends on the margin"),
-        (_rule_by(_rule_of_the_middle), "another line of the table"),
+        (_rule_by(_rule_of_the_middle), "another of the four words"),
         (_rule_by(_rule_own_margin), "a margin of your own"),
     ),
 )

@@ -158,7 +158,7 @@ _SHORT_CUTS = (
 DETECTOR = Exercise(
     id="01.2",
     title="Your own detector",
-    minutes=6,
+    minutes=5,
     objective=FIND,
     task=(
         "A down projection reads `x_LF` (one row per token, one column per neuron) and has the weight `w_DF`, "

@@ -30,7 +30,7 @@ def _rounded(value: float) -> tuple[float, ...]:
 SHARE = Exercise(
     id="01.1",
     title="How much of the spike is one weight?",
-    minutes=4,
+    minutes=3,
     objective=FIND,
     difficulty="easy",
     task=(

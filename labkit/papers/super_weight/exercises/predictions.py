@@ -25,8 +25,8 @@ PREDICTIONS = (
         question="You may set one of these five numbers to zero. With which one gone does the encoder find fewest "
         "sentences?",
         options=(
-            "the largest weight of a down projection",
-            "the largest gain of a norm",
+            "the largest weight of one down projection",
+            "the largest gain of the norm after it",
             "a small gain of the same norm",
             "the gain beside it",
             "a weight drawn at random",

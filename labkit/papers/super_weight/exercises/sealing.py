@@ -73,8 +73,8 @@ HUNT = Exercise(
         "Destroy this encoder with a single number. Name up to **ten** addresses at a time; each is set to zero alone, "
         "and you are told how many of the 150 sentences are still found without the worst of them. You have won when "
         "it finds fewer than eight of ten. `labkit.anatomy_of(encoder).tree()` lists what there is; "
-        '`labkit.view(encoder, "layers.0.mlp.down").read()` gives the numbers of a place. Most people never find one '
-        "by guessing: after two rounds go on, and come back when you know more."
+        '`labkit.view(encoder, "layers.0.mlp.down").read()` gives the numbers of a place. Decide first where you would '
+        "look, and why. After two rounds go on, and come back when you know more."
     ),
     expects='addresses of single numbers, such as ["layers.0.mlp.down[12, 7]", "layers.3.attn.q[17, 200]"]',
     check=_check_hunt,
@@ -140,7 +140,7 @@ def _count(number: int, what: str) -> str:
 SEALS = Exercise(
     id="01.6",
     title="Four sealed models",
-    minutes=8,
+    minutes=6,
     objective=JUDGE,
     difficulty="hard",
     task=(

@@ -8,7 +8,7 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import known
 from labkit.figures.drawing import Drawing
-from labkit.figures.style import BAND, MARKS, RULE, SIZES, axes, label_axes, whiskers
+from labkit.figures.style import BAND, MARKS, RULE, axes, label_axes, legend, whiskers
 
 from ..experiments.rounding import MARGIN
 
@@ -22,7 +22,7 @@ _MARKS = ("cut", "attention", "mlp", "intact")
 
 def paint(grid: RoundingGrid, figure: FigureBase) -> None:
     """Draw the difference to plain rounding at each clip; the margin is a band around 0."""
-    (ax,) = axes(figure, "Clipped with the weight kept, against plain rounding", left=0.95, right=0.95)
+    (ax,) = axes(figure, "Clipped with the weight kept, against plain rounding", left=0.95, right=1.2)
     ax.axhspan(-MARGIN, MARGIN, color=BAND, linewidth=0, zorder=0)
     ax.axhline(0, color=RULE, linewidth=1)
     for number, (bits, name) in enumerate(zip(grid.bits, _MARKS)):
@@ -30,13 +30,13 @@ def paint(grid: RoundingGrid, figure: FigureBase) -> None:
         found = [grid.saved(bits, clip) for clip in grid.clips]
         places = [place + shift for place in range(len(found))]
         whiskers(ax, places, [one.low for one in found], [one.high for one in found])
-        ax.plot(places, [one.value for one in found], mark.line, marker=mark.marker, color=mark.colour, zorder=5)
-        ax.annotate(
-            f"{bits} bits", (1, found[-1].value), xycoords=("axes fraction", "data"), xytext=(6, 14 * (1 - number)),
-            textcoords="offset points", va="center", color=mark.colour, fontsize=SIZES["tick"], annotation_clip=False,
+        ax.plot(
+            places, [one.value for one in found], mark.line, marker=mark.marker, color=mark.colour, zorder=5,
+            label=f"{bits} bits",
         )  # fmt: skip
     ax.set_xticks(range(len(grid.clips)), [f"{clip:g}" for clip in grid.clips])
     ax.margins(y=0.12)
+    legend(ax)
     label_axes(ax, x="clipped at so many standard deviations", y="nats a token\n(below 0: it pays)")
 
 
