@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from labkit.papers.byte_latent_transformer import claims, task
+from labkit.papers.byte_latent_transformer.experiments import quality
 from labkit.papers.byte_latent_transformer.method.patching import Strided
 from labkit.papers.byte_latent_transformer.training import choices, letters, studies
 from labkit.papers.byte_latent_transformer.training.rows import mean_size
@@ -188,3 +189,24 @@ def test_a_short_training_tells_what_it_reached(monkeypatch):
     assert set(found["seen"]) == set(found["held_out"]) == {"contains", "swap", "moved", "whole"}
     rng = random.Random(0)
     assert task.contains_question("ferry", rng, there=True)[1] == "yes"
+
+
+def test_a_changed_part_is_set_against_the_same_seeds_of_the_arms(monkeypatch):
+    bits = {("entropy", None): {41: 1.5, 42: 1.75}, ("entropy", 24e-3): {41: 1.25, 42: 1.25}}
+    parts = {"cnn": {41: 1.0, 42: 1.5}}
+
+    def arms(arm, seeds, lr=None):
+        return [{"seed": seed, "test": bits[arm, lr][seed]} for seed in seeds]
+
+    def studies_of(study, arm, seeds):
+        assert study == "parts"
+        return [{"seed": seed, "test": parts[arm][seed]} for seed in seeds]
+
+    for module in (claims, quality):
+        monkeypatch.setattr(module, "runs_of", arms)
+        monkeypatch.setattr(module, "study_of", studies_of)
+    assert claims.part_difference(n=2, seeds=[41, 42], other="cnn").values == (0.5, 0.25)
+    assert quality.part_gap("cnn", (41, 42)).value == pytest.approx(0.375)
+    assert quality.part_gap("cnn", (41, 42), lr=24e-3).value == pytest.approx(0.0)
+    bits["space", None] = {41: 1.0, 42: 1.0}
+    assert quality.arm_gap("entropy", "space", (41, 42), lr=24e-3).value == pytest.approx(0.25)

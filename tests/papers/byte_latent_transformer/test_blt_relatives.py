@@ -96,7 +96,7 @@ def test_a_patch_of_megabyte_is_its_bytes_side_by_side_and_each_byte_gets_its_ow
     config = KINDS["megabyte"][0]
     model = config.build(0)
     ids, starts = ready(byte_ids(TEXT), Strided(4.5))
-    x, slots = model.embed(ids), model.slots(ids, starts)
+    x, slots = model.norm_bytes(model.embed(ids)), model.slots(ids, starts)
     assert slots[0, :12].tolist() == [0, 0, 1, 2, 3, 4, 0, 1, 2, 3, 0, 1]
     p = model.patches(x, slots, starts)[0]
     torch.testing.assert_close(p[1], model.to_slot(x[0, 1:6]).flatten())
@@ -109,11 +109,24 @@ def test_a_patch_of_megabyte_is_its_bytes_side_by_side_and_each_byte_gets_its_ow
     model(ids, starts)
     for hook in hooks:
         hook.remove()
-    slices = made[0][0].unflatten(-1, (5, -1))  # patches, slots
+    slices = model.norm_patches(made[0][0]).unflatten(-1, (5, -1))  # patches, slots
     torch.testing.assert_close(
         entered[0][0, 7], x[0, 7] + model.to_bytes(slices[1, 2])
     )  # predicts byte 8: slot 2 of patch 2
     torch.testing.assert_close(entered[0][0, 5], model.first.weight[0] + model.to_bytes(slices[1, 0]))
+
+
+@torch.no_grad()
+def test_a_byte_of_megabyte_is_as_loud_as_its_slice():
+    model = MegaByteConfig().build(0)
+    ids, starts = ready(byte_ids(TEXT), Strided(4.5))
+    entered = []
+    hook = model.decoder.register_forward_pre_hook(lambda module, args: entered.append(args[0].stream))
+    model(ids, starts)
+    hook.remove()
+    bytes_alone = model.norm_bytes(model.embed(ids))[~starts[:, 1:]]
+    slices_alone = entered[0][~starts[:, 1:]] - bytes_alone
+    assert 0.5 < float(bytes_alone.std() / slices_alone.std()) < 2
 
 
 def test_what_cannot_be_is_refused():
@@ -141,6 +154,7 @@ def test_costs_agree_with_a_counted_pass(name):
     chosen = sum(value for op, value in counted.items() if "bmm" in str(op))
     matrices = (sum(value for op, value in counted.items() if "attention" not in str(op)) - chosen) / length
     near = size if name == "megabyte" else config.window
+    size = length / {"spacebyte": 61, "megabyte": 62}[name]  # begin and byte to come have a patch, or a step, too
     local = config.depth if name == "megabyte" else config.encoder + config.decoder
     seen = config.latent * 2 * config.latent_width * (length / size + 1) / size + local * 2 * config.width * (near + 1)
     told = cost_of_megabyte(config, size, length) if name == "megabyte" else cost(config, size, length).total
