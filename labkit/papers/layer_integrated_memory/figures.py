@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -69,7 +70,10 @@ def dots(ax: Axes, place: float, values: list[float], arm: str, label: str = "")
 
 
 def _paint_ladder(ladder: Ladder, figure: FigureBase) -> None:
-    """Draw the share solved on every rung, one dot a seed."""
+    """Draw the share solved on every rung, one dot a seed; of one rung alone the loss, one row an arm."""
+    if len(ladder.rungs) == 1:
+        _paint_arms(ladder, figure)
+        return
     (ax,) = axes(figure, "Where do the two part? One dot a seed, a bar at the mean", left=0.95, right=1.4, bottom=0.95)
     for place, by_arm in enumerate(ladder.rungs.values()):
         for shift, (arm, by_seed) in zip((-0.2, 0.2), by_arm.items()):
@@ -86,12 +90,41 @@ def _paint_ladder(ladder: Ladder, figure: FigureBase) -> None:
     legend(ax)
 
 
+def _paint_arms(ladder: Ladder, figure: FigureBase) -> None:
+    """Draw one row of dots an arm, and lines down from the means of baseline and LIMe."""
+    ((rung, arms),) = ladder.rungs.items()
+    (ax,) = axes(figure, f"{rung}: one mark a seed, a bar at the mean", left=2.1, right=0.3)
+    for row, (arm, by_seed) in enumerate(arms.items()):
+        values = [loss for loss, _ in by_seed.values()]
+        look, mean = MARKS[{"base": "intact", "lime": "cut"}.get(arm, "attention")], fmean(values)
+        ax.plot(values, [row] * len(values), look.marker, color=look.colour, markersize=6, markeredgecolor="white")
+        ax.vlines(mean, row - 0.36, row + 0.36, color=INK, linewidth=1.8)
+        if arm in ("base", "lime"):
+            ax.axvline(mean, color=look.colour, linestyle=look.line, linewidth=1)
+    row_names(ax, [NAMES[arm] for arm in arms], bold=[NAMES["base"], NAMES["lime"]])
+    ax.set_ylim(len(arms) - 0.4, -0.6)
+    ax.set_xlim(left=0)
+    label_axes(ax, x="loss over the working, nats a token")
+
+
+def _describe_arms(ladder: Ladder) -> str:
+    ((rung, arms),) = ladder.rungs.items()
+    told = [f"{NAMES[arm]} {fmean(loss for loss, _ in by_seed.values()):.2f}" for arm, by_seed in arms.items()]
+    return f"{rung}: loss over the working in nats a token, mean over the seeds. {', '.join(told)}."
+
+
 def _describe_ladder(ladder: Ladder) -> str:
+    if len(ladder.rungs) == 1:
+        return _describe_arms(ladder)
     told = []
     for rung in ladder.rungs:
         lead = ladder.lead(rung)
         told.append(f"{rung}: {lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})")
     return f"LIMe's lead in the share solved, mean over seeds with its interval. {'; '.join(told)}."
+
+
+def _ladder_height(ladder: Ladder) -> float:
+    return 3.6 if len(ladder.rungs) > 1 else 1.1 + 0.25 * max(map(len, ladder.rungs.values()))
 
 
 def _paint_map(found: RoutingMap, figure: FigureBase) -> None:
@@ -181,7 +214,7 @@ def _describe_pruning(found: Pruning) -> str:
 
 DRAWINGS = {
     "LearningCurves": Drawing(_paint_curves, _describe_curves, lambda result: (8.6, 3.4)),
-    "Ladder": Drawing(_paint_ladder, _describe_ladder, lambda result: (8.6, 3.6)),
+    "Ladder": Drawing(_paint_ladder, _describe_ladder, lambda result: (8.6, _ladder_height(result))),
     "RoutingMap": Drawing(_paint_map, _describe_map, lambda result: (7.0, 1.4 + 0.4 * len(result.shares))),
     "EdgeCosts": Drawing(_paint_costs, _describe_costs, lambda result: (8.6, 1.1 + 0.3 * len(result.costs))),
     "ByLayer": Drawing(_paint_by_layer, _describe_by_layer, lambda result: (8.6, 3.0)),

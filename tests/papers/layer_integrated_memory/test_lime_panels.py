@@ -11,6 +11,7 @@ from labkit.figures import new_figure
 from labkit.models import DecoderConfig
 from labkit.papers.layer_integrated_memory.experiments import ladder as ladders
 from labkit.papers.layer_integrated_memory.experiments.ladder import RUNGS, Rung, ladder, learning_curves
+from labkit.papers.layer_integrated_memory.figures import DRAWINGS
 from labkit.papers.layer_integrated_memory.method import CutRoutes, LIMe
 from labkit.papers.layer_integrated_memory.panels import routes
 from labkit.papers.layer_integrated_memory.panels.ladder import LadderPanel
@@ -117,5 +118,11 @@ def test_a_ladder_compares_arms_and_seeds(table):
     row = found.table(Rung()).splitlines()[-1]
     assert row.startswith("LIMe") and "85% 90% 95%" in row and "-0.600" in row
     assert set(ladder(seeds=(12, 13)).rungs[Rung()]["base"]) == {12, 13}
+    drawing, alone = DRAWINGS["Ladder"], ladder(rungs=[Rung()])
+    figure = new_figure(drawing.size(alone))
+    drawing.paint(alone, figure)
+    dots = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 3]
+    assert [x for line in dots for x in line.get_xdata()] == pytest.approx([0.81, 0.82, 0.83, 0.21, 0.22, 0.23])
+    assert "baseline 0.82, LIMe 0.22" in drawing.describe(alone) and "lead" in drawing.describe(ladder())
     with pytest.raises(NotAvailable, match="zeros with 4 operands, 600 steps, 32 wide"):
         learning_curves(("zeros",), Rung(steps=600, width=32))

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from labkit.papers.layer_integrated_memory.experiments.ladder import NAMES
 from labkit.papers.layer_integrated_memory.training import (
+    AGAIN,
     ARMS,
     BATCH,
     BEST,
@@ -58,6 +60,24 @@ def test_routers_learn_faster_and_do_not_decay():
     assert len(counted) == len(set(counted)) == len(list(model.parameters()))
 
 
+@pytest.mark.parametrize(
+    ("arm", "numbers"),
+    [("keys", 144), ("values", 144), ("same-head", 36), ("channel", 288), ("v1-static", 40), ("v1-dynamic", 640)],
+)
+def test_variants_add_the_numbers_they_name_and_all_of_them_learn_as_routers(arm, numbers):
+    model = first_weights(replace(RUN, arm=arm))
+    groups = parameter_groups(model.named_parameters(), Fit(steps=1, lr=1e-2, weight_decay=0.1, scales=SCALES))
+    (fast,) = (group for group in groups if group["scale"] == 10.0)
+    assert fast["weight_decay"] == 0.0 and sum(p.numel() for p in fast["params"]) == numbers
+    assert sum(p.numel() for p in model.parameters()) == numbers + sum(
+        p.numel() for p in first_weights(RUN).parameters()
+    )
+
+
+def test_every_arm_has_a_name():
+    assert set(NAMES) == {*ARMS, *RIVALS}
+
+
 def test_the_question_is_not_scored():
     rows = held_out(3, 20, 7)
     ids = torch.from_numpy(rows.ids)
@@ -75,10 +95,10 @@ def test_rates_are_chosen_on_seeds_of_their_own():
     """On any other seed an arm has one rate in each setting, and that is the one at which it stands."""
     runs = [run for name, group in GROUPS.items() for run in group if name != "given-up"]
     for run in runs:
-        assert run.seed in (*CHOOSING, *SEEDS, *REPEATED, *FRESH)
+        assert run.seed in (*CHOOSING, *SEEDS, *REPEATED, *FRESH, *AGAIN)
         sizes = {"operands": run.operands, "steps": run.steps, "depth": run.depth, "width": run.width}
         assert run.seed in CHOOSING or run.lr == best_rate(run.arm, **sizes), run
-    assert not set(CHOOSING) & {*SEEDS, *REPEATED, *FRESH} and BATCH == 32 and set(BEST) <= {*ARMS, *RIVALS}
+    assert not set(CHOOSING) & {*SEEDS, *REPEATED, *FRESH, *AGAIN} and BATCH == 32 and set(BEST) <= {*ARMS, *RIVALS}
 
 
 @pytest.mark.parametrize("arm", RIVALS)

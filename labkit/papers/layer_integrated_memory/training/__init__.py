@@ -11,6 +11,7 @@ making.py      one run: its config, first weights, training, scores, and the pai
 """
 
 from .groups import (
+    AGAIN,
     ARMS,
     BEST,
     CHOOSING,
@@ -42,6 +43,7 @@ from .making import (
 )
 
 __all__ = [
+    "AGAIN",
     "ARMS",
     "BATCH",
     "BEST",

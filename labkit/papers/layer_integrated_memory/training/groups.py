@@ -10,9 +10,10 @@ from typing import Any
 
 from labkit.models import DecoderConfig
 
-from ..method import DenseFormer, HyperConnections, ValueResidual
+from ..method import DenseFormer, HyperConnections, LIMeOfStates, ValueResidual
 
 __all__ = [
+    "AGAIN",
     "ARMS",
     "BEST",
     "BEST_ELSEWHERE",
@@ -34,9 +35,10 @@ RATES = (1.2e-2, 2.4e-2, 6e-3)
 CHOOSING, SEEDS = (101, 102, 103, 104, 105), (11, 12, 13, 14, 15)  # the first chooses; more where that is no choice
 REPEATED = (16, 17, 18)  # three more pairs, beside the five that were promised
 FRESH = (21, 22, 23, 24, 25)  # for what was promised when arms on `SEEDS` were known
+AGAIN = (41, 42, 43, 44, 45)  # the main arms once more, promised before any of them was trained there
 # Found by the groups of rates; arms not named stand at LIMe's.
 BEST = dict.fromkeys(("base", "lime", "first-1", "dense"), 1.2e-2)
-BEST |= {"own": 6e-3, "hyper-dynamic": 2.4e-2, "first-values": 2.4e-2}
+BEST |= {"own": 6e-3, "hyper-dynamic": 2.4e-2, "first-values": 2.4e-2, "values": 2.4e-2, "v1-static": 4.8e-2}
 # (arm, operands, steps, depth, width), where another rate was better
 BEST_ELSEWHERE: Mapping[tuple[str, int, int, int, int], float] = {
     ("base", 3, 1200, 4, 16): 2.4e-2,
@@ -55,12 +57,18 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "first-1": {"first_router": "identity+kaiming", "reach": "first-1"},
     "last-2": {"first_router": "identity+kaiming", "reach": "last-2"},
     "average": {"router": "average"},
+    "same-head": {"first_router": "identity+kaiming", "router": "same-head"},
+    "channel": {"first_router": "identity+kaiming", "router": "channel"},
+    "keys": {"first_router": "identity+kaiming", "routes": "keys"},
+    "values": {"first_router": "identity+kaiming", "routes": "values"},
 }
 RIVALS: Mapping[str, Callable[..., DecoderConfig]] = {
     "first-values": ValueResidual,
     "dense": DenseFormer,
     "hyper-static": partial(HyperConnections, dynamic=False),
     "hyper-dynamic": HyperConnections,
+    "v1-static": LIMeOfStates,  # LIMe as first published
+    "v1-dynamic": partial(LIMeOfStates, dynamic=True),
 }
 
 
@@ -113,11 +121,15 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "long-rates": _tried(("base", "lime"), RATES, steps=2400),
     "rival-rates": _tried(("first-values", "dense", "hyper-dynamic"), RATES),
     "rates": (*_tried(("first-1", "last-2", "average"), RATES), *_tried(("lime",), RATES, depth=2)),
+    "variant-rates": _tried(("keys", "values", "v1-static"), RATES),
+    "variant-edges": (*_tried(("values", "v1-static"), (4.8e-2,)), *_tried(("v1-static",), (9.6e-2,))),
+    "variants": _runs(("keys", "values", "v1-static"), SEEDS),
     "zeros-rates": _tried(("zeros",), RATES),
     "own-rates": _tried(("own",), RATES),
     "repeated": _runs(("base", "lime"), REPEATED, steps=2400),
     "own": _runs(("own",), SEEDS),
     "own-fresh": _runs(("base", "own", "lime"), FRESH),
+    "again": _runs(("base", "lime", "first-1", "zeros"), AGAIN),
     "random": (*_tried(("random",), RATES), *_runs(("random",), SEEDS)),
     "hyper-static": (*_tried(("hyper-static",), RATES), *_runs(("hyper-static",), SEEDS)),
     "five": _runs(("base", "lime"), SEEDS, operands=5, steps=2400),

@@ -42,8 +42,9 @@ TABLE, WEIGHTS = Path("runs/09/arithmetic.jsonl"), Path("runs/09/models")
 
 BATCH, EVERY = 32, 100  # rows a step; steps between two looks at the held-out expressions
 WATCHED, TESTED = 500, 2000  # unseen rows looked at on the way; others at the end
-# LIMe's routers learn ten times as fast and do not decay; the static weights of Hyper-Connections only do not decay.
-SCALES = {"routers": 10.0, ".static": 1.0}
+# LIMe's routers learn ten times as fast and do not decay, in both versions; the static weights of Hyper-Connections
+# only do not decay.
+SCALES = {"routers": 10.0, ".mixture": 10.0, ".static": 1.0}
 WATCH_SEED, TEST_SEED = 1_000_001, 1_000_002
 
 
