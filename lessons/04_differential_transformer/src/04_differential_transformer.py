@@ -569,7 +569,8 @@ holds(
 # letting a head spend less than 1 does not give what DIFF has.
 #
 # Without the smear the interval is too wide for a verdict, and the row lacks the
-# control. So each arm was tried at three rates, on one seed, for half as many steps.
+# control. So all three were tried on one seed, for half as many steps, each at rates
+# until the best had a lower and a higher one beside it.
 
 # %%
 for arm, by_rate in diff.further_rates("no smear").items():
