@@ -14,6 +14,7 @@ from labkit.interventions import edit
 from labkit.models import DecoderConfig
 from labkit.papers import transformer_squared as t2
 from labkit.papers.transformer_squared import claims, task, training
+from labkit.papers.transformer_squared.experiments import searches
 from labkit.papers.transformer_squared.experiments.equalising import BANDS, TASKS
 from labkit.papers.transformer_squared.experiments.mixtures import toward
 from labkit.papers.transformer_squared.experiments.searches import best_after
@@ -148,6 +149,18 @@ def test_four_searches_try_as_many_mixtures_in_three_or_in_many_numbers(handle, 
         with edit(handle, *mixture.edits()):
             for tried, graded in zip(twin.parameters(), handle.model.parameters()):
                 torch.testing.assert_close(tried, graded)
+
+
+def test_row_m_of_the_best_point_is_the_shares_of_matrix_m(handle, bank, monkeypatch):
+    experts = {name: bank[name] for name in ("math", "text", "logic")}
+    point, graded = tuple(n / 42 for n in range(42)), []
+    stub = Found(point, (1.0, 0.0), (Round((point,), ((1.0, 0.0),), ()),))
+    monkeypatch.setattr(searches, "random_shooting", lambda *_, **__: stub)
+    monkeypatch.setattr(searches, "mix", lambda some, shares: graded.append(shares) or t2.mix(some, shares))
+    t2.search_shares(handle, experts, "max", "per matrix, random", rounds=(1,), n=4)
+    for number, (place, shares) in enumerate(graded[0].items()):
+        assert place == list(bank["math"].z)[number]
+        assert shares == pytest.approx(point[3 * number : 3 * number + 3])
 
 
 def test_the_best_of_the_first_rounds_is_the_first_of_equals():
