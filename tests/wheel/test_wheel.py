@@ -60,6 +60,9 @@ def test_the_wheel_carries_data_and_lessons_and_little_else(wheel):
         names = archive.namelist()
     assert any(name.startswith("labkit/_data/models/lab/tiny/") and name.endswith(".safetensors") for name in names)
     assert any(name.startswith("labkit/_lessons/00") and name.endswith(".ipynb") for name in names)
+    assert {
+        f"labkit/course/site/templates/course/{name}" for name in ("conf.json", "index.html.j2", "page.html.j2")
+    } <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
     assert wheel.stat().st_size < 56 * 2**20
 

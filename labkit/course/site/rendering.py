@@ -1,21 +1,29 @@
-"""One notebook or one Markdown file as the body of a page. nbconvert's filters do Markdown and code."""
+"""One notebook or one Markdown file as the body of a page: nbconvert with the template of this folder.
+
+Ours are the filter that writes Markdown (formulas as MathML, GitHub's pictures of badges as words) and the preprocessor
+that puts a panel's stored answers in the place of its picture.
+"""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-from collections.abc import Callable, Mapping
-from html import escape, unescape
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert as latex
-from nbconvert.filters import Highlight2HTML, markdown2html_mistune, strip_ansi
+from nbconvert.exporters import TemplateExporter
+from nbconvert.filters import Highlight2HTML, markdown2html_mistune
+from nbconvert.preprocessors import ExtractOutputPreprocessor, Preprocessor
+from nbformat.v4 import new_output
+from traitlets.config import Config
 
-from .replays import Replayed, named_panel, replay
+from .replays import named_panel, replay
 
-__all__ = ["markdown_body", "notebook_body", "relinked"]
+__all__ = ["TEMPLATES", "markdown_body", "notebook_body", "relinked"]
 
+TEMPLATES = Path(__file__).parent / "templates"
 _ANCHOR = re.compile(r'<a class="anchor-link".*?</a>')
 _BADGE = re.compile(r"\[!\[([^\]]+)\]\([^)]*\)\]\(([^)]*)\)")  # a picture from elsewhere: its words are enough
 _FORMULA = re.compile(
@@ -23,6 +31,7 @@ _FORMULA = re.compile(
 )  # Pandoc's rule: "$5 and $6" is none
 _COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
 _PANEL_KEY = "labkit"  # in a picture's metadata: which panel it is the reading edition of
+_SHOWN = ["image/png", "text/html", "text/markdown", "text/plain"]  # of an output's forms, the first that is there
 
 
 def markdown_body(text: str) -> str:
@@ -31,20 +40,23 @@ def markdown_body(text: str) -> str:
     return re.sub(r'(<h\d id=")([^"]+)"', lambda match: f'{match[1]}{match[2].lower()}"', html)
 
 
-def notebook_body(notebook: Any, pictures: dict[str, bytes]) -> str:
-    """Return a notebook as HTML; what it shows is added to `pictures` by file name."""
-    highlight = Highlight2HTML(pygments_lexer="ipython3")
-    blocks = []
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "markdown":
-            blocks.append(_markdown(cell.source))
-            continue
-        panel = _panel_of(cell, f"panel{number}")
-        if panel is not None:
-            pictures.update(panel.pictures)
-        shown = panel.html if panel is not None else "".join(_output(output, pictures) for output in cell.outputs)
-        blocks.append(f"{highlight(cell.source)}\n{shown}")
-    return "\n".join(blocks)
+def notebook_body(notebook: Any, pictures: dict[str, bytes], name: str = "page") -> str:
+    """Return a notebook as HTML; what it shows is added to `pictures` by file name, which begins with `name`."""
+    exporter = TemplateExporter(
+        template_name="course",
+        extra_template_basedirs=[str(TEMPLATES)],
+        file_extension=".html",
+        filters={"markdown": _markdown, "highlight_code": Highlight2HTML(pygments_lexer="ipython3")},
+        default_preprocessors=[],
+        preprocessors=[_Replays, ExtractOutputPreprocessor],
+        config=Config(
+            NbConvertBase={"display_data_priority": _SHOWN},
+            ExtractOutputPreprocessor={"enabled": True, "extract_output_types": {"image/png"}},
+        ),
+    )
+    body, resources = exporter.from_notebook_node(notebook, {"unique_key": name, "outputs": {}})
+    pictures.update(resources["outputs"])
+    return body
 
 
 def relinked(html: str, target: Callable[[str], str]) -> str:
@@ -57,31 +69,18 @@ def relinked(html: str, target: Callable[[str], str]) -> str:
     return re.sub(r'href="([^"]*)"', replaced, html)
 
 
-def _panel_of(cell: Any, name: str) -> Replayed | None:
-    for output in cell.outputs:
-        named = output.get("metadata", {}).get(_PANEL_KEY)
-        if named:
-            return replay(named_panel(named), name)
-    return None
+class _Replays(Preprocessor):
+    """Shows a panel that has stored answers with its controls, instead of its picture and sentence."""
 
+    enabled = True
 
-def _output(output: Mapping[str, Any], pictures: dict[str, bytes]) -> str:
-    if output["output_type"] == "stream":
-        return _said(output["text"])
-    if output["output_type"] == "error":
-        return _said("\n".join(output["traceback"]))
-    data = output.get("data", {})
-    if "image/png" in data:
-        drawn = base64.b64decode(data["image/png"])
-        file = f"{hashlib.sha256(drawn).hexdigest()[:10]}.png"
-        pictures[file] = drawn
-        alt = output["metadata"].get("image/png", {}).get("alt", "")
-        return f'<figure><img src="{file}" alt="{escape(alt)}" loading="lazy"></figure>'
-    if "text/html" in data:
-        return f'<div class="output">{data["text/html"]}</div>'
-    if "text/markdown" in data:
-        return f'<div class="output">{_markdown(data["text/markdown"])}</div>'
-    return _said(data.get("text/plain", ""))
+    def preprocess_cell(self, cell: Any, resources: Any, index: int) -> tuple[Any, Any]:
+        named = [output.get("metadata", {}).get(_PANEL_KEY) for output in cell.get("outputs", ())]
+        panel = next((replay(named_panel(one), f"panel{index}") for one in named if one), None)
+        if panel is not None:
+            cell.outputs = [new_output("display_data", {"text/html": panel.html}, metadata={"replay": True})]
+            resources["outputs"].update(panel.pictures)
+        return cell, resources
 
 
 def _markdown(text: str) -> str:
@@ -94,7 +93,3 @@ def _mathml(formula: re.Match[str]) -> str:
     """Return a formula as MathML, which browsers draw and screen readers speak without help from elsewhere."""
     block, line = formula.groups()
     return latex(unescape(block or line).strip(), display="block" if block else "inline")
-
-
-def _said(text: str) -> str:
-    return f'<div class="output"><pre>{escape(strip_ansi(text).rstrip())}</pre></div>' if text.strip() else ""

@@ -56,12 +56,12 @@ def write_site(folder: str | os.PathLike, root: Path | None = None, say: Callabl
         raise NotAvailable("There is no repository here to make a site of.", do="run it in a clone")
     sheets = _sheets(root)
     places = {sheet.source.resolve(): sheet.place for sheet in sheets}
-    template = jinja2.Environment(autoescape=False).from_string(_asset("page.html"))
+    template = jinja2.Environment(autoescape=False).from_string(_asset("templates/course/page.html.j2"))
     written = []
     for sheet in sheets:
         pictures: dict[str, bytes] = {}
         if sheet.source.suffix == ".ipynb":
-            body = notebook_body(nbformat.read(sheet.source, as_version=4), pictures)
+            body = notebook_body(nbformat.read(sheet.source, as_version=4), pictures, sheet.source.stem)
         else:
             body = markdown_body(sheet.source.read_text(encoding="utf-8"))
         body = relinked(body, lambda address, sheet=sheet: _target(address, sheet, places, root))
