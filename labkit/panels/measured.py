@@ -67,6 +67,8 @@ class MeasuredPanel(KeepingPanel):
     has the constructor's, which take less long.
     """
 
+    n_documents: int  # how many stories are read, where any are
+
     def __init__(self, model: ModelOrName = None, **options: Any):
         self.made: Any = None  # the measurement on the model itself, once there is one
         super().__init__(model, **options)

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from labkit.base.errors import BadInput, NotAvailable
+from labkit.figures.drawing import Drawing, drawing_of
 from labkit.panels import Choice, Gate, Latch, Panel, Slider, Table, Text, Toggle
+from labkit.panels.controls import words_for
 from labkit.panels.intact import Intact
+from labkit.panels.reader import never_seen
 
 
 @dataclass(frozen=True)
@@ -481,3 +484,50 @@ def test_a_choice_keeps_a_value_for_every_option():
         Choice("lam", {"as learned": None, "0": 0.0})
     with pytest.raises(BadInput, match="1 options"):
         Choice("lam", ("0",))
+
+
+# What a panel need not say ------------------------------------------------------------------------------------------
+
+
+class Terse(SumPanel):
+    usual, nothing = "lab/none", {"number": 0}
+    draw, sentence, table = Panel.draw, Panel.sentence, Panel.table
+
+    def first(self):
+        return Sum(5)
+
+
+def test_a_panel_opens_on_its_first_state_and_undoes_only_what_cuts():
+    panel = Terse()
+    assert panel.start == Sum(5) and panel.model_name == "lab/none"
+    assert panel.restored(Sum(4, "minus")) == Sum(0, "minus")
+    assert Terse(start=Sum(1)).start == Sum(1) and SumPanel().restored(Sum(4)) == Sum()
+
+
+def test_data_with_a_drawing_need_no_words_in_the_panel():
+    @dataclass(frozen=True)
+    class Total:
+        value: int
+
+        def table(self):
+            return Table("total", ("n",), [(self.value,)])
+
+    drawn = []
+    drawing = Drawing(lambda data, figure: drawn.append(data), lambda data: f"It is {data.value}.")
+    drawing_of.register(Total, lambda data: drawing)
+    panel = Terse()
+    panel.draw(Total(3), None)
+    assert drawn == [Total(3)] and panel.sentence(Total(3)) == "It is 3." and panel.table(Total(3)).rows == [(3,)]
+
+
+def test_a_script_imports_first_and_loads_the_panel_s_model():
+    lines = Terse().script("print(model)", needs=("from labkit import world",), before=("import time",)).split("\n")
+    head = ["import time", "", "import labkit", "from labkit import world", "", "model = labkit.load('lab/none')"]
+    assert lines == [*head, "print(model)"]
+    assert Terse().script("x")[:14] == "import labkit\n"
+
+
+def test_words_for_a_choice_and_for_what_was_never_seen():
+    assert words_for({"one": 1, "two": 2}, 2) == "two"
+    assert never_seen(()) == ""
+    assert never_seen(list("abcdef")) == "Words it has never seen: “a”, “b”, “c”, “d”, “e”."

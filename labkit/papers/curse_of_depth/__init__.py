@@ -30,6 +30,9 @@ PAPER = Paper(
         "figures.depths": ("IdleByDepth",),
         "figures.distances": ("AngularDistances",),
         "figures.theory": ("TheoryCurves",),
+        "figures.growth": ("TheoryData",),
+        "figures.pairs": ("PairData",),
+        "figures.switched": ("SwitchData",),
     },
     panels={
         "panels.beginning": ("InitialisationPanel",),

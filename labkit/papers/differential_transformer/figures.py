@@ -11,22 +11,23 @@ from matplotlib.figure import FigureBase
 from labkit.base.errors import BadInput
 from labkit.figures import Bars, Lines
 from labkit.figures.drawing import Drawing
-from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, axes, inches, label_axes, row_names, text_width
+from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, axes, bars, inches, label_axes, row_names, text_width
 
 from .experiments.allocation import PLACES, Allocation, place_marks, question_maps
 from .experiments.arms import Arms
 from .experiments.measured_runs import of_arm
 from .experiments.microphones import Microphones
 from .experiments.retrieval import DepthGrid
-from .experiments.surgery import Surgery
+from .experiments.surgery import LambdaData, Surgery
 from .task import Batch
 from .training import CONFIRMING
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "map_lines", "share_bars"]
+__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "map_lines", "paint_lambda", "share_bars"]
 
+MAPS = ("A1", "A2", "A1 − λ A2")
 DIFF = MARKS["cut"]
 PLAIN = MARKS["intact"]
 
@@ -173,6 +174,44 @@ def _describe_microphones(heard: Microphones) -> str:
         f"Two recordings of {len(heard.first)} samples, and the first minus {heard.lam:g} times the second. A "
         f"short pulse in the middle is in the first alone; the noise left in the difference has size {heard.noise:.2f}."
     )
+
+
+def paint_lambda(data: LambdaData, figure: FigureBase) -> None:
+    """Draw the weights by place and map left, the share of right answers right, as trained and now."""
+    left, right = axes(
+        figure,
+        f"Weights, λ = {data.lam:.2f}".replace("-", "−"),
+        "Right answers",
+        left=1.75,
+        right=0.55,
+        between=1.3,
+    )
+    looks = (MARKS["intact"], MARKS["attention"], MARKS["cut"])
+    for number, (name, row, look) in enumerate(zip(MAPS, data.weights, looks)):
+        places = [place + 0.26 * (number - 1) for place in range(len(PLACES))]
+        bars(left, places, row, look, 0.24, across=True, label=name)
+        for place, weight in zip(places, row):
+            left.annotate(
+                f"{weight:.2f}".replace("-", "−"), (max(weight, 0.0), place), xytext=(3, 0), va="center",
+                textcoords="offset points", fontsize=SIZES["note"], color=INK,
+            )  # fmt: skip
+    left.axvline(0, color=RULE, linewidth=1)
+    left.set_xlim(-0.6, 2.6)
+    row_names(left, PLACES)
+    left.set_ylim(len(PLACES) - 0.4, -0.6)
+    left.legend(loc="center right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
+    label_axes(left, x="sum of weights")
+    for row, (share, name) in enumerate(zip(data.right, ("intact", "cut"))):
+        bars(right, [row], [share], MARKS[name], 0.5, across=True)
+        right.annotate(
+            f"{share:.2f}", (share, row), xytext=(4, 0), textcoords="offset points", va="center",
+            fontsize=SIZES["note"], color=INK,
+        )  # fmt: skip
+    right.set_xlim(0, 1.05)
+    right.set_xticks([0, 0.5, 1])
+    row_names(right, ["as trained", "now"])
+    right.set_ylim(1.6, -0.6)
+    label_axes(right, x="share of right answers")
 
 
 DRAWINGS = {

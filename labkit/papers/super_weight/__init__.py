@@ -22,6 +22,8 @@ PAPER = Paper(
         "figures.ablations": ("Ablation", "DoseCurve", "RestoreCurve"),
         "figures.emergence": ("Emergence",),
         "figures.rounding": ("RoundingGrid",),
+        "figures.weight": ("WeightData",),
+        "figures.quantiser": ("QuantiserData",),
     },
     panels={"panels.weight": ("WeightPanel",), "panels.quantiser": ("QuantiserPanel",)},
     experiments={

@@ -11,6 +11,7 @@ from labkit import measurements, world, zoo
 from labkit.base.errors import BadInput
 from labkit.figures import new_figure, png
 from labkit.models import DecoderConfig
+from labkit.papers.curse_of_depth.experiments import untrained
 from labkit.papers.curse_of_depth.method import theory as depth_theory
 from labkit.papers.curse_of_depth.method.placements import LayerNormScaling, PostNorm, PreNorm
 from labkit.papers.curse_of_depth.panels import beginning, switch, theory
@@ -36,7 +37,7 @@ def handle():
 def small(monkeypatch):
     """Make fresh models of half the width: the laws are the same."""
     for name, value in (("width", 32), ("ffn", 48)):
-        monkeypatch.setitem(beginning.SIZES, name, value)
+        monkeypatch.setitem(untrained.SIZES, name, value)
 
 
 @pytest.fixture
@@ -175,11 +176,11 @@ def test_the_bounds_are_products_over_the_variance_that_was_measured():
     panel = TheoryPanel()
     panel.set(quantity="gradient", depth=8, mlp="swiglu")
     lines = panel.data.families["LayerNorm Scaling"]
-    variance = torch.tensor(theory.measured_variance("lns", "swiglu", 8))
+    variance = torch.tensor(untrained.measured_variance("lns", "swiglu", 8))
     factors = [1 + 1 / (n * variance[n - 1] ** 0.5) + 1 / (n * n * variance[n - 1]) for n in range(2, 9)]
     assert lines["bound as printed"][-1] == pytest.approx(float(torch.stack(factors).log().sum()), rel=1e-5)
-    assert lines["measured"][0] == 0 < lines["bound as printed"][-1] < lines[theory.RELU][-1]
-    config = DecoderConfig.from_dict({**theory.SIZES, "depth": 8, "kind": "lns", "mlp_type": "swiglu"})
+    assert lines["measured"][0] == 0 < lines["bound as printed"][-1] < lines[untrained.RELU][-1]
+    config = DecoderConfig.from_dict({**untrained.SIZES, "depth": 8, "kind": "lns", "mlp_type": "swiglu"})
     assert config.exponent == 0.5 and "no one" not in panel.shown.sentence
 
 

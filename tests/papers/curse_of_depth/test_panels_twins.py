@@ -10,7 +10,8 @@ import torch
 from labkit.base.errors import BrokenFile, NotAvailable
 from labkit.cli import main
 from labkit.figures import new_figure, png
-from labkit.papers.curse_of_depth.panels import twins
+from labkit.papers.curse_of_depth.experiments import twins
+from labkit.papers.curse_of_depth.panels import twins as shown
 from labkit.papers.curse_of_depth.panels.twins import TrainingPairPanel
 from labkit.training import read_log, train, train_live
 
@@ -23,7 +24,7 @@ def small(monkeypatch, tmp_path):
     for name, value in (("width", 8), ("ffn", 8)):
         monkeypatch.setitem(twins.WIDTH, name, value)
     monkeypatch.setattr(twins, "DOCUMENTS", {"facts": 4})
-    monkeypatch.setattr(twins, "SHOWN", 10)
+    monkeypatch.setattr(shown, "SHOWN", 10)
     monkeypatch.setattr(twins, "twins_path", lambda: tmp_path / "twins.json")
 
 
@@ -103,7 +104,7 @@ def test_cancel_keeps_how_far_it_came(panel):
 
 
 def test_what_is_stored_is_what_was_trained_and_comes_without_training(monkeypatch, tmp_path):
-    monkeypatch.setattr(twins, "STEPS", 10)
+    monkeypatch.setattr(shown, "STEPS", 10)
     monkeypatch.setattr(TrainingPairPanel, "presets", lambda self: [STATE])
     assert main(["sweep", "twins", "--out", str(tmp_path / "twins.json")]) == 0
     panel = TrainingPairPanel(steps=10, start=STATE)

@@ -13,8 +13,9 @@ from labkit import world, zoo
 from labkit.base.errors import BadInput, LabkitError
 from labkit.figures import new_figure, png
 from labkit.models import DecoderConfig
+from labkit.papers.super_weight.experiments.weight import small
 from labkit.papers.super_weight.method.ablation import matched_nulls
-from labkit.papers.super_weight.panels.weight import WeightPanel, small
+from labkit.papers.super_weight.panels.weight import WeightPanel
 
 WEIGHTS = {"one of the MLP": "layers.1.mlp.down[3, 5]", "a gain": "layers.0.attn_norm[2]"}
 DAY = "Hana met Nils. The lantern was with Hana. Hana gave the lantern to Nils. The lantern is with"

@@ -5,10 +5,10 @@ from labkit.base.lazy import lazy_names
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "beginning": ("InitialisationData", "InitialisationLook", "InitialisationPanel", "InitialisationState"),
-        "pair": ("PairData", "PairPanel", "PairState"),
-        "switch": ("ScalingPanel", "SwitchData", "SwitchLook", "SwitchState"),
-        "theory": ("TheoryData", "TheoryPanel", "TheoryState"),
-        "twins": ("TrainingPairData", "TrainingPairPanel", "TrainingPairState"),
+        "beginning": ("InitialisationData", "InitialisationPanel", "InitialisationState"),
+        "pair": ("PairPanel", "PairState"),
+        "switch": ("ScalingPanel", "SwitchState"),
+        "theory": ("TheoryPanel", "TheoryState"),
+        "twins": ("TrainingPairPanel",),
     },
 )

@@ -4,49 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
+from ..experiments.untrained import (
+    BASELINE,
+    DOCUMENTS,
+    FIRST_VALUES,
+    LENGTH,
+    PLACEMENTS,
+    InitialisationLook,
+    fields_of,
+    look_at,
+)
+
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
-__all__ = ["InitialisationData", "InitialisationLook", "InitialisationPanel", "InitialisationState"]
-
-# Fields of a model's config by the words shown.
-PLACEMENTS = {
-    "Pre-LN": {"kind": "pre-norm"},
-    "LayerNorm Scaling": {"kind": "lns"},
-    "LayerNorm Scaling, p = 1": {"kind": "lns", "exponent": 1.0},
-    "Post-LN": {"kind": "post-norm"},
-    "Sandwich": {"kind": "sandwich"},
-    "Mix-LN": {"kind": "mix-norm"},
-    "DeepNorm": {"kind": "deep-norm"},
-    "factor before the norm": {"kind": "scaling-at", "position": "before-norm"},
-    "factor after the branch": {"kind": "scaling-at", "position": "after-branch"},
-    "factor after the sum": {"kind": "scaling-at", "position": "after-residual"},
-    "factor on attention alone": {"kind": "scaling-at", "position": "attention"},
-    "factor on the MLP alone": {"kind": "scaling-at", "position": "mlp"},
-    "SkipInit": {"kind": "skip-init"},
-    "LayerScale": {"kind": "layer-scale"},
-    "ReZero": {"kind": "re-zero"},
-}
-FIRST_VALUES = {
-    "plain": {"init": "plain"},
-    "outputs smaller (GPT-2)": {"init": "gpt2"},
-    "all smaller with depth": {"init": "depth"},
-    "OLMo's": {"init": "olmo"},
-    "outputs at zero": {"init": "zero"},
-    "DeepNorm's": {"init": "deepnorm"},
-    "plain, embedding large": {"init": "plain", "embed_std": 0.632},  # as released with the paper until January 2026
-}
-BASELINE = ("Pre-LN", "plain")
-# 0.02 at a width of 768, brought to this width, as in the recipes depth/*.
-SIZES = {"vocab": 256, "width": 64, "heads": 2, "ffn": 176, "context": 64, "init_std": 0.07}
-DOCUMENTS, LENGTH = 2, 48
+__all__ = ["InitialisationData", "InitialisationPanel", "InitialisationState"]
 
 
 @dataclass(frozen=True)
@@ -56,15 +34,6 @@ class InitialisationState:
     placement: str = "LayerNorm Scaling"
     depth: int = 24
     first_values: str = "plain"
-
-
-@dataclass(frozen=True)
-class InitialisationLook:
-    """An untrained model, block by block: variance after it, turn by it, gradient over that after the last."""
-
-    variance: tuple[float, ...]
-    turns: tuple[float, ...]
-    gradients: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -110,7 +79,7 @@ class InitialisationPanel(Panel):
         return InitialisationState(BASELINE[0], state.depth, BASELINE[1])
 
     def draw(self, data: InitialisationData, figure: FigureBase) -> None:
-        from .lines import Plot, paint_plots
+        from ..figures.lines import Plot, paint_plots
 
         name = data.placement if data.first_values == "plain" else f"{data.placement}, {data.first_values}"
         sides = {"Pre-LN, plain": data.baseline}
@@ -150,13 +119,13 @@ class InitialisationPanel(Panel):
         return Table(caption, ("", f"{data.placement}, {data.first_values}", "Pre-LN, plain"), rows)
 
     def code(self, state: InitialisationState) -> str:
-        lines = [
+        return "\n".join([
             "import torch",
             "",
             "import labkit",
             "from labkit import DecoderConfig, measurements",
             "",
-            f"config = DecoderConfig.from_dict({_fields(state.placement, state.depth, state.first_values)!r})",
+            f"config = DecoderConfig.from_dict({fields_of(state.placement, state.depth, state.first_values)!r})",
             "model = config.build(0).eval()",
             "chance = torch.Generator().manual_seed(0)",
             f"documents = list(torch.randint(config.vocab, ({DOCUMENTS}, {LENGTH}), generator=chance))",
@@ -165,31 +134,7 @@ class InitialisationPanel(Panel):
             'norms = labkit.gradient_norms(model, documents).values("stream")',
             "gradients = [norm / norms[-1] for norm in norms]",
             "print(variance, turns, gradients)",
-        ]
-        return "\n".join(lines)
-
-
-@lru_cache(maxsize=64)
-def look_at(placement: str, depth: int, first_values: str) -> InitialisationLook:
-    """Return the look at a fresh model; the same whenever it is asked."""
-    import torch
-
-    from labkit.models import DecoderConfig
-
-    from ..method.gradients import gradient_norms
-    from .reading import read_stream
-
-    config = DecoderConfig.from_dict(_fields(placement, depth, first_values))
-    model = config.build(0).eval()
-    generator = torch.Generator().manual_seed(0)
-    documents = list(torch.randint(config.vocab, (DOCUMENTS, LENGTH), generator=generator))
-    variance, turns = read_stream(model, documents)
-    norms = gradient_norms(model, documents).values("stream")
-    return InitialisationLook(variance[1:], turns, tuple(norm / norms[-1] for norm in norms))
-
-
-def _fields(placement: str, depth: int, first_values: str) -> dict[str, Any]:
-    return {**SIZES, "depth": depth, **PLACEMENTS[placement], **FIRST_VALUES[first_values]}
+        ])  # fmt: skip
 
 
 def _verdict(turn: float, plain: float) -> str:

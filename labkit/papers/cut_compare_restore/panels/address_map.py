@@ -7,12 +7,12 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import BadInput
-from labkit.base.numbers import number
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from ..experiments.place import PIECES, ROLES, PlaceData, PlaceState
+from ..experiments.place import PIECES, PlaceData, PlaceState
+from ..figures.place_words import describe, form, note_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AddressMap"]
 
-_TABLES = ("embed", "positions")  # rows are looked up, not multiplied
 ROW, COLUMN = 12, 7  # which row and column "one row" and "one column" mean, where there are as many
 
 
@@ -48,8 +47,10 @@ class AddressMap(Panel):
         self.parts = dict.fromkeys(_part(name) for name in self.sizes if not name.endswith(".bias"))
         picture = StreamMap(depth=self.depth)
         self.size = drawing_of(picture).size(picture)
-        options["start"] = options.get("start") or PlaceState(part="mlp.down", layer=self.depth - 1)
         super().__init__(model, **options)
+
+    def first(self) -> PlaceState:
+        return PlaceState(part="mlp.down", layer=self.depth - 1)
 
     def make_controls(self) -> Sequence[Control]:
         return (
@@ -98,13 +99,23 @@ class AddressMap(Panel):
         paint(data, figure)
 
     def sentence(self, data: PlaceData) -> str:
-        return sentence_of(data)
+        return describe(data)
 
     def table(self, data: PlaceData) -> Table:
-        return table_of(data)
+        rows = [(address, form(shape), f"{numbers:,}") for address, shape, numbers in data.around]
+        return Table(
+            "Every weight of the same layer, or at the ends of the model", ("address", "out × in", "numbers"), rows
+        )
 
     def code(self, state: PlaceState) -> str:
-        return code_of(getattr(self.model, "name", "lab/tiny"), self.compute(state).address)
+        return "\n".join([
+            "import labkit",
+            "",
+            f"model = labkit.load({getattr(self.model, 'name', 'lab/tiny')!r})",
+            f"seen = labkit.view(model, {self.compute(state).address!r})",
+            "numbers = seen.read().numel()",
+            "print(seen.shape, numbers)",
+        ])  # fmt: skip
 
 
 def _part(name: str) -> str:
@@ -124,79 +135,3 @@ def _places(shape: Sequence[int], piece: str) -> tuple[int | None, ...]:
         return (row,)
     column = min(COLUMN, shape[1] - 1)
     return (row if piece != "column" else None, column if piece != "row" else None)
-
-
-def sentence_of(data: PlaceData) -> str:
-    """Return what the address names, how large it is, and between what it stands."""
-    role = ROLES[data.part]
-    many = f"{data.numbers:,} numbers" if data.numbers > 1 else "one number"
-    if data.value is not None:
-        many += f", {number(data.value)}"
-    said = [f"{data.address} is {many}: {_what(data)} {role.name}, {_form(data.shape)}."]
-    said.append(f"That is {_percent(data.share)} of the model." if data.numbers > 1 else "")
-    said.append(f"{role.name[0].upper()}{role.name[1:]} reads {role.reads} and writes {role.writes}.")
-    if any(place is not None for place in data.at):
-        said.append(_meaning(data))
-    if data.shared:
-        said.append(f"The same numbers serve as {' and '.join(data.shared)}.")
-    return " ".join(part for part in said if part)
-
-
-def note_of(data: PlaceData) -> str:
-    """Return the few words beside the place in the picture."""
-    if data.numbers == 1:
-        return "one number"
-    whole = all(place is None for place in data.at) and len(data.shape) == 2
-    return f"{data.shape[0]:,} × {data.shape[1]:,}" if whole else f"{data.numbers:,} numbers"
-
-
-def table_of(data: PlaceData) -> Table:
-    """Return every weight around the place."""
-    rows = [(address, _form(shape), f"{numbers:,}") for address, shape, numbers in data.around]
-    return Table(
-        "Every weight of the same layer, or at the ends of the model", ("address", "out × in", "numbers"), rows
-    )
-
-
-def code_of(name: str, address: str) -> str:
-    """Return the lines that look at the place."""
-    lines = [
-        "import labkit",
-        "",
-        f"model = labkit.load({name!r})",
-        f"seen = labkit.view(model, {address!r})",
-        "numbers = seen.read().numel()",
-        "print(seen.shape, numbers)",
-    ]
-    return "\n".join(lines)
-
-
-def _what(data: PlaceData) -> str:
-    if all(place is None for place in data.at):
-        return "all of"
-    if len(data.shape) == 1 or None not in data.at:
-        return "an entry of"
-    return "a row of" if data.at[1] is None else "a column of"
-
-
-def _meaning(data: PlaceData) -> str:
-    role, out = ROLES[data.part], data.at[0]
-    made = None if out is None else role.out.format(out)
-    if len(data.shape) == 1:
-        return f"It is the factor on {made}." if "norm" in data.part else f"It belongs to {made}."
-    read = None if data.at[1] is None else role.into.format(data.at[1])
-    if made and read:
-        return f"It stands between {read} and {made}." if data.part not in _TABLES else f"It is {read} of {made}."
-    if made:
-        return f"A row is one output: {made}."
-    return f"A column is one input: {read}." if data.part not in _TABLES else f"A column is {read}, for every row."
-
-
-def _form(shape: Sequence[int]) -> str:
-    if len(shape) == 1:
-        return f"a vector of {shape[0]:,}"
-    return f"a matrix of {shape[0]:,} × {shape[1]:,} (out × in)"
-
-
-def _percent(share: float) -> str:
-    return f"{number(100 * share, 2)} percent"

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from labkit.measurements.readings import GO_ON, MOST_PROBABLE, Day, Reading, candidates, some_days
 from labkit.panels.controls import Choice, Control, Slider, Text
-from labkit.panels.panel import Panel
+from labkit.panels.panel import ModelOrName, Panel
 from labkit.panels.reader import depth_of_reader
 from labkit.panels.tables import Table
 
 from ..experiments.cut import EDITS, CutData, CutState, name_of
 from ..experiments.cut_replay import Replay
-from ..figures.cut_words import sentence_of
-
-if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
 
 __all__ = ["CutPanel"]
 
@@ -30,13 +26,18 @@ class CutPanel(Panel):
     question = "Which part can go and it still knows who has the lantern?"
     State = CutState
     size = (8.6, 3.6)
+    usual = "lab/tiny"
+    nothing: ClassVar = {"part": "nothing"}
 
-    def __init__(self, model: ModelLike | str = "lab/tiny", **options: Any):
+    def __init__(self, model: ModelOrName = None, **options: Any):
+        model = self.usual if model is None else model
         self.replay = Replay.of(model) if isinstance(model, str) else None
         self.days: tuple[Day, ...] = some_days() if self.replay is None else self.replay.days
         self._intact: tuple[tuple[str, str] | None, Reading | None] = (None, None)  # the last one, and of what
-        options["start"] = options.get("start") or CutState(self.days[0].text, "attention", 0)
         super().__init__(model, **options)
+
+    def first(self) -> CutState:
+        return CutState(self.days[0].text, "attention", 0)
 
     def make_controls(self) -> Sequence[Control]:
         self.depth = depth_of_reader(self.model) if self.replay is None else self.replay.depth
@@ -76,11 +77,39 @@ class CutPanel(Panel):
         shown = (("attention", 0), ("mlp", 0), ("attention", last), ("mlp", last))
         return [CutState(self.start.story, part, layer) for part, layer in shown]
 
-    def restored(self, state: CutState) -> CutState:
-        return CutState(state.story, "nothing", state.layer)
-
     def code(self, state: CutState) -> str:
-        return code_of(self.model_name, state, self._words(state.story))
+        context = "torch.no_grad()"
+        if state.part != "nothing":
+            context = f"labkit.edit(model, labkit.{EDITS[state.part]}({state.layer})), {context}"
+        if words := self._words(state.story):
+            chosen = [
+                f"words = {list(words)!r}",
+                "first = [int(model.encode(text + word)[len(ids)]) for word in words]  # the first piece of each",
+            ]
+        else:  # a text without residents: the pieces that the intact model finds most probable
+            chosen = [
+                "with torch.no_grad():",
+                f"    first = model.model(ids[None]).logits[0, -1].topk({MOST_PROBABLE}).indices.tolist()",
+                "words = model.pieces(first)",
+            ]
+        return "\n".join([
+            "import torch",
+            "",
+            "import labkit",
+            "",
+            f"model = labkit.load({self.model_name!r})",
+            f"text = {state.story!r}",
+            "ids = model.encode(text)",
+            *chosen,
+            "",
+            f"with {context}:",
+            "    logits = model.model(ids[None]).logits[0]  # [L, V]",
+            f"    said = model.generate(text, max_new_tokens={GO_ON})",
+            "",
+            "probabilities = logits[-1].softmax(-1)[first].tolist()",
+            "loss = torch.nn.functional.cross_entropy(logits[:-1], ids[1:]).item()  # nats per token",
+            "print(dict(zip(words, probabilities)), loss, said[len(text):])",
+        ])  # fmt: skip
 
     def _day(self, text: str) -> Day | None:
         return next((day for day in self.days if day.text == text), None)
@@ -90,66 +119,16 @@ class CutPanel(Panel):
         day = self._day(text)
         return candidates(text) if day is None else day.words
 
-    def draw(self, data: Any, figure: Any) -> None:
-        from ..figures.cut import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: Any) -> str:
-        return sentence_of(data)
-
-    def table(self, data: Any) -> Table:
-        return table_of(data)
-
-
-def table_of(data: CutData) -> Table:
-    """Return the numbers of both readings."""
-    rows = [
-        (word.strip() + (" (right)" if word == data.right else ""), before, after)
-        for word, before, after in zip(data.words, data.intact.probabilities, data.cut.probabilities)
-    ]
-    rest = [1 - sum(reading.probabilities) for reading in (data.intact, data.cut)]
-    rows += [("any other word", *rest), ("surprise at the text, nats a token", data.intact.loss, data.cut.loss)]
-    rows += [("goes on", data.intact.goes_on, data.cut.goes_on)]
-    caption = f"Probability of the next word after {data.tokens} tokens; cut: {name_of(data.part, data.layer)}"
-    return Table(caption, ("", "intact", "cut"), rows)
-
-
-def code_of(name: str, state: CutState, words: tuple[str, ...]) -> str:
-    """Return the lines that read the text with the part left out."""
-    context = "torch.no_grad()"
-    if state.part != "nothing":
-        context = f"labkit.edit(model, labkit.{EDITS[state.part]}({state.layer})), {context}"
-    if words:
-        chosen = [
-            f"words = {list(words)!r}",
-            "first = [int(model.encode(text + word)[len(ids)]) for word in words]  # the first piece of each",
+    def table(self, data: CutData) -> Table:
+        rows = [
+            (word.strip() + (" (right)" if word == data.right else ""), before, after)
+            for word, before, after in zip(data.words, data.intact.probabilities, data.cut.probabilities)
         ]
-    else:  # a text without residents: the pieces that the intact model finds most probable
-        chosen = [
-            "with torch.no_grad():",
-            f"    first = model.model(ids[None]).logits[0, -1].topk({MOST_PROBABLE}).indices.tolist()",
-            "words = model.pieces(first)",
-        ]
-    lines = [
-        "import torch",
-        "",
-        "import labkit",
-        "",
-        f"model = labkit.load({name!r})",
-        f"text = {state.story!r}",
-        "ids = model.encode(text)",
-        *chosen,
-        "",
-        f"with {context}:",
-        "    logits = model.model(ids[None]).logits[0]  # [L, V]",
-        f"    said = model.generate(text, max_new_tokens={GO_ON})",
-        "",
-        "probabilities = logits[-1].softmax(-1)[first].tolist()",
-        "loss = torch.nn.functional.cross_entropy(logits[:-1], ids[1:]).item()  # nats per token",
-        "print(dict(zip(words, probabilities)), loss, said[len(text):])",
-    ]
-    return "\n".join(lines)
+        rest = [1 - sum(reading.probabilities) for reading in (data.intact, data.cut)]
+        rows += [("any other word", *rest), ("surprise at the text, nats a token", data.intact.loss, data.cut.loss)]
+        rows += [("goes on", data.intact.goes_on, data.cut.goes_on)]
+        caption = f"Probability of the next word after {data.tokens} tokens; cut: {name_of(data.part, data.layer)}"
+        return Table(caption, ("", "intact", "cut"), rows)
 
 
 def main(path: str) -> None:
@@ -157,13 +136,9 @@ def main(path: str) -> None:
     from pathlib import Path
 
     from labkit.base.files import write_atomically
-    from labkit.figures import new_figure, png
+    from labkit.figures import draw, png
 
-    panel = CutPanel("lab/tiny")
-    panel.set(part="attention", layer=0)
-    figure = new_figure(panel.size)
-    panel.draw(panel.data, figure)
-    write_atomically(Path(path), png(figure, 90, slim=True))
+    write_atomically(Path(path), png(draw(CutPanel("lab/tiny").data), 90, slim=True))
 
 
 if __name__ == "__main__":

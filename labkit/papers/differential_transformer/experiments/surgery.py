@@ -7,16 +7,19 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from labkit.interventions import edit
 
 from ..method.edits import HeadNormOff, SetLambda, diff_attention
 from ..task import Batch
+from .allocation import place_marks, question_maps
 from .retrieval import Found, find_needles
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["LAMBDAS", "Surgery", "operate_on_lambda"]
+__all__ = ["LAMBDAS", "LambdaData", "Surgery", "operate_on_lambda", "weights_by_place"]
 
 LAMBDAS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.2, 0.5, 0.8, 1.0, 1.5)
 
@@ -63,3 +66,23 @@ def operate_on_lambda(
             with edit(model, SetLambda(value, layer)):
                 found.append(find_needles(model, batch))
     return Surgery(own, intact, tuple(values), tuple(found), norm)
+
+
+@dataclass(frozen=True)
+class LambdaData:
+    """The λ in use and the learned one; right answers and loss before and now; weight by place [map][place]."""
+
+    lam: float
+    own: float
+    norm: bool
+    right: tuple[float, float]
+    nats: tuple[float, float]
+    weights: tuple[tuple[float, ...], ...]
+
+
+def weights_by_place(model: ModelLike, batch: Batch) -> tuple[tuple[float, ...], ...]:
+    """Return the weight at each of `PLACES` in A1, A2 and what is used, mean over heads, questions and texts."""
+    with torch.no_grad():
+        marks = place_marks(batch)
+        maps = question_maps(model, batch)
+        return tuple(tuple(float((one * mark).sum(-1).mean()) for mark in marks) for one in maps)

@@ -5,7 +5,7 @@ from labkit.base.lazy import lazy_names
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "surgery": ("LambdaData", "LambdaPanel", "LambdaState"),
+        "surgery": ("LambdaPanel", "LambdaState"),
         "reading": ("ReadingData", "ReadingPanel", "ReadingState"),
     },
 )

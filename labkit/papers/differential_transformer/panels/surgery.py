@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from labkit.zoo import ModelLike
 
-__all__ = ["LambdaData", "LambdaPanel", "LambdaState"]
+    from ..experiments.surgery import LambdaData
+
+__all__ = ["LambdaPanel", "LambdaState"]
 
 TEXTS, SEED = 40, 4041
-MAPS = ("A1", "A2", "A1 − λ A2")
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,6 @@ class LambdaState:
 
     lam: float = 0.0
     norm: bool = True
-
-
-@dataclass(frozen=True)
-class LambdaData:
-    """The λ in use and the learned one; right answers and loss before and now; weight by place [map][place]."""
-
-    lam: float
-    own: float
-    norm: bool
-    right: tuple[float, float]
-    nats: tuple[float, float]
-    weights: tuple[tuple[float, ...], ...]
 
 
 class LambdaPanel(Panel):
@@ -59,8 +48,10 @@ class LambdaPanel(Panel):
 
         handle = load(model) if isinstance(model, str) else model
         self.learned = round(diff_attention(handle).lam().item(), 2)
-        options["start"] = options.get("start") or LambdaState(self.learned)
         super().__init__(handle, **options)
+
+    def first(self) -> LambdaState:
+        return LambdaState(self.learned)
 
     def make_controls(self) -> Sequence[Control]:
         reach = max(1.5, abs(self.learned))
@@ -74,6 +65,7 @@ class LambdaPanel(Panel):
         from labkit.interventions import edit
 
         from ..experiments import find_needles
+        from ..experiments.surgery import LambdaData, weights_by_place
         from ..method import HeadNormOff, SetLambda
         from ..method.edits import diff_attention
 
@@ -83,7 +75,7 @@ class LambdaPanel(Panel):
         before = find_needles(self.model, texts())
         with edit(self.model, *edits):
             now = find_needles(self.model, texts())
-            weights = weights_by_place(self.model)
+            weights = weights_by_place(self.model, texts())
         return LambdaData(
             own if state.lam == self.learned else state.lam,
             own,
@@ -100,44 +92,9 @@ class LambdaPanel(Panel):
         return LambdaState(self.learned)
 
     def draw(self, data: LambdaData, figure: FigureBase) -> None:
-        from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, row_names
+        from ..figures import paint_lambda
 
-        from ..experiments.allocation import PLACES
-
-        left, right = axes(
-            figure,
-            f"Weights, λ = {data.lam:.2f}".replace("-", "−"),
-            "Right answers",
-            left=1.75,
-            right=0.55,
-            between=1.3,
-        )
-        looks = (MARKS["intact"], MARKS["attention"], MARKS["cut"])
-        for number, (name, row, look) in enumerate(zip(MAPS, data.weights, looks)):
-            places = [place + 0.26 * (number - 1) for place in range(len(PLACES))]
-            bars(left, places, row, look, 0.24, across=True, label=name)
-            for place, weight in zip(places, row):
-                left.annotate(
-                    f"{weight:.2f}".replace("-", "−"), (max(weight, 0.0), place), xytext=(3, 0), va="center",
-                    textcoords="offset points", fontsize=SIZES["note"], color=INK,
-                )  # fmt: skip
-        left.axvline(0, color=RULE, linewidth=1)
-        left.set_xlim(-0.6, 2.6)
-        row_names(left, PLACES)
-        left.set_ylim(len(PLACES) - 0.4, -0.6)
-        left.legend(loc="center right", frameon=False, fontsize=SIZES["note"], labelcolor=INK)
-        label_axes(left, x="sum of weights")
-        for row, (share, name) in enumerate(zip(data.right, ("intact", "cut"))):
-            bars(right, [row], [share], MARKS[name], 0.5, across=True)
-            right.annotate(
-                f"{share:.2f}", (share, row), xytext=(4, 0), textcoords="offset points", va="center",
-                fontsize=SIZES["note"], color=INK,
-            )  # fmt: skip
-        right.set_xlim(0, 1.05)
-        right.set_xticks([0, 0.5, 1])
-        row_names(right, ["as trained", "now"])
-        right.set_ylim(1.6, -0.6)
-        label_axes(right, x="share of right answers")
+        paint_lambda(data, figure)
 
     def sentence(self, data: LambdaData) -> str:
         answer = [row[0] for row in data.weights]
@@ -152,6 +109,7 @@ class LambdaPanel(Panel):
 
     def table(self, data: LambdaData) -> Table:
         from ..experiments.allocation import PLACES
+        from ..figures import MAPS
 
         rows = [(place, *(row[number] for row in data.weights)) for number, place in enumerate(PLACES)]
         rows += [("right answers now, as trained", data.right[1], data.right[0], "")]
@@ -161,17 +119,13 @@ class LambdaPanel(Panel):
     def code(self, state: LambdaState) -> str:
         edits = [] if state.lam == self.learned else [f"diff.SetLambda({state.lam})"]
         edits += [] if state.norm else ["diff.HeadNormOff()"]
-        lines = [
-            "import labkit",
-            "from labkit.papers import differential_transformer as diff",
-            "",
-            f"model = labkit.load({self.model_name!r})",
+        return self.script(
             f"texts = diff.Needles().draw({TEXTS}, {SEED})",
             f"with labkit.edit(model{''.join(', ' + one for one in edits)}):",
             "    found = diff.find_needles(model, texts)",
             "print(found.table())",
-        ]
-        return "\n".join(lines)
+            needs=("from labkit.papers import differential_transformer as diff",),
+        )
 
 
 @lru_cache
@@ -180,15 +134,3 @@ def texts() -> Any:
     from ..task import Needles
 
     return Needles().draw(TEXTS, SEED)
-
-
-def weights_by_place(model: ModelLike) -> tuple[tuple[float, ...], ...]:
-    """Return the weight at each of `PLACES` in A1, A2 and what is used, mean over heads, questions and texts."""
-    import torch
-
-    from ..experiments.allocation import place_marks, question_maps
-
-    with torch.no_grad():
-        marks = place_marks(texts())
-        maps = question_maps(model, texts())
-        return tuple(tuple(float((one * mark).sum(-1).mean()) for mark in marks) for one in maps)

@@ -4,5 +4,5 @@ from labkit.base.lazy import lazy_names
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
-    {"ladder": ("LadderPanel", "LadderState"), "routes": ("RoutesData", "RoutesPanel", "RoutesState")},
+    {"ladder": ("LadderPanel", "LadderState"), "routes": ("RoutesPanel", "RoutesState")},
 )

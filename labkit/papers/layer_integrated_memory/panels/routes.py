@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from labkit.figures.style import BAND, INK, MARKS, RULE, SIZES, axes, inches, label_axes, wrapped
+from labkit.interventions import edit
 from labkit.panels.controls import Choice, Control, Slider, Text
-from labkit.panels.intact import Intact
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from ..experiments.reading import Solved, losses, solve, unseen
-from ..method.edits import SetRouter, routers_of
+from ..experiments.edges import RoutesData, scaled, scaled_losses
+from ..experiments.reading import solve, unseen
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
-    from labkit.zoo import ModelLike
 
-__all__ = ["RoutesData", "RoutesPanel", "RoutesState"]
+__all__ = ["RoutesPanel", "RoutesState"]
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 ROWS = 100  # unseen expressions read at every strength
@@ -38,30 +37,17 @@ class RoutesState:
     question: str = "(3+4)*(2-9)"
 
 
-@dataclass(frozen=True)
-class RoutesData:
-    """Loss (nats a token) and share solved at every strength of an edge; one question answered before and after."""
-
-    edge: tuple[int, int]
-    strength: float
-    curve: tuple[tuple[float, float, float], ...]  # strength, loss, share solved
-    now: tuple[float, float]
-    intact: tuple[float, float]
-    before: Solved
-    after: Solved
-
-
 class RoutesPanel(Panel):
     """Multiply all entries by which one layer reads an earlier one, and see what the model makes of it."""
 
     question = "What if a layer read more of an earlier one, or less?"
     State = RoutesState
     size = (8.6, 3.4)
+    usual = "lime/routed"
+    nothing: ClassVar = {"strength": 1.0}
 
-    def __init__(self, model: ModelLike | str = "lime/routed", **options: Any):
-        self._intact = Intact()
-        options["start"] = options.get("start") or RoutesState(strength=0.0)  # it opens on a cut
-        super().__init__(model, **options)
+    def first(self) -> RoutesState:
+        return RoutesState(strength=0.0)  # it opens on a cut
 
     def make_controls(self) -> Sequence[Control]:
         edges = {f"layer {a} reads layer {b}": f"{a}<{b}" for a in (3, 2, 1) for b in range(a)}
@@ -74,37 +60,60 @@ class RoutesPanel(Panel):
         )
 
     def compute(self, state: RoutesState) -> RoutesData:
-        from labkit.interventions import edit
-
-        reader, source = map(int, state.edge.split("<"))
+        reader, source = edge = tuple(map(int, state.edge.split("<")))
         rows = unseen(ROWS)
-
-        def scaled(strength: float) -> SetRouter:
-            router = routers_of(self.model)[reader]
-            matrix, first = router.weight.detach().clone(), router.layers.index(source) * router.heads
-            matrix[:, first : first + router.heads] *= strength
-            return SetRouter(reader, matrix.tolist())
-
-        def at(strength: float) -> tuple[float, float]:
-            with edit(self.model, scaled(strength)):
-                loss_N, right_N = losses(self.model, rows)
-            return float(loss_N.mean()), float(right_N.double().mean())
-
-        curve = self._intact.of(self.model, lambda _: tuple((s, *at(s)) for s in STRENGTHS), state.edge)
+        curve = self.intact.of(
+            self.model, lambda _: tuple((s, *scaled_losses(self.model, edge, s, rows)) for s in STRENGTHS), state.edge
+        )
         intact = next((loss, share) for strength, loss, share in curve if strength == 1.0)
+        now = scaled_losses(self.model, edge, state.strength, rows)
         before = solve(self.model, state.question)
-        with edit(self.model, scaled(state.strength)):
+        with edit(self.model, scaled(self.model, edge, state.strength)):
             after = solve(self.model, state.question)
-        return RoutesData((reader, source), state.strength, curve, at(state.strength), intact, before, after)
+        return RoutesData((reader, source), state.strength, curve, now, intact, before, after)
 
     def presets(self) -> Sequence[RoutesState]:
         return [RoutesState(), RoutesState("3<0", 0.0), RoutesState("3<2", 0.0)]
 
-    def restored(self, state: RoutesState) -> RoutesState:
-        return RoutesState(state.edge, 1.0, state.question)
-
     def draw(self, data: RoutesData, figure: FigureBase) -> None:
-        paint(data, figure)
+        width, _ = inches(figure)
+        left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
+        reader, source = data.edge
+        (ax,) = axes(left, f"Layer {reader} reads layer {source}", left=0.95, right=0.2)
+        look = MARKS["intact"]
+        ax.axvline(1.0, color=RULE, linewidth=1)
+        ax.plot(
+            [s for s, _, _ in data.curve],
+            [_held(loss) for _, loss, _ in data.curve],
+            look.line,
+            marker=look.marker,
+            color=look.colour,
+        )
+        ax.plot(
+            [data.strength],
+            [_held(data.now[0])],
+            MARKS["cut"].marker,
+            color=MARKS["cut"].colour,
+            markersize=11,
+            zorder=4,
+        )
+        ax.annotate("as trained", (1.0, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2), va="top",
+                    textcoords="offset points", fontsize=SIZES["note"], color=INK)  # fmt: skip
+        ax.set_yscale("log")
+        ax.set_ylim(LEAST, MOST)  # one axis for every edge and strength
+        ax.minorticks_off()
+        label_axes(ax, x="its entries, times", y="loss, nats a token")
+        (words,) = axes(right, f"Solved: {data.now[1]:.0%}", left=0.15, right=0.1)
+        words.set_axis_off()
+        told = [("as trained", data.before), ("now", data.after)]
+        for row, (name, one) in enumerate(told):
+            top = 0.95 - 0.5 * row
+            verdict = "right" if one.right else "wrong"
+            words.text(0.0, top, f"{name}: {verdict}", va="top", fontsize=SIZES["label"], color=INK, weight="bold",
+                       transform=words.transAxes)  # fmt: skip
+            lines = wrapped(one.working.replace("=", " ="), SIDE - 0.4, "label")
+            words.text(0.0, top - 0.1, lines, va="top", fontsize=SIZES["label"], color=INK, family="monospace",
+                       transform=words.transAxes, backgroundcolor=BAND if not one.right else "white")  # fmt: skip
 
     def sentence(self, data: RoutesData) -> str:
         reader, source = data.edge
@@ -126,10 +135,7 @@ class RoutesPanel(Panel):
 
     def code(self, state: RoutesState) -> str:
         reader, source = map(int, state.edge.split("<"))
-        lines = [
-            "import labkit",
-            "",
-            f"model = labkit.load({self.model_name!r})",
+        return self.script(
             f"router = labkit.routers_of(model)[{reader}]",
             "matrix = router.weight.detach().clone()",
             f"matrix[:, {source} * router.heads : {source + 1} * router.heads] *= {state.strength:g}",
@@ -137,45 +143,7 @@ class RoutesPanel(Panel):
             f"    answer = labkit.solve(model, {state.question!r})",
             f"    loss, solved = labkit.read_working(model, labkit.unseen({ROWS}))",
             "print(answer, loss, solved)",
-        ]
-        return "\n".join(lines)
-
-
-def paint(data: RoutesData, figure: FigureBase) -> None:
-    """Draw the loss over the strength left, with the chosen one marked, and the question's working right."""
-    width, _ = inches(figure)
-    left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
-    reader, source = data.edge
-    (ax,) = axes(left, f"Layer {reader} reads layer {source}", left=0.95, right=0.2)
-    look = MARKS["intact"]
-    ax.axvline(1.0, color=RULE, linewidth=1)
-    ax.plot(
-        [s for s, _, _ in data.curve],
-        [_held(loss) for _, loss, _ in data.curve],
-        look.line,
-        marker=look.marker,
-        color=look.colour,
-    )
-    ax.plot(
-        [data.strength], [_held(data.now[0])], MARKS["cut"].marker, color=MARKS["cut"].colour, markersize=11, zorder=4
-    )
-    ax.annotate("as trained", (1.0, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2), va="top",
-                textcoords="offset points", fontsize=SIZES["note"], color=INK)  # fmt: skip
-    ax.set_yscale("log")
-    ax.set_ylim(LEAST, MOST)  # one axis for every edge and strength
-    ax.minorticks_off()
-    label_axes(ax, x="its entries, times", y="loss, nats a token")
-    (words,) = axes(right, f"Solved: {data.now[1]:.0%}", left=0.15, right=0.1)
-    words.set_axis_off()
-    told = [("as trained", data.before), ("now", data.after)]
-    for row, (name, one) in enumerate(told):
-        top = 0.95 - 0.5 * row
-        verdict = "right" if one.right else "wrong"
-        words.text(0.0, top, f"{name}: {verdict}", va="top", fontsize=SIZES["label"], color=INK, weight="bold",
-                   transform=words.transAxes)  # fmt: skip
-        lines = wrapped(one.working.replace("=", " ="), SIDE - 0.4, "label")
-        words.text(0.0, top - 0.1, lines, va="top", fontsize=SIZES["label"], color=INK, family="monospace",
-                   transform=words.transAxes, backgroundcolor=BAND if not one.right else "white")  # fmt: skip
+        )
 
 
 def _held(loss: float) -> float:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import INK, MARKS, SIZES, axes, bars, label_axes, legend
 from labkit.panels.controls import Choice, Control
-from labkit.panels.panel import Panel
+from labkit.panels.panel import ModelOrName, Panel
 from labkit.panels.tables import Table
 
-if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
+from ..figures.silenced import paint_confounds
 
+if TYPE_CHECKING:
     from ..experiments import RelationStudy
 
 __all__ = ["ConfoundData", "ConfoundPanel", "ConfoundState"]
@@ -62,11 +61,14 @@ class ConfoundPanel(Panel):
     question = "Do the chosen neurons know the relation, or its words?"
     State = ConfoundState
     size = (8.6, 3.2)
+    usual = "lab/facts"
 
-    def __init__(self, model: ModelLike | str = "lab/facts", **options: Any):
-        self._usual: dict[str, tuple[float, float, float]] = {}
-        options["start"] = options.get("start") or ConfoundState(pool="last")  # it opens on a difference
+    def __init__(self, model: ModelOrName = None, **options: Any):
+        self._usual: dict[str, tuple[float, float, float]] = {}  # by the wording of the questions
         super().__init__(model, **options)
+
+    def first(self) -> ConfoundState:
+        return ConfoundState(pool="last")  # it opens on a difference
 
     @cached_property
     def study(self) -> RelationStudy:
@@ -106,26 +108,7 @@ class ConfoundPanel(Panel):
                 ConfoundState("coded", "last", "named")]  # fmt: skip
 
     def draw(self, data: ConfoundData, figure: FigureBase) -> None:
-        left, right = axes(figure, "How well they classify", "What silencing costs", left=0.95, right=1.9, between=0.9)
-        pairs = ((left, ("average precision",), (0,)), (right, ("own", "others"), (1, 2)))
-        values = (data.ap, data.own, data.others)
-        for ax, names, places in pairs:
-            for shift, source, look, name in (
-                (-0.2, data.usual, "intact", "paper's settings"),
-                (0.2, values, "cut", "yours"),
-            ):
-                heights = [source[place] for place in places]
-                at = [row + shift for row in range(len(names))]
-                bars(ax, at, heights, MARKS[look], 0.36, label=name)
-                for x, height in zip(at, heights):
-                    ax.annotate(f"{height:.2f}", (x, max(height, 0)), xytext=(0, 3), textcoords="offset points",
-                                ha="center", fontsize=SIZES["note"], color=INK)  # fmt: skip
-            ax.set_xticks(range(len(names)), names)
-            ax.set_xlim(-0.7, len(names) - 0.3)
-            ax.set_ylim(0, 1.1)
-        label_axes(left, y="mean of the chosen")
-        label_axes(right, y="relative drop")
-        legend(right)
+        paint_confounds(data, figure)
 
     def sentence(self, data: ConfoundData) -> str:
         if data.state == ConfoundState(asked=data.state.asked):
@@ -147,15 +130,12 @@ class ConfoundPanel(Panel):
         )
 
     def code(self, state: ConfoundState) -> str:
-        name = self._model if isinstance(self._model, str) else self._model.name
-        return "\n".join(
-            [
-                "import labkit",
-                "from labkit.papers import relation_neurons as rn",
-                "",
-                f"study = rn.RelationStudy.of(labkit.load({name!r}), most={ASKED})",
-                f"found = rn.damage_map(study, {SHARE}, wording={state.asked!r}, silenced={SILENCED!r},",
-                f"                      searched={state.searched!r}, pool={state.pool!r})",
-                "print(found.own(), found.others(), sep='\\n')",
-            ]
-        )
+        return "\n".join([
+            "import labkit",
+            "from labkit.papers import relation_neurons as rn",
+            "",
+            f"study = rn.RelationStudy.of(labkit.load({self.model_name!r}), most={ASKED})",
+            f"found = rn.damage_map(study, {SHARE}, wording={state.asked!r}, silenced={SILENCED!r},",
+            f"                      searched={state.searched!r}, pool={state.pool!r})",
+            "print(found.own(), found.others(), sep='\\n')",
+        ])  # fmt: skip

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from matplotlib.figure import FigureBase
 
-from labkit.figures.style import MARKS, axes, label_axes, legend, row_names
 from labkit.panels.controls import Choice, Control
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
+from ..figures.silenced import paint_silence
 from ..task.words import RELATIONS
 
 if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
-
     from ..experiments import RelationStudy
 
 __all__ = ["SilenceData", "SilencePanel", "SilenceState"]
@@ -72,10 +70,11 @@ class SilencePanel(Panel):
     question = "What does the model still know without a relation's neurons?"
     State = SilenceState
     size = (8.6, 4.4)
+    usual = "lab/facts"
+    nothing: ClassVar = {"share": 0.0}
 
-    def __init__(self, model: ModelLike | str = "lab/facts", **options: Any):
-        options["start"] = options.get("start") or SilenceState(share=0.1)  # it opens on a cut
-        super().__init__(model, **options)
+    def first(self) -> SilenceState:
+        return SilenceState(share=0.1)  # it opens on a cut
 
     @cached_property
     def study(self) -> RelationStudy:
@@ -114,25 +113,8 @@ class SilencePanel(Panel):
     def presets(self) -> Sequence[SilenceState]:
         return [SilenceState("sport", 0.0036), SilenceState("sport", 0.1), SilenceState("constellation", 0.1)]
 
-    def restored(self, state: SilenceState) -> SilenceState:
-        return SilenceState(state.relation, 0.0, state.modules)
-
     def draw(self, data: SilenceData, figure: FigureBase) -> None:
-        (ax,) = axes(figure, f"What is left with {data.k} neurons of {data.state.relation} off", left=1.3, right=2.3)
-        for shift, values, look, name in (
-            (-0.27, data.intact, "intact", "intact"),
-            (0.0, data.cut, "cut", "its neurons off"),
-            (0.27, data.matched, "mlp", "as many others off"),
-        ):
-            places = [row + shift for row in range(len(values))]
-            mark = MARKS[look]
-            ax.barh(places, list(values.values()), 0.25, color=mark.colour, hatch=mark.hatch, edgecolor="white",
-                    linewidth=0, label=name)  # fmt: skip
-        row_names(ax, list(data.intact), bold=[data.state.relation])
-        ax.set_ylim(len(data.intact) - 0.4, -0.6)
-        ax.set_xlim(0, 1)
-        label_axes(ax, x=f"share of {ASKED} held-out questions answered correctly")
-        legend(ax)
+        paint_silence(data, figure, ASKED)
 
     def sentence(self, data: SilenceData) -> str:
         prompt, before, after = data.said
@@ -154,15 +136,12 @@ class SilencePanel(Panel):
         )
 
     def code(self, state: SilenceState) -> str:
-        name = self._model if isinstance(self._model, str) else self._model.name
-        return "\n".join(
-            [
-                "import labkit",
-                "from labkit.papers import relation_neurons as rn",
-                "",
-                f"study = rn.RelationStudy.of(labkit.load({name!r}), most={ASKED})",
-                f"k = study.layout.count({state.share!r})",
-                f"found = rn.damage_map(study, k=k, silenced=[{state.relation!r}], modules={state.modules!r})",
-                "print(found.table())",
-            ]
-        )
+        return "\n".join([
+            "import labkit",
+            "from labkit.papers import relation_neurons as rn",
+            "",
+            f"study = rn.RelationStudy.of(labkit.load({self.model_name!r}), most={ASKED})",
+            f"k = study.layout.count({state.share!r})",
+            f"found = rn.damage_map(study, k=k, silenced=[{state.relation!r}], modules={state.modules!r})",
+            "print(found.table())",
+        ])  # fmt: skip

@@ -6,12 +6,14 @@ import math
 
 from matplotlib.figure import FigureBase
 
+from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_axes, row_names
 
 from ..experiments.quantiser import QuantiserData, shown
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS"]
 
+LITTLE = 0.003  # nats a token, below which a change on a few texts says nothing
 SIDE = 4.1  # inches for the losses
 LEAST_RISE, MOST_RISE = 1e-3, 10.0  # nats a token, the ends of the axis
 
@@ -62,3 +64,33 @@ def _losses(figure: FigureBase, data: QuantiserData) -> None:
 def _place(rise: float) -> float:
     """Return where a rise stands on the axis: its logarithm, which matplotlib's own log axis draws more slowly."""
     return math.log10(min(max(rise, LEAST_RISE), MOST_RISE))
+
+
+def describe(data: QuantiserData) -> str:
+    """Return what the picture shows, in words."""
+    said = [
+        f"{data.bits} bits give {2**data.bits} levels, spread from end to end. {data.ordinary} of them serve the "
+        f"middle 98 of 100 numbers of {data.address}."
+    ]
+    if data.outlier in ("keep", "both"):
+        said.append(f"The chosen weight stays {data.value:.3f} and needs no level.")
+    else:
+        said.append(f"The chosen weight was {data.value:.3f} and is now {data.value_after:.3f}.")
+    said.append(_cost(data))
+    best = min(data.losses, key=data.losses.__getitem__)
+    if max(data.losses.values()) - min(data.losses.values()) < LITTLE:
+        said.append(f"No two of the four ways differ by {LITTLE}: here it does not matter.")
+    elif best != data.outlier:
+        said.append(f"Cheapest of the four ways: “{shown(best)}”, {data.losses[best] - data.intact:+.3f}.")
+    return " ".join(said)
+
+
+def _cost(data: QuantiserData) -> str:
+    """Return what rounding does to the loss; a change too small to mean anything on a few texts is called so."""
+    moved = f"from {data.intact:.3f} to {data.losses[data.outlier]:.3f} nats a token"
+    if abs(data.rise) < LITTLE:
+        return f"The loss goes {moved}: too little to mean anything."
+    return f"The loss {'rises' if data.rise > 0 else 'falls'} {moved}."
+
+
+DRAWINGS = {"QuantiserData": Drawing(paint, describe, lambda data: (8.6, 3.6))}

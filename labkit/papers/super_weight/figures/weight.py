@@ -6,6 +6,7 @@ import math
 
 from matplotlib.figure import FigureBase
 
+from labkit.figures.drawing import Drawing
 from labkit.figures.style import (
     INK,
     MARKS,
@@ -20,11 +21,13 @@ from labkit.figures.style import (
     text_width,
     wrapped,
 )
+from labkit.panels.reader import never_seen
 
 from ..experiments.weight import KINDS, WeightData, small
 
-__all__ = ["paint"]
+__all__ = ["DRAWINGS"]
 
+_NOTHING = 1e-3  # nats a token, or 1 - cosine
 SIDE = 3.7  # inches for the changes
 LEAST, MOST = 1e-7, 30.0  # ends of the axis of changes
 
@@ -85,3 +88,34 @@ def _changes(figure: FigureBase, data: WeightData) -> None:
 def _place(change: float) -> float:
     """Return where a change stands on the axis: its logarithm, which matplotlib's own log axis draws more slowly."""
     return math.log10(min(max(change, LEAST), MOST))
+
+
+def describe(data: WeightData) -> str:
+    """Return what the picture shows, in words."""
+    most = data.most
+    if data.factor == 1:
+        says = f"Nothing is changed: {data.address} is as trained, {data.value:.4g}."
+    else:
+        says = (
+            f"{data.address} times {data.factor:g} (it is {data.value:.4g}) moves the model by {small(data.change)} "
+            f"({data.unit}, on this text alone). Of {len(data.nulls)} others of the same {_home(data.address)} none "
+            f"moves it by more than {small(most.change)}."
+        )
+        if data.change < _NOTHING:
+            says += " That is next to nothing."
+        elif data.change > 10 * most.change:
+            says += " No other weight here comes near it."
+        elif data.change <= most.change:
+            says += " So it is nothing special."
+    best, now = (max(range(len(side)), key=side.__getitem__) for side in (data.intact, data.cut))
+    was, then = f"“{data.labels[best]}” ({data.intact[best]:.2f})", f"“{data.labels[now]}” ({data.cut[now]:.2f})"
+    reading = f"By {data.reads}, first of {len(data.labels)} was {was}; now it is {then}."
+    return " ".join(part for part in (says, reading, never_seen(data.unseen)) if part)
+
+
+def _home(address: str) -> str:
+    name = address.split("[")[0]
+    return "norm" if "norm" in name else "bias" if name.endswith(".bias") else "matrix"
+
+
+DRAWINGS = {"WeightData": Drawing(paint, describe, lambda data: (8.6, 3.9))}

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit.base.errors import BadInput
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
-from ..experiments.quantiser import OUTLIER, QuantiserData, QuantiserState
+from ..experiments.quantiser import OUTLIER, QuantiserData, QuantiserState, shown
 
 if TYPE_CHECKING:
     from labkit.interventions import Quantise
     from labkit.zoo import ModelLike
 
-from ..experiments.quantiser import shown
-
 __all__ = ["QuantiserPanel"]
 
 CLIPS = (3.0, 4.0, 5.0, 6.0, 9.0, 12.0, 20.0)  # standard deviations of |w| above its mean
 BINS = 80
-LITTLE = 0.003  # nats a token, below which a change on a few texts says nothing
 
 
 class QuantiserPanel(Panel):
@@ -35,6 +32,7 @@ class QuantiserPanel(Panel):
     question = "How coarse can a matrix be, and what does one weight cost?"
     State = QuantiserState
     size = (8.6, 3.6)
+    nothing: ClassVar = {"bits": 8, "outlier": "nothing"}
 
     def __init__(
         self,
@@ -114,68 +112,16 @@ class QuantiserPanel(Panel):
     def presets(self) -> Sequence[QuantiserState]:
         return [QuantiserState(3, 4.0, "nothing"), QuantiserState(3, 4.0, "clip"), QuantiserState(3, 4.0, "both")]
 
-    def restored(self, state: QuantiserState) -> QuantiserState:
-        return QuantiserState(8, state.clip, "nothing")
-
     def code(self, state: QuantiserState) -> str:
-        return code_of(self.model_name, repr(self._edit(state, state.outlier)), self.texts)
+        return self.script(
+            f"texts = {list(self.texts)!r}",
+            f"rounded = labkit.{self._edit(state, state.outlier)!r}",
+            "swept = labkit.sweep(model, [rounded], [model.encode(text) for text in texts])",
+            "loss = swept[rounded].measured.value",
+            "print(loss, swept[rounded].change)",
+        )
 
-    def draw(self, data: Any, figure: Any) -> None:
-        from ..figures.quantiser import paint
-
-        paint(data, figure)
-
-    def sentence(self, data: Any) -> str:
-        return sentence_of(data)
-
-    def table(self, data: Any) -> Table:
-        return table_of(data)
-
-
-def sentence_of(data: QuantiserData) -> str:
-    """Return what the picture shows, in words."""
-    said = [
-        f"{data.bits} bits give {2**data.bits} levels, spread from end to end. {data.ordinary} of them serve the "
-        f"middle 98 of 100 numbers of {data.address}."
-    ]
-    if data.outlier in ("keep", "both"):
-        said.append(f"The chosen weight stays {data.value:.3f} and needs no level.")
-    else:
-        said.append(f"The chosen weight was {data.value:.3f} and is now {data.value_after:.3f}.")
-    said.append(_cost(data))
-    best = min(data.losses, key=data.losses.__getitem__)
-    if max(data.losses.values()) - min(data.losses.values()) < LITTLE:
-        said.append(f"No two of the four ways differ by {LITTLE}: here it does not matter.")
-    elif best != data.outlier:
-        said.append(f"Cheapest of the four ways: “{shown(best)}”, {data.losses[best] - data.intact:+.3f}.")
-    return " ".join(said)
-
-
-def _cost(data: QuantiserData) -> str:
-    """Return what rounding does to the loss; a change too small to mean anything on a few texts is called so."""
-    moved = f"from {data.intact:.3f} to {data.losses[data.outlier]:.3f} nats a token"
-    if abs(data.rise) < LITTLE:
-        return f"The loss goes {moved}: too little to mean anything."
-    return f"The loss {'rises' if data.rise > 0 else 'falls'} {moved}."
-
-
-def table_of(data: QuantiserData) -> Table:
-    """Return the loss by what is done about the outlier."""
-    rows = [("as trained", data.intact, 0.0)]
-    rows += [(shown(way), loss, loss - data.intact) for way, loss in data.losses.items()]
-    return Table(f"Nats a token at {data.bits} bits, clipped at {data.clip:g} std", ("way", "loss", "rise"), rows)
-
-
-def code_of(name: str, edit: str, texts: Sequence[str]) -> str:
-    """Return the lines that read the texts with the matrix rounded."""
-    lines = [
-        "import labkit",
-        "",
-        f"model = labkit.load({name!r})",
-        f"texts = {list(texts)!r}",
-        f"rounded = labkit.{edit}",
-        "swept = labkit.sweep(model, [rounded], [model.encode(text) for text in texts])",
-        "loss = swept[rounded].measured.value",
-        "print(loss, swept[rounded].change)",
-    ]
-    return "\n".join(lines)
+    def table(self, data: QuantiserData) -> Table:
+        rows = [("as trained", data.intact, 0.0)]
+        rows += [(shown(way), loss, loss - data.intact) for way, loss in data.losses.items()]
+        return Table(f"Nats a token at {data.bits} bits, clipped at {data.clip:g} std", ("way", "loss", "rise"), rows)

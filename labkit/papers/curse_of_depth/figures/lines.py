@@ -1,4 +1,4 @@
-"""Small line plots side by side, one value per block: the picture that the panels about depth have in common."""
+"""Small line plots side by side, one value per block: the picture that panels about depth have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the panels about depth read off a model: the size of the stream, and how far each block turns it."""
+"""What panels about depth read off a model: the size of the stream, and how far each block turns it."""
 
 from __future__ import annotations
 
