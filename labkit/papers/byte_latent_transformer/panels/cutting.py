@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labkit.figures.drawing import draw
 from labkit.panels.controls import Choice, Control, Slider, Text
@@ -13,8 +13,6 @@ from labkit.panels.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
-
-    from labkit.zoo import ModelLike
 
     from ..experiments.cutting import Cuts
 
@@ -55,9 +53,7 @@ class CutTextPanel(Panel):
     question = "Where does the entropy model cut your text?"
     State = CutState
     size = (8.6, 2.9)
-
-    def __init__(self, model: ModelLike | str = "blt/entropy", **options: Any):
-        super().__init__(model, **options)
+    usual = "blt/entropy"
 
     def make_controls(self) -> Sequence[Control]:
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from labkit.figures.style import INK, MARKS, SIZES, axes, bars, label_axes, legend, row_names, text_width, whiskers
 from labkit.panels.controls import Choice, Control, Text
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
     from labkit.measurements.estimate import Estimate
-    from labkit.zoo import ModelLike
 
 __all__ = ["NoiseData", "NoisePanel", "NoiseState"]
 
@@ -52,9 +51,8 @@ class NoisePanel(Panel):
     question = "What does noise do to bytes, and what to tokens?"
     State = NoiseState
     size = (8.6, 3.4)
-
-    def __init__(self, model: ModelLike | str = "blt/entropy", **options: Any):
-        super().__init__(model, **options)
+    usual = "blt/entropy"
+    nothing: ClassVar = {"noise": "intact"}
 
     def make_controls(self) -> Sequence[Control]:
         return (
@@ -80,9 +78,6 @@ class NoisePanel(Panel):
 
     def presets(self) -> Sequence[NoiseState]:
         return [NoiseState(noise=noise) for noise in ("RandomCase", "Drop")]
-
-    def restored(self, state: NoiseState) -> NoiseState:
-        return NoiseState(state.text, "intact", state.place)
 
     def draw(self, data: NoiseData, figure: FigureBase) -> None:
         top, bottom = figure.subfigures(2, 1, height_ratios=(0.8, 1.2))
