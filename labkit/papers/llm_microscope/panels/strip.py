@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labkit.panels.controls import Choice, Control
 from labkit.panels.panel import Panel
@@ -17,8 +17,6 @@ from labkit.panels.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
-
-    from labkit.zoo import ModelLike
 
     from ..experiments.removal import Stripped
 
@@ -44,9 +42,7 @@ class StripPanel(Panel):
     question = "What does a missing comma cost, and what do as many other missing words?"
     State = StripState
     size = (8.6, 2.5)
-
-    def __init__(self, model: ModelLike | str = "lab/deep", **options: Any):
-        super().__init__(model, **options)
+    usual = "lab/deep"
 
     def make_controls(self) -> Sequence[Control]:
         return (

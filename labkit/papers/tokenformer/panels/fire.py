@@ -111,14 +111,8 @@ class FirePanel(Panel):
         return Table("Strongest tokens for each word", ("word", "tokens", "share the work"), rows)
 
     def code(self, state: FireState) -> str:
-        name = self._model if isinstance(self._model, str) else self._model.name
         old = self.old * (4 if state.layer.endswith("mlp") else 1)
-        return "\n".join(
-            [
-                "import labkit",
-                "from labkit.papers.tokenformer import token_firing",
-                "",
-                f"model = labkit.load({name!r})",
-                f"print(token_firing(model, {state.text!r}, {state.layer!r}, old={old}).table())",
-            ]
+        return self.script(
+            f"print(token_firing(model, {state.text!r}, {state.layer!r}, old={old}).table())",
+            needs=("from labkit.papers.tokenformer import token_firing",),
         )

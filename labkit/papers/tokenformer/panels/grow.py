@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, label_axes, legend
 from labkit.panels.controls import Choice, Control, Slider
@@ -13,8 +13,6 @@ from labkit.panels.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
-
-    from labkit.zoo import ModelLike
 
     from ..experiments.growing import GrowthCurve
 
@@ -55,9 +53,8 @@ class GrowPanel(Panel):
     question = "What does the model lose at the moment it grows?"
     State = GrowState
     size = (8.6, 3.3)
-
-    def __init__(self, model: ModelLike | str = "tokenformer/source", **options: Any):
-        super().__init__(model, **options)
+    usual = "tokenformer/source"
+    nothing: ClassVar = {"n_new": 0}
 
     def make_controls(self) -> Sequence[Control]:
         return (
@@ -80,9 +77,6 @@ class GrowPanel(Panel):
 
     def presets(self) -> Sequence[GrowState]:
         return [GrowState(), GrowState(tau="live"), GrowState("random", "live")]
-
-    def restored(self, state: GrowState) -> GrowState:
-        return GrowState(state.keys, state.tau, 0)
 
     def draw(self, data: GrowData, figure: FigureBase) -> None:
         curve = data.curve
@@ -124,16 +118,12 @@ class GrowPanel(Panel):
         return Table("Loss right after growth, nats a token", ("new tokens", "before", "grown"), rows)
 
     def code(self, state: GrowState) -> str:
-        name = self._model if isinstance(self._model, str) else self._model.name
-        return "\n".join(
-            [
-                "import labkit",
+        return self.script(
+            f'texts = rows("stories", {TEXTS}, seed=8, split="test", length=64)',
+            f'way = GrowthWay("{state.keys}", "random", "{state.tau}")',
+            f"print(growth_curve(model, texts, way, range(0, {MOST + 1}, {STEP})).table())",
+            needs=(
                 "from labkit.papers.tokenformer import GrowthWay, growth_curve",
                 "from labkit.papers.tokenformer.task import rows",
-                "",
-                f"model = labkit.load({name!r})",
-                f'texts = rows("stories", {TEXTS}, seed=8, split="test", length=64)',
-                f'way = GrowthWay("{state.keys}", "random", "{state.tau}")',
-                f"print(growth_curve(model, texts, way, range(0, {MOST + 1}, {STEP})).table())",
-            ]
+            ),
         )

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import ClassVar
 
 from matplotlib.figure import FigureBase
 
-from labkit.anatomy import fingerprint
 from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import Panel
 from labkit.panels.tables import Table
 
 from ..experiments.equalising import BANDS, SHOWN, TASKS, EqualiserData, EqualiserState, equalise
-from ..experiments.grading import Grades, grade
+from ..experiments.grading import grade
 from ..figures.equaliser import paint_equaliser
-
-if TYPE_CHECKING:
-    from labkit.zoo import ModelLike
 
 __all__ = ["EqualiserPanel"]
 
@@ -34,11 +30,11 @@ class EqualiserPanel(Panel):
     question = "Which singular values carry the skill?"
     State = EqualiserState
     size = (8.6, 3.6)
+    usual = "lab/skills"
+    nothing: ClassVar = {"factor": 1.0}
 
-    def __init__(self, model: ModelLike | str = "lab/skills", **options: Any):
-        self._intact: tuple[str, Grades] | None = None
-        options["start"] = options.get("start") or EqualiserState(factor=0.0)  # it opens on a cut
-        super().__init__(model, **options)
+    def first(self) -> EqualiserState:
+        return EqualiserState(factor=0.0)  # it opens on a cut
 
     def make_controls(self) -> Sequence[Control]:
         return (
@@ -48,10 +44,8 @@ class EqualiserPanel(Panel):
         )
 
     def compute(self, state: EqualiserState) -> EqualiserData:
-        known = fingerprint(self.model)
-        if self._intact is None or self._intact[0] != known:
-            self._intact = (known, grade(self.model, TASKS, QUESTIONS))
-        return equalise(self.model, state, self._intact[1])
+        intact = self.intact.of(self.model, lambda _: grade(self.model, TASKS, QUESTIONS))
+        return equalise(self.model, state, intact)
 
     def presets(self) -> Sequence[EqualiserState]:
         return [
@@ -59,9 +53,6 @@ class EqualiserPanel(Panel):
             EqualiserState("the bottom half", 0.0),
             EqualiserState("the bottom half", 2.0),
         ]
-
-    def restored(self, state: EqualiserState) -> EqualiserState:
-        return EqualiserState(state.band, 1.0, state.where)
 
     def draw(self, data: EqualiserData, figure: FigureBase) -> None:
         paint_equaliser(data, figure, QUESTIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from matplotlib.figure import FigureBase
 
@@ -32,6 +32,7 @@ class MixerPanel(Panel):
     question = "Where does the best mixture lie?"
     State = MixerState
     size = (8.6, 4.2)
+    nothing: ClassVar = {"first": 0.0, "second": 0.0}
 
     def __init__(
         self, model: ModelLike | str = "lab/skills", *, bank: Mapping[str, Expert] | None = None, **options: Any
@@ -70,9 +71,6 @@ class MixerPanel(Panel):
 
     def presets(self) -> Sequence[MixerState]:
         return [MixerState("half sums, half words", 0.5, 0.5), MixerState("more digits", 1.0, 0.0)]
-
-    def restored(self, state: MixerState) -> MixerState:
-        return MixerState(state.target, 0.0, 0.0)
 
     def draw(self, data: MixerData, figure: FigureBase) -> None:
         paint_mixer(data, figure, QUESTIONS)
