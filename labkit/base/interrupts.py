@@ -11,7 +11,14 @@ from functools import wraps
 from types import CodeType, FrameType, FunctionType
 from typing import Any, ParamSpec, TypeVar, cast
 
-__all__ = ["InterruptGuard", "breakable", "deferred_interrupts", "deliver_held", "unbroken", "uninterruptible"]
+__all__ = [
+    "InterruptGuard",
+    "deferred_interrupts",
+    "defers_signals",
+    "deliver_held",
+    "takes_signals",
+    "uninterruptible",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +49,7 @@ def deferred_interrupts() -> Iterator[None]:
 
 
 class InterruptGuard:
-    """From `install()` to `remove()`, signals wait while a function runs that is marked as `unbroken`.
+    """From `install()` to `remove()`, signals wait while a function runs that is marked as `defers_signals`.
 
     Every signal that has a handler of Python's is meant: Ctrl-C, and an alarm or a SIGTERM whose handler raises.
     `deferred_interrupts` cannot cover the instant between the end of a `with` body and the first line of
@@ -82,7 +89,7 @@ class InterruptGuard:
                 self.deliver()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if _inside_unbroken(frame):
+        if _inside_deferring(frame):
             if all(number != held for held, _ in self._held):  # as the system keeps them: each once
                 self._held.append((number, frame))
         else:
@@ -90,32 +97,32 @@ class InterruptGuard:
 
 
 _SIGNALS = sorted(signal.valid_signals())
-_UNBROKEN: set[CodeType] = set()
+_DEFERRING: set[CodeType] = set()
 _OPEN: set[CodeType] = set()
 
 
-def _inside_unbroken(frame: FrameType | None) -> bool:
-    while frame is not None and frame.f_code not in _UNBROKEN and frame.f_code not in _OPEN:
+def _inside_deferring(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code not in _DEFERRING and frame.f_code not in _OPEN:
         frame = frame.f_back
-    return frame is not None and frame.f_code in _UNBROKEN
+    return frame is not None and frame.f_code in _DEFERRING
 
 
 def deliver_held() -> None:
     """Deliver the signals that guards have kept, unless the caller's caller is to run to its end itself."""
-    if not _inside_unbroken(sys._getframe(2)):
+    if not _inside_deferring(sys._getframe(2)):
         guards = {id(one): one for one in map(signal.getsignal, _SIGNALS) if isinstance(one, InterruptGuard)}
         for guard in guards.values():
             guard.deliver()
 
 
-def unbroken(function: F) -> F:
+def defers_signals(function: F) -> F:
     """Mark a function: while it runs inside a guard, signals wait."""
-    _UNBROKEN.add(function.__code__)
+    _DEFERRING.add(function.__code__)
     return function
 
 
-def breakable(function: F) -> F:
-    """Mark what an unbroken function calls and a signal may end: it waits or measures, and holds nothing."""
+def takes_signals(function: F) -> F:
+    """Mark what a function that defers signals calls and a signal may end: it waits or measures, and holds nothing."""
     _OPEN.add(function.__code__)
     return function
 
@@ -133,5 +140,5 @@ def uninterruptible(function: Callable[P, T]) -> Callable[P, T]:
             own.remove()
             deliver_held()
 
-    _UNBROKEN.update((function.__code__, cast(FunctionType, whole).__code__))
+    _DEFERRING.update((function.__code__, cast(FunctionType, whole).__code__))
     return whole

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.anatomy import model_lock, module_of
 from labkit.base.errors import OutOfOrder
-from labkit.base.interrupts import unbroken, uninterruptible
+from labkit.base.interrupts import defers_signals, uninterruptible
 
 from .plan import Plan
 from .use import APPLIED, Use, active_on, applied_to, leave, on_intact
@@ -90,7 +90,7 @@ class Editing:
         self.plan = plan
         self._use = Use(model, plan, timeout)
 
-    @unbroken
+    @defers_signals
     def __enter__(self) -> Any:
         use = self._use
         if not use.open:

@@ -14,7 +14,7 @@ from torch import nn
 from labkit.anatomy import model_lock, module_of
 from labkit.anatomy.reach import check_reach
 from labkit.base.errors import Busy, OutOfOrder
-from labkit.base.interrupts import InterruptGuard, breakable, deliver_held, unbroken, uninterruptible
+from labkit.base.interrupts import InterruptGuard, defers_signals, deliver_held, takes_signals, uninterruptible
 from labkit.base.locks import renew_lock
 
 from .changes import Change, ConflictingWrite, Write, report, unrestored
@@ -73,7 +73,7 @@ class Use:
         """Whether there is something to take back."""
         return self._thread is not None
 
-    @unbroken
+    @defers_signals
     def enter(self) -> Any:
         """Wait for the model, check and measure, and make the changes."""
         if self.open:
@@ -109,7 +109,7 @@ class Use:
         leave([self])
         self._told = False
 
-    @breakable
+    @takes_signals
     def _wait_for_model(self) -> None:
         start = time.monotonic()
         while not self._take_lock(0.05 if self._timeout is None else min(0.05, max(0.0, self._timeout))):
@@ -135,7 +135,7 @@ class Use:
             self._thread = threading.current_thread()
         return self.open
 
-    @breakable
+    @takes_signals
     def _prepared(self) -> list[Change]:
         def changes() -> list[Change]:
             return [change for edit in self.plan for change in edit.prepare(self._given)]

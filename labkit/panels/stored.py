@@ -22,7 +22,7 @@ from labkit.measurements.estimate import Estimate
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["estimate_of", "load_measured", "save_measured", "short"]
+__all__ = ["estimate_of", "load_measured", "save_measured", "summary"]
 
 FORMAT = "labkit panel 1"
 DECIMALS = 5
@@ -63,13 +63,13 @@ def load_measured(model: ModelLike, name: str, folder: Path | None = None) -> di
     return table["measured"] if _is_of(table, model) else None
 
 
-def short(estimate: Estimate) -> list[float | int | None]:
+def summary(estimate: Estimate) -> list[float | int | None]:
     """Return value, low, high and n, as a file keeps them."""
     return [*map(_rounded, (estimate.value, estimate.low, estimate.high)), estimate.n]
 
 
 def estimate_of(row: list, **about: Any) -> Estimate:
-    """Return what `short` kept as an estimate; about: its name, unit, null and what it is over."""
+    """Return what `summary` kept as an estimate; about: its name, unit, null and what it is over."""
     value, low, high = (math.nan if number is None else float(number) for number in row[:3])
     return Estimate(value=value, low=low, high=high, n=int(row[3]), **about)
 

@@ -12,7 +12,7 @@ import pytest
 from labkit import world
 from labkit.base.data import data_dir
 from labkit.base.errors import BadInput, UnknownName
-from labkit.world import canon, facts, copying, samples
+from labkit.world import canon, copying, facts, samples
 from labkit.world.reader import _Day
 from labkit.world.vocabulary import known_words
 

@@ -21,7 +21,7 @@ PAPER = Paper(
         "figures.left": ("Left",),
         "figures.positions": ("PositionScores",),
         "figures.cost": ("CostData",),
-        "figures.grid": ("LayerGridData",),
+        "figures.layer_grid": ("LayerGridData",),
         "figures.healing": ("HealData",),
         "figures.position_view": ("ScoreData",),
         "figures.race_steps": ("RaceData",),
@@ -31,7 +31,7 @@ PAPER = Paper(
     panels={
         "panels.cost": ("CostPanel",),
         "panels.heal": ("HealPanel",),
-        "panels.grid": ("LayerGridPanel",),
+        "panels.layer_grid": ("LayerGridPanel",),
         "panels.scores_by_position": ("ScorePanel",),
         "panels.race": ("RacePanel",),
         "panels.through_training": ("ThroughTrainingPanel",),
@@ -52,7 +52,7 @@ PAPER = Paper(
     },
     sweeps={
         "truth": "panels.score_vs_ablation.ScoreVsAblationPanel",
-        "layer-grid": "panels.grid.LayerGridPanel",
+        "layer-grid": "panels.layer_grid.LayerGridPanel",
         "race": "panels.race.RacePanel",
         "positions": "panels.scores_by_position.ScorePanel",
         "cost": "panels.cost.CostPanel",

@@ -14,9 +14,9 @@ from labkit.models import DecoderConfig
 from labkit.papers.curse_of_depth.experiments import untrained
 from labkit.papers.curse_of_depth.method import theory as depth_theory
 from labkit.papers.curse_of_depth.method.placements import LayerNormScaling, PostNorm, PreNorm
-from labkit.papers.curse_of_depth.panels import beginning, switch, theory
+from labkit.papers.curse_of_depth.panels import beginning, scaling, theory
 from labkit.papers.curse_of_depth.panels.beginning import InitialisationPanel
-from labkit.papers.curse_of_depth.panels.switch import ScalingPanel
+from labkit.papers.curse_of_depth.panels.scaling import ScalingPanel
 from labkit.papers.curse_of_depth.panels.theory import TheoryPanel
 
 TEXTS = ["Hana met Nils. The lantern was with Hana.", "Hana gave the lantern to Nils."]
@@ -42,7 +42,7 @@ def small(monkeypatch):
 
 @pytest.fixture
 def panel(handle, monkeypatch):
-    monkeypatch.setattr(switch, "LENGTH", 9)  # shorter than the first text, longer than the second
+    monkeypatch.setattr(scaling, "LENGTH", 9)  # shorter than the first text, longer than the second
     before = labkit.fingerprint(handle)
     panel = ScalingPanel(handle, TEXTS)
     yield panel
@@ -64,7 +64,7 @@ def panel(handle, monkeypatch):
 )
 def test_what_is_shown_is_measured_on_a_copy_with_the_switch(handle, panel, state, edit):
     panel.set(**state)
-    now, documents = panel.data.now, [handle.encode(text)[: switch.LENGTH] for text in TEXTS]
+    now, documents = panel.data.now, [handle.encode(text)[: scaling.LENGTH] for text in TEXTS]
     twin = labkit.apply(handle, *([edit] if edit else []))
     curve = labkit.sweeps.pruning_curve(twin, documents)
     assert now.loss == pytest.approx(curve.base.value, abs=2e-6)

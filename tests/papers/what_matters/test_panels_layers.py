@@ -15,11 +15,11 @@ from labkit.figures import new_figure, png
 from labkit.measurements import difference, loss, sizes_of
 from labkit.panels import Grid
 from labkit.panels.grid import GridField
-from labkit.papers.what_matters.experiments.grid import as_lists
 from labkit.papers.what_matters.experiments.grid_readout import whole_stories
+from labkit.papers.what_matters.experiments.layer_grid import as_lists
 from labkit.papers.what_matters.experiments.score_vs_ablation import ScoreVsAblationRun, kept_scores
-from labkit.papers.what_matters.figures.grid import name_of
-from labkit.papers.what_matters.panels.grid import LayerGridPanel
+from labkit.papers.what_matters.figures.layer_grid import name_of
+from labkit.papers.what_matters.panels.layer_grid import LayerGridPanel
 
 GRID = Grid("gone", depth=3, ready={"none": (), "deep": (("attention", 2), ("mlp", 2))})
 
@@ -202,7 +202,7 @@ def test_stored_answers_are_those_of_the_model_and_need_no_torch(handle, stored)
     live.set(gone={"block": [1]})
     assert (value, low) == pytest.approx((live.data.cut.value, live.data.change.low), abs=1e-5)
     assert tuple(goes_on) == live.data.goes_on and tuple(parameters) == live.data.parameters
-    assert (stored / "sweeps" / "02_grid_lab_toy.json").stat().st_size < 60_000
+    assert (stored / "sweeps" / "02_layer_grid_lab_toy.json").stat().st_size < 60_000
 
 
 def test_recompute_and_what_is_not_stored_ask_the_model(handle, stored, monkeypatch):
@@ -222,8 +222,8 @@ def test_recompute_and_what_is_not_stored_ask_the_model(handle, stored, monkeypa
 
 def test_a_damaged_file_is_told(stored, tmp_path, monkeypatch):
     (tmp_path / "sweeps").mkdir()
-    path = tmp_path / "sweeps" / "02_grid_lab_toy.json"
-    whole = (stored / "sweeps" / "02_grid_lab_toy.json").read_text()
+    path = tmp_path / "sweeps" / "02_layer_grid_lab_toy.json"
+    whole = (stored / "sweeps" / "02_layer_grid_lab_toy.json").read_text()
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     for text in (whole[:-9], whole.replace("labkit panel 1", "labkit panel 9"), "[]"):
         path.write_text(text)

@@ -17,7 +17,7 @@ from ..experiments.pairs import WORDS, PairData
 __all__ = ["DRAWINGS"]
 
 SIDE = 2.9  # inches for the chosen block
-LEAST, MOST = 1e-4, 10.0  # nats a token; what is less or more stands at these, which the axis says
+AXIS_MIN, AXIS_MAX = 1e-4, 10.0  # nats a token; what is less or more stands at these, which the axis says
 ROOM = 1.7  # the axis goes on beyond both, so that no dot is cut in half
 LOOKS = (MARKS["intact"], MARKS["cut"])
 
@@ -61,15 +61,15 @@ def _chosen(figure: FigureBase, data: PairData) -> None:
 
 def _scale(ax: Axes) -> None:
     ax.set_yscale("log")
-    ax.set_ylim(LEAST / ROOM, MOST * ROOM)
-    ends = {LEAST: "≤ $10^{-4}$", MOST: "≥ $10^{1}$"}
+    ax.set_ylim(AXIS_MIN / ROOM, AXIS_MAX * ROOM)
+    ends = {AXIS_MIN: "≤ $10^{-4}$", AXIS_MAX: "≥ $10^{1}$"}
     ticks = [10.0**power for power in range(-4, 2)]
     ax.set_yticks(ticks, [ends.get(tick, f"$10^{{{power}}}$") for power, tick in enumerate(ticks, start=-4)])
     ax.minorticks_off()
 
 
 def _held(cost: float) -> float:
-    return min(max(cost, LEAST), MOST)
+    return min(max(cost, AXIS_MIN), AXIS_MAX)
 
 
 def describe(data: PairData) -> str:

@@ -7,7 +7,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     {
         "beginning": ("InitialisationData", "InitialisationPanel", "InitialisationState"),
         "pair": ("PairPanel", "PairState"),
-        "switch": ("ScalingPanel", "SwitchState"),
+        "scaling": ("ScalingPanel", "ScalingState"),
         "theory": ("TheoryPanel", "TheoryState"),
         "twins": ("TrainingPairPanel",),
     },

@@ -24,7 +24,7 @@ __all__ = ["RoutesPanel", "RoutesState"]
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 ROWS = 100  # unseen expressions read at every strength
 READY = {"four operands": "(3+4)*(2-9)", "deep": "3*(4+(2-9))", "three products": "(2*3)*(4*8)"}
-LEAST, MOST = 5e-4, 20.0  # nats a token, the ends of the axis
+AXIS_MIN, AXIS_MAX = 5e-4, 20.0  # nats a token, the ends of the axis
 SIDE = 3.9  # inches for the question
 
 
@@ -100,7 +100,7 @@ class RoutesPanel(Panel):
         ax.annotate("as trained", (1.0, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2), va="top",
                     textcoords="offset points", fontsize=SIZES["note"], color=INK)  # fmt: skip
         ax.set_yscale("log")
-        ax.set_ylim(LEAST, MOST)  # one axis for every edge and strength
+        ax.set_ylim(AXIS_MIN, AXIS_MAX)  # one axis for every edge and strength
         ax.minorticks_off()
         label_axes(ax, x="its entries, times", y="loss, nats a token")
         (words,) = axes(right, f"Solved: {data.now[1]:.0%}", left=0.15, right=0.1)
@@ -147,4 +147,4 @@ class RoutesPanel(Panel):
 
 
 def _held(loss: float) -> float:
-    return min(max(loss, LEAST), MOST)
+    return min(max(loss, AXIS_MIN), AXIS_MAX)

@@ -69,12 +69,12 @@ def store_strip(
     say: Callable[[str], None] = print, model: str = "lab/deep", out: Path | None = None, folder: Path | None = None
 ) -> Path:
     """Measure every rule and its controls on stories and on long documents, and keep the answers for the panel."""
-    from labkit.panels.stored import save_measured, short
+    from labkit.panels.stored import save_measured, summary
     from labkit.zoo import load
 
     handle, kept = load(model), {}
     for distractors in (0, 8):
         found = strip_text(handle, story_passages(QUESTIONS, SEED, distractors=distractors), conditions(STORED), seed=1)
         say(found.table())
-        kept |= {f"{distractors} {name}": [*short(one), found.removed[name]] for name, one in found.accuracy.items()}
+        kept |= {f"{distractors} {name}": [*summary(one), found.removed[name]] for name, one in found.accuracy.items()}
     return save_measured("10_strip", handle, f"{QUESTIONS} questions, seed {SEED}", kept, out)

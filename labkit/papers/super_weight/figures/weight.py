@@ -29,7 +29,7 @@ __all__ = ["DRAWINGS"]
 
 _NOTHING = 1e-3  # nats a token, or 1 - cosine
 SIDE = 3.7  # inches for the changes
-LEAST, MOST = 1e-7, 30.0  # ends of the axis of changes
+AXIS_MIN, AXIS_MAX = 1e-7, 30.0  # ends of the axis of changes
 
 
 def paint(data: WeightData, figure: FigureBase) -> None:
@@ -78,7 +78,7 @@ def _changes(figure: FigureBase, data: WeightData) -> None:
         small(data.change), (where, 0), xytext=(-9 if right else 9, 0), textcoords="offset points",
         ha="right" if right else "left", va="center", fontsize=SIZES["tick"], color=INK, weight="bold",
     )  # fmt: skip
-    ax.set_xlim(_place(LEAST) - 0.3, _place(MOST) + 0.3)
+    ax.set_xlim(_place(AXIS_MIN) - 0.3, _place(AXIS_MAX) + 0.3)
     ax.set_xticks([-6, -4, -2, 0], ["10⁻⁶", "10⁻⁴", "0.01", "1"])
     row_names(ax, [name for name, *_ in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
@@ -87,7 +87,7 @@ def _changes(figure: FigureBase, data: WeightData) -> None:
 
 def _place(change: float) -> float:
     """Return where a change stands on the axis: its logarithm, which matplotlib's own log axis draws more slowly."""
-    return math.log10(min(max(change, LEAST), MOST))
+    return math.log10(min(max(change, AXIS_MIN), AXIS_MAX))
 
 
 def describe(data: WeightData) -> str:

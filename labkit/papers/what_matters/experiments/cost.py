@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.measurements.estimate import Estimate
-from labkit.panels.stored import estimate_of, short
+from labkit.panels.stored import estimate_of, summary
 
 __all__ = ["BATCHES", "GONE", "KINDS", "LENGTHS", "NEW", "CostData", "CostRow", "CostRun", "CostState"]
 
@@ -48,7 +48,7 @@ class CostRow:
 
     def as_list(self) -> list:
         """Return plain JSON values."""
-        return [self.parameters, self.cache, self.flops, short(self.time), [round(s, 5) for s in self.seconds]]
+        return [self.parameters, self.cache, self.flops, summary(self.time), [round(s, 5) for s in self.seconds]]
 
     @classmethod
     def of(cls, kind: str, kept: list) -> CostRow:

@@ -17,7 +17,7 @@ from labkit.sweeps.engine import Engine
 from labkit.sweeps.reach import first_touched
 from labkit.sweeps.run import MEMORY
 
-from .grid import LONGEST, POOL, LayerGridData, LayerGridState, as_lists
+from .layer_grid import LONGEST, POOL, LayerGridData, LayerGridState, as_lists
 
 __all__ = ["Readout", "whole_stories"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.measurements.estimate import Estimate
-from labkit.panels.stored import estimate_of, short
+from labkit.panels.stored import estimate_of, summary
 
 __all__ = ["CUTS", "EVERY", "NOTHING", "HealCurve", "HealData", "HealRun", "HealState"]
 
@@ -46,7 +46,7 @@ class HealCurve:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        rows = {name: [short(one) for one in getattr(self, name)] for name in ("loss", "copying")}
+        rows = {name: [summary(one) for one in getattr(self, name)] for name in ("loss", "copying")}
         return {"gone": self.gone, "steps": self.steps, "tokens": self.tokens, **rows}
 
     @classmethod

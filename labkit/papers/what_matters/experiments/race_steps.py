@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labkit.measurements.estimate import Estimate
-from labkit.panels.stored import estimate_of, short
+from labkit.panels.stored import estimate_of, summary
 
 if TYPE_CHECKING:
     from .race import Race
@@ -63,11 +63,11 @@ class RaceRun:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        kept: dict[str, Any] = {"model": self.model, "counts": self.counts, "base": short(self.base)}
+        kept: dict[str, Any] = {"model": self.model, "counts": self.counts, "base": summary(self.base)}
         kept |= {"guess": round(self.guess, 4), "orders": self.orders, "loss": _kept(self.loss)}
         for probe, lines in self.probes.items():
             one = self.intact[probe]
-            kept[probe] = {"intact": short(one), "chance": one.null, **_kept(lines)}
+            kept[probe] = {"intact": summary(one), "chance": one.null, **_kept(lines)}
         return kept
 
     @classmethod
@@ -115,7 +115,7 @@ class RaceRun:
 
 
 def _kept(lines: Mapping[str, Line]) -> dict[str, list]:
-    return {name: [short(one) for one in line] for name, line in lines.items()}
+    return {name: [summary(one) for one in line] for name, line in lines.items()}
 
 
 def _lines(kept: Mapping[str, list], over: str, about: Mapping[str, Any]) -> dict[str, Line]:

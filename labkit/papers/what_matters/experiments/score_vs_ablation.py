@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labkit.panels.stored import estimate_of, short
+from labkit.panels.stored import estimate_of, summary
 
 if TYPE_CHECKING:
     from labkit.measurements import Agreement
@@ -76,7 +76,7 @@ class ScoreVsAblationData:
 
 def kept_scores(scores: LayerScores) -> dict[str, Any]:
     """Return scores as a small file keeps them."""
-    lines = {part: [one and short(one) for one in scores.of(part)] for part in NAMES}
+    lines = {part: [one and summary(one) for one in scores.of(part)] for part in NAMES}
     return {"metric": scores.metric, "unit": scores.unit, "text": scores.text, **lines}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labkit.measurements.estimate import Estimate
-from labkit.panels.stored import estimate_of, short
+from labkit.panels.stored import estimate_of, summary
 
 from .score_vs_ablation import kept_scores, scores_from
 
@@ -44,7 +44,7 @@ class TrainingRun:
         """Return plain JSON values, one entry per step."""
         kept: dict[str, Any] = {"model": self.model}
         for step, scores, truth, loss in zip(self.steps, self.scores, self.truth, self.loss):
-            kept[str(step)] = {"loss": short(loss), "score": kept_scores(scores), "truth": kept_scores(truth)}
+            kept[str(step)] = {"loss": summary(loss), "score": kept_scores(scores), "truth": kept_scores(truth)}
         return kept
 
     @classmethod

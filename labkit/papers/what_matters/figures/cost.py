@@ -13,7 +13,7 @@ from ..experiments.cost import KINDS, NEW, CostData, CostRow
 __all__ = ["DRAWINGS", "describe"]
 
 LOOKS = {"weights": "intact", "cache": "attention", "FLOPs": "mlp", "time": "cut"}
-MOST = 1.2
+AXIS_MAX = 1.2
 
 
 def paint(data: CostData, figure: FigureBase) -> None:
@@ -22,19 +22,19 @@ def paint(data: CostData, figure: FigureBase) -> None:
     for order, (name, look) in enumerate(LOOKS.items()):
         places = [row + 0.2 * (order - 1.5) for row in range(len(data.rows))]
         shares = [row.left[name] for row in data.rows]
-        bars(ax, places, [min(share, MOST) for share in shares], MARKS[look], 0.18, across=True, label=name)
+        bars(ax, places, [min(share, AXIS_MAX) for share in shares], MARKS[look], 0.18, across=True, label=name)
         for place, share, row in zip(places, shares, data.rows):
             end = max(share, row.time.high) if name == "time" else share
             text = f"{share:.0%}".replace("%", " %")
-            ax.annotate(text, (min(end, MOST), place), xytext=(5, 0), textcoords="offset points", va="center",
+            ax.annotate(text, (min(end, AXIS_MAX), place), xytext=(5, 0), textcoords="offset points", va="center",
                         fontsize=SIZES["note"], color=INK)  # fmt: skip
     times = [row.time for row in data.rows]
-    lows, highs = ([min(end, MOST) for end in ends] for ends in zip(*((one.low, one.high) for one in times)))
+    lows, highs = ([min(end, AXIS_MAX) for end in ends] for ends in zip(*((one.low, one.high) for one in times)))
     whiskers(ax, [row + 0.3 for row in range(len(times))], lows, highs, across=True)
     ax.axvline(1, color=RULE, linewidth=1)
     row_names(ax, [KINDS[row.kind] for row in data.rows])
     ax.set_ylim(len(data.rows) - 0.45, -0.55)
-    ax.set_xlim(0, MOST)
+    ax.set_xlim(0, AXIS_MAX)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "all"])
     label_axes(ax, x="share of the intact model")
     legend(ax)

@@ -17,7 +17,7 @@ from ..experiments.position_view import NAMES, ScoreData
 
 __all__ = ["DRAWINGS", "describe"]
 
-LEAST, MOST = 1e-4, 2.0  # ends of the axis of scores with the residual; without it they are around 1
+AXIS_MIN, AXIS_MAX = 1e-4, 2.0  # ends of the axis of scores with the residual; without it they are around 1
 FOOT = 0.8  # inches for the pieces under the lower bars
 
 
@@ -28,13 +28,13 @@ def paint(data: ScoreData, figure: FigureBase) -> None:
     look = MARKS[{"attention": "attention", "mlp": "mlp", "block": "cut"}[data.part]]
     (top,) = axes(upper, "With the residual: how far the stream is turned", left=1.0, right=1.7, bottom=0.15)
     (low,) = axes(lower, "Without it: what is returned against what is read", left=1.0, right=1.7, bottom=FOOT)
-    _stems(top, data.scores, look.colour, LEAST)
+    _stems(top, data.scores, look.colour, AXIS_MIN)
     top.set_yscale("log")
-    top.set_ylim(LEAST, MOST)
+    top.set_ylim(AXIS_MIN, AXIS_MAX)
     top.set_yticks([1e-4, 1e-3, 1e-2, 0.1, 1], ["0.0001", "0.001", "0.01", "0.1", "1"])
     top.minorticks_off()
     _means(top, data.mean, data.mean_without_first)
-    low.set_ylim(0, MOST)
+    low.set_ylim(0, AXIS_MAX)
     low.set_yticks([0, 1, 2])
     if data.bare is None:
         low.annotate("a block has none", (0.5, 0.5), xycoords="axes fraction", ha="center", color=SOFT,
@@ -68,9 +68,9 @@ def _means(ax: Axes, with_first: float, without: float) -> None:
     places = [(with_first, "-", "mean", 6 if with_first >= without else -6),
               (without, "--", "without first", 6 if without > with_first else -6)]  # fmt: skip
     for value, style, name, shift in places:
-        ax.axhline(max(value, LEAST), color=INK, linewidth=1, linestyle=style)
+        ax.axhline(max(value, AXIS_MIN), color=INK, linewidth=1, linestyle=style)
         ax.annotate(
-            f"{name} {number(value, 2)}", (1, max(value, LEAST)), xycoords=("axes fraction", "data"),
+            f"{name} {number(value, 2)}", (1, max(value, AXIS_MIN)), xycoords=("axes fraction", "data"),
             xytext=(5, shift), textcoords="offset points", va="center", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from ..experiments.through_training import MEASURES, NAMES, PARTS, TrainingData
 
 __all__ = ["DRAWINGS", "describe"]
 
-LEAST, MOST = 1e-4, 10.0  # ends of the axes
+AXIS_MIN, AXIS_MAX = 1e-4, 10.0  # ends of the axes
 LOOKS = {"attention": ("attention", "attention"), "mlp": ("mlp", "MLP"), "block": ("cut", "block")}
 
 
@@ -24,9 +24,9 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
     titles = (f"{name[0].upper()}{name[1:]}, by layer", f"Mean of layers 1 to {len(data.values[0]) - 1}")
     left, right = axes(figure, *titles, left=1.0, right=1.35, bottom=0.75, between=1.0)
     for row in data.values:
-        left.plot(range(len(row)), [max(v, LEAST) for v in row], "-", color=FAINT, linewidth=1)
+        left.plot(range(len(row)), [max(v, AXIS_MIN) for v in row], "-", color=FAINT, linewidth=1)
     mark, row = MARKS[mark_name], data.values[data.place]
-    left.plot(range(len(row)), [max(v, LEAST) for v in row], mark.line, marker=mark.marker, color=mark.colour)
+    left.plot(range(len(row)), [max(v, AXIS_MIN) for v in row], mark.line, marker=mark.marker, color=mark.colour)
     left.set_xticks(range(0, len(row), max(1, -(-len(row) // 8))))
     note = f"step {data.step:,}; faint: the others"
     left.annotate(note, (1, 0.98), xycoords="axes fraction", ha="right", va="top", fontsize=SIZES["note"], color=INK)
@@ -40,7 +40,7 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
     said = words_for(MEASURES, data.measure)
     for ax, x in ((left, "layer"), (right, "step of training")):
         ax.set_yscale("log")
-        ax.set_ylim(LEAST, MOST)
+        ax.set_ylim(AXIS_MIN, AXIS_MAX)
         ax.set_yticks([1e-4, 1e-3, 1e-2, 0.1, 1, 10], ["0.0001", "0.001", "0.01", "0.1", "1", "10"])
         ax.minorticks_off()
         label_axes(ax, x=x)
@@ -50,7 +50,7 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
 
 
 def _mean(ax: Axes, data: TrainingData, part: str, look: str, spoken: str) -> None:
-    mark, values = MARKS[look], [max(value, LEAST) for value in data.mean(part)]
+    mark, values = MARKS[look], [max(value, AXIS_MIN) for value in data.mean(part)]
     ax.plot(data.steps, values, mark.line, marker=mark.marker, color=mark.colour, markersize=5, label=spoken)
 
 

@@ -13,7 +13,7 @@ def trials() -> Iterator[tuple[str, Any, list[dict[str, Any]], int]]:
     """Yield the grid of layers with one to eight parts gone, and the scores by position of every layer."""
     import labkit
 
-    from .grid import LayerGridPanel
+    from .layer_grid import LayerGridPanel
     from .scores_by_position import ScorePanel
 
     deep = labkit.load("lab/deep")

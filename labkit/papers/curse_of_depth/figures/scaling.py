@@ -10,18 +10,18 @@ from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, MARKS, SIZES, axes, bars, inches, label_axes
 
 from ..experiments.block_runs import IDLE
-from ..experiments.switched import SwitchData
+from ..experiments.scaling import ScalingData
 from .lines import Plot, paint_plots
 
 __all__ = ["DRAWINGS"]
 
 SAME = 1e-3  # of a logit: rounding
-LEAST, MOST = 1e-4, 10.0  # nats a token, the ends of the axis of costs
+AXIS_MIN, AXIS_MAX = 1e-4, 10.0  # nats a token, the ends of the axis of costs
 SIDE = 1.75  # inches for the losses
 ROOM = 100.0  # the axis of variances reaches so far beyond those of the model as trained
 
 
-def paint(data: SwitchData, figure: FigureBase) -> None:
+def paint(data: ScalingData, figure: FigureBase) -> None:
     """Draw variance, turn and cost by block, and the loss, on axes that depend on the model as trained alone."""
     width, _ = inches(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
@@ -33,7 +33,11 @@ def paint(data: SwitchData, figure: FigureBase) -> None:
             Plot("Stream", {name: look.variance[1:] for name, look in looks.items()}, ends, "variance", True),
             Plot("Turn", {name: look.turns for name, look in looks.items()}, (0.0, 0.5), "angle / π"),
             Plot(
-                "Cost to lose", {name: look.costs for name, look in looks.items()}, (LEAST, MOST), "nats a token", True
+                "Cost to lose",
+                {name: look.costs for name, look in looks.items()},
+                (AXIS_MIN, AXIS_MAX),
+                "nats a token",
+                True,
             ),
         ],
         left,
@@ -49,12 +53,12 @@ def paint(data: SwitchData, figure: FigureBase) -> None:
     label_axes(ax, y="nats a token")
 
 
-def describe(data: SwitchData) -> str:
+def describe(data: ScalingData) -> str:
     """Return what was done, and what came of it."""
     return f"{_what(data)} {_said(data)}"
 
 
-def _what(data: SwitchData) -> str:
+def _what(data: ScalingData) -> str:
     factor = f"ℓ^-{data.p:g} ({data.position.replace('-', ' the ') if 'r-' in data.position else data.position})"
     return {
         "trained": "Nothing is switched: this is the model as trained.",
@@ -64,7 +68,7 @@ def _what(data: SwitchData) -> str:
     }[data.switch]
 
 
-def _said(data: SwitchData) -> str:
+def _said(data: ScalingData) -> str:
     trained, now = data.trained, data.now
     if data.moved <= SAME:
         same = "" if data.switch == "trained" else f"No logit moves by more than {SAME:g}: the same function. "
@@ -79,4 +83,4 @@ def _said(data: SwitchData) -> str:
     )
 
 
-DRAWINGS = {"SwitchData": Drawing(paint, describe, lambda data: (8.6, 3.5))}
+DRAWINGS = {"ScalingData": Drawing(paint, describe, lambda data: (8.6, 3.5))}

@@ -15,10 +15,19 @@ from labkit.panels.controls import Control, Grid, Text
 from labkit.panels.measured import KeepingPanel
 from labkit.panels.panel import ModelOrName
 from labkit.panels.reader import depth_of_reader
-from labkit.panels.stored import load_measured, short
+from labkit.panels.stored import load_measured, summary
 from labkit.panels.tables import Table
 
-from ..experiments.grid import LONGEST, POOL, LayerGridData, LayerGridRun, LayerGridState, as_lists, key_of, ready_cuts
+from ..experiments.layer_grid import (
+    LONGEST,
+    POOL,
+    LayerGridData,
+    LayerGridRun,
+    LayerGridState,
+    as_lists,
+    key_of,
+    ready_cuts,
+)
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
@@ -39,7 +48,7 @@ class LayerGridPanel(KeepingPanel):
     State = LayerGridState
     Kind = LayerGridRun
     size = (8.6, 3.9)
-    file = "02_grid"
+    file = "02_layer_grid"
     nothing: ClassVar = {"gone": ()}
 
     def __init__(self, model: ModelOrName = None, *, n_documents: int = N_DOCUMENTS, **options: Any):
@@ -107,7 +116,7 @@ class LayerGridPanel(KeepingPanel):
         return kept, f"{self.n_documents} short whole held-out stories of one length, seed 0; intervals over stories"
 
     def table(self, data: LayerGridData) -> Table:
-        from ..figures.grid import end, name_of
+        from ..figures.layer_grid import end, name_of
 
         change = data.change
         rows = [
@@ -124,8 +133,8 @@ class LayerGridPanel(KeepingPanel):
 def _table(answers: Sequence[LayerGridData]) -> dict[str, Any]:
     first = answers[0]
     return {
-        "loss": short(first.cut),
-        "change": short(first.change),
+        "loss": summary(first.cut),
+        "change": summary(first.change),
         "sizes": [first.parameters[1], first.cache_bytes[1]],
         "goes_on": [answer.goes_on[1] for answer in answers],
     }

@@ -11,12 +11,12 @@ from labkit.figures.sheet import Sheet, write_goes_on
 from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, SOFT, axes, inches, label_axes, row_names
 from labkit.panels.reader import never_seen
 
-from ..experiments.grid import Cells, LayerGridData, as_lists
+from ..experiments.layer_grid import Cells, LayerGridData, as_lists
 
 __all__ = ["DRAWINGS", "describe", "end", "name_of"]
 
 FOOT, SIDE = 0.62, 3.9  # inches: the two lines below, losses and sizes on the right
-LEAST, MOST = 0.2, 20.0  # nats a token, the ends of the axis
+AXIS_MIN, AXIS_MAX = 0.2, 20.0  # nats a token, the ends of the axis
 ROWS = {"attention": "attention", "mlp": "MLP"}
 
 
@@ -57,16 +57,16 @@ def _loss(figure: FigureBase, data: LayerGridData) -> None:
     (ax,) = axes(figure, "Loss on held-out stories", left=0.75, right=0.95, bottom=0.55)
     start, change = data.intact.value, data.change
     ax.axvline(start, color=RULE, linewidth=1, linestyle=":")
-    ends = [min(max(start + end, LEAST), MOST) for end in (change.low, change.high)] if data.gone else []
+    ends = [min(max(start + end, AXIS_MIN), AXIS_MAX) for end in (change.low, change.high)] if data.gone else []
     for row, (name, estimate) in enumerate((("intact", data.intact), ("cut", data.cut))):
-        mark, place = MARKS[name], min(max(estimate.value, LEAST), MOST)
+        mark, place = MARKS[name], min(max(estimate.value, AXIS_MIN), AXIS_MAX)
         if name == "cut" and ends:
             ax.hlines(row, *ends, color=INK, linewidth=1.8)
         ax.plot([place], [row], mark.marker, color=mark.colour, markersize=9, markeredgecolor=PAPER)
         added = f" ({signed(change.value, 2)})" if name == "cut" and data.gone else ""
         _write(ax, place, row, f"{estimate.value:.2f}{added}")
     ax.set_xscale("log")
-    ax.set_xlim(LEAST, MOST)
+    ax.set_xlim(AXIS_MIN, AXIS_MAX)
     ax.set_xticks([0.2, 1, 5, 20], ["0.2", "1", "5", "20"])
     ax.minorticks_off()
     row_names(ax, ["intact", "cut"])

@@ -11,11 +11,11 @@ from .block_runs import IDLE
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["SwitchData", "SwitchLook"]
+__all__ = ["ScalingData", "ScalingLook"]
 
 
 @dataclass(frozen=True)
-class SwitchLook:
+class ScalingLook:
     """One model on a few texts: variance of the stream [N + 1], turn by and cost of each block [N], loss."""
 
     variance: tuple[float, ...]
@@ -24,7 +24,7 @@ class SwitchLook:
     loss: float
 
     @classmethod
-    def at(cls, model: ModelLike, documents: Sequence) -> SwitchLook:
+    def at(cls, model: ModelLike, documents: Sequence) -> ScalingLook:
         """Return the look at a model as it now is."""
         from labkit.sweeps import pruning_curve
 
@@ -41,13 +41,13 @@ class SwitchLook:
 
 
 @dataclass(frozen=True)
-class SwitchData:
+class ScalingData:
     """The model as trained and as it is now; moved: the largest change of any logit; blind: loss of a blind guess."""
 
     switch: str
     p: float
     position: str
-    trained: SwitchLook
-    now: SwitchLook
+    trained: ScalingLook
+    now: ScalingLook
     moved: float
     blind: float

@@ -12,12 +12,12 @@ from labkit.panels.controls import Choice, Control, Slider
 from labkit.panels.panel import ModelOrName, Panel
 from labkit.panels.tables import Table
 
-from ..experiments.switched import SwitchData, SwitchLook
+from ..experiments.scaling import ScalingData, ScalingLook
 
 if TYPE_CHECKING:
     from ..method.switching import SwitchLayerNormScaling
 
-__all__ = ["ScalingPanel", "SwitchState"]
+__all__ = ["ScalingPanel", "ScalingState"]
 
 SWITCH = {
     "as trained": "trained",
@@ -30,7 +30,7 @@ LENGTH = 96  # tokens of each text: of one length they are read together, and th
 
 
 @dataclass(frozen=True)
-class SwitchState:
+class ScalingState:
     """What is done to the norms: nothing, the factor ℓ^-p put in (with gains that make up for it), or taken out."""
 
     switch: str = "trained"
@@ -45,7 +45,7 @@ class ScalingPanel(Panel):
     """
 
     question = "What does LayerNorm Scaling do to a model that is already trained?"
-    State = SwitchState
+    State = ScalingState
     size = (8.6, 3.5)
     usual = "lab/deep"
     nothing: ClassVar = {"switch": "trained"}
@@ -62,22 +62,22 @@ class ScalingPanel(Panel):
             Choice("position", POSITIONS, label="Factor", help="where the factor stands; the paper's is after-norm"),
         )
 
-    def compute(self, state: SwitchState) -> SwitchData:
+    def compute(self, state: ScalingState) -> ScalingData:
         from labkit.interventions import edit
         from labkit.measurements import logits
 
         documents = [self.model.encode(text)[:LENGTH] for text in self.texts]
         with edit(self.model, *self._edits(state)):  # first: a model without such norms is refused here
-            now = SwitchLook.at(self.model, documents)
+            now = ScalingLook.at(self.model, documents)
             after = logits(self.model, documents)
         trained, before = self.intact.of(
-            self.model, lambda _: (SwitchLook.at(self.model, documents), logits(self.model, documents))
+            self.model, lambda _: (ScalingLook.at(self.model, documents), logits(self.model, documents))
         )
         moved = max(float((a - b).abs().max()) for a, b in zip(after, before))
         blind = math.log(after[0].shape[-1])
-        return SwitchData(state.switch, state.p, state.position, trained, now, moved, blind)
+        return ScalingData(state.switch, state.p, state.position, trained, now, moved, blind)
 
-    def _edits(self, state: SwitchState) -> list[SwitchLayerNormScaling]:
+    def _edits(self, state: ScalingState) -> list[SwitchLayerNormScaling]:
         from ..method.switching import SwitchLayerNormScaling
 
         if state.switch == "trained":
@@ -86,10 +86,10 @@ class ScalingPanel(Panel):
         where = {"p": state.p, "position": state.position} if on else {}
         return [SwitchLayerNormScaling(on=on, compensate=state.switch == "kept", **where)]
 
-    def presets(self) -> Sequence[SwitchState]:
-        return [SwitchState(switch) for switch in ("trained", "on", "kept")]
+    def presets(self) -> Sequence[ScalingState]:
+        return [ScalingState(switch) for switch in ("trained", "on", "kept")]
 
-    def table(self, data: SwitchData) -> Table:
+    def table(self, data: ScalingData) -> Table:
         rows = [("surprise, nats a token", data.trained.loss, data.now.loss)]
         for name, part in (
             ("variance after block", "variance"),
@@ -102,7 +102,7 @@ class ScalingPanel(Panel):
         caption = "The stream's variance, turns (angle over π), and what each block costs to lose (nats a token)"
         return Table(caption, ("", "as trained", "now"), rows)
 
-    def code(self, state: SwitchState) -> str:
+    def code(self, state: ScalingState) -> str:
         edits = [f"labkit.{edit!r}" for edit in self._edits(state)]
         return self.script(
             f"texts = {list(self.texts)!r}",
