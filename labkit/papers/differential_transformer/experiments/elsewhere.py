@@ -22,7 +22,7 @@ ASKED = {
     "noise in the words": ("right", "longer, more needles", "right answers, harder texts"),
     "examples": ("right", "longer", "right answers, longer texts"),
     "habits": ("text", "as trained", "answers that follow the text"),
-    "no smear, one rate": ("right", "as trained", "right answers"),
+    "no smear": ("right", "as trained", "right answers"),
 }
 OTHERS = ("off by one", "sink", "gated")
 

@@ -38,7 +38,8 @@ FRESH = (21, 22, 23, 24, 25)  # for what was promised when arms on `SEEDS` were 
 AGAIN = (41, 42, 43, 44, 45)  # the main arms once more, promised before any of them was trained there
 # Found by the groups of rates; arms not named stand at LIMe's.
 BEST = dict.fromkeys(("base", "lime", "first-1", "dense"), 1.2e-2)
-BEST |= {"own": 6e-3, "hyper-dynamic": 2.4e-2, "first-values": 2.4e-2, "values": 2.4e-2, "v1-static": 4.8e-2}
+BEST |= {"own": 6e-3, "v1-static": 4.8e-2}
+BEST |= dict.fromkeys(("hyper-dynamic", "first-values", "values", "v1-dynamic"), 2.4e-2)
 # (arm, operands, steps, depth, width), where another rate was better
 BEST_ELSEWHERE: Mapping[tuple[str, int, int, int, int], float] = {
     ("base", 3, 1200, 4, 16): 2.4e-2,
@@ -70,6 +71,7 @@ RIVALS: Mapping[str, Callable[..., DecoderConfig]] = {
     "v1-static": LIMeOfStates,  # LIMe as first published
     "v1-dynamic": partial(LIMeOfStates, dynamic=True),
 }
+VARIANTS = ("keys", "values", "same-head", "channel", "v1-static", "v1-dynamic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +123,9 @@ GROUPS: Mapping[str, tuple[Run, ...]] = {
     "long-rates": _tried(("base", "lime"), RATES, steps=2400),
     "rival-rates": _tried(("first-values", "dense", "hyper-dynamic"), RATES),
     "rates": (*_tried(("first-1", "last-2", "average"), RATES), *_tried(("lime",), RATES, depth=2)),
-    "variant-rates": _tried(("keys", "values", "v1-static"), RATES),
-    "variant-edges": (*_tried(("values", "v1-static"), (4.8e-2,)), *_tried(("v1-static",), (9.6e-2,))),
-    "variants": _runs(("keys", "values", "v1-static"), SEEDS),
+    "variant-rates": _tried(VARIANTS, RATES),
+    "variant-edges": (*_tried(("values", "v1-static", "v1-dynamic"), (4.8e-2,)), *_tried(("v1-static",), (9.6e-2,))),
+    "variants": _runs(VARIANTS, SEEDS),
     "zeros-rates": _tried(("zeros",), RATES),
     "own-rates": _tried(("own",), RATES),
     "repeated": _runs(("base", "lime"), REPEATED, steps=2400),
