@@ -1,4 +1,4 @@
-"""What a model could do while it learned: shares of right answers, and surprise above the floor, by tokens read."""
+"""What a model could do while it learned: shares of right answers, and loss above the floor, by tokens read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DRAWINGS"]
 
 SHARES = ("tracking", "places", "facts", "recall", "copying", "whole_stories")
-SURPRISE = 2.6  # inches for the second axes
+RIGHT = 2.6  # inches for the second axes
 _DASHES = ("-", "--", ":", "-.")
 _MILLION = 1e6
 
@@ -30,7 +30,7 @@ def paint(history: History, figure: FigureBase) -> None:
     """Draw one line per sign with its intervals; tokens on a logarithmic axis."""
     width, _ = inches(figure)
     shares = [name for name in SHARES if name in history.signs]
-    left, right = figure.subfigures(1, 2, width_ratios=(width - SURPRISE, SURPRISE))
+    left, right = figure.subfigures(1, 2, width_ratios=(width - RIGHT, RIGHT))
     words = {name: LABELS[name][0] for name in shares}
     (ax,) = axes(left, f"What {history.model} could do while it learned", left=0.75, right=legend_width(words.values()))
     x, marks = [tokens / _MILLION for tokens in history.tokens], list(MARKS.values())
@@ -49,7 +49,7 @@ def paint(history: History, figure: FigureBase) -> None:
     label_axes(ax, x="million tokens read", y="share")
     legend(ax)
     if "above_floor" in history.signs:
-        (ax,) = axes(right, "Surprise above the floor", left=0.7, right=0.15)
+        (ax,) = axes(right, "Loss above the floor", left=0.7, right=0.15)
         value, low, high = zip(*history.signs["above_floor"].values)
         ax.fill_between(x, low, high, color=MARKS["intact"].colour, alpha=0.18, linewidth=0)
         ax.plot(x, value, color=MARKS["intact"].colour, marker=MARKS["intact"].marker, markersize=5)

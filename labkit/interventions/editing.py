@@ -101,10 +101,23 @@ class Editing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _mark_struck(trace)
         self._use.leave()
 
     def __repr__(self) -> str:
         return repr(self._use)
+
+
+def _mark_struck(trace: TracebackType | None) -> None:
+    """Mark as left the edits in a traceback whose way out was cut short, as by an error set from another thread."""
+    while trace is not None:
+        given = trace.tb_frame.f_locals.get("args") if trace.tb_frame.f_code is _WAY_OUT else None
+        if given and isinstance(given[0], Editing):
+            given[0]._use.left = True
+        trace = trace.tb_next
+
+
+_WAY_OUT = Editing.__exit__.__code__  # of what makes it uninterruptible; its first argument is the edit
 
 
 @uninterruptible

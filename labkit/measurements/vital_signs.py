@@ -147,7 +147,7 @@ def vitals(model: ModelLike, n: int = 64, *, seed: int = 0, texts: Sequence[str]
     }
     if not handle.ours:
         return Vitals(model=handle.name, params=handle.parameters, n=n, seed=seed, **asked)
-    surprise, above = _surprise(handle, told or world.documents("stories", n, seed, SPLIT))
+    total, above = _loss_on_stories(handle, told or world.documents("stories", n, seed, SPLIT))
     stories = sample_stories(handle, n, seed=seed)
     wrong = [len(world.check(story)) for story in stories]
     sentences = [max(1, sum(map(story.count, ".?!"))) for story in stories]
@@ -167,7 +167,7 @@ def vitals(model: ModelLike, n: int = 64, *, seed: int = 0, texts: Sequence[str]
             unit="per ten sentences",
             null=0.0,
         ),
-        loss=surprise,
+        loss=total,
         stories=tuple(stories),
     )
 
@@ -214,12 +214,12 @@ def _reader(model: ModelLike) -> Handle:
     return Handle("the model", module, tokenizer)
 
 
-def _surprise(handle: Handle, stories: Sequence[world.Document]) -> tuple[Loss, Estimate]:
+def _loss_on_stories(handle: Handle, stories: Sequence[world.Document]) -> tuple[Loss, Estimate]:
     """Return the loss on whole stories, their end included, and what it lies above the floor of the same stories."""
     found = loss(handle, handle.encode_documents([story.text for story in stories]))
     floors = [world.floor([story], int(tokens)) for story, tokens in zip(stories, found.weights)]
     above = [value - least for value, least in zip(found.per_unit, floors)]
-    name = "surprise above the floor"
+    name = "loss above the floor"
     return found, mean_over(above, weights=found.weights, name=name, unit=found.unit, null=0.0)
 
 

@@ -127,7 +127,7 @@ def test_the_switch_by_keyboard_and_back(page):
     says(page, "Nothing is switched")
     as_trained = page.text(STATUS)
     page.choose("Norms", "scaling on")
-    page.wait(lambda: "Nothing is switched" not in page.text(STATUS) and "Surprise" in page.text(STATUS), "a switch")
+    page.wait(lambda: "Nothing is switched" not in page.text(STATUS) and "Loss" in page.text(STATUS), "a switch")
     switched = page.text(STATUS)
     slide(page, Keys.ARROW_RIGHT)
     page.wait(lambda: page.text(STATUS) not in (switched, ""), "another p")

@@ -136,7 +136,7 @@ def vitals(tracking=0.9, nats=0.06, slips=0.8, hub=False):
              for name, p in shares.items()}  # fmt: skip
     if not hub:
         signs["whole_stories"] = proportion([1] * 40 + [0] * 24, null=0.0, name="whole stories")
-        signs["above_floor"] = mean_over([nats, 1.2 * nats], null=0.0, name="surprise above the floor")
+        signs["above_floor"] = mean_over([nats, 1.2 * nats], null=0.0, name="loss above the floor")
         signs["contradictions"] = mean_over([slips, 1.2 * slips], null=0.0, name="contradictions")
     return Vitals(model="lab/tiny", params=949_504, n=64, seed=0, **signs)
 

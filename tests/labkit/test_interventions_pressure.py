@@ -151,6 +151,30 @@ def test_an_asynchronous_error_in_another_thread_leaves_nothing(model):
         assert untouched(model, before)
 
 
+def test_an_error_that_strikes_at_the_door_of_an_inner_edit_is_what_comes_out(model):
+    """Set from another thread before the first line of the way out: the outer edit takes the inner one along."""
+    before = fingerprint(model)
+    inner, outer = edit(model, ScaleWeight("layers.0.mlp.down[1, 2]", 3.0)), edit(model, DropMLP(1))
+    ways_out = 0
+
+    def strike(frame, event, _):
+        nonlocal ways_out
+        if frame.f_code.co_name == "whole" and frame.f_locals.get("args", (None,))[0] is inner:
+            ways_out += event == "line"
+            if event == "line":
+                raise Stopped
+            return strike
+        return None
+
+    try:
+        with pytest.raises(Stopped) as told, outer, inner:
+            sys.settrace(strike)
+    finally:
+        sys.settrace(None)
+    assert ways_out == 1 and told.value.__traceback__ is not None  # which still holds the inner edit
+    assert untouched(model, before)
+
+
 def held(model, *edits):
     """Hold an edit open as a generator does."""
     with edit(model, *edits):

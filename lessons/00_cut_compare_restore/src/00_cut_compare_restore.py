@@ -23,7 +23,7 @@ lesson = labkit.open_lesson("00")
 # %% [markdown]
 # Here is one cut, to begin with. The model reads a day to the words *The lantern is with*: intact (plain blue), and with
 # the first of its four blocks, layer 0, left out (hatched orange). Below the bars is how each of the two goes on. On the
-# right is how much the words of the day surprise it; section 3 measures that.
+# right is the *loss*: how much the words of the day surprise it. Section 3 measures that.
 
 # %%
 first = labkit.CutPanel("lab/tiny")
@@ -147,8 +147,8 @@ labkit.course.report(elsewhere, 2, f"without {lowest}, on other days")
 guessing = elsewhere.null
 labkit.course.holds(
     without[lowest].high < guessing and elsewhere.low < guessing < elsewhere.high,
-    f"There the interval ended at {without[lowest].high:.2f}, below {guessing}; here it "
-    f"holds {guessing}: the model guesses.",
+    f"There the interval ended at {without[lowest].high:.2f}, below {guessing}; "
+    f"here it holds {guessing}: the model guesses.",
 )
 
 # %% [markdown]

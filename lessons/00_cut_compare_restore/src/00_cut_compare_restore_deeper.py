@@ -3,6 +3,9 @@
 #
 # {{badges}}
 #
+# Four surgeons cut a model and hand it back. Each says that it is as it was. Not all of them are right, and every answer
+# the model gives you looks right. How do you find out who left something inside?
+#
 # Six sections that stand on their own, in any order, after the hour and after the next cell: where weights live in models
 # of other families; the same cells on models from the hub; lists of edits, and the one activation that carries the
 # lantern; how a verdict comes out of a record; how a sweep avoids work; and four surgeons, of whom not

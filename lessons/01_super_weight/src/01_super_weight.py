@@ -108,9 +108,10 @@ hunt.check([...])
 down = labkit.view(encoder, "layers.1.mlp.down").read()
 row, column = divmod(int(down.abs().argmax()), down.shape[1])
 gains = labkit.view(encoder, "layers.1.mlp_norm").read()
+peak = int(gains.argmax())
 candidates = {
     "the largest weight of one down projection": f"layers.1.mlp.down[{row}, {column}]",
-    "the largest gain of the norm after it": f"layers.1.mlp_norm[{int(gains.argmax())}]",
+    "the largest gain of the norm after it": f"layers.1.mlp_norm[{peak}]",
     "a small gain of the same norm": "layers.1.mlp_norm[99]",
     "the gain beside it": "layers.1.mlp_norm[98]",
     "a weight drawn at random": "layers.3.attn.q[17, 200]",

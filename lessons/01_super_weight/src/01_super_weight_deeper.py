@@ -3,6 +3,9 @@
 #
 # {{badges}}
 #
+# One number holds up a model. Is it there from the start, or does training make it? How much of it can go before anybody
+# notices? And who reads what it writes?
+#
 # Seven sections that stand on their own, in any order, after the hour and after the next cell: the paper's rule beside a
 # stricter one, and its coordinates in models of the hub; the dose; zero and other values; what the model says without the
 # weight; rounding, with a bug that was released; a spike through training; and where spikes come from.

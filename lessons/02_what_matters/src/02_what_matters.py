@@ -338,8 +338,8 @@ strategy = lesson.predict("p3")
 first = lesson.predict("p4")
 
 # %%
-# Go to eight parts gone; then change what is asked of the model. The lines of the loss lie
-# close together at first: the next cell prints them.
+# Go to eight parts gone; then change what is asked of the model. The lines of the loss
+# lie close together at first: the next cell prints them.
 panel = labkit.RacePanel("lab/deep", gate=first)
 panel
 

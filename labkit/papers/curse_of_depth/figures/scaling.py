@@ -73,11 +73,11 @@ def _said(data: ScalingData) -> str:
     if data.moved <= SAME:
         same = "" if data.switch == "trained" else f"No logit moves by more than {SAME:g}: the same function. "
         return (
-            f"{same}Surprise {trained.loss:.3f} nats a token; variance {trained.variance[-1]:.3g} after the last of "
+            f"{same}Loss {trained.loss:.3f} nats a token; variance {trained.variance[-1]:.3g} after the last of "
             f"{len(trained.costs)} blocks, of which {len(trained.idle)} cost at most {IDLE:g} nats to lose."
         )
     return (
-        f"Surprise {trained.loss:.3f} → {now.loss:.3f} nats a token (a blind guess: {data.blind:.2f}); "
+        f"Loss {trained.loss:.3f} → {now.loss:.3f} nats a token (a blind guess: {data.blind:.2f}); "
         f"variance after the last block {trained.variance[-1]:.3g} → {now.variance[-1]:.3g}; blocks that cost at most "
         f"{IDLE:g} nats to lose: {len(trained.idle)} → {len(now.idle)} of {len(now.costs)}."
     )

@@ -90,7 +90,7 @@ class ScalingPanel(Panel):
         return [ScalingState(switch) for switch in ("trained", "on", "kept")]
 
     def table(self, data: ScalingData) -> Table:
-        rows = [("surprise, nats a token", data.trained.loss, data.now.loss)]
+        rows = [("loss, nats a token", data.trained.loss, data.now.loss)]
         for name, part in (
             ("variance after block", "variance"),
             ("turn by block", "turns"),

@@ -1,7 +1,7 @@
 """The stored answers of the cut panel: numbers in a sweep, words in a small TOML file beside it; read without torch.
 
 The sweep's units are texts: each day as it stands, and each day followed by each word that may come next. Its values
-are surprises in nats per scored token: at the whole day, or at that word, whose probability is then exp(-surprise).
+are losses in nats per scored token: on the whole day, or on that word, whose probability is then exp(-loss).
 """
 
 from __future__ import annotations
@@ -78,17 +78,17 @@ class Replay:
 
     def _reading(self, number: int, values: Sequence[float], goes_on: str) -> Reading:
         start = sum(1 + len(day.words) for day in self.days[:number])
-        loss, *surprises = values[start : start + 1 + len(self.days[number].words)]
-        return Reading(tuple(math.exp(-nats) for nats in surprises), loss, goes_on)
+        loss, *losses = values[start : start + 1 + len(self.days[number].words)]
+        return Reading(tuple(math.exp(-nats) for nats in losses), loss, goes_on)
 
 
 @dataclass(frozen=True)
-class SurpriseMeasure:
-    """Surprise at the last tokens of each text; `scored` says at how many."""
+class LastTokensLoss:
+    """Loss on the last tokens of each text; `scored` says at how many."""
 
     documents: tuple[tuple[int, ...], ...] = field(repr=False)
     scored: tuple[int, ...] = field(repr=False)
-    name: ClassVar[str] = "surprise"
+    name: ClassVar[str] = "loss on the last tokens"
     unit: ClassVar[str] = "nats/token"
     over: ClassVar[str] = "texts"
     needs_intact: ClassVar[bool] = False
@@ -150,14 +150,14 @@ def _goes_on(handle: Any, day: Day, states: Sequence[CutState]) -> dict[str, str
     return {"nothing": read(handle, ids_L, ()).goes_on} | cuts
 
 
-def _measure(handle: Any, days: Sequence[Day], texts: Sequence[list[int]]) -> SurpriseMeasure:
+def _measure(handle: Any, days: Sequence[Day], texts: Sequence[list[int]]) -> LastTokensLoss:
     from labkit.measurements.readings import first_pieces
 
     documents, scored = [], []
     for day, ids in zip(days, texts):
         documents += [ids, *([*ids, piece] for piece in first_pieces(handle, day.text, day.words))]
         scored += [len(ids) - 1, *(1 for _ in day.words)]
-    return SurpriseMeasure(tuple(map(tuple, documents)), tuple(scored))
+    return LastTokensLoss(tuple(map(tuple, documents)), tuple(scored))
 
 
 def _days_it_knows(handle: Any, n: int) -> list[Day]:

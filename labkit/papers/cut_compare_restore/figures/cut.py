@@ -1,4 +1,4 @@
-"""The picture of the cut panel: next words, surprise, and how the model goes on; intact beside cut."""
+"""The picture of the cut panel: next words, loss, and how the model goes on; intact beside cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .cut_words import sentence_of
 
 __all__ = ["DRAWINGS", "paint"]
 
-FOOT, FEW = 0.62, 2.3  # inches: the two lines below, the width of the surprise
+FOOT, FEW = 0.62, 2.3  # inches: the two lines below, the width of the loss
 MOST_NATS = 10.0  # end of the axis: above guessing evenly, for a damaged model can be sure of the wrong word
 
 
@@ -33,12 +33,12 @@ def paint(data: CutData, figure: FigureBase) -> None:
         right=None if data.right is None else drawable(data.right),
     )
     draw(words, left)
-    _surprise(right, data)
+    _loss(right, data)
     write_goes_on(lower, data.intact.goes_on, data.cut.goes_on)
 
 
-def _surprise(figure: FigureBase, data: CutData) -> None:
-    (ax,) = axes(figure, "Surprise", left=0.65, right=0.15)
+def _loss(figure: FigureBase, data: CutData) -> None:
+    (ax,) = axes(figure, "Loss", left=0.65, right=0.15)
     for place, (name, reading) in enumerate((("intact", data.intact), ("cut", data.cut))):
         bars(ax, [place], [min(reading.loss, MOST_NATS)], MARKS[name], 0.6)
         _number(ax, place, reading)

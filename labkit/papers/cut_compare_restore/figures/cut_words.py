@@ -13,11 +13,11 @@ def sentence_of(data: CutData) -> str:
     """Return what the picture shows, in words."""
     if data.part == "nothing":
         says = f"Nothing is cut. The model {_says(data, data.cut)}."
-        surprise = f"The text surprises it by {data.cut.loss:.2f} nats a token."
+        loss = f"Its loss on the text is {data.cut.loss:.2f} nats a token."
     else:
         says = f"Without {name_of(data.part, data.layer)} the model {_compared(data)}."
-        surprise = f"Surprise at the text, nats a token: {data.intact.loss:.2f} intact, {data.cut.loss:.2f} cut."
-    return " ".join(part for part in (says, _verdict(data), surprise, _unseen(data)) if part)
+        loss = f"Loss on the text, nats a token: {data.intact.loss:.2f} intact, {data.cut.loss:.2f} cut."
+    return " ".join(part for part in (says, _verdict(data), loss, _unseen(data)) if part)
 
 
 def _says(data: CutData, reading: Reading) -> str:

@@ -125,7 +125,7 @@ class CutPanel(Panel):
             for word, before, after in zip(data.words, data.intact.probabilities, data.cut.probabilities)
         ]
         rest = [1 - sum(reading.probabilities) for reading in (data.intact, data.cut)]
-        rows += [("any other word", *rest), ("surprise at the text, nats a token", data.intact.loss, data.cut.loss)]
+        rows += [("any other word", *rest), ("loss on the text, nats a token", data.intact.loss, data.cut.loss)]
         rows += [("goes on", data.intact.goes_on, data.cut.goes_on)]
         caption = f"Probability of the next word after {data.tokens} tokens; cut: {name_of(data.part, data.layer)}"
         return Table(caption, ("", "intact", "cut"), rows)
