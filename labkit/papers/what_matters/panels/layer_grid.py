@@ -18,16 +18,8 @@ from labkit.panels.reader import depth_of_reader
 from labkit.panels.stored import load_measured, summary
 from labkit.panels.tables import Table
 
-from ..experiments.layer_grid import (
-    LONGEST,
-    POOL,
-    LayerGridData,
-    LayerGridRun,
-    LayerGridState,
-    as_lists,
-    key_of,
-    ready_cuts,
-)
+from ..experiments import layer_grid as grid
+from ..experiments.layer_grid import LayerGridData, LayerGridRun, LayerGridState, as_lists, key_of, ready_cuts
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
@@ -85,10 +77,11 @@ class LayerGridPanel(KeepingPanel):
 
     def code(self, state: LayerGridState) -> str:
         given = "".join(f", {part}={layers!r}" for part, layers in as_lists(state.gone).items())
+        pool, longest = grid.POOL, grid.LONGEST
         return self.script(
             f"text = {state.text!r}",
-            f"stories = [model.encode(one.text) for one in world.documents('stories', {POOL}, seed=0, split='test')]",
-            f"length = Counter(n for n in map(len, stories) if n <= {LONGEST}).most_common(1)[0][0]",
+            f"stories = [model.encode(one.text) for one in world.documents('stories', {pool}, seed=0, split='test')]",
+            f"length = Counter(n for n in map(len, stories) if n <= {longest}).most_common(1)[0][0]",
             f"documents = [ids for ids in stories if len(ids) == length][:{self.n_documents}]",
             f"plan = labkit.drops(model{given})",
             "",
