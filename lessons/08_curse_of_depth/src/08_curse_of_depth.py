@@ -52,11 +52,11 @@ lesson.result("r2")
 # %% [markdown]
 # ## 1 · One factor after the norm · 12 min
 #
-# A block adds to the stream: h ← h + f(norm(h)). So the stream grows from block to block, and every norm divides by
-# that growing size. What a late block adds, the paper says, is small beside what is already there, and the block might
-# as well be missing. That is its *curse*. Look how the stream grows in `lab/deep`, twelve blocks trained on the
-# islands. Its size is told by the *variance*: how far the numbers of one token (the *channels*) spread, averaged over
-# tokens.
+# A block adds to the stream: h ← h + f(norm(h)). The norm stands before the part: *Pre-LN*. (After the sum it would be
+# *Post-LN*.) So the stream grows from block to block, and every norm divides by that growing size. What a late block
+# adds, the paper says, is small beside what is already there, and the block might as well be missing. That is its
+# *curse*. Look how the stream grows in `lab/deep`, twelve blocks trained on the islands. Its size is told by the
+# *variance*: how far the numbers of one token (the *channels*) spread, averaged over tokens.
 
 # %%
 deep = labkit.load("lab/deep")
@@ -367,8 +367,9 @@ print(f"{quarter.value:+.3f} nats of training loss after a quarter of the way")
 holds(quarter.high < 0, "Early on, the scaled kind is ahead.")
 
 # %% [markdown]
-# (The curve is of the training loss; the ledger's test asks for unseen stories.) So five pairs do not say who is better.
-# But they do say that the paper's difference is not there. And an early lead says little about the end.
+# (The curve is of the training loss; the ledger's test asks for unseen stories.) So five pairs do not say who is
+# better. But they do say that the paper's difference is not there, each kind at its best rate. (The paper had one rate
+# for both.) And an early lead says little about the end.
 #
 # Is the early lead the factor's, or that of a rate twice as high? Five fresh pairs, both at 0.008, 80 steps:
 
@@ -484,7 +485,8 @@ figures.show(trained)
 holds(trained.low > 0, "After 1,500 steps scaling is behind smaller first values.")
 
 # %% [markdown]
-# The lead of the beginning is gone, and has turned. At this size the older way is at least as good.
+# The lead of the beginning is gone, and has turned. Two things changed: the length, and the rate at which each kind is
+# best. At this size the older way is at least as good.
 #
 # **What this does not show.** Larger models, longer training, a full search of rates for smaller first values (two
 # were tried).
@@ -558,7 +560,9 @@ holds(
 #
 # **What this does not show.** What happens at the paper's size. Its smallest model is over a hundred times as large and
 # read a thousand times as much. Two hundred steps are few: blocks that are idle then may have work later, as in the
-# models of sixteen blocks above. Every arm stands at the rate that was best for Pre-LN with sixteen.
+# models of sixteen blocks above. And that they are idle *together*: the same work, shared among four times as many,
+# costs less a block. Leave out several at once to tell. Every arm stands at the rate that was best for Pre-LN with
+# sixteen.
 
 # %%
 lesson.progress()

@@ -3,6 +3,9 @@
 #
 # {{badges}}
 #
+# Two rows of the paper's Table 8 are the same method, 0.9 % apart. A switch in its code could never be thrown. And a
+# block that hardly minds where it stands may still be needed.
+#
 # Ten sections that stand on their own, in any order, after the hour and after the next cell: six places for one factor;
 # the theory beside measurement; angles with an axis; blocks that change places; other norms and first values; what pairs
 # are worth, and idle blocks by rate; fine-tuning; two small models trained before your eyes; an encoder that norms after
@@ -26,6 +29,7 @@ lesson = labkit.open_lesson("08")
 figures, holds = labkit.figures, labkit.course.holds
 unseen = labkit.world.documents("stories", 12, seed=82, split="test")
 stories = [story.text for story in unseen]
+deep = labkit.load("lab/deep")
 
 # %% [markdown]
 # ## 1 · Six places for one factor · 15 min
@@ -39,7 +43,6 @@ stories = [story.text for story in unseen]
 place = lesson.predict("d1")
 
 # %%
-deep = labkit.load("lab/deep")
 moved = {}
 before = measurements.logits(deep, stories[:4])
 for position in ("before-norm", "after-norm", "after-branch", "attention", "mlp"):
@@ -56,8 +59,8 @@ holds(
 )
 
 # %% [markdown]
-# So 26.97 and 26.73 are two runs of *the same method*. Their distance, 0.9 percent, is what chance does in that table.
-# Read its other lines with that in mind.
+# So 26.97 and 26.73 are two runs of *the same method*. Their distance, 0.9 percent, is one sample of what chance does
+# in that table. Read its other lines with that in mind.
 #
 # After the sum the factor shrinks the stream itself, block after block: by block ℓ it has been divided by √(ℓ!). Try that
 # place, and the others, in a model that has learned nothing.
@@ -227,10 +230,10 @@ holds(
 )
 
 # %% [markdown]
-# So a block of the middle *is* needed, and hardly minds where it stands. That fits a stream to which everybody adds: what
-# the neighbour adds is small beside what is there already, so the norm hands both blocks nearly the same. It is the
-# paper's picture of a deep layer (its input and output point almost the same way), without the conclusion that such a
-# layer is idle. How far does it go? Turn the whole deeper half round, block 12 first.
+# So most blocks of the middle *are* needed, and hardly mind where they stand. That fits a stream to which everybody
+# adds: what the neighbour adds is small beside what is there already, so the norm hands both blocks nearly the same. It
+# is the paper's picture of a deep layer (its input and output point almost the same way), without the conclusion that
+# such a layer is idle. How far does it go? Turn the whole deeper half round, block 12 first.
 
 # %%
 with labkit.edit(deep, *(labkit.SwapBlocks(n, 17 - n) for n in (6, 7, 8))):
