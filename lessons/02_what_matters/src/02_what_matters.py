@@ -397,20 +397,18 @@ holds(
     share["the loss"][lost] > 0.8,
     "When the lantern is lost, the loss still stands above 0.8.",
 )
-one_gone = race.loss["attention"][1].value
+rise_1 = race.loss["attention"][1].value
 print(
-    f"one attention gone: {one_gone / (race.guess - race.base.value):.3f} of the way to "
+    f"one attention gone: {rise_1 / (race.guess - race.base.value):.3f} of the way to "
     "guessing,",
     end=" ",
 )
-print(f"{one_gone / race.base.value:.2f} of the intact loss")
+print(f"{rise_1 / race.base.value:.2f} of the intact loss")
 holds(
     0.98 < share["the loss"][1] < 0.995,
     "It is about a hundredth of the way to guessing.",
 )
-holds(
-    one_gone > 0.1 * race.base.value, "And it is more than a tenth of the intact loss."
-)
+holds(rise_1 > 0.1 * race.base.value, "And it is more than a tenth of the intact loss.")
 
 # %%
 quiet = lesson.exercise("02.3")
