@@ -1,20 +1,22 @@
-"""How the lesson's results are drawn: shares of attention, λ by λ, a dot for each seed, microphones. Lesson: 04."""
+"""How the lesson's results are drawn: maps, shares, λ by λ, a dot for each seed, leads elsewhere. Lesson: 04."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from matplotlib.figure import FigureBase
 
 from labkit.base.errors import BadInput
 from labkit.figures import Bars, Lines
 from labkit.figures.drawing import Drawing
 from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, axes, bars, inches, label_axes, row_names, text_width
+from labkit.measurements.tables import text_table
 
 from .experiments.allocation import PLACES, Allocation, place_marks, question_maps
-from .experiments.arms import Arms
+from .experiments.arms import Arms, compare_arms
+from .experiments.elsewhere import ASKED, CONTROLS, Elsewhere
 from .experiments.measured_runs import of_arm
 from .experiments.microphones import Microphones
 from .experiments.retrieval import DepthGrid
@@ -25,48 +27,113 @@ from .training import CONFIRMING
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
-__all__ = ["DRAWINGS", "grid_lines", "lambda_history", "lambda_lines", "map_lines", "paint_lambda", "share_bars"]
+__all__ = [
+    "DRAWINGS",
+    "MapPair",
+    "arm_name",
+    "arms_table",
+    "grid_lines",
+    "lambda_history",
+    "lambda_lines",
+    "map_pair",
+    "paint_lambda",
+    "share_bars",
+]
 
 MAPS = ("A1", "A2", "A1 − λ A2")
 DIFF = MARKS["cut"]
 PLAIN = MARKS["intact"]
 
 
-def share_bars(allocations: Mapping[str, Allocation], *, signed: bool, title: str) -> Bars:
-    """Return the mean shares of each place as bars, one kind for each of up to four models."""
-    kind = "signed" if signed else "absolute"
-    shares = {name: [one.share(place, signed=signed) for place in PLACES] for name, one in allocations.items()}
-    told = "; ".join(f"{name}: answer {row[0].value:.2f}, noise {row[2].value:.2f}" for name, row in shares.items())
+def arm_name(arm: str) -> str:
+    """Return how the lesson names an arm: "diff, λ frozen" is "DIFF, λ kept at 0.2"."""
+    kept = {"diff, λ frozen": "DIFF, λ kept at 0.2", "diff, λ = −1": "DIFF, λ kept at −1", "diff, λ ≥ 0": "DIFF, λ ≥ 0"}
+    return kept.get(arm, arm.replace("diff", "DIFF"))
+
+
+def arms_table(arms: Sequence[str], columns: Mapping[str, str]) -> str:
+    """Return the mean of each arm over its seeds as text: heading -> a quantity of `compare_arms`."""
+    found = [compare_arms(what, arms) for what in columns.values()]
+    rows = [[arm_name(arm), *(f"{one.mean(arm).value:.3f}" for one in found)] for arm in arms]
+    return text_table(["mean over seeds", *columns], rows).replace("-0.", "−0.").replace("-1.", "−1.")
+
+
+def share_bars(
+    allocations: Mapping[str, Allocation], *, title: str, places: Sequence[str] = ("answer", "noise")
+) -> Bars:
+    """Return each model's share of the attention at each of `places`, signed beside absolute."""
+    rows = [(place, name, one) for place in places for name, one in allocations.items()]
+    shares = {
+        kind: [one.share(place, signed=kind == "signed") for place, _, one in rows] for kind in ("signed", "absolute")
+    }
+    told = "; ".join(
+        f"{name}, {place}: signed {signed.value:.2f}, absolute {absolute.value:.2f}"
+        for (place, name, _), signed, absolute in zip(rows, *shares.values())
+    )
     return Bars(
         title=title,
-        labels=PLACES,
-        groups={name: [one.value for one in row] for name, row in shares.items()},
-        intervals={name: [(one.low, one.high) for one in row] for name, row in shares.items()},
-        x_label=f"{kind} share of a question's attention, mean over heads and texts",
-        sentence=f"Where a question looks, {kind} shares. {told}.",
+        labels=[f"{place}: {name}" for place, name, _ in rows],
+        groups={kind: [one.value for one in found] for kind, found in shares.items()},
+        intervals={kind: [(one.low, one.high) for one in found] for kind, found in shares.items()},
+        x_label="share of a question's attention, mean over heads and texts",
+        sentence=f"Where a question looks. {told}.",
     )
 
 
-def map_lines(model: ModelLike, batch: Batch, *, title: str) -> Lines:
-    """Return A1 and A2 of the first question of the first text over its words, mean over heads.
+@dataclass(frozen=True)
+class MapPair:
+    """A1 and A2 of one question in several models: name -> (A1, A2) over the words; where the answer stands."""
+
+    maps: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    answer: int
+    noise: Sequence[bool]
+
+
+def map_pair(models: Mapping[str, ModelLike], batch: Batch) -> MapPair:
+    """Return A1 and A2 of the first question of the first text over its words, mean over heads, for each model.
 
     Raises `BadInput` for a model with one map.
     """
-    maps = question_maps(model, batch)
-    if len(maps) != 3:
-        raise BadInput("This model has one map.", expected="a DIFF Transformer, which has two")
-    first, second, _ = (one[0, :, 0].mean(0).tolist() for one in maps)
-    last, place = int(batch.rows[0]) + 1, int(batch.places[0, 0])
-    noise = place_marks(batch)[PLACES.index("noise"), 0, 0, 0].bool()
-    told = " and ".join(
-        f"{name} gives the answer {weights[place]:.2f} and noise {float(torch.tensor(weights)[noise].sum()):.2f}"
-        for name, weights in (("A1", first), ("A2", second))
+    last, found = int(batch.rows[0]) + 1, {}
+    for name, model in models.items():
+        maps = question_maps(model, batch)
+        if len(maps) != 3:
+            raise BadInput("This model has one map.", expected="a DIFF Transformer, which has two")
+        first, second, _ = (one[0, :, 0].mean(0)[:last].tolist() for one in maps)
+        found[name] = (first, second)
+    noise = place_marks(batch)[PLACES.index("noise"), 0, 0, 0, :last].bool().tolist()
+    return MapPair(found, int(batch.places[0, 0]), noise)
+
+
+def _paint_maps(pair: MapPair, figure: FigureBase) -> None:
+    """Draw one panel for each model on a common scale, with the answer named."""
+    columns = axes(figure, *pair.maps, left=0.8, right=0.2, between=0.5)
+    for ax, maps in zip(columns, pair.maps.values()):
+        for name, weights, look in zip(MAPS, maps, (PLAIN, DIFF)):
+            ax.plot(weights, look.line, marker=look.marker, color=look.colour, markersize=5, linewidth=1, label=name)
+        ax.axvline(pair.answer, color=RULE, linewidth=1, linestyle=":", zorder=0)
+        ax.annotate(
+            "the answer", (pair.answer, 1.02), xytext=(6, 0), textcoords="offset points", va="center",
+            fontsize=SIZES["note"], color=INK,
+        )  # fmt: skip
+        ax.set_ylim(-0.03, 1.08)
+        label_axes(ax, x="word of the text, from its start", y="weight" if ax is columns[0] else "")
+    columns[0].legend(loc="upper left", frameon=False, fontsize=SIZES["label"], labelcolor=INK)
+
+
+def _describe_maps(pair: MapPair) -> str:
+    told = [
+        f"{name}: " + " and ".join(
+            f"{which} gives the answer {weights[pair.answer]:.2f} and noise "
+            f"{sum(weight for weight, there in zip(weights, pair.noise) if there):.2f}"
+            for which, weights in zip(MAPS, maps)
+        )
+        for name, maps in pair.maps.items()
+    ]  # fmt: skip
+    return (
+        f"The weights of one question over the words of one text, mean over heads; the answer is word {pair.answer}. "
+        f"{'; '.join(told)}."
     )
-    return Lines(
-        title=title, x=list(range(last)), lines={"A1": first[:last], "A2": second[:last]},
-        x_label="word of the text, from its start", y_label="weight, mean over heads", dots=True,
-        sentence=f"The weights of one question over the words of one text; the answer is word {place}. {told}.",
-    )  # fmt: skip
 
 
 def lambda_lines(surgeries: Mapping[str, Surgery], *, title: str) -> Lines:
@@ -79,7 +146,8 @@ def lambda_lines(surgeries: Mapping[str, Surgery], *, title: str) -> Lines:
     )
     return Lines(
         title=title, x=first.values, lines={name: one.accuracies() for name, one in surgeries.items()},
-        x_label="λ", y_label="share of right answers", sentence=f"Right answers by λ. {told}.", dots=True,
+        x_label=f"λ, set by hand (learned: {first.own:.2f})".replace("-", "−"), y_label="share of right answers",
+        sentence=f"Right answers by λ. {told}.", dots=True,
     )  # fmt: skip
 
 
@@ -105,7 +173,8 @@ def lambda_history(arm: str = "diff") -> Lines:
     when = f", in every one below 0 by step {max(crossed)}" if len(crossed) == len(curves) else ""
     first = next(iter(curves.values()))
     return Lines(
-        title=f"λ while {len(curves)} models learn", x=[max(1, 25 * number) for number in range(len(first))],
+        title=f"λ ends below 0 in all {len(curves)} models" if max(ends) < 0 else f"λ while {len(curves)} models learn",
+        x=[max(1, 25 * number) for number in range(len(first))],
         lines=curves, x_label="step of training", y_label="λ",
         sentence=f"The λ of each model over training, one line a seed: it starts near 0.2 and ends between "
         f"{min(ends):.2f} and {max(ends):.2f}{when}.",
@@ -114,11 +183,11 @@ def lambda_history(arm: str = "diff") -> Lines:
 
 def _paint_arms(arms: Arms, figure: FigureBase) -> None:
     """Draw one row for each arm: a dot for each seed, the mean with its interval beneath."""
-    names = list(arms.values)
+    names = [arm_name(arm) for arm in arms.values]
     (ax,) = axes(
-        figure, f"{arms.title}: each dot is a trained model", left=0.25 + max(map(text_width, names)), right=0.9
+        figure, f"{_title(arms)}: each dot is a trained model", left=0.25 + max(map(text_width, names)), right=0.9
     )
-    for row, name in enumerate(names):
+    for row, name in enumerate(arms.values):
         look = DIFF if name.startswith("diff") else PLAIN
         values = list(arms.values[name].values())
         ax.plot(values, [row - 0.12] * len(values), look.marker, color=look.colour, markersize=6, markeredgecolor=PAPER)
@@ -126,9 +195,13 @@ def _paint_arms(arms: Arms, figure: FigureBase) -> None:
         ax.hlines(row + 0.2, mean.low, mean.high, color=INK, linewidth=2)
         ax.plot([mean.value], [row + 0.2], "|", color=INK, markersize=9, markeredgewidth=2)
         ax.annotate(
-            f"{mean.value:.3g}", (1.0, row), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center",
+            f"{mean.value:.3f}", (1.0, row), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center",
             textcoords="offset points", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
+    ax.annotate(
+        "mean", (1.0, -0.6), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center",
+        textcoords="offset points", fontsize=SIZES["note"], color=INK,
+    )  # fmt: skip
     row_names(ax, names)
     ax.set_ylim(len(names) - 0.4, -0.6)
     low, high = ax.get_xlim()
@@ -137,11 +210,64 @@ def _paint_arms(arms: Arms, figure: FigureBase) -> None:
     label_axes(ax, x=arms.unit)
 
 
+def _title(arms: Arms) -> str:
+    """Return the arms' title as a sentence begins: "no smear: as trained" is "No smear"."""
+    words = arms.title.removesuffix(": as trained").replace("longer, more needles", "harder texts").replace(": ", ", ")
+    return words[0].upper() + words[1:]
+
+
 def _describe_arms(arms: Arms) -> str:
     told = [
-        f"{name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})" for name in arms.values for one in [arms.mean(name)]
+        f"{arm_name(name)} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
+        for name in arms.values
+        for one in [arms.mean(name)]
     ]
-    return f"{arms.title}, {arms.unit}, mean over seeds with its interval: {'; '.join(told)}."
+    return f"{_title(arms)}, {arms.unit}, mean over seeds with its interval: {'; '.join(told)}."
+
+
+def _below(found: Elsewhere, where: str) -> str:
+    """Return in how many layers of all seeds of a setup λ ended below 0."""
+    every = [lam for layers in found.lambdas[where] for lam in layers]
+    return f"{sum(lam < 0 for lam in every)} of {len(every)} layers"
+
+
+def _paint_elsewhere(found: Elsewhere, figure: FigureBase) -> None:
+    """Draw DIFF's lead over each control, one row a setup, and beside it how often λ ended below 0."""
+    names = list(ASKED)
+    (ax,) = axes(figure, "How far is DIFF ahead in other setups?", left=0.25 + max(map(text_width, names)), right=1.6)
+    box = ax.get_position()
+    ax.set_position((box.x0, box.y0, box.width, box.height - 0.3 / inches(figure)[1]))
+    for number, (control, look) in enumerate(zip(CONTROLS, (PLAIN, DIFF))):
+        leads = {where: lead for where, _, name, lead in found.leads if name == control}
+        for row, where in enumerate(names):
+            lead, place = leads[where], row + 0.3 * (number - 0.5)
+            ax.hlines(place, lead.low, lead.high, color=look.colour, linewidth=2)
+            ax.plot(
+                [lead.value], [place], look.marker, color=look.colour, markersize=7, markeredgecolor=PAPER,
+                label=f"over {control}" if row == 0 else None,
+            )  # fmt: skip
+    for row, text in [(-0.75, "λ ended below 0 in"), *((row, _below(found, name)) for row, name in enumerate(names))]:
+        ax.annotate(
+            text, (1.0, row), xycoords=("axes fraction", "data"), xytext=(10, 0), va="center",
+            textcoords="offset points", fontsize=SIZES["note"], color=INK,
+        )  # fmt: skip
+    ax.axvline(0, color=RULE, linewidth=1, linestyle=":")
+    row_names(ax, names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncol=2, frameon=False, fontsize=SIZES["label"], labelcolor=INK
+    )
+    label_axes(ax, x="DIFF minus control, share of right answers")
+
+
+def _describe_elsewhere(found: Elsewhere) -> str:
+    told = [
+        f"{where}, over {control}: {lead.value:.3f} ({lead.low:.3f} to {lead.high:.3f})"
+        for where, _, control, lead in found.leads
+        if where in ASKED
+    ]
+    ends = "; ".join(f"{where} {_below(found, where)}" for where in ASKED)
+    return f"Share of right answers, DIFF minus control. {'; '.join(told)}. λ ended below 0 in: {ends}."
 
 
 def _paint_microphones(heard: Microphones, figure: FigureBase) -> None:
@@ -216,5 +342,7 @@ def paint_lambda(data: LambdaData, figure: FigureBase) -> None:
 
 DRAWINGS = {
     "Arms": Drawing(_paint_arms, _describe_arms, lambda arms: (8.6, 1.2 + 0.42 * len(arms.values))),
+    "Elsewhere": Drawing(_paint_elsewhere, _describe_elsewhere, lambda found: (8.6, 1.5 + 0.5 * len(ASKED))),
+    "MapPair": Drawing(_paint_maps, _describe_maps, lambda pair: (8.6, 3.2)),
     "Microphones": Drawing(_paint_microphones, _describe_microphones, lambda heard: (8.6, 3.4)),
 }

@@ -28,11 +28,18 @@ from labkit.papers.differential_transformer.experiments import (
     two_microphones,
 )
 from labkit.papers.differential_transformer.experiments.activations import absmax
-from labkit.papers.differential_transformer.experiments.allocation import PLACES, place_marks
+from labkit.papers.differential_transformer.experiments.allocation import place_marks
 from labkit.papers.differential_transformer.experiments.arms import Arms, compare_arms, rates_tried
 from labkit.papers.differential_transformer.experiments.microphones import best_lambda, noise_left
 from labkit.papers.differential_transformer.experiments.orders import reordered
-from labkit.papers.differential_transformer.figures import grid_lines, lambda_lines, map_lines, share_bars
+from labkit.papers.differential_transformer.figures import (
+    arm_name,
+    arms_table,
+    grid_lines,
+    lambda_lines,
+    map_pair,
+    share_bars,
+)
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
 from labkit.papers.differential_transformer.training import ARMS, answer_loss, build, train_one
@@ -170,14 +177,33 @@ def test_pictures_describe_what_they_show(diff, plain):
                 {"diff": 4e-3, "softmax 8×8": 8e-3})  # fmt: skip
     assert arms.difference("diff", "softmax 8×8").value == pytest.approx(0.55)
     for picture in (
-        share_bars(both, signed=True, title="Where?"),
+        share_bars(both, title="Where?"),
         lambda_lines({"own": operate_on_lambda(diff, BATCH, [0.0, 1.0])}, title="By λ"),
         grid_lines({"DIFF": grid}, title="By depth"),
         two_microphones(shared=1.0, own=0.1, lam=0.5),
         arms,
     ):
         assert figures.png(figures.draw(picture)) and len(figures.describe(picture)) > 40
-    assert PLACES[0] in share_bars(both, signed=False, title="Where?").labels and "128" not in grid.table()
+    assert "128" not in grid.table()
+
+
+def test_signed_and_absolute_shares_stand_beside_each_other(diff, plain):
+    both = {"softmax": allocate(plain, BATCH), "DIFF": allocate(diff, BATCH)}
+    drawn = share_bars(both, title="Where?", places=("noise",))
+    assert drawn.labels == ["noise: softmax", "noise: DIFF"]
+    for kind, found in drawn.groups.items():
+        assert found == [one.share("noise", signed=kind == "signed").value for one in both.values()]
+    assert drawn.groups["signed"][0] == pytest.approx(drawn.groups["absolute"][0])  # a softmax has no negative weight
+
+
+def test_arms_are_named_and_tabled_as_in_the_lesson():
+    assert arm_name("diff") == "DIFF" and arm_name("softmax 8×8") == "softmax 8×8"
+    assert len({arm_name(arm) for arm in ARMS}) == len(ARMS)
+    kept, learned = arms_table(["diff, λ = −1", "diff"], {"λ": "lambda"}).splitlines()[2:]
+    assert kept.split()[-1] == "−1.000" and learned.startswith("DIFF ")
+    assert learned.split()[-1] == f"{compare_arms('lambda', ['diff']).mean('diff').value:.3f}".replace("-", "−")
+    drawn = figures.describe(compare_arms("right, harder", ["diff", "diff, λ frozen"]))
+    assert "DIFF, λ kept at 0.2 0." in drawn and drawn.startswith("Twice the text")
 
 
 @pytest.mark.parametrize("arm", list(ARMS))
@@ -281,13 +307,16 @@ def test_no_arm_stands_at_the_edge_of_its_rates(arm):
 
 
 def test_a_picture_of_both_maps_names_the_answer(diff, plain):
-    drawn = map_lines(diff, BATCH, title="maps")
+    drawn = map_pair({"one": diff, "again": diff}, BATCH)
     first, second, _ = question_maps(diff, BATCH)
     place = int(BATCH.places[0, 0])
-    assert drawn.lines["A1"][place] == pytest.approx(float(first[0, :, 0, place].mean()))
-    assert f"word {place}" in drawn.sentence and f"{float(second[0, :, 0, place].mean()):.2f}" in drawn.sentence
+    assert drawn.answer == place and drawn.maps["one"][0][place] == pytest.approx(float(first[0, :, 0, place].mean()))
+    assert not drawn.noise[place] and len(drawn.noise) == len(drawn.maps["again"][1]) == int(BATCH.rows[0]) + 1
+    told = figures.describe(drawn)
+    assert f"word {place}" in told and f"A2 gives the answer {float(second[0, :, 0, place].mean()):.2f}" in told
+    assert figures.png(figures.draw(drawn))
     with pytest.raises(LabkitError, match="one map"):
-        map_lines(plain, BATCH, title="maps")
+        map_pair({"softmax": plain}, BATCH)
 
 
 def test_noise_is_heard_and_repeats(diff):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from labkit import figures
 from labkit.base.errors import LabkitError, NotAvailable
 from labkit.models import DecoderConfig
 from labkit.papers.differential_transformer.experiments import elsewhere, further, language
@@ -226,6 +227,10 @@ def test_every_lead_elsewhere_is_told_with_its_interval(world_runs):
     assert told["habits", "softmax 8×8"].value == again.value
     assert found.lambdas["the course's world"] == [(0.4, 0.5)] * 2 and len(found.lambdas["no smear"][0]) == 2
     assert "sink" in found.table() and "λ, habits" in str(found)
+    words = figures.describe(found)
+    assert f"habits, over softmax 8×8: {again.value:.3f}" in words and "nats" not in words
+    below = sum(lam < 0 for layers in found.lambdas["no smear"] for lam in layers)
+    assert f"no smear {below} of 10 layers" in words and figures.png(figures.draw(found))
 
 
 def test_language_models_are_compared_at_their_best_rates_or_at_others():

@@ -47,7 +47,7 @@ def test_the_choice_is_the_edit(surgery, models):
     with labkit.edit(models["DIFF"], diff.SetLambda(0.7), diff.HeadNormOff()):
         found = diff.find_needles(models["DIFF"], texts())
     assert surgery.data.nats[1] == pytest.approx(found.loss.value) and surgery.data.lam == 0.7
-    assert "taken off" in surgery.shown.sentence and "without the head norm" in surgery.shown.sentence
+    assert "subtracted" in surgery.shown.sentence and "without the head norm" in surgery.shown.sentence
     first, second, used = surgery.data.weights
     assert sum(first) == pytest.approx(1, abs=1e-4) and sum(used) == pytest.approx(0.3, abs=1e-4)
     assert [one - 0.7 * two for one, two in zip(first, second)] == pytest.approx(used, abs=1e-5)

@@ -61,8 +61,13 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p2",
-        question="The model learned its λ, which started at 0.2. Where did it end?",
-        options=("above 0.5: it takes more off", "near 0.2", "near 0: it gave the second map up", "below 0: it adds"),
+        question="λ started near 0.2. Where did training take it, on average over the six models?",
+        options=(
+            "above 0.5: the model subtracts more",
+            "near 0.2",
+            "near 0: the model gave up the second map",
+            "below 0: the model adds the second map",
+        ),
         answer=_lambda,
         because=(
             "Nothing in the formula keeps λ above 0. With λ below 0, A1 − λ A2 is a sum: no weight is negative, and "
@@ -71,25 +76,23 @@ PREDICTIONS = (
     ),
     Prediction(
         id="p3",
-        question="Twice as long texts with twice as many needles. Which arm finds most?",
-        options=(
-            "softmax, 8 heads of 8",
-            "softmax, 4 heads of 16",
-            "softmax, 4 heads of 16, with the head norm",
-            "DIFF, 4 heads of two times 8",
-        ),
+        question="The texts are twice as long and hold twice as many needles. Which model answers most questions?",
+        options=("softmax 8×8", "softmax 4×16", "normed 4×16", "DIFF"),
         answer=_winner,
         because=(
-            "Each arm ran at its own best rate (DIFF's is twice as high). "
-            "Arms within two points of the best count as equal."
+            "Each kind ran at its own best learning rate (DIFF's is twice as high). "
+            "Those within two percentage points of the best count as equal."
         ),
     ),
     Prediction(
         id="p4",
-        question="λ of the trained model is set to 0.8, where the paper's deep layers have it. Right answers, of ten?",
-        options=("nine or ten, as before", "five to nine", "one to five", "none: it guesses"),
+        question=(
+            "You set λ of the trained model to 0.8, about its value in the paper's deep layers. How many of ten "
+            "questions does the model then answer?"
+        ),
+        options=("more than nine, as before", "five to nine", "one to five", "fewer than one: it guesses"),
         answer=_after_surgery,
-        because="The parts after attention were trained on a sum; now they read a difference.",
+        because="The parts after attention were trained on a sum of both maps; now they read a difference.",
     ),
 )
 

@@ -19,6 +19,7 @@ __all__ = ["Elsewhere", "elsewhere"]
 DIFF, CONTROLS = "diff", ("softmax 8×8", "normed 4×16")
 # setup of `experiments.further` -> what is measured, on which texts, and in words
 ASKED = {
+    "two blocks": ("right", "longer, more needles", "right answers, harder texts"),
     "noise in the words": ("right", "longer, more needles", "right answers, harder texts"),
     "examples": ("right", "longer", "right answers, longer texts"),
     "habits": ("text", "as trained", "answers that follow the text"),

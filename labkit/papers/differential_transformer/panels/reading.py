@@ -102,7 +102,7 @@ class ReadingPanel(Panel):
             groups[name] = [*(shares[place] for place in data.rows), rest]
         draw(
             Bars(
-                title="The words it reads most, in the order of the text", labels=labels, groups=groups,
+                title=f"{data.shares.capitalize()} shares of the words read most", labels=labels, groups=groups,
                 x_label=f"{data.shares} share of the attention of “{words[-1]}”, mean over heads",
                 sentence=self.sentence(data),
             ),

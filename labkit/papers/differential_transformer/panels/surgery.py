@@ -57,7 +57,7 @@ class LambdaPanel(Panel):
         reach = max(1.5, abs(self.learned))
         return (
             Slider("lam", label="λ", low=-reach, high=reach, step=0.01,
-                   help="what part of the second map is taken off; below 0 it is added"),
+                   help="what part of the second map is subtracted; below 0 it is added"),
             Toggle("norm", label="head norm", help="the norm of each head; its fixed factor stays"),
         )  # fmt: skip
 
@@ -99,7 +99,7 @@ class LambdaPanel(Panel):
     def sentence(self, data: LambdaData) -> str:
         answer = [row[0] for row in data.weights]
         norm = "" if data.norm else ", without the head norm"
-        sign = "added" if data.lam < 0 else "taken off" if data.lam > 0 else "left out"
+        sign = "added" if data.lam < 0 else "subtracted" if data.lam > 0 else "left out"
         return (
             f"With λ = {data.lam:.2f}{norm} (learned: {data.own:.2f}) the second map is {sign}. The answer has "
             f"weight {answer[0]:.2f} in A1, {answer[1]:.2f} in A2 and {answer[2]:.2f} in use. Right answers: "
