@@ -59,7 +59,12 @@ def _describe_scores(scores: LayerScores) -> str:
 
 
 def _paint_map(rows: ScoreMap, figure: FigureBase) -> None:
-    heat(figure, rows.title, rows.values, rows.names, "layer", f"score of {PARTS[rows.part][1]}")
+    if not rows.by_rank:
+        heat(figure, rows.title, rows.values, rows.names, "layer", f"score of {PARTS[rows.part][1]}")
+        return
+    shades = [[sum(other is not None and other >= v for other in row) if v is not None else None for v in row]
+              for row in rows.values]  # fmt: skip
+    heat(figure, rows.title, rows.values, rows.names, "layer", f"rank ({rows.scores[0].depth} = lowest)", shades)
 
 
 def _describe_map(rows: ScoreMap) -> str:
@@ -71,12 +76,21 @@ def _describe_map(rows: ScoreMap) -> str:
     return f"A map of {PARTS[rows.part][1]} scores, {size}. {'; '.join(said)}."
 
 
-def heat(figure: FigureBase, title: str, rows: Sequence[Sequence], names: Sequence[str], x: str, y: str) -> None:
-    """Draw a map in greys, which print and which nobody mistakes; numbers where they fit."""
+def heat(
+    figure: FigureBase,
+    title: str,
+    rows: Sequence[Sequence],
+    names: Sequence[str],
+    x: str,
+    y: str,
+    shades: Sequence[Sequence] | None = None,
+) -> None:
+    """Draw a map in greys, which print and which nobody mistakes; numbers where they fit. shades: else `rows`."""
     (ax,) = axes(figure, title, left=0.3 + max(map(text_width, names)), right=1.2)
     values = [[math.nan if value is None else value for value in row] for row in rows]
-    top = max((v for row in values for v in row if not math.isnan(v)), default=1.0) or 1.0
-    image = ax.imshow(values, cmap="Greys", vmin=0, vmax=top, aspect="auto", interpolation="nearest")
+    greys = values if shades is None else [[math.nan if v is None else v for v in row] for row in shades]
+    top = max((v for row in greys for v in row if not math.isnan(v)), default=1.0) or 1.0
+    image = ax.imshow(greys, cmap="Greys", vmin=0, vmax=top, aspect="auto", interpolation="nearest")
     columns = len(values[0])
     ax.set_xticks(range(0, columns, max(1, columns // 12)))
     ax.set_yticks(range(len(names)), names)
@@ -86,7 +100,7 @@ def heat(figure: FigureBase, title: str, rows: Sequence[Sequence], names: Sequen
         for r, row in enumerate(values):
             for c, value in enumerate(row):
                 if not math.isnan(value):
-                    dark = value > 0.55 * top
+                    dark = greys[r][c] > 0.55 * top
                     text = number(value, 2)
                     text = text if len(text) <= FITS else number(value, 1)
                     ax.text(c, r, text, ha="center", va="center", fontsize=SIZES["note"] - 1.5,

@@ -76,13 +76,15 @@ class LayerScores(Result):
 class ScoreMap:
     """The scores of one part in several rows: kinds of text, numbers of samples, steps of training.
 
-    title: what is asked. part: whose scores. names: one per row; scores: of equally deep models.
+    title: what is asked. part: whose scores. names: one per row; scores: of equally deep models. by_rank: shade each
+    cell by its place in its row instead of its size.
     """
 
     title: str
     part: str
     names: tuple[str, ...]
     scores: tuple[LayerScores, ...]
+    by_rank: bool = False
 
     def __post_init__(self) -> None:
         if not self.names or len(self.names) != len(self.scores) or len({one.depth for one in self.scores}) > 1:

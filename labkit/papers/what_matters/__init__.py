@@ -19,6 +19,7 @@ PAPER = Paper(
     drawings={
         "figures.race": ("Race",),
         "figures.left": ("Left",),
+        "figures.equal_scores": ("EqualScores",),
         "figures.positions": ("PositionScores",),
         "figures.cost": ("CostData",),
         "figures.layer_grid": ("LayerGridData",),
@@ -49,6 +50,7 @@ PAPER = Paper(
         "method.pruning": ("pruned",),
         "experiments.race": ("Race", "race"),
         "experiments.left": ("Left", "what_is_left"),
+        "experiments.equal_scores": ("EqualScores", "equal_scores"),
     },
     sweeps={
         "truth": "panels.score_vs_ablation.ScoreVsAblationPanel",

@@ -16,7 +16,7 @@ from labkit.measurements import difference, loss, sizes_of
 from labkit.panels import Grid
 from labkit.panels.grid import GridField
 from labkit.papers.what_matters.experiments.grid_readout import whole_stories
-from labkit.papers.what_matters.experiments.layer_grid import as_lists
+from labkit.papers.what_matters.experiments.layer_grid import as_lists, ready_cuts
 from labkit.papers.what_matters.experiments.score_vs_ablation import ScoreVsAblationRun, kept_scores
 from labkit.papers.what_matters.figures.layer_grid import name_of
 from labkit.papers.what_matters.panels.layer_grid import LayerGridPanel
@@ -154,6 +154,16 @@ def test_the_intact_model_is_read_anew_when_it_is_another(handle, panel):
         assert panel.data.intact.value != before.intact.value
     panel.set(gone={"mlp": [2]})
     assert panel.data == before
+
+
+def test_ready_cuts_hold_all_the_middle_where_that_is_more_than_a_few():
+    deep, flat = ready_cuts(12), ready_cuts(3)
+    for part, said in (("attention", "attentions"), ("mlp", "MLPs")):
+        assert deep[f"all 10 middle {said}"] == tuple((part, layer) for layer in range(1, 11))
+    assert not any("middle" in title for title in flat)
+    shipped = LayerGridPanel("lab/deep")
+    asked = [state.gone for state in shipped.presets()]
+    assert [len(gone) for gone in asked] == [4, 4, 10, 10] and all(shipped.kept.find(s) for s in shipped.presets())
 
 
 def test_words_and_picture(panel):

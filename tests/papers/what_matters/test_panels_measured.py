@@ -260,6 +260,19 @@ def test_they_can_be_drawn_and_are_refused_what_no_mouse_could_say(race, truth):
         truth.set(metric="cosin")
 
 
+def test_the_race_shows_its_first_drops_close_up():
+    panel, figure = RacePanel("lab/deep"), new_figure(RacePanel.size)
+    assert [state.gone for state in panel.presets()] == [4, 8, 12]
+    data = panel.stored(panel.presets()[0])
+    panel.draw(data, figure)
+    near, whole, skill = figure.axes
+    ends = [[line.get_ydata()[-1] for line in ax.lines if len(line.get_ydata()) == 5] for ax in (near, whole)]
+    assert ends[0] == ends[1] == [data.race.base.value + line[4].value for line in data.race.loss.values()]
+    heights = [near.transData.transform((4, value))[1] for value in ends[0][:4]]
+    assert min(abs(a - b) for i, a in enumerate(heights) for b in heights[:i]) > 10  # pixels
+    assert whole.get_ylim()[0] > data.race.guess > near.get_ylim()[0] and skill.get_ylim()[1] > 1
+
+
 @pytest.mark.parametrize("kind", [RacePanel, ScoreVsAblationPanel])
 def test_the_shipped_numbers_are_of_the_shipped_model(kind):
     by_name = kind("lab/deep")

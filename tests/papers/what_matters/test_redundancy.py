@@ -212,6 +212,15 @@ def test_results_print_draw_and_say_what_they_hold():
     assert isinstance(scores, LayerScores)
 
 
+def test_a_map_by_rank_is_shaded_from_the_highest_of_each_row():
+    scores = Cosine()(make("labkit", depth=4), SAME)
+    about = {"title": "", "part": "mlp", "names": ("all",), "scores": (scores,)}
+    shown = [draw(ScoreMap(**about, by_rank=ranked)).axes[0].images[0].get_array()[0] for ranked in (False, True)]
+    assert shown[0].tolist() == pytest.approx(values(scores, "mlp"))
+    assert sorted(range(4), key=shown[1].tolist().__getitem__) == [layer for _, layer in scores.ranked("mlp")][::-1]
+    assert sorted(shown[1].tolist()) == [1, 2, 3, 4]
+
+
 def test_an_encoder_whose_sums_are_normed_is_refused():
     import transformers
 

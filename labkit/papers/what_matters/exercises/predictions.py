@@ -37,19 +37,30 @@ PREDICTIONS = (
         answer=_by_agreement,
     ),
     Prediction(
+        id="p5",
+        question="Four middle MLPs go together. Which four cost less?",
+        options=(
+            "the four that cost least alone",
+            "the four with the lowest scores",
+            "both alike, within a factor of two",
+        ),
+        because="What parts cost alone does not say what they cost together.",
+        answer=lambda ratio: 0 if ratio < 0.5 else 1 if ratio > 2 else 2,
+    ),
+    Prediction(
         id="p3",
         question=(
-            "The score chooses. Four attentions, four MLPs, four blocks, or four of either kind: "
+            "The score chooses. Eight attentions, eight MLPs, eight blocks, or eight of either kind: "
             "which cut costs least here?"
         ),
         options=(
-            "four attentions",
-            "four MLPs",
-            "four blocks",
-            "four of either kind, jointly",
+            "eight attentions",
+            "eight MLPs",
+            "eight blocks",
+            "eight of either kind, jointly",
         ),
-        because="A middle MLP costs least alone, and four of them still cost least together.",
-        answer=lambda race: lowest(race.loss[name][4] for name in ("attention", "mlp", "block", "joint")),
+        because="MLPs lead while few are gone; the more go, the more each of them is missed.",
+        answer=lambda race: lowest(race.loss[name][8] for name in ("attention", "mlp", "block", "joint")),
     ),
     Prediction(
         id="p4",

@@ -123,6 +123,10 @@ def ready_cuts(depth: int, costs: Mapping[str, list[float]] | None = None) -> di
             continue
         order = sorted(range(depth), key=costs[part].__getitem__)
         ready[f"the {few} {said} cheapest alone"] = tuple((part, layer) for layer in sorted(order[:few]))
+    middle = range(1, depth - 1)
+    if len(middle) > few:
+        for part, said in (("attention", "attentions"), ("mlp", "MLPs")):
+            ready[f"all {len(middle)} middle {said}"] = tuple((part, layer) for layer in middle)
     for layer in (0, depth // 2):
         ready[f"the whole of layer {layer}"] = (("attention", layer), ("mlp", layer))
     return ready

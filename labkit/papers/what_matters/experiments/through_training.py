@@ -90,9 +90,15 @@ class TrainingData:
         names = tuple(f"step {step:,}" for step in self.steps)
         return ScoreMap(title=said, part=self.part, names=names, scores=tuple(self._asked))
 
+    @property
+    def middle(self) -> range:
+        """The layers between the first and the last; of fewer than three, all but the first."""
+        depth = len(self.values[0])
+        return range(1, max(2, depth - 1))
+
     def mean(self, part: str) -> tuple[float, ...]:
-        """Return the mean over all layers but the first, by step: layer 0 is far above the others throughout."""
-        rows = [[one.value for one in scores.of(part)][1:] for scores in self._asked]
+        """Return the mean over the middle layers, by step: the first and the last are far above them."""
+        rows = [[scores.of(part)[layer].value for layer in self.middle] for scores in self._asked]
         return tuple(sum(row) / len(row) for row in rows)
 
     @property

@@ -6,7 +6,7 @@ from matplotlib.figure import FigureBase
 
 from labkit.base.numbers import percent
 from labkit.figures.drawing import Drawing
-from labkit.figures.style import INK, MARKS, RULE, SIZES, axes, bars, label_axes, legend, row_names, whiskers
+from labkit.figures.style import INK, MARKS, PAPER, RULE, SIZES, axes, bars, label_axes, legend, row_names, whiskers
 
 from ..experiments.cost import KINDS, NEW, CostData, CostRow
 
@@ -14,11 +14,12 @@ __all__ = ["DRAWINGS", "describe"]
 
 LOOKS = {"weights": "intact", "cache": "attention", "FLOPs": "mlp", "time": "cut"}
 AXIS_MAX = 1.2
+ON_PAPER = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}  # a line behind a number is not seen
 
 
 def paint(data: CostData, figure: FigureBase) -> None:
     """Draw four bars per kind of cut, the time with its interval, on an axis that does not move."""
-    (ax,) = axes(figure, f"What is left with {data.gone} gone", left=1.3, right=1.2)
+    (ax,) = axes(figure, f"What is left without {data.gone} attentions, MLPs or blocks", left=1.3, right=1.2)
     for order, (name, look) in enumerate(LOOKS.items()):
         places = [row + 0.2 * (order - 1.5) for row in range(len(data.rows))]
         shares = [row.left[name] for row in data.rows]
@@ -27,7 +28,7 @@ def paint(data: CostData, figure: FigureBase) -> None:
             end = max(share, row.time.high) if name == "time" else share
             text = f"{share:.0%}".replace("%", " %")
             ax.annotate(text, (min(end, AXIS_MAX), place), xytext=(5, 0), textcoords="offset points", va="center",
-                        fontsize=SIZES["note"], color=INK)  # fmt: skip
+                        fontsize=SIZES["note"], color=INK, bbox=ON_PAPER)  # fmt: skip
     times = [row.time for row in data.rows]
     lows, highs = ([min(end, AXIS_MAX) for end in ends] for ends in zip(*((one.low, one.high) for one in times)))
     whiskers(ax, [row + 0.3 for row in range(len(times))], lows, highs, across=True)

@@ -89,7 +89,7 @@ def _sizes(figure: FigureBase, data: LayerGridData) -> None:
 
 def _write(ax: Axes, place: float, row: int, text: str) -> None:
     """Write a number beside its point, on the side where there is room."""
-    late = place > 2.0
+    late = place > 6.0
     ax.annotate(
         text, (place, row), xytext=(-10 if late else 10, 0), textcoords="offset points",
         ha="right" if late else "left", va="center", fontsize=SIZES["tick"], color=INK,
@@ -111,7 +111,11 @@ def describe(data: LayerGridData) -> str:
     weights, cache = (1 - after / before for before, after in (data.parameters, data.cache_bytes))
     says += f" Saved: {weights:.0%} of the weights, {cache:.0%} of the cache.".replace("%", " %")
     same = data.goes_on[0] == data.goes_on[1]
-    says += " It goes on word for word as before." if same else f" It goes on: “{data.goes_on[1] or '(it ends)'}”"
+    says += (
+        " It goes on word for word as before."
+        if same
+        else f" It goes on: “{data.goes_on[1] or '(it ends)'}” instead of as before."
+    )
     return f"{says} {never_seen(data.unseen)}".rstrip()
 
 

@@ -1,4 +1,4 @@
-"""The picture of the race: loss left, a skill right, both falling; lines are drawn as far as parts are gone."""
+"""The picture of the race: the loss, once near the intact one and once whole, and a skill; all three fall."""
 
 from __future__ import annotations
 
@@ -24,28 +24,34 @@ LOOKS = {
     "joint": (MARKS["intact"].colour, "-", "o"),
     "random": (SOFT, ":", "x"),
 }
+NEAR = 0.6  # nats a token above the intact loss: where the first drops can be told apart
 
 
 def paint(data: RaceData, figure: FigureBase) -> None:
-    """Draw both on axes that go from intact (top) to knowing nothing (bottom), so that they can be compared."""
+    """Draw loss and skill from intact (top) to knowing nothing (bottom); the first axes show the loss near the top.
+
+    Lines go as far as parts are gone.
+    """
     race, k, whole = data.race, data.gone, data.race.intact[data.probe]
-    words = {"copying": "Copying a list", "lantern": "Lantern", "facts": "Facts", "recall": "Recall"}
-    title = f"{words[data.probe]}, share right"
-    left, right = axes(figure, "Loss, downwards", title, left=0.8, right=0.2, bottom=1.0)
-    for ax in (left, right):
+    words = {"copying": "Lists copied", "lantern": "Lantern found", "facts": "Facts known", "recall": "Lists recalled"}
+    titles = ("Loss, close up", "Loss, to guessing", f"{words[data.probe]}, share")
+    near, left, right = axes(figure, *titles, left=0.8, right=0.2, bottom=1.0, between=0.75)
+    for ax in (near, left, right):
         ax.set_xlim(-0.3, race.counts[-1] + 0.3)
-        ax.set_xticks(range(0, race.counts[-1] + 1, 2))
+        ax.set_xticks(range(0, race.counts[-1] + 1, 4))
         ax.axvline(k, color=RULE, linewidth=1, linestyle=":")
         label_axes(ax, x="parts gone")
     for name in race.loss:
         losses = [race.base.value + one.value for one in race.loss[name][: k + 1]]
         ends = [(race.base.value + one.low, race.base.value + one.high) for one in race.loss[name][: k + 1]]
+        _line(near, name, losses, ends)
         _line(left, name, losses, ends)
         skills = race.probes[data.probe][name][: k + 1]
         _line(right, name, [one.value for one in skills], [(one.low, one.high) for one in skills])
+    near.set_ylim(race.base.value + NEAR, race.base.value - 0.04 * NEAR)
     _ends(left, race.base.value, race.guess, "guessing by frequency")
     _ends(right, 1.0, whole.null, "chance")
-    label_axes(left, y="nats a token")
+    label_axes(near, y="loss, nats a token (down is worse)")
     handles, names = left.get_legend_handles_labels()
     width, _ = inches(figure)
     figure.legend(handles, names, loc="lower left", bbox_to_anchor=(0.6 / width, 0.0), ncols=5, frameon=False,
@@ -100,4 +106,4 @@ def _first(data: RaceData) -> str:
     )
 
 
-DRAWINGS = {"RaceData": Drawing(paint, describe, lambda data: (8.6, 4.0))}
+DRAWINGS = {"RaceData": Drawing(paint, describe, lambda data: (8.6, 4.2))}

@@ -14,19 +14,20 @@ from ..experiments.through_training import MEASURES, NAMES, PARTS, TrainingData
 
 __all__ = ["DRAWINGS", "describe"]
 
-AXIS_MIN, AXIS_MAX = 1e-4, 10.0  # ends of the axes
+AXIS_MIN, AXIS_MAX = {"score": 1e-3, "loss": 1e-4}, 10.0  # ends of the left axis
 LOOKS = {"attention": ("attention", "attention"), "mlp": ("mlp", "MLP"), "block": ("cut", "block")}
 
 
 def paint(data: TrainingData, figure: FigureBase) -> None:
-    """Draw one line per kept step over the layers, the chosen one dark; and three means over the steps."""
+    """Draw one line per kept step over the layers, the chosen one dark; and three means over the steps, from 0."""
     mark_name, name = LOOKS[data.part]
-    titles = (f"{name[0].upper()}{name[1:]}, by layer", f"Mean of layers 1 to {len(data.values[0]) - 1}")
+    titles = (f"{name[0].upper()}{name[1:]}, by layer", f"Mean of layers 1 to {data.middle[-1]}")
     left, right = axes(figure, *titles, left=1.0, right=1.35, bottom=0.75, between=1.0)
+    least = AXIS_MIN[data.measure]
     for row in data.values:
-        left.plot(range(len(row)), [max(v, AXIS_MIN) for v in row], "-", color=FAINT, linewidth=1)
+        left.plot(range(len(row)), [max(v, least) for v in row], "-", color=FAINT, linewidth=1)
     mark, row = MARKS[mark_name], data.values[data.place]
-    left.plot(range(len(row)), [max(v, AXIS_MIN) for v in row], mark.line, marker=mark.marker, color=mark.colour)
+    left.plot(range(len(row)), [max(v, least) for v in row], mark.line, marker=mark.marker, color=mark.colour)
     left.set_xticks(range(0, len(row), max(1, -(-len(row) // 8))))
     note = f"step {data.step:,}; faint: the others"
     left.annotate(note, (1, 0.98), xycoords="axes fraction", ha="right", va="top", fontsize=SIZES["note"], color=INK)
@@ -38,10 +39,12 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
     right.set_xticklabels([f"{int(step):,}" for step in right.get_xticks()])
     right.set_xlim(data.steps[0] / 1.3, data.steps[-1] * 1.3)
     said = words_for(MEASURES, data.measure)
+    left.set_yscale("log")
+    left.set_ylim(least, AXIS_MAX)
+    ticks = [tick for tick in (1e-4, 1e-3, 1e-2, 0.1, 1, 10) if tick >= least]
+    left.set_yticks(ticks, [f"{tick:.4f}".rstrip("0").rstrip(".") for tick in ticks])
+    right.set_ylim(0, 1.1 * max(value for part in LOOKS for value in data.mean(part)))
     for ax, x in ((left, "layer"), (right, "step of training")):
-        ax.set_yscale("log")
-        ax.set_ylim(AXIS_MIN, AXIS_MAX)
-        ax.set_yticks([1e-4, 1e-3, 1e-2, 0.1, 1, 10], ["0.0001", "0.001", "0.01", "0.1", "1", "10"])
         ax.minorticks_off()
         label_axes(ax, x=x)
     legend(right)
@@ -50,8 +53,8 @@ def paint(data: TrainingData, figure: FigureBase) -> None:
 
 
 def _mean(ax: Axes, data: TrainingData, part: str, look: str, spoken: str) -> None:
-    mark, values = MARKS[look], [max(value, AXIS_MIN) for value in data.mean(part)]
-    ax.plot(data.steps, values, mark.line, marker=mark.marker, color=mark.colour, markersize=5, label=spoken)
+    mark = MARKS[look]
+    ax.plot(data.steps, data.mean(part), mark.line, marker=mark.marker, color=mark.colour, markersize=5, label=spoken)
 
 
 def describe(data: TrainingData) -> str:
@@ -66,7 +69,7 @@ def describe(data: TrainingData) -> str:
     says += f"{number(row[low], 2)} in layer {low}, the highest {number(row[high], 2)} in layer {high}. "
     means = {part: data.mean(part) for part in PARTS.values()}
     now = "; ".join(f"{NAMES[part]} {number(values[data.place], 2)}" for part, values in means.items())
-    says += f"Means over layers 1 to {len(row) - 1}: {now}."
+    says += f"Means over layers 1 to {data.middle[-1]}: {now}."
     if data.place + 1 < len(data.steps):
         then = "; ".join(f"{NAMES[part]} {number(values[-1], 2)}" for part, values in means.items())
         says += f" At the last step: {then}; layer {low} then has {number(last[low], 2)}."

@@ -80,7 +80,7 @@ class CostPanel(KeepingPanel):
         return drops(self.model, **{part: list(range(depth - gone, depth))})
 
     def presets(self) -> Sequence[CostState]:
-        return [CostState(1, LENGTHS[0]), CostState(1, LENGTHS[-1]), CostState(BATCHES[-1], LENGTHS[-1])]
+        return [CostState(1, LENGTHS[-1], gone) for gone in GONE]
 
     def code(self, state: CostState) -> str:
         return self.script(

@@ -33,7 +33,7 @@ class RacePanel(MeasuredPanel):
     question = "What falls first: the loss, or a skill?"
     State = RaceState
     Kind = RaceRun
-    size = (8.6, 4.0)
+    size = (8.6, 4.2)
     file = "02_race"
     nothing: ClassVar = {"gone": 0}
     thorough: ClassVar = {"n_documents": 64, "n_questions": 64, "n_orders": 5}
@@ -93,7 +93,7 @@ class RacePanel(MeasuredPanel):
 
     def presets(self) -> Sequence[RaceState]:
         most = self.controls[0].high
-        return [RaceState(gone) for gone in sorted({1, -(-most // 4), -(-2 * most // 3)})]
+        return [RaceState(gone) for gone in sorted({-(-most // 3), -(-2 * most // 3), most})]
 
     def code(self, state: RaceState) -> str:
         documents, questions = self.number("n_documents"), self.number("n_questions")

@@ -108,9 +108,7 @@ class ThroughTrainingPanel(MeasuredPanel):
         return TrainingData(state.step, state.part, state.measure, measured)
 
     def presets(self) -> Sequence[TrainingState]:
-        steps = self.kept_steps
-        few = (steps[0], steps[len(steps) // 2], steps[-1])
-        return [TrainingState(step, self.start.part, "loss") for step in few]
+        return [TrainingState(self.start.step, "mlp", measure) for measure in MEASURES.values()]
 
     def code(self, state: TrainingState) -> str:
         return code_of(state, self.number("n_documents"))
