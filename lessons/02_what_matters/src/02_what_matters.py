@@ -3,17 +3,17 @@
 #
 # {{badges}}
 #
-# In 2024 He, Sun and colleagues took 40 of the 80 attentions out of Llama-2-70B, without any training. Over eight
-# tasks it fell from 73.9 to 71.5 points of a hundred, wrote 1.5 times as fast, and needed half of the memory for what
-# it had read. Attention is what transformers are famous for, and it could go. You will take the parts out of a model
-# of ours, one by one and by the dozen, ask the paper's score which ones can go, and find that the answer changes from
+# In 2024 He, Sun and colleagues took 40 of the 80 attentions out of Llama-2-70B, without any training. Over eight tasks
+# it fell from 73.9 to 71.5 points of a hundred, wrote 1.5 times as fast, and needed half of the memory for what it had
+# read. Attention is what transformers are famous for, and it could go. You will take the parts out of a model of ours,
+# one by one and by the dozen. You will ask the paper's score which ones can go, and find that the answer changes from
 # model to model.
 #
 # *60 minutes. You need [lesson 00](../00_cut_compare_restore/00_cut_compare_restore.ipynb). Afterwards you can score
 # the parts of a model with one pass, say what such a score cannot see, and judge a cut by more than its loss.*
 #
-# *The paper:* He, Sun, Shen and Li (2024), *What Matters in Transformers? Not All Attention is Needed*,
-# [arXiv 2406.15786](https://arxiv.org/abs/2406.15786), [its code](https://github.com/CASE-Lab-UMD/LLM-Drop). *Ours:*
+# *The paper:* He, Sun, Shen and Li (2024), *What Matters in Transformers? Not All Attention is Needed*, [arXiv
+# 2406.15786](https://arxiv.org/abs/2406.15786), [its code](https://github.com/CASE-Lab-UMD/LLM-Drop). *Ours:*
 # [labkit/papers/what_matters]({{repository}}/tree/main/labkit/papers/what_matters).
 
 # %% tags=["setup", "network", "collapsed"]
@@ -25,8 +25,8 @@ except ImportError:  # on Colab
 
 import torch
 
-from labkit.papers.what_matters import Cosine, one_shot, what_is_left
-from labkit.sweeps import LeaveOneOut, every_sublayer, score_agreement
+from labkit.papers.what_matters import Cosine, equal_scores, one_shot, what_is_left
+from labkit.sweeps import LeaveOneOut, every_sublayer
 
 lesson = labkit.open_lesson("02")
 figures, holds, report = labkit.figures, labkit.course.holds, labkit.course.report
@@ -51,8 +51,11 @@ lesson.result("r2")
 # %% [markdown]
 # ## 1 · Cut one part · 12 min
 #
-# `lab/deep` has twelve blocks, each with an attention and an MLP: 24 parts that write to one stream. It has read
-# stories of the islands, lists to repeat, and facts about people.
+# **The question.** Which costs more to lose, an attention or an MLP?
+#
+# `lab/deep` has twelve blocks, numbered from 0, each with an attention and an MLP. (The panels call a block a layer.)
+# These 24 parts write to one *stream*, the running sum that each part reads and adds to. The model has read stories of
+# the islands, lists to repeat, and facts about people.
 
 # %%
 deep = labkit.load("lab/deep")
@@ -63,8 +66,9 @@ print(deep, deep.model.config.depth, "blocks")
 print(stories[0])
 
 # %% [markdown]
-# In the paper, four MLPs of Mistral-7B are worth 3.4 of 70.3 points, four attentions 0.4. Now one part at a time. The
-# first block and the last are special in every model, so the question is about the ten between them.
+# In the paper, Mistral-7B loses 3.4 of 70.3 points without four MLPs, and 0.4 without four attentions. We take out one
+# part at a time. The *cost* of a part is how much the loss on twelve held-out stories rises without it, in nats a
+# token. The first block and the last often differ from the rest, so the question is about the ten between them.
 
 # %%
 guess = lesson.predict("p1")
@@ -85,14 +89,18 @@ ratio = cost["attention"] / cost["mlp"]
 print(f"a middle attention costs {ratio:.0f} times as much as a middle MLP")
 lesson.result("p1", found=ratio)
 holds(
-    all(truth.attention[layer].value > truth.mlp[layer].value for layer in middle),
-    "In each of the ten middle blocks the attention costs more than the MLP.",
+    all(truth.attention[i].value > truth.mlp[i].value for i in range(1, 12)),
+    "In each block but the first the attention costs more than the MLP.",
 )
+
+# %% [markdown]
+# In the next picture each bar is the cost of one part. The dark line over its end is the 95 % interval over the
+# stories. Compare the two bars of each block.
 
 # %% tags=["collapsed"]
 figures.show(
     figures.Bars(
-        title="What one part is worth, from the second block on",
+        title="Alone, each attention costs more than the MLP of its block",
         labels=[f"block {layer}" for layer in range(1, 12)],
         groups={
             "attention": [one.value for one in truth.attention[1:]],
@@ -112,25 +120,32 @@ figures.show(
 )
 
 # %% [markdown]
-# The parts of the first block are left out: their bars would not fit on this picture. Its MLP is the first to see what a
-# word *is*; all later parts read its result. After that, most MLPs look idle, one at a time, though each has twice as
-# many weights as an attention.
+# The first block is left out, because its bars would not fit on this picture: all later parts read what it writes.
+# After it, most MLPs look idle one at a time, though each has twice as many weights as an attention.
 #
-# Now take out as many as you like. The panel reads six other stories, short ones, so its numbers differ from those above,
-# and the intervals are wide. How many parts can go before it talks nonsense? What do all ten middle MLPs cost, and all
-# ten attentions?
+# Now take out as many as you like. In the panel a crossed box is a part that is gone, and the dots show the loss on six
+# other, short stories. What do four parts of a kind cost, and what do all ten middle ones?
 
 # %%
 labkit.LayerGridPanel("lab/deep", gate=guess)
 
 # %% [markdown]
-# The paper says that attentions cost far less than MLPs. With a few parts gone that fails here. With all ten gone the
-# two kinds are close, and six short stories cannot tell which costs more; section 3 asks more of them. Our ledger asks
-# it with four parts of each kind, on stories that were not used to choose among them. Written down first: the *null*,
-# which is what no difference would give; how many documents; and the *margin*: an interval that stays within it says
-# *absent here*, whatever its sign. *Direction* says only: the same sign as in the paper, beyond chance, with an
-# interval that does not lie wholly inside the margin. It may still be small. *Contradicted*: the whole interval lies on
-# the other side of the null.
+# With four gone, of either kind, the model goes on word for word as before. With all ten gone it no longer says where
+# the lantern is, and the two kinds cost about the same.
+#
+# The paper says that attentions cost far less than MLPs. Our ledger, the list of the paper's claims that we tested,
+# asks this of four parts of each kind, on fresh stories. How to read its picture:
+#
+# | you see | it means |
+# | --- | --- |
+# | blue dot with a bar | our number and its 95 % interval |
+# | diamond | the paper's number, where it gives one on this scale |
+# | dotted line | the *null*: what no difference would give |
+# | grey band | the *margin*: a difference too small to count. A bar wholly inside is *absent here* |
+# | *Contradicted* | the whole bar lies beyond the null, away from the paper |
+# | *Direction* | the whole bar lies on the paper's side; the effect may be smaller than the paper's |
+#
+# Null, margin and the number of stories were written down before the measurement.
 
 # %%
 claim = labkit.claims.ledger().claim("02.attention_against_mlp")
@@ -138,26 +153,30 @@ print(claim.sentence)
 figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
-# (Each mark is a cost ratio, attentions ÷ MLPs: points of a task in the paper, nats here. At 1 both kinds would cost
-# the same.) One at a time the attentions were more expensive still. Together, though, MLPs cost more than the sum of
-# what each costs alone: section 3 has the numbers.
+# Both marks are cost ratios, attentions ÷ as many MLPs: the paper's in points of a task, without 32 of 80 of a kind,
+# ours in nats, without 4 of 12. At 1 both kinds would cost the same.
 #
-# Why do attentions matter so much here? An attention fetches from earlier words, an MLP works on one word at a time. In
-# our stories four people move about and hand things on: much to fetch, and little to know, a few hundred facts in all. A model of the internet must know millions. That would explain it. It is a guess: nothing here varies the
-# text.
+# Why do attentions matter so much here? We think it is the text. An attention fetches from earlier words; an MLP works
+# on one word at a time. Our stories give much to fetch and little to know: a few hundred facts. Nothing here varies the
+# text, so this is a guess.
 #
-# **What this does not show.** That the paper is wrong about its models. It shows that *attention is what you can do
-# without* is a statement about a model and what it has read, not about transformers.
+# **The answer.** One at a time and four at a time, attentions cost more here than MLPs, the reverse of the paper. With
+# ten gone that lead has vanished.
+#
+# **What this does not show.** That the paper is wrong about its models. *Attention is what you can do without* is a
+# statement about a model and what it has read, not about all transformers.
 #
 # ## 2 · Score against truth · 17 min
 #
-# You left out 24 parts and read the text anew each time. In a model of 160 parts and with a million words nobody does
-# that. The paper looks at one pass: how much does a part *turn* the stream?
+# **The question.** Can one pass over the text tell which parts are cheap to lose?
+#
+# You left out 24 parts, and read the stories anew each time. The paper measures in a single pass how much each part
+# *turns* the stream:
 #
 # $$S = 1 - \cos(x, y), \qquad x = \text{the stream before the part}, \quad y = x + \text{what the part adds}$$
 #
-# averaged over all tokens. At 0 the stream goes on in the same direction, and the part is called redundant. Here it is for
-# one attention, by hand.
+# averaged over all tokens. A score of 0 means that the stream goes on in the same direction, and the paper calls such a
+# part redundant. Here is the score of one attention, by hand.
 
 # %%
 ids = deep.encode(stories[0])
@@ -174,10 +193,13 @@ holds(abs(float(by_hand) - theirs) < 1e-5, "labkit's score is the same number.")
 # %%
 scores = Cosine()(deep, stories)  # every part at once, from one pass over the text
 
+# %% [markdown]
+# The next picture has the same rows as the one in section 1, with scores in place of costs. Is it the same picture?
+
 # %% tags=["collapsed"]
 figures.show(
     figures.Bars(
-        title="How far one part turns the stream, from the second block on",
+        title="By score, the attentions do not stand out",
         labels=[f"block {layer}" for layer in range(1, 12)],
         groups={
             "attention": [one.value for one in scores.attention[1:]],
@@ -199,10 +221,17 @@ figures.show(
     )
 )
 
+# %% tags=["nbval-check-output", "collapsed"]
+turned = [scores.attention[i].value / scores.mlp[i].value for i in range(1, 12)]
+holds(
+    sum(0.5 < one < 2 for one in turned) >= 8,
+    "In most blocks the two scores are within a factor of two.",
+)
+
 # %% [markdown]
-# The same rows as in section 1, and another picture: there the attentions stood out, here the two kinds are of one
-# size. After block 0 the score falls steeply; the last MLP turns the stream more again. The fall is no wonder: the
-# stream is a sum, it gets longer with every block, and the same addition turns a long vector less.
+# It is not. By cost the attentions stood out. By score the two bars of most blocks are within a factor of two. The
+# scores fall over the first blocks, and the last MLP turns the stream more again. The stream is a sum that grows with
+# depth, and the same addition turns a long vector less. The exercise shows by how much.
 
 # %%
 score = lesson.exercise("02.1")
@@ -211,14 +240,19 @@ score = lesson.exercise("02.1")
 score.check(...)
 
 # %% [markdown]
-# You have the truth from section 1 and the score now. Put all 24 parts in order by each.
+# You now have the cost of each part, from section 1, and its score. Put all 24 parts in order by each of them.
 
 # %%
 order = lesson.predict("p2")
 
+# %% [markdown]
+# In the next picture each point is one part: its score across, its cost up. Both axes are stretched towards 0. If the
+# score knew the cost, the points would lie along one rising line. Two parts of nearly the same score are ringed.
+
 # %%
-agreed = score_agreement(scores, truth)
-figures.show(agreed)
+pairs = equal_scores(scores, truth, middle)
+agreed = pairs.agreement
+figures.show(pairs)
 for kind, one in agreed.within.items():
     report(one, 2, f"inside {kind}")
 
@@ -233,42 +267,34 @@ holds(
     min(inside) > agreed.correlation.value,
     "Inside each kind the orders agree better than for both kinds together.",
 )
+holds(agreed.within["mlp"].low < 0, "But the interval of the MLPs includes 0.")
 
 # %% [markdown]
-# In the picture the attentions lie above the MLPs: at one score they cost more. Inside a kind there seems to be an
-# order. Twelve parts are few: read the intervals before you believe it.
+# In the crowd on the left the attentions lie above the MLPs: at one score they cost more. Inside a kind there seems to
+# be an order, but the interval of the MLPs includes 0.
 #
-# Take every attention and MLP of the middle blocks that turn the stream by the same amount, within a tenth. By how much
-# do their costs differ?
+# The ringed pair was not picked for effect. Take every attention and MLP of the middle blocks whose scores differ by
+# less than a tenth, and order the pairs by how many times as much the attention costs. The middle one is ringed.
 
 # %%
-times = {}  # how many times as much the attention costs
-for a in middle:
-    for b in middle:
-        alike = abs(scores.attention[a].value / scores.mlp[b].value - 1) < 0.1
-        if alike and truth.mlp[b].value > 0:
-            times[a, b] = truth.attention[a].value / truth.mlp[b].value
-by_times = sorted(times, key=times.get)
-a, b = by_times[len(by_times) // 2]  # the pair in the middle, not the most striking one
+a, b, half = pairs.middle
 report(scores.attention[a], 4, f"attention {a}, score")
 report(scores.mlp[b], 4, f"MLP {b}, score")
 report(truth.attention[a], 4, f"attention {a}, cost")
 report(truth.mlp[b], 4, f"MLP {b}, cost")
 
 # %% tags=["collapsed"]
-least, half, most = times[by_times[0]], times[a, b], times[by_times[-1]]
-print(f"{len(times)} pairs: {least:.1f} to {most:.0f} times, half above {half:.0f}")
+least, most = pairs.pairs[0][2], pairs.pairs[-1][2]
+count = len(pairs.pairs)
+print(f"{count} pairs: {least:.1f} to {most:.0f} times, in the middle {half:.0f}")
 holds(
     least > 2 and half > 10,
     "In every pair the attention costs more, in most of them over ten times as much.",
 )
 
 # %% [markdown]
-# The score knows the *size* of a turn. It does not know what the turn is good for. (Other scores have been proposed; the deeper notebook
-# has a panel with six.)
-#
-# The ledger asked the same of all 24 parts, on more stories. Its interval is over texts. Yours is over the parts, and
-# much wider: with other parts than these 24 the number might be another.
+# The score knows the *size* of a turn. It does not know what the turn is good for. The ledger asked the same of all 24
+# parts on more stories. Its interval is over stories; yours is over the 24 parts, and much wider.
 
 # %%
 claim = labkit.claims.ledger().claim("02.score_against_cost")
@@ -276,33 +302,42 @@ print(claim.sentence)
 figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
-# The number is above 0, hence *direction*. But *whichever kind it is* is what the pair above breaks.
+# The bar lies right of 0, hence *direction*. But *whichever kind it is* fails for the ringed pair.
 #
-# And is leave-one-out the truth? It asked for one part at a time. Take the four middle MLPs that cost least alone, and
-# the four with the lowest scores. Which four cost less together? (Alone, several of these costs cannot be told from
-# nothing, so their order is partly chance.)
+# So far each part went alone. Choose four middle MLPs in two ways: the four that cost least alone, and the four with
+# the lowest scores. Take out each four together.
 
 # %%
-unsure = [layer for layer in middle if not truth.mlp[layer].excludes(0.0)]
-print("cannot be told from nothing, alone: MLPs", *unsure)
+together = lesson.predict("p5")
+
+# %%
 cheap = sorted(middle, key=lambda layer: truth.mlp[layer].value)[:4]
 low = sorted(middle, key=lambda layer: scores.mlp[layer].value)[:4]
+paid = []
 for name, four in {"cheapest alone": cheap, "lowest scores": low}.items():
     plan = labkit.Plan(map(labkit.DropMLP, sorted(four)))
     print(f"{name}: MLPs", *sorted(four))
-    report(labkit.sweep(deep, [plan], stories).points[0].change, 3, "   together")
+    paid.append(labkit.sweep(deep, [plan], stories).points[0].change)
+    report(paid[-1], 3, "   together")
     report(sum(truth.mlp[layer].value for layer in four), 3, "   the sum, one by one")
+lesson.result("p5", found=paid[0].value / paid[1].value)
 
 # %% [markdown]
-# What one part costs alone does not tell what four cost: if two stand in for each other, each alone looks idle.
+# The four that look cheapest alone are the more expensive four together. We think that these neighbours stand in for
+# each other: then each alone looks idle, and all together are missed.
 #
-# **What this does not show.** That a score is useless. It sorts the first block from the rest, for one pass instead of
-# 24.
+# **The answer.** The score tells the first block from the rest, in one pass instead of 24. It does not tell an
+# attention from an MLP that turns the stream as far. And what parts cost alone did not tell what four of them cost
+# together.
+#
+# **What this does not show.** That a score is useless. Four MLPs were chosen in two ways, once each, on twelve stories.
 #
 # ## 3 · The race · 23 min
 #
-# Now many parts at once. A *plan* is a list of drops; the score makes one for each strategy. *Joint* puts both kinds in
-# one list. A block counts as one drop, though two parts go with it.
+# **The question.** When many parts go, which strategy costs least, and what does the model lose first?
+#
+# A *plan* is a list of drops, and the score makes one for each strategy. *Joint* puts attentions and MLPs into one
+# list. A block counts as one drop, though two parts go with it.
 
 # %%
 for part in ("attention", "mlp", "block", "joint"):
@@ -330,25 +365,37 @@ jointly.check(joint)
 strategy = lesson.predict("p3")
 
 # %% [markdown]
-# And a second question before you look. The loss is one number. What can the model still *do*? It repeats lists, it
-# says who has the lantern at the end of a day, it knows facts. To compare, let 1 be the intact model and 0 one that
-# knows nothing: a quarter of the answers right, or the loss of guessing words by how frequent they are. A list copied
-# in 85 of 100 cases, say, is at (0.85 - 0.25) / 0.75 = 0.8.
+# And a second question before you look. The loss is one number. What can the model still *do*? It copies lists, it says
+# who has the lantern at the end of a day, and it knows facts. To compare them, let 1 be the intact model. Let 0 be one
+# that knows nothing: a quarter of its answers are right, or its loss is that of guessing words by how frequent they
+# are. If 85 of 100 lists are copied, for example, (0.85 - 0.25) / 0.75 = 0.8 is left.
 
 # %%
 first = lesson.predict("p4")
 
+# %% [markdown]
+# In the panel each line is one strategy, and down is worse. On the left is the loss near the intact model, in the
+# middle the same loss down to guessing, on the right a skill. A band is a 95 % interval; a line that leaves a picture
+# is worse than its axis shows. *Random* is the mean of five orders. Which line is on top on the left, at four, eight
+# and twelve parts gone?
+
 # %%
-# Go to eight parts gone; then change what is asked of the model. The lines of the loss
-# lie close together at first: the next cell prints them.
 panel = labkit.RacePanel("lab/deep", gate=first)
 panel
 
 # %%
 race = panel.kept  # the stored race: an estimate for each count of drops
 for name, line in race.loss.items():
-    print(f"{line[4].value:.3f} nats a token with four gone: {name}")
+    print(
+        f"{name:10} {line[4].value:.3f} with four gone, {line[8].value:.3f} with eight"
+    )
 lesson.result("p3", found=race)
+
+# %% [markdown]
+# (The race scored 64 other stories than yours, so its order differs from the one you printed.)
+#
+# Now attentions alone, the lowest score first, with everything on the scale from 1 to 0. Each point has its 95 %
+# interval as a vertical line. The dotted line is at 0.9: which line crosses it first?
 
 # %%
 left = what_is_left(race, "attention")
@@ -362,18 +409,14 @@ for name, gone in falls.items():
 print("the race takes, in this order:", ", ".join(race.orders["attention"][:9]))
 
 # %% [markdown]
-# The lines fall one after another, each at a place of its own. Copying goes first: its mean falls below nine tenths at
-# the fourth drop, its whole interval at the fifth. Facts hold up to the fifth drop and break off with the sixth. The
-# lantern is named nearly always up to the eighth, and is lost with the ninth. The loss still stands above nine tenths
-# when copying and facts are more than half gone: most words of a story need neither.
+# The lines fall one after another. Copying goes first: its point is below 0.9 at the fourth drop, its whole interval at
+# the fifth. Facts hold up to the fifth drop and break off with the sixth. The lantern holds up to the eighth and is
+# lost with the ninth. The loss is still about nine tenths when copying and facts are more than half gone. We think that
+# most words of a story need neither.
 #
-# (The race's order is not the one you printed. It was scored on 64 other stories, yours on 12; the low scores lie so
-# close together that the stories decide among them.)
-#
-# Mind the scale, though. The first attention that goes moves the loss by about a hundredth of the way to guessing. The
-# same rise is more than a tenth of the *intact* loss, and every list is still repeated. “The skill goes before the
-# loss” is true on one scale and false on the other. What is true on both: the loss does not tell *which* skill is
-# gone.
+# Mind the scale, though. The first attention to go moves the loss by about a hundredth of the way to guessing. The same
+# rise is more than a tenth of the *intact* loss, while every list is still copied. “The skill goes before the loss” is
+# true on one scale and false on the other. On both scales, the loss does not tell *which* skill is gone.
 
 # %% tags=["nbval-check-output", "collapsed"]
 share = {name: [one.value for one in line] for name, line in left.lines.items()}
@@ -417,7 +460,8 @@ quiet = lesson.exercise("02.3")
 quiet.check(...)
 
 # %% [markdown]
-# When you have found it, or given up: ask every middle part the question about the lantern, one part at a time.
+# When you have found it, or given up, ask about the lantern without each middle part, one part at a time. Each line is
+# the share of 16 days on which the model names the right person.
 
 # %%
 from labkit.measurements import ChoiceMeasure, as_questions
@@ -444,16 +488,15 @@ holds(
 )
 
 # %% [markdown]
-# So the cliff in the race is one part. That the score let it stay until the ninth drop may be luck: a score of turns
-# does not say what a turn is for.
+# So the lantern's cliff in the race is one part, attention 5. The score let it stay until the ninth drop. That may be
+# luck, for a score of turns does not say what a turn is for.
 #
 # **What this does not show.** That attention 5 *holds* the lantern. Without it the answer is lost; where the answer is
 # kept is a question for another lesson.
 #
-# Go back to the panel and follow the other lines. The MLPs are cheapest at first. Then their cost climbs steeply, as it
-# would if they stood in for each other: together the first four cost more than the sum of what each costs alone. And
-# the one list of both kinds wins. Random choices, the mean of five orders, ruin the model from the first drop on,
-# because the first block may be drawn.
+# Go back to the panel. With four gone the MLPs are on top. With eight gone they are below *joint* and the attentions,
+# and fall on; *joint* stays on top. Random orders ruin the model from the first drop on, because they may draw the
+# first block.
 
 # %% tags=["nbval-check-output", "collapsed"]
 others, rise = ("attention", "mlp", "block"), race.loss
@@ -490,9 +533,8 @@ holds(
 holds(turns == 7, "From seven drops on the attentions are cheaper.")
 
 # %% [markdown]
-# From seven drops on attentions are the cheaper kind here too, as in the paper. So the *contradicted* of section 1 is a
-# verdict on few parts gone. And when much has to go, one list of both kinds is best. The ledger has it at 9 parts
-# of 24, the paper's share.
+# So the *contradicted* of section 1 is a verdict on few parts gone. The ledger asks about *joint* with 9 of 24 parts
+# gone, about the paper's share. The number is again a cost ratio: left of 1, *joint* is cheaper.
 
 # %%
 claim = labkit.claims.ledger().claim("02.joint_against_attention")
@@ -500,13 +542,18 @@ print(claim.sentence)
 figures.show(labkit.claims.assess(claim))
 
 # %% [markdown]
-# **What this does not show.** That half of Llama-2-70B's attentions can go. Ours has twelve blocks, and they are few.
-# The deeper a model, the more of it can go: that is a pattern over the authors' models, not an experiment.
+# **The answer.** It depends on how many go. With few gone, MLPs cost least; with many gone, one list of both kinds
+# does. And each skill has a cliff of its own, which the loss does not show.
+#
+# **What this does not show.** That half of the attentions of Llama-2-70B can go. This is one model with twelve blocks.
+# That more can go from deeper models is a pattern over the authors' models, not an experiment.
 #
 # ## 4 · On Monday · 4 min
 #
-# All of this takes a model of `transformers` as it is, from the hub or your own; where there is no tokenizer, texts are
-# token ids. Here is a small random one in place of yours. Choose, try, and only then cut for good.
+# **The question.** How do you cut your own model?
+#
+# Everything above also takes a model of `transformers`, from the hub or your own. Without a tokenizer, texts are token
+# ids. Here a small random model stands in for yours. Choose, try, and only then cut for good.
 
 # %%
 import tempfile
@@ -543,9 +590,11 @@ holds(
 )
 
 # %% [markdown]
-# A plan alone is a few lines of text: `plan.save("cut.toml")` keeps it, `labkit.Plan.load` reads it, and it goes beside any
-# model of the same shape. The folder can also be opened by `transformers` without labkit: the dropped parts are in it,
-# writing zeros. Before you ship one, ask it what it is for, in your own questions. The loss will not tell you.
+# A plan is a few lines of text that `plan.save("cut.toml")` keeps and `labkit.Plan.load` reads. The folder also opens
+# in `transformers` without labkit: there the dropped parts write zeros.
+#
+# **The answer.** One plan chooses, tries and cuts. Before you ship the result, ask it your own questions about what it
+# is for. The loss will not tell you.
 
 # %%
 lesson.progress()
@@ -557,8 +606,8 @@ lesson.progress()
 # you use it?
 #
 # *[Deeper](02_what_matters_deeper.ipynb): other scores, one by one and its bug, a fair opponent, time and memory,
-# healing, rounding, training. Next: [08 · The curse of depth](../08_curse_of_depth/08_curse_of_depth.ipynb). In large
-# models deep layers are cheap to lose, the papers say. Why, and is it so here?*
+# healing, rounding, training. Next: [08 · The curse of depth](../08_curse_of_depth/08_curse_of_depth.ipynb). The papers
+# say that deep layers of large models are cheap to lose. Why, and is it so here?*
 
 # %% [markdown]
 # The paper, to cite:
