@@ -188,7 +188,8 @@ def _assessment(
 def _as_it_stands(claim: Claim, ruling: Verdict) -> Verdict:
     """Return the ruling as far as the claim's standing lets it count."""
     if claim.standing == "observation" and ruling.word not in ("unresolved", "not run"):
-        return Verdict("observation", f"no paper says this; by the rule it would be {ruling.word}")
+        whose = "no paper says this" if claim.number_on_scale is None else "the paper's number is for another setting"
+        return Verdict("observation", f"{whose}; by the rule it would be {ruling.word}")
     if claim.standing == "constructed" and ruling.word in ("reproduced", "direction"):
         return Verdict("works as constructed", "the model was made to show it, so nothing is reproduced")
     return ruling

@@ -50,7 +50,9 @@ def paint(assessment: Assessment, figure: FigureBase) -> None:
     if assessment.value is None:
         _say(ax, (low + high) / 2, 0.2, f"{assessment.verdict}: {assessment.reason}")
     else:
-        ax.plot([assessment.low, assessment.high], [0.6, 0.6], color=MARKS["intact"].colour, linewidth=4)
+        # End caps are seen also where the dot hides the interval.
+        ends: dict[str, Any] = {"marker": "|", "markersize": 17, "markeredgewidth": 2.2}
+        ax.plot([assessment.low, assessment.high], [0.6, 0.6], color=MARKS["intact"].colour, linewidth=4, **ends)
         ax.plot(assessment.value, 0.6, "o", color=MARKS["intact"].colour, markersize=11, markeredgecolor="white")
         _say(ax, assessment.value, 0.25, f"ours {number(assessment.value)}")
     label_axes(ax, x=scale)

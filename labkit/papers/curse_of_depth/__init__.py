@@ -29,6 +29,8 @@ PAPER = Paper(
     drawings={
         "figures.depths": ("IdleByDepth",),
         "figures.distances": ("AngularDistances",),
+        "figures.families": ("PlacementLosses",),
+        "figures.rates": ("LossByRate",),
         "figures.theory": ("TheoryCurves",),
         "figures.growth": ("TheoryData",),
         "figures.pairs": ("PairData",),
@@ -74,6 +76,10 @@ PAPER = Paper(
             "placements_path",
         ),
         "experiments.depths": ("IdleByDepth", "idle_by_depth"),
+        "experiments.families": ("PlacementLosses", "placement_losses"),
+        "experiments.rates": ("LossByRate", "loss_by_rate"),
+        "experiments.regimes": ("Regimes", "regimes"),
+        "experiments.theorems": ("TheoremTable", "theorem_table"),
         "experiments.transfers": ("Transfer", "Transfers", "transfer", "transfers_path"),
     },
     sweeps={

@@ -40,8 +40,8 @@ LINES = {"a": [[1.0, 2.0], [400.0, 300.0]], "b": [[2.0, 3.0], [5.0, 6.0]]}
 RESULTS = [
     (profile("What is it?", "size", LINES), ["a is highest at layer 1 (350", "lowest at layer 0 (1.5"]),
     (profile("Alone?", "size", {"a": [[1.0], [0.5]]}, null=0.0), ["a is highest at layer 0"]),
-    (angles(), ["block 2 turns it most", "block 0 least", "2 documents"]),
-    (angles(1), ["block 0 turns it most"]),
+    (angles(), ["block 3 turns it most", "block 1 least", "2 documents"]),
+    (angles(1), ["block 1 turns it most"]),
     (theory_curves(64), ["pre-norm, lemma 1,001", "scaling, lemma 64"]),
     (theory_curves(5, "gradient"), ["Log of the bound at block 5"]),
     (CURVES, ["scaled", "5 of 5 runs finished", "post, lr 0.001, seed 0 diverged: nan at step 41"]),

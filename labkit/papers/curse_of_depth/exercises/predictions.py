@@ -151,7 +151,7 @@ PREDICTIONS = (
         question="Untrained, 24 blocks: in which is the gradient at the first block most nearly that at the last?",
         options=(
             "Pre-LN",
-            "Pre-LN with smaller outputs (GPT-2)",
+            "Pre-LN with smaller first values (GPT-2)",
             "LayerNorm Scaling",
         ),
         answer=lambda gradients: min(range(3), key=lambda place: abs(gradients[place] - 1)),

@@ -14,6 +14,7 @@ from .lines import Plot, paint_plots
 
 __all__ = ["DRAWINGS"]
 
+MLPS = {"relu": "ReLU", "swiglu": "SwiGLU"}
 MOST_GROWTH = 12.0  # of the logarithm of the gradient, the end of the axis
 
 
@@ -22,8 +23,8 @@ def paint(data: TheoryData, figure: FigureBase) -> None:
     if data.quantity == "variance":
         look: dict[str, Any] = {"limits": (0.5, 2000.0), "y": "variance / embedding's", "log": True}
     else:
-        look = {"limits": (-1.0, MOST_GROWTH), "y": "log of growth"}
-    paint_plots([Plot(name, lines, **look) for name, lines in data.families.items()], figure)
+        look = {"limits": (-1.0, MOST_GROWTH), "y": "log of the gradient's growth"}
+    paint_plots([Plot(f"{name}, {MLPS[data.mlp]}", lines, **look) for name, lines in data.families.items()], figure)
 
 
 def describe(data: TheoryData) -> str:

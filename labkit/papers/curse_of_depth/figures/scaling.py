@@ -16,6 +16,7 @@ from .lines import Plot, paint_plots
 __all__ = ["DRAWINGS"]
 
 SAME = 1e-3  # of a logit: rounding
+SWITCHED = {"trained": "as trained", "on": "scaling on", "kept": "scaling on, gains × ℓ^p", "off": "scaling off"}
 AXIS_MIN, AXIS_MAX = 1e-4, 10.0  # nats a token, the ends of the axis of costs
 SIDE = 1.75  # inches for the losses
 ROOM = 100.0  # the axis of variances reaches so far beyond those of the model as trained
@@ -25,7 +26,7 @@ def paint(data: ScalingData, figure: FigureBase) -> None:
     """Draw variance, turn and cost by block, and the loss, on axes that depend on the model as trained alone."""
     width, _ = inches(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
-    looks = {"as trained": data.trained, "now": data.now}
+    looks = {"as trained": data.trained, f"now: {SWITCHED[data.switch]}": data.now}
     sizes = [value for value in data.trained.variance[1:] if value > 0] or [1.0]
     ends = tuple(10.0 ** round(math.log10(end)) for end in (min(sizes) / ROOM, max(sizes) * ROOM))
     paint_plots(

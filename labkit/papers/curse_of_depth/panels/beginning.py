@@ -86,9 +86,15 @@ class InitialisationPanel(Panel):
         sides = sides if name == "Pre-LN" else sides | {name: data.chosen}
         paint_plots(
             [
-                Plot("Stream", {n: look.variance for n, look in sides.items()}, (1e-4, 1e2), "variance", True),
-                Plot("Turn", {n: look.turns for n, look in sides.items()}, (0.0, 0.5), "angle / π"),
-                Plot("Gradient", {n: look.gradients for n, look in sides.items()}, (1e-2, 1e2), "over the last", True),
+                Plot("Stream's size", {n: look.variance for n, look in sides.items()}, (1e-4, 1e2), "variance", True),
+                Plot("Turn by each block", {n: look.turns for n, look in sides.items()}, (0.0, 0.5), "angle / π"),
+                Plot(
+                    "Gradient",
+                    {n: look.gradients for n, look in sides.items()},
+                    (1e-2, 1e2),
+                    "÷ the last block's",
+                    True,
+                ),
             ],
             figure,
         )

@@ -86,7 +86,7 @@ class TrainingPairPanel(Panel):
         return kept().get((state.other, state.depth, state.lr)) if self.n_steps == STEPS else None
 
     def presets(self) -> Sequence[TrainingPairState]:
-        return [TrainingPairState(), TrainingPairState(other="Post-LN")]
+        return [TrainingPairState(), TrainingPairState(lr=8e-3), TrainingPairState(other="Post-LN")]
 
     def draw(self, data: TrainingPairData, figure: FigureBase) -> None:
         from ..figures.lines import Plot, paint_plots
@@ -97,7 +97,7 @@ class TrainingPairPanel(Panel):
         variance = {name: line[1:] for name, line in data.variance.items()}
         paint_plots(
             [
-                Plot("Loss while training", data.losses, **loss),
+                Plot(f"Loss, rate {data.lr:g}", data.losses, **loss),
                 Plot("Stream", variance, (1e-3, 1e2), "variance", True),
                 Plot("Cost to lose", data.costs, (1e-4, 10.0), "nats a token", True),
             ],
@@ -110,10 +110,10 @@ class TrainingPairPanel(Panel):
         last = [data.costs[name][-1] for name in (FIRST, data.other)]
         broken = "".join(f" {name} has diverged." for name in data.diverged)
         return (
-            f"After {data.step} of {data.steps} steps ({data.tokens[-1]:,} tokens) the loss is {first:.3f} in {FIRST} "
-            f"and {other:.3f} with {data.other}; variance after the last of {data.depth} blocks {behind[0]:.3g} and "
-            f"{behind[1]:.3g}; losing that block costs {last[0]:+.4f} and {last[1]:+.4f} nats.{broken} One seed and a "
-            f"minute: enough to see the stream, too little for a verdict on the loss."
+            f"At {data.lr:g}, after {data.step} of {data.steps} steps ({data.tokens[-1]:,} tokens), the loss is "
+            f"{first:.3f} in {FIRST} and {other:.3f} with {data.other}; variance after the last of {data.depth} blocks "
+            f"{behind[0]:.3g} and {behind[1]:.3g}; losing that block costs {last[0]:+.4f} and {last[1]:+.4f} nats."
+            f"{broken} One seed and a minute: enough to see the stream, too little for a verdict on the loss."
         )
 
     def table(self, data: TrainingPairData) -> Table:
