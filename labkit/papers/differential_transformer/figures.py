@@ -195,7 +195,7 @@ def _paint_arms(arms: Arms, figure: FigureBase) -> None:
         ax.hlines(row + 0.2, mean.low, mean.high, color=INK, linewidth=2)
         ax.plot([mean.value], [row + 0.2], "|", color=INK, markersize=9, markeredgewidth=2)
         ax.annotate(
-            f"{mean.value:.3f}", (1.0, row), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center",
+            _digits(mean.value), (1.0, row), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center",
             textcoords="offset points", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
     ax.annotate(
@@ -218,11 +218,18 @@ def _title(arms: Arms) -> str:
 
 def _describe_arms(arms: Arms) -> str:
     told = [
-        f"{arm_name(name)} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
+        f"{arm_name(name)} {_digits(one.value)} ({_digits(one.low)} to {_digits(one.high)})"
         for name in arms.values
         for one in [arms.mean(name)]
     ]
-    return f"{_title(arms)}, {arms.unit}, mean over seeds with its interval: {'; '.join(told)}."
+    return (
+        f"{_title(arms)}: {arms.unit}, one dot for each trained model. The mean over the seeds, and the 95% interval "
+        f"of that mean: {'; '.join(told)}."
+    )
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
 
 
 def _below(found: Elsewhere, where: str) -> str:
@@ -246,9 +253,10 @@ def _paint_elsewhere(found: Elsewhere, figure: FigureBase) -> None:
                 [lead.value], [place], look.marker, color=look.colour, markersize=7, markeredgecolor=PAPER,
                 label=f"over {control}" if row == 0 else None,
             )  # fmt: skip
-    for row, text in [(-0.75, "λ ended below 0 in"), *((row, _below(found, name)) for row, name in enumerate(names))]:
+    notes = {-0.75: "λ ended below 0 in"} | {float(row): _below(found, name) for row, name in enumerate(names)}
+    for height, text in notes.items():
         ax.annotate(
-            text, (1.0, row), xycoords=("axes fraction", "data"), xytext=(10, 0), va="center",
+            text, (1.0, height), xycoords=("axes fraction", "data"), xytext=(10, 0), va="center",
             textcoords="offset points", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
     ax.axvline(0, color=RULE, linewidth=1, linestyle=":")
