@@ -26,7 +26,7 @@ LEADER = {"arrowstyle": "-", "color": RULE, "linewidth": 1, "shrinkA": 1, "shrin
 def paint(found: EqualScores, figure: FigureBase) -> None:
     """Draw the agreement; ring the pair in the middle, and name it and the parts that cost most."""
     draw(found.agreement, figure)
-    (ax,) = figure.axes
+    ax = figure.axes[0]
     places = dict(zip(found.agreement.labels, zip(found.agreement.guess, found.agreement.truth)))
     about = {"textcoords": "offset points", "fontsize": SIZES["note"], "color": INK}
     a, b, _ = found.middle
