@@ -61,8 +61,8 @@ lesson.result("r2")
 #
 # Where does training take λ? First the task. A city directly before a number is a
 # *needle*. Everything else is noise, also the lone numbers and lone cities. After the
-# question mark the text names cities, and after each the model must say that city's
-# number. A question can attend to some 50 words, and one of them matters.
+# question mark come the *questions*: the text names a city, and the model must say that
+# city's number. A question can attend to some 50 words, and one of them matters.
 
 # %%
 print(diff.Needles().draw(1, seed=7).texts()[0])
@@ -163,7 +163,7 @@ holds(
 )
 
 # %% [markdown]
-# The method below is all that labkit changes in plain attention. `norm` divides the
+# Here is where labkit's class differs from plain attention. `norm` divides the
 # result of each head by its size (the paper's GroupNorm, here the *head norm*) and
 # multiplies it by a fixed number. So the result has one size whatever λ is.
 
@@ -212,7 +212,7 @@ holds(
 
 # %% [markdown]
 # So the maps share hardly any noise, and a subtraction has hardly anything to cancel.
-# In the model that must subtract, A2 reads noise that A1 does not read. In the other,
+# In the model that must subtract, A2 reads noise that A1 hardly reads. In the other,
 # both maps find the needle and each has noise of its own. They are two microphones in
 # two rooms.
 #
@@ -276,11 +276,11 @@ holds(
 )
 
 # %% [markdown]
-# Is that what the paper says? We wrote down its sentences before we trained, in the
-# *ledger* of this course. Here are two. The round dot is our result, with its interval
-# over six seeds. The dotted line is the *null*, the value if there were no effect. A
-# difference inside the grey *margin* counts as nothing. The diamond is the paper's
-# number.
+# Is that what the paper says? We wrote down its sentences before we trained these
+# models, in the *ledger* of this course. Here are two. The round dot is our result,
+# with its interval over six seeds. The dotted line is the *null*, the value if there
+# were no effect. A difference inside the grey *margin* counts as nothing. The diamond
+# is the paper's number.
 
 # %%
 figures.show(claims.assess("04.more_needles"))
@@ -546,8 +546,8 @@ figures.show(claims.assess("04.lambda_takes_off"))
 #
 # ## 4 · Elsewhere · 7 min
 #
-# Does DIFF lead in other setups, and does λ go below 0 there? We changed one thing at a
-# time and trained five new seeds of each kind of model, each at its own best rate:
+# Does DIFF lead in other setups, and does λ go below 0 there? In each setup we trained
+# five new seeds of each kind of model, at its own best rate:
 #
 # | setup | what is different |
 # | --- | --- |
@@ -555,7 +555,7 @@ figures.show(claims.assess("04.lambda_takes_off"))
 # | noise in the words | random noise is added to every word's embedding |
 # | examples | a class must be named after examples of it |
 # | habits | most cities have a usual number, and the text contradicts it |
-# | no smear | two blocks; a word no longer comes mixed with the word before it |
+# | no smear | two blocks, longer training; words no longer come mixed with the word before |
 #
 # A mark is DIFF minus one control, with its interval over seeds: circles for softmax
 # 8×8, squares for normed 4×16. Right of the dotted line DIFF is ahead. The column on
