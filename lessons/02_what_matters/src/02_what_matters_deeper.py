@@ -315,8 +315,8 @@ holds(
 told("02.iterative_against_one_shot")
 
 # %% [markdown]
-# **The answer.** On our model, correct scoring one by one is no worse than at once; in the ledger it is better, against
-# the paper. The released loop does something else.
+# **The answer.** Scored correctly, one by one cannot be told from at once on these stories, and in the ledger it is
+# cheaper, against the paper. The released loop does something else.
 #
 # **What this does not show.** Which loop is better in general. The orders here come from four scored stories, and one
 # more story may change them.
@@ -434,7 +434,7 @@ told("02.dropped_against_pruned")
 # score is still ahead.
 #
 # **What this does not show.** That the score is the best choice. It was set against random layers and the deepest ones;
-# single weights beat it.
+# pruning single weights costs less.
 
 # %% [markdown]
 # ## 4 · Time and memory · 18 min
@@ -745,8 +745,8 @@ holds(
 )
 
 # %% [markdown]
-# It is so in `lab/base` too. The score says half of it: that of the attentions rises by a quarter, while their cost
-# more than doubles.
+# It is so in `lab/base` too. The score tells only a part of it: that of the attentions rises by a quarter, while their
+# cost more than doubles.
 #
 # **The answer.** No. In both models the middle MLPs cost more early in training than at its end.
 #
