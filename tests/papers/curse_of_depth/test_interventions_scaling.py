@@ -18,6 +18,7 @@ from labkit.papers.curse_of_depth.method.placements import (
     ScalingAt,
     SkipInit,
 )
+from labkit.papers.curse_of_depth.method.positions import POSITIONS
 from labkit.papers.curse_of_depth.method.switching import SwitchLayerNormScaling
 from labkit.sweeps import sweep
 
@@ -47,7 +48,7 @@ def off_by(a, b):
     return float((a - b).abs().max())
 
 
-@pytest.mark.parametrize("position", ["before-norm", "after-norm", "after-branch", "attention", "mlp"])
+@pytest.mark.parametrize("position", POSITIONS)
 def test_switched_on_a_pre_norm_model_is_the_model_trained_with_scaling(position):
     model = built(PreNorm)
     trained = sharing(ScalingAt, model, position=position, exponent=0.7)

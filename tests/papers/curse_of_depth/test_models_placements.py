@@ -12,7 +12,6 @@ from labkit.models import Cache, Decoder, DecoderConfig, load, save, to_llama
 from labkit.papers.curse_of_depth.method.folding import fold, unfold
 from labkit.papers.curse_of_depth.method.inits import INITS
 from labkit.papers.curse_of_depth.method.placements import (
-    POSITIONS,
     DeepNorm,
     LayerNormScaling,
     LayerScale,
@@ -24,11 +23,12 @@ from labkit.papers.curse_of_depth.method.placements import (
     ScalingAt,
     SkipInit,
 )
+from labkit.papers.curse_of_depth.method.positions import TRAINED_POSITIONS
 
 SIZES = {"vocab": 61, "width": 32, "depth": 4, "heads": 4, "kv_heads": 2, "ffn": 48, "context": 48, "init_std": 0.2}
 KINDS = (PreNorm, PostNorm, Sandwich, MixNorm, DeepNorm, LayerNormScaling, SkipInit, ReZero, LayerScale)
 EVERY = [(kind, {}) for kind in KINDS]
-EVERY += [(ScalingAt, {"position": position}) for position in POSITIONS]
+EVERY += [(ScalingAt, {"position": position}) for position in TRAINED_POSITIONS]
 EVERY += [(kind, {"norm_type": "layer", "mlp_type": "relu"}) for kind in (PreNorm, PostNorm, LayerNormScaling)]
 each = pytest.mark.parametrize(("kind", "more"), EVERY)
 
@@ -114,7 +114,7 @@ def test_the_baseline_by_another_name_is_the_baseline():
     assert torch.equal(logits(PreNorm(**SIZES).build(3).eval()), logits(plain.eval()))
 
 
-@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("position", TRAINED_POSITIONS)
 def test_scaling_with_exponent_0_is_pre_norm_exactly_and_so_is_its_first_block(position):
     plain = built(PreNorm)
     assert torch.equal(logits(as_kind(ScalingAt, plain, position=position, exponent=0.0)), logits(plain))

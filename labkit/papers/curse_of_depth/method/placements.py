@@ -31,10 +31,10 @@ from labkit.models.decoder import Decoder
 from labkit.models.trunk import Add, Block, Branch
 
 from .inits import INITS, scale_first_values
+from .positions import TRAINED_POSITIONS
 from .slots import MLPS, NORMS, AddAndNorm, AddAndScale, LearnedScale, Times
 
 __all__ = [
-    "POSITIONS",
     "DeepNorm",
     "LayerNormScaling",
     "LayerScale",
@@ -46,8 +46,6 @@ __all__ = [
     "ScalingAt",
     "SkipInit",
 ]
-
-POSITIONS = ("before-norm", "after-norm", "after-branch", "after-residual", "attention", "mlp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +182,7 @@ class LayerNormScaling(PreNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingAt(LayerNormScaling):
-    """The same factor in another place: see `POSITIONS`; attention and mlp scale the norm of that branch alone."""
+    """The same factor in another place: see `positions`; attention and mlp scale the norm of that branch alone."""
 
     kind: ClassVar[str] = "scaling-at"
 
@@ -192,8 +190,8 @@ class ScalingAt(LayerNormScaling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.position not in POSITIONS:
-            raise unknown("position", self.position, POSITIONS)
+        if self.position not in TRAINED_POSITIONS:
+            raise unknown("position", self.position, TRAINED_POSITIONS)
 
     def block(self, layer: int) -> Block:
         """Make block `layer`: two pre-norm branches, with the factor where `position` says."""

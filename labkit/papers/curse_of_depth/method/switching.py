@@ -18,15 +18,13 @@ from labkit.base.errors import BadInput, unknown
 from labkit.interventions.changes import Change, Hook, Write
 from labkit.interventions.edits import Edit, number
 
+from .positions import POSITIONS
 from .slots import AddAndScale, Scaled, Times
 
 if TYPE_CHECKING:
     from labkit.zoo import ModelLike
 
 __all__ = ["SwitchLayerNormScaling"]
-
-# A plain norm after the residual sum cannot be told from the model: there the position "after-residual" has no switch.
-POSITIONS = ("before-norm", "after-norm", "after-branch", "attention", "mlp")
 
 
 @dataclass(frozen=True)

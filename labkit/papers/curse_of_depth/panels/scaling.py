@@ -13,6 +13,7 @@ from labkit.panels.panel import ModelOrName, Panel
 from labkit.panels.tables import Table
 
 from ..experiments.scaling import ScalingData, ScalingLook
+from ..method.positions import POSITIONS
 
 if TYPE_CHECKING:
     from ..method.switching import SwitchLayerNormScaling
@@ -25,7 +26,6 @@ SWITCH = {
     "scaling on, gains × ℓ^p": "kept",
     "scaling off": "off",
 }
-POSITIONS = ("after-norm", "before-norm", "after-branch", "attention", "mlp")
 LENGTH = 96  # tokens of each text: of one length they are read together, and the answer comes at once
 
 
