@@ -555,7 +555,7 @@ figures.show(claims.assess("04.lambda_takes_off"))
 # | noise in the words | random noise is added to every word's embedding |
 # | examples | a class must be named after examples of it |
 # | habits | most cities have a usual number, and the text contradicts it |
-# | no smear | two blocks, longer training; words no longer come mixed with the word before |
+# | no smear | two blocks, longer training; no word is mixed with the one before |
 #
 # A mark is DIFF minus one control, with its interval over seeds: circles for softmax
 # 8×8, squares for normed 4×16. Right of the dotted line DIFF is ahead. The column on
