@@ -46,7 +46,9 @@ again = lesson.predict("r2")
 lesson.result("r2")
 
 # %% [markdown]
-# ## 1 · Twenty-two million numbers · 18 min
+# ## 1 · Twenty-two million numbers · 17 min
+#
+# Can one number out of 22 million destroy a model?
 #
 # `all-MiniLM-L6-v2` is a sentence encoder: it turns a sentence into 384 numbers, so that sentences of one meaning lie
 # close together. Search engines run it, and it installs with the course. These weights were trained by others on a
@@ -142,10 +144,15 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# One number in 22 million, and nearly the smallest gain of its norm. Try others: every address of a single number will
-# do, and any factor. The panel measures a *turn*: how far the embedding of one sentence moves, 1 minus the cosine
-# between before and after ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min))). At 0 nothing happened, at
-# 1 the two have nothing in common. It is another measure than the share found: try the same number on both sentences.
+# One number in 22 million is enough, and it is nearly the smallest gain of its norm. Try others: the panel takes every
+# address of a single number, and any factor. It measures a *turn*: how far the embedding of one sentence moves, as 1
+# minus the cosine between before and after
+# ([refresher](../primer/primer.ipynb#Cosine-and-variance-(5-min))). At 0 nothing happened. At 1 the two have nothing in
+# common.
+#
+# Left you see how like four other sentences are to yours, intact and changed. Right you see the turn, each step of the
+# axis ten times the last, and below it the turns by six other numbers of the same matrix or norm. Compare the first mark
+# with the dotted line, the furthest of the six.
 
 # %%
 labkit.WeightPanel(
@@ -176,9 +183,11 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# So the matching sentence is often no longer the nearest. But you were told where to look. Let us try them all. Each of
-# the 4,608 gains of the twelve norms was set to zero once, and the turn of five everyday sentences was measured. That
-# took `labkit.sweep` some minutes; its numbers come with the course.
+# So the matching sentence is often no longer the nearest.
+#
+# But you were told where to look. What if you try them all? Each of the 4,608 gains of the twelve norms was set to zero
+# once, and the mean turn of five everyday sentences was measured. That took `labkit.sweep` some minutes; its numbers
+# come with the course. Look at the numbers in square brackets: they are the channels.
 
 # %% tags=["collapsed"]
 scan = labkit.Sweep.load(labkit.gains_path())
@@ -225,37 +234,42 @@ after_attention = [rank for address, rank in ranks.items() if "attn_norm" in add
 after_mlp = [rank for address, rank in ranks.items() if "mlp_norm" in address]
 labkit.course.holds(
     set(after_attention) == {1},
-    "After the attention it is each time the largest gain, rank 1;",
+    "After the attention it is each time the largest gain, rank 1.",
 )
 labkit.course.holds(
     min(after_mlp) > 350,
-    f"after the MLP one of the smallest: rank {min(after_mlp)} or further down.",
+    f"After the MLP it is one of the smallest, rank {min(after_mlp)} or further down.",
 )
 
 # %% [markdown]
-# So size does tell something, in half of the norms, and you would have to know which half. In the other half a search for
+# So size tells you something in half of the norms, and you would have to know which half. In the other half a search for
 # the largest numbers misses it.
 #
-# A gain is the factor a norm puts on one channel of the stream. The seven worst are one channel, norm after norm: it holds
-# values far larger than the others, and every part that reads it is tuned to that. Kovaleva and colleagues (2021) found
-# such channels in BERT.
+# A gain is the factor that a norm puts on one channel of the stream. The seven worst belong to one channel, norm after
+# norm. Kovaleva and colleagues (2021) found such channels in BERT. They hold values far larger than the others, and
+# every part that reads them is tuned to that.
 #
-# It is a *relative* of the super weight, no more: an encoder and not a language model, a gain and not a weight of a
-# down projection. What they share is what you saw: everything else leans on one channel, and no list of the largest
-# numbers would have shown it whole.
+# The answer is yes: one number can destroy this model. It is only a *relative* of the super weight. This model is an
+# encoder and no language model, and the number is a gain and no weight of a down projection. They share what you saw:
+# everything else leans on one channel, and no list of the largest numbers would have shown it whole.
 #
 # **What this does not show.** That the number *stores* how to compare sentences. It sets the scale of one channel, and
 # whoever reads the channel gets the wrong scale.
 #
 # ## 2 · Can you trust a detector? · 12 min
 #
+# Can you find such a weight without trying them all?
+#
 # Trying everything takes minutes here and years in a model of 70 billion. Yu and colleagues need one *pass*: the model
 # reads one text once. Their super weights sit in *down projections*, the matrices through which an MLP's neurons write
-# to the stream, and they write one huge value (a *super activation*). So look at what every down projection reads and
+# to the stream. They write one huge value (a *super activation*). So look at what every down projection reads and
 # writes.
 #
 # A detector that always finds something is worth nothing. Try it first where the answer is known. `lab/planted` is a
-# *constructed* model: its makers hung everything on one weight of their choice.
+# *constructed* model: we hung everything on one weight of our choice.
+#
+# Each dot is the largest entry in one layer, with its sign. Left are the numbers that go into and come out of each down
+# projection. Right is the stream after each block. Look for the dots far from 0.
 
 # %%
 planted = labkit.load("lab/planted")
@@ -265,7 +279,7 @@ stories = [
 figures.show(super_weights.spike_profile(planted, stories[0]))
 
 # %% [markdown]
-# Left: a number of 1,500 goes into the first down projection and one of 605 comes out; the last block writes nearly as
+# Left: a number of 1,500 goes into the first down projection, and one of 605 comes out. The last block writes nearly as
 # much, with the other sign, at another token. Right: what was written stays in the stream. But after block 1 it is more
 # than twice as much, and no down projection wrote that. Who did? Ask every part what it adds at that token and channel.
 
@@ -282,21 +296,29 @@ labkit.course.holds(
     "reads the spike and passes it on.",
 )
 
+# %% [markdown]
+# Our detector asks what a weight *writes*: its input times itself, its *contribution*. Three numbers decide whether the
+# weight is a *candidate*.
+#
+# | column | what it asks | a candidate has |
+# | --- | --- | --- |
+# | share | how much of the value written at that place is this one product? | at least 0.2 |
+# | prominence | how many times the median of what the layer writes is that value? | at least 60 |
+# | persistence | how much of it is in the stream before the last block? | at least 0.5 |
+#
+# A persistence above 1 says that later blocks added to it. What nobody carries on, nobody reads.
+
 # %%
 seen = super_weights.find_super_weights(planted, stories[0])
 print(seen.table())
 print("\nplanted at:", planted.card["planted"]["address"])
 
 # %% [markdown]
-# The detector asks what a weight *writes*: its input times itself, the column *contribution*. Three columns decide.
-# *share*: how much of the value written at that place is this one product. *prominence*: the value, divided by the median
-# of what the layer writes. *persistence*: how much of it is still in the stream before the last block, 1 for all of it,
-# more where later blocks added to it; what nobody carries on, nobody reads. A *candidate* has a share of at least 0.2, a
-# prominence of at least 60 and a persistence of at least 0.5. That is stricter than the paper's rule, which asks for more
-# than 50 going in and coming out, whatever the scale of the model: hence *hardened* above the table. The *rank* by
-# size among all weights of the matrix is printed and not used.
+# The paper's own rule asks something else: more than 50 going in and more than 50 coming out, whatever the scale of the
+# model. Ours is called *hardened*. The *rank* by size among all weights of the matrix is printed and not used: here
+# twelve weights are larger.
 #
-# It must also be able to say *nothing*. Here are five models of the same shape with random weights.
+# A detector must also be able to say *nothing*. Here are five models of the same shape with random weights.
 
 # %% tags=["nbval-check-output"]
 right = seen.addresses == (planted.card["planted"]["address"],)
@@ -311,10 +333,12 @@ none = all(
 labkit.course.holds(none, "In five random models it finds nothing.")
 
 # %% [markdown]
-# Such a value is called a *spike*. It is a reason to suspect the weight; only taking it out proves anything. Zero the
-# suspect alone, and beside it others of the same matrix, the *nulls*: the largest, some of comparable size, some drawn at
-# random. The *neuron* is the whole column in which the suspect stands. *Perplexity* is the exponential of the loss: how
-# many equally likely words the model hesitates between.
+# A value so far from all others is called a *spike*. It is a reason to suspect the weight. Only taking it out proves
+# anything. So zero the suspect alone, and beside it others of the same matrix, the *nulls*: the largest, some of
+# comparable size, some drawn at random. The *neuron* is the whole column in which the suspect stands.
+#
+# *Perplexity* is the exponential of the loss: between how many equally likely words the model hesitates. Each dot is the
+# perplexity without that weight, divided by the intact one, with its interval over twelve stories. At 1 nothing happened.
 
 # %%
 trial = super_weights.ablate(planted, seen.addresses, stories[:12], nulls=3)
@@ -330,7 +354,7 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# At zero it breaks everything. And at half, or twice its value?
+# At zero everything breaks. And at half, or at twice its value?
 
 # %%
 dose = super_weights.dose_curve(
@@ -346,10 +370,11 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# Every norm that reads the spike divides by it, so what counts is that it is large, not how large.
+# Half of it, or twice as much, is as good. We think that this is the norms' doing: every norm that reads the spike
+# divides by it, so it must be large, and how large does not matter. Remember this; in section 3 it will fail.
 #
-# What does the weight do? It writes one value at one token, and every later part reads it. So put only that value back
-# while the weight is at zero: at none of a text's tokens, at the loudest one, at all (-1).
+# What does the weight do? It writes one value at one token, and every later part reads it. So set the weight to zero and
+# put only that value back: at none of a text's tokens, at the loudest one, at all (-1).
 
 # %%
 curve = super_weights.restore_curve(
@@ -365,16 +390,18 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# In Llama-7B one value brings back 42 percent: the rest of the damage goes another way, and the paper leaves open which.
+# In Llama-7B one value brings back 42 percent. The rest of the damage goes another way, and the paper leaves open which.
+#
+# So one pass is enough to name a suspect, and a trial with nulls decides.
 #
 # **What this does not show.** That zero is a fair question. A model that has never seen a zero there may break for want
 # of *any* sensible value. Owen and colleagues (2025) set such activations to their mean instead, and in 16 of 16 models
 # nothing happened. The deeper notebook does both.
 #
-# ## 3 · Has ours one? · 12 min
+# ## 3 · Has ours one? · 13 min
 #
-# `lab/deep`, twelve blocks, learned from the next token alone: nobody planted anything, nobody showed it where to look.
-# One and a half million weights. Does everything hang on one of them?
+# `lab/deep` has twelve blocks and one and a half million weights. It learned from the next token alone, and nobody
+# planted anything. Does everything hang on one of its weights?
 
 # %%
 deep = labkit.load("lab/deep")
@@ -390,10 +417,16 @@ labkit.course.holds(
     f"Both rules name {suspect.address} first. It is the largest weight of its matrix "
     f"and reads {suspect.input:.0f}.",
 )
+both = set(by_paper) & set(named.addresses)
+labkit.course.holds(
+    len(both) < len(by_paper) < len(named.addresses),
+    f"Our rule names {len(named.addresses)}, the paper's {len(by_paper)}, and only "
+    f"{len(both)} stand on both lists.",
+)
 
 # %% [markdown]
-# In Llama-7B the super weight reads 560. (The share in the last line is above 1: other products pull the other way.) You
-# know what a spike is worth: it is a reason to suspect.
+# In Llama-7B the super weight reads 560. (The share in the last line is above 1: other products pull the other way.) The
+# two rules ask different things, so neither list contains the other. A name is a suspicion, never a verdict.
 
 # %%
 verdict = lesson.predict("p3")
@@ -411,14 +444,16 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# Large is not the same as needed: every norm divides the size away. Is the whole neuron worth more? That is the figure's
-# second row.
+# Large is not the same as needed. Is the whole neuron worth more? That is the figure's second row.
 #
-# Perhaps the one with the largest spike is the wrong one. Our ledger tries the forty weights that write most, and forty
-# drawn at random from the same matrices. Of either kind it takes the one that costs most on some stories, and compares
-# the two on others. What would count was written down first: *absent here* if the whole interval lies within the margin
-# around 0, whatever its sign; *reproduced* if it is at least half of the paper's effect; *direction* if it is less of it,
-# beyond the margin.
+# Perhaps the one with the largest spike is the wrong one. The course keeps a *ledger*: sentences of the papers, each with
+# a test that was written down before it was run. This one tries the forty weights that write most, and forty drawn at
+# random from the same matrices. Of either kind it takes the one that costs most on some stories, and compares the two on
+# others.
+#
+# In the picture the dot is what we measured, with its interval. The dotted line is the *null*, no difference. The grey
+# band is the *margin*, within which a difference counts as nothing. The verdict is *absent here* if the whole interval
+# lies in the band, and *reproduced* if it lies beyond it with at least half of the paper's effect.
 
 # %% tags=["collapsed"]
 claim = labkit.claims.ledger().claim("01.base_has_one")
@@ -432,25 +467,32 @@ labkit.course.holds(
 )
 
 # %% [markdown]
-# We know of no report of a super weight in a model below half a billion weights. Whether size, length of training or the
-# kind of text makes them, nobody has shown.
+# So no: none of the forty is needed. We know of no report of a super weight in a model below half a billion weights.
+# Whether size, length of training or the kind of text makes them, nobody has shown.
 #
-# What are they good for, then? For *rounding*. A matrix stored in 4 bits has 16 values for all its numbers, spread from
-# the least to the largest: a few large numbers make the steps coarse for everybody. *Clipping* pulls in what lies
-# further out than so many standard deviations, and the steps get finer. If the model leans on one of the numbers that
-# are pulled in, that one is put back afterwards: *kept*. In the paper, clipping with the weight kept beats plain
-# rounding by far (Llama-7B, where a million numbers share one set of 16 values: 45.4 points against 27.6). How far to
-# clip is free to choose; the authors' scripts use 9 to 20 standard deviations. We try eight distances on `lab/planted`,
-# whose one weight we know.
+# What are they good for, then? For *rounding*. A matrix stored in 3 bits has 8 values for all its numbers, spread evenly
+# from the least to the largest. A few large numbers make the steps coarse for everybody. Two remedies belong together:
+#
+# - *Clip*: pull in every number whose size lies too far above the mean size, so that the steps get finer. How far is
+#   counted in standard deviations. The authors' scripts use 9 to 20 of them.
+# - *Keep*: put the super weight back as it was, in case it was pulled in.
+#
+# In the paper clip and keep beat plain rounding by far: 45.4 points against 27.6 in Llama-7B, where a million numbers share
+# one set of values. We try eight distances on `lab/planted`, whose one weight we know.
 
 # %%
 rounding = lesson.predict("p4")
+
+# %% [markdown]
+# The panel rounds all four down projections and reads one story. Left is the matrix with the planted weight (▾); the
+# lines are the values that are left. Right is what the loss rises by, for all four ways.
 
 # %%
 labkit.QuantiserPanel(planted, seen.addresses[0], stories[:1], gate=rounding)
 
 # %% [markdown]
-# The panel has one story. Here is every choice on 64, each compared with plain rounding to the same number of bits.
+# Here is every choice on 64 stories: clip and keep, minus plain rounding to as many bits. Each dot has its interval, and
+# in the grey band it counts as nothing. Below 0 it pays.
 
 # %%
 grid = super_weights.RoundingGrid.load()
@@ -472,23 +514,74 @@ for bits in grid.bits:
         )
 
 # %% [markdown]
-# At 3 bits, where rounding costs much, the verdict changes from one distance to the next. A paper that printed only one of
-# them could have any of the three. We think what decides is where the few levels happen to fall. Is the planted weight hurt
-# at all?
+# At 3 bits, where rounding costs much, the verdict changes from one distance to the next. A paper that printed only one
+# of them could have any of the three.
+#
+# Why? Count what is pulled in: in the matrix of the planted weight, in the three others, and the weight itself.
+
+# %%
+matrices = [f"layers.{layer}.mlp.down" for layer in range(4)]
+address = seen.addresses[0]
+
+
+def pulled_in(matrix, clip):
+    """Return how many numbers lie further out than so many standard deviations."""
+    size = labkit.view(planted, matrix).read().abs()
+    return int((size > size.mean() + clip * size.std()).sum())
+
+
+stored = {}
+print("clip at   pulled in: its matrix   the others   the weight becomes")
+for clip in grid.clips:
+    with labkit.edit(planted, labkit.Quantise("mlp.down", 3, clip=clip)):
+        stored[clip] = labkit.view(planted, address).read().item()
+    home, *away = (pulled_in(matrix, clip) for matrix in matrices)
+    print(f"{clip:7g}{home:25}{sum(away):13}{stored[clip]:21.3f}")
 
 # %% tags=["nbval-check-output"]
-size = labkit.view(planted, "layers.0.mlp.down").read().abs()
-left = float(size.mean() + 3 * size.std()) / abs(seen.candidates[0].weight)
+trained = seen.candidates[0].weight
 labkit.course.holds(
-    left > 0.5,
-    f"Clipped at 3 standard deviations it keeps {left:.2f} of its size, and you have "
-    "seen that a half is enough.",
+    stored[4.0] < trained < stored[5.0],
+    "At 3 and 4 standard deviations the planted weight is pulled in; further out it "
+    f"is rounded up, from {trained:.3f} to {stored[20.0]:.3f} at last.",
+)
+labkit.course.holds(
+    not any(pulled_in(matrices[0], clip) for clip in grid.clips if clip >= 6),
+    "From 6 on nothing of its matrix is pulled in. What changes then is in the others.",
 )
 
 # %% [markdown]
+# So at six of the eight distances clipping does not touch the planted weight. Plain rounding makes it a little *larger*,
+# and keeping takes that back. Is that good or bad? You have seen that half the weight, or twice, is as good. But that was
+# in the intact model. Ask again in the rounded one, with the weight kept and then multiplied. Here 1 is the perplexity of
+# the rounded model itself.
+
+# %%
+with labkit.edit(planted, labkit.Quantise("mlp.down", 3, keep=(address,))):
+    rounded = super_weights.dose_curve(
+        planted, [address], stories[:12], factors=(0.5, 0.9, 1, 1.1, 1.5, 2, 4)
+    )
+print(rounded.table())
+
+# %% tags=["nbval-check-output", "collapsed"]
+values = [ratio.value for ratio in rounded.ratios]
+labkit.course.holds(
+    values == sorted(values, reverse=True)
+    and rounded.ratios[3].high < 1 < rounded.ratios[1].low,
+    "In the rounded model every step up helps, and a tenth less does harm.",
+)
+
+# %% [markdown]
+# In the rounded model size counts. That is why keeping the weight can be *worse* than rounding it: here rounding happens
+# to make it larger. A guess why size counts: the rounded numbers write noise into the stream, and a louder spike makes
+# every norm turn that noise down. We have not tested it.
+#
+# The answer of this section: our model has no super weight, and what clip and keep are worth depends on a distance that a
+# paper need not print.
+#
 # **What this does not show.** That keeping is worth nothing in Llama-7B. The paper's own comparison has it at four block
-# sizes, each at the distance that was best on other text. It shows how to read such a comparison: ask for the settings
-# that were not printed.
+# sizes, each at the distance that was best on other text. And one constructed model is one model. It shows how to read
+# such a comparison: ask for the settings that were not printed.
 #
 # ## Exercises · 14 min
 

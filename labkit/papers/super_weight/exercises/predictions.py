@@ -59,7 +59,7 @@ PREDICTIONS = (
             "nowhere",
         ),
         answer=_where_it_pays,
-        because="Each distance puts the few levels elsewhere.",
+        because="Each distance pulls other numbers in, and that moves the few values that are left.",
     ),
     Prediction(
         id="r1",
@@ -120,5 +120,13 @@ PREDICTIONS = (
             "more than half",
         ),
         answer=lambda percent: sum(percent >= edge for edge in (0.3, 3, 30)),
+    ),
+    Prediction(
+        id="d4",
+        question=(
+            "How long is the first token's value in that block, divided by the mean length of the other tokens' values?"
+        ),
+        options=("below 0.5: drained", "about 1: like the others", "above 2: longer"),
+        answer=lambda times: sum(times >= edge for edge in (0.7, 1.5)),
     ),
 )

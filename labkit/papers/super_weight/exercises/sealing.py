@@ -120,7 +120,7 @@ def _check_seals(letters: Any) -> Outcome:
     if not alarms and not missed:
         return right(
             "No miss and no false alarm. In A it is one of the smallest of its matrix, in D others are larger. In B "
-            "two weights share the work, so neither alone is missed, and C is lab/deep: loud, and nothing hangs on it."
+            "two weights share the work, so neither alone is missed. C is loud, and nothing hangs on it."
         )
     counted = f"{_count(alarms, 'false alarm')} and {_count(missed, 'miss')}."
     if alarms and not missed:
@@ -166,7 +166,7 @@ SEALS = Exercise(
         "```\n"
         "`AD`. In A the weight is tiny and reads a huge input; in D a harmless weight is the largest. In B the "
         "detector names two weights of one channel: each alone can go, both together cannot, "
-        "as in Llama-13B. C is lab/deep."
+        "as in Llama-13B. C is depth/pre, which you meet in lesson 08: many suspects, none needed."
     ),
     answer="AD",
     typical_wrong=(

@@ -1,6 +1,6 @@
 """Four sealed models: who reads one does not know whether it holds a super weight, nor where.
 
-All are lab/planted or lab/deep with their channels and neurons in another order, which no model notices: every address
+All are lab/planted or depth/pre with their channels and neurons in another order, which no model notices: every address
 is another. What they say is the same, but for B, where an idle neuron had to give way. Shapes: D width, F feed-forward.
 """
 
@@ -26,7 +26,7 @@ def sealed(letter: str) -> Handle:
     """Return the sealed model called `letter`; raises `UnknownName` for another."""
     if letter not in SEALED:
         raise unknown("sealed model", letter, SEALED)
-    handle = load("lab/deep" if letter == "C" else "lab/planted")
+    handle = load("depth/pre" if letter == "C" else "lab/planted")
     model = copy.deepcopy(handle.model)
     with torch.no_grad():
         if letter != "C":

@@ -10,8 +10,6 @@ from labkit.base.numbers import number
 from labkit.figures.drawing import Drawing
 from labkit.figures.style import MARKS, RULE, axes, inches, label_axes, legend, whiskers
 
-from .ablations import log_axis
-
 if TYPE_CHECKING:
     from ..experiments.emergence import Emergence
 
@@ -20,7 +18,7 @@ __all__ = ["DRAWINGS"]
 
 def paint(found: Emergence, figure: FigureBase) -> None:
     """Draw the largest entry written left, what zeroing costs beside its worst null right, checkpoint by checkpoint."""
-    left, right = axes(figure, "How loud", "What it costs to lose", left=0.95, right=1.85, between=1.15, bottom=0.85)
+    left, right = axes(figure, "How loud", "Cost of losing it", left=0.95, right=1.85, between=1.3, bottom=0.85)
     places = list(range(len(found.moments)))
     mark = MARKS["mlp"]
     left.plot(places, [one.spike for one in found.moments], mark.line, marker=mark.marker, color=mark.colour)
@@ -31,18 +29,23 @@ def paint(found: Emergence, figure: FigureBase) -> None:
     ):
         mark, ratios = MARKS[look], [getattr(one, name) for one in found.moments]
         at = [place + shift for place in places]
-        whiskers(right, at, [r.low for r in ratios], [r.high for r in ratios])
-        right.plot(at, [r.value for r in ratios], mark.marker, color=mark.colour, markersize=6, zorder=5, label=label)
-    right.axhline(1, color=RULE, linewidth=1)
-    log_axis(right, "y")
+        whiskers(right, at, [_percent(r.low) for r in ratios], [_percent(r.high) for r in ratios])
+        right.plot(
+            at, [_percent(r.value) for r in ratios], mark.marker, color=mark.colour, markersize=6, zorder=5, label=label
+        )
+    right.axhline(0, color=RULE, linewidth=1)
     steps = [one.name.removeprefix("step ") for one in found.moments]
     label_axes(left, x="step of training", y="largest entry written\nby a down projection")
-    label_axes(right, x="step of training", y="perplexity, times\nthe intact one's")
+    label_axes(right, x="step of training", y="percent more perplexity")
     height = inches(figure)[1]
     for ax in (left, right):
         ax.set_xticks(places, steps, rotation=55, ha="right", rotation_mode="anchor")
         ax.xaxis.set_label_coords(0.5, -0.52 / (height * ax.get_position().height))
     legend(right)
+
+
+def _percent(ratio: float) -> float:
+    return 100 * (ratio - 1)
 
 
 def describe(found: Emergence) -> str:

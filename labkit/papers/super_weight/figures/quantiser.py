@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from matplotlib.figure import FigureBase
 
 from labkit.figures.drawing import Drawing
@@ -15,11 +13,11 @@ __all__ = ["DRAWINGS"]
 
 LITTLE = 0.003  # nats a token, below which a change on a few texts says nothing
 SIDE = 4.1  # inches for the losses
-LEAST_RISE, MOST_RISE = 1e-3, 10.0  # nats a token, the ends of the axis
+LEAST_END = 0.1  # nats a token: where rises are tiny, their axis ends here
 
 
 def paint(data: QuantiserData, figure: FigureBase) -> None:
-    """Draw the histogram with its levels left, the losses right, on axes that do not move with bits or block."""
+    """Draw the histogram with its levels left, the losses right."""
     width, _ = inches(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(width - SIDE, SIDE))
     _numbers(left, data)
@@ -43,27 +41,20 @@ def _numbers(figure: FigureBase, data: QuantiserData) -> None:
 
 
 def _losses(figure: FigureBase, data: QuantiserData) -> None:
-    (ax,) = axes(figure, "Rise of the loss on these texts", left=1.95, right=0.65)
-    for place, (way, loss) in enumerate(data.losses.items()):
-        rise = loss - data.intact
-        end = _place(rise)
+    (ax,) = axes(figure, f"Rise of the loss, clip at {data.clip:g} std", left=1.95, right=0.65)
+    rises = {way: loss - data.intact for way, loss in data.losses.items()}
+    for place, (way, rise) in enumerate(rises.items()):
         mark = MARKS["cut" if way == data.outlier else "intact"]
-        bars(ax, [place], [end - _place(0)], mark, 0.55, across=True, left=_place(0))
+        bars(ax, [place], [max(rise, 0)], mark, 0.55, across=True)
         ax.annotate(
-            f"{round(rise, 3) + 0.0:+.3f}", (end, place), xytext=(4, 0), textcoords="offset points",
+            f"{round(rise, 3) + 0.0:+.3f}", (max(rise, 0), place), xytext=(4, 0), textcoords="offset points",
             va="center", fontsize=SIZES["note"], color=INK,
         )  # fmt: skip
     names = [shown(way) + (" ◂" if way == data.outlier else "") for way in data.losses]
     row_names(ax, names)
     ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xlim(_place(0), _place(MOST_RISE))
-    ax.set_xticks([-3, -1, 1], ["0.001", "0.1", "10"])
-    label_axes(ax, x="nats a token")
-
-
-def _place(rise: float) -> float:
-    """Return where a rise stands on the axis: its logarithm, which matplotlib's own log axis draws more slowly."""
-    return math.log10(min(max(rise, LEAST_RISE), MOST_RISE))
+    ax.set_xlim(0, max(*rises.values(), LEAST_END))
+    label_axes(ax, x="nats a token, on these texts")
 
 
 def describe(data: QuantiserData) -> str:

@@ -42,7 +42,9 @@ def paint(data: WeightData, figure: FigureBase) -> None:
 
 def _readings(figure: FigureBase, data: WeightData) -> None:
     labels = [wrapped(label, 1.7) for label in data.labels]
-    (ax,) = axes(figure, "Intact (plain), changed (hatched)", left=0.3 + max(map(text_width, labels)), right=0.45)
+    (ax,) = axes(
+        figure, f"{data.address} × {data.factor:g} (hatched)", left=0.3 + max(map(text_width, labels)), right=0.45
+    )
     for offset, name, values in ((-0.19, "intact", data.intact), (0.19, "cut", data.cut)):
         places = [place + offset for place in range(len(labels))]
         bars(ax, places, values, MARKS[name], 0.34, across=True)
