@@ -366,8 +366,8 @@ holds(
 )
 
 # %% [markdown]
-# So most of the damage is to the spike's lead over the rest. A model that hangs on one value needs that value to stand
-# out, and rounding blurs what it stands out from. `lab/base` hangs on none.
+# We think that most of the damage is to the spike's lead over the rest. A model that hangs on one value needs it to stand
+# out, and rounding blurs what it stands out from. In `lab/base` our rule names no such weight.
 #
 # In the hour clipping with the weight kept was compared with plain rounding. The ledger promised one row of that grid: 4
 # bits and 9 standard deviations, the least in the authors' scripts. It has no mark of the paper, which counts in points of

@@ -109,4 +109,4 @@ lesson.exercise("01.6").check("AD")
 
 # %% [markdown]
 # A: the weight is small and reads a huge input. B: two suspects on one channel; each alone can go, both together cannot. C:
-# the detector names ten, and none is missed. D: another weight is larger and does nothing.
+# the detector names many, and none is missed. D: another weight is larger and does nothing.

@@ -59,7 +59,7 @@ PREDICTIONS = (
             "nowhere",
         ),
         answer=_where_it_pays,
-        because="Each distance pulls other numbers in, and that moves the few values that are left.",
+        because="The verdict changes from one distance to the next. The cells below look for the reason.",
     ),
     Prediction(
         id="r1",
