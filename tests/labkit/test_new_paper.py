@@ -1,6 +1,8 @@
 """A paper is added by one command that touches no file outside its folders; its own tests fail until it is filled."""
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,11 @@ from labkit.base.errors import BadInput, NotAvailable
 from labkit.cli.entry import main
 from labkit.cli.new_paper import lay_out
 
+ROOT = Path(__file__).parents[2]
+SHARED = (  # what a paper might be tempted to enter itself in
+    "pyproject.toml", "README.md", "CONTRIBUTING.md", "Makefile", "labkit/__init__.py", "labkit/papers/__init__.py",
+    "labkit/base/papers.py", "data/LEDGER.md", "lessons/ruff.toml",
+)  # fmt: skip
 HOMES = ("labkit/papers/toy_paper/", "lessons/98_toy_paper/", "tests/papers/toy_paper/", "data/claims/98.toml")
 
 
@@ -32,10 +39,20 @@ def found(checkout, monkeypatch):
 
 
 def test_it_touches_only_the_papers_own_folders(checkout):
+    for name in SHARED:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    before = contents(checkout)
     made = lay_out("98", "toy_paper", "A Toy", root=checkout)
-    there = {path.relative_to(checkout).as_posix() for path in checkout.rglob("*") if path.is_file()}
-    assert there == {path.relative_to(checkout).as_posix() for path in made} | {"pyproject.toml"}
-    assert all(name.startswith(HOMES) for name in there - {"pyproject.toml"})
+    after = contents(checkout)
+    assert {name: after.get(name) for name in before} == before
+    assert after.keys() - before.keys() == {path.relative_to(checkout).as_posix() for path in made}
+    assert all(name.startswith(HOMES) for name in after.keys() - before.keys())
+
+
+def contents(folder):
+    """Return every file below a folder with what stands in it."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_paper_is_found_at_once_and_gone_with_its_folder(checkout, found):
