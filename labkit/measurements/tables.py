@@ -1,10 +1,10 @@
-"""Rows as aligned plain text."""
+"""Rows as aligned plain text, or as a table of Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["text_table"]
+__all__ = ["markdown_table", "text_table"]
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> str:
@@ -19,3 +19,8 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     ]
     rule = "-" * len(shown[0])
     return "\n".join([*([title] if title else []), shown[0].rstrip(), rule, *(line.rstrip() for line in shown[1:])])
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table that a notebook shows."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in [headings, ["---"] * len(headings), *rows])

@@ -29,17 +29,13 @@ from labkit.papers.differential_transformer.experiments import (
 )
 from labkit.papers.differential_transformer.experiments.activations import absmax
 from labkit.papers.differential_transformer.experiments.allocation import place_marks
+from labkit.papers.differential_transformer.experiments.arm_names import arm_name, arms_table
 from labkit.papers.differential_transformer.experiments.arms import Arms, compare_arms, rates_tried
+from labkit.papers.differential_transformer.experiments.map_pairs import map_pair
 from labkit.papers.differential_transformer.experiments.microphones import best_lambda, noise_left
 from labkit.papers.differential_transformer.experiments.orders import reordered
-from labkit.papers.differential_transformer.figures import (
-    arm_name,
-    arms_table,
-    grid_lines,
-    lambda_lines,
-    map_pair,
-    share_bars,
-)
+from labkit.papers.differential_transformer.figures.maps import share_bars
+from labkit.papers.differential_transformer.figures.surgery import grid_lines, lambda_lines
 from labkit.papers.differential_transformer.method import SetLambda
 from labkit.papers.differential_transformer.task import Needles
 from labkit.papers.differential_transformer.training import ARMS, answer_loss, build, train_one

@@ -9,6 +9,7 @@ from labkit.base.errors import UnknownName
 from labkit.course import definition
 from labkit.course.exercises import judge
 from labkit.papers import super_weight as super_weights
+from labkit.papers.super_weight.exercises.predictions import PREDICTIONS
 from labkit.papers.super_weight.experiments.sealed import SEALED, sealed, seals, shuffle
 from labkit.zoo.packaged import encoder_folder
 
@@ -110,6 +111,20 @@ def test_the_sealed_models_are_what_the_key_says(letter):
     assert (max(alone) > 3) == seals()[letter]
     if letter == "B":
         assert max(alone) < 1.05 and next(cut for cut in trial.tried if cut.kind == "joint").ratio.value > 3
+
+
+def test_the_loud_sealed_model_is_none_of_the_lesson():
+    loud, met = sealed("C"), [labkit.load(name) for name in ("lab/planted", "lab/deep", "lab/base")]
+    assert loud.model.config.depth not in {one.model.config.depth for one in met}
+    ids = torch.atleast_2d(loud.encode("The ferry was late."))
+    with torch.no_grad():
+        known = labkit.load("depth/pre").model(ids).logits
+        assert torch.allclose(loud.model(ids).logits, known, atol=1e-3)
+
+
+def test_the_length_of_a_value_at_the_sink_is_told_in_three_kinds():
+    (asked,) = (one for one in PREDICTIONS if one.id == "d4")
+    assert [asked.answer(times) for times in (0.4, 1.0, 6.9)] == [0, 1, 2]
 
 
 def test_there_is_no_fifth_sealed_model():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from labkit.base.numbers import number
 from labkit.base.results import Result
 from labkit.claims import Assessment, assess
-from labkit.measurements.tables import text_table
+from labkit.measurements.tables import markdown_table, text_table
 
 from .block_runs import BlockRuns
 
@@ -42,8 +42,7 @@ class Regimes(Result):
 
     def markdown(self) -> str:
         """Return the rows as a table that a notebook shows."""
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return markdown_table(self.columns, self.rows)
 
 
 def regimes(ids: Sequence[str] = tuple(QUESTIONS)) -> Regimes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from labkit.base.errors import unknown
 from labkit.base.results import Result
-from labkit.measurements.tables import text_table
+from labkit.measurements.tables import markdown_table, text_table
 
 from ..method.theory import Statement, check_theorems
 
@@ -45,8 +45,7 @@ class TheoremTable(Result):
 
     def markdown(self) -> str:
         """Return the rows as a table that a notebook shows."""
-        columns = self._columns()
-        return "\n".join(f"| {' | '.join(line)} |" for line in [columns, ["---"] * len(columns), *self._cells()])
+        return markdown_table(self._columns(), self._cells())
 
     def _columns(self) -> list[str]:
         return ["statement", "holds?", f"computed here, N = {self.depth:,}"]

@@ -92,7 +92,7 @@ class LambdaPanel(Panel):
         return LambdaState(self.learned)
 
     def draw(self, data: LambdaData, figure: FigureBase) -> None:
-        from ..figures import paint_lambda
+        from ..figures.surgery import paint_lambda
 
         paint_lambda(data, figure)
 
@@ -109,7 +109,7 @@ class LambdaPanel(Panel):
 
     def table(self, data: LambdaData) -> Table:
         from ..experiments.allocation import PLACES
-        from ..figures import MAPS
+        from ..figures.maps import MAPS
 
         rows = [(place, *(row[number] for row in data.weights)) for number, place in enumerate(PLACES)]
         rows += [("right answers now, as trained", data.right[1], data.right[0], "")]
