@@ -67,7 +67,10 @@ def test_it_is_kept_read_drawn_and_told(found, tmp_path):
     again = Emergence.load(tmp_path / "kept.json")
     assert again == found
     assert LOUD in found.table() and "named" in found.table()
-    assert len(png(draw(again))) > 5000
+    figure = draw(again)
+    assert len(png(figure)) > 5000
+    (weights,) = (line for line in figure.axes[1].lines if line.get_label() == "this weight")
+    assert list(weights.get_ydata()) == pytest.approx([100 * (one.ratio.value - 1) for one in found.moments])
     assert describe(again)[0].isupper() and "never" not in describe(again) and "at the end" in describe(again)
     (tmp_path / "kept.json").write_text(json.dumps({"format": "another"}))
     with pytest.raises(BrokenFile, match="holds no Emergence"):

@@ -36,6 +36,16 @@ def panel(handle):
     assert labkit.fingerprint(handle) == before
 
 
+def test_a_bar_is_as_long_as_its_rise_and_begins_at_nought(panel):
+    panel.set(bits=2, clip=6.0, outlier="nothing")
+    figure = new_figure(panel.size)
+    panel.draw(panel.data, figure)
+    _, ax = figure.axes
+    lengths = [bar.get_width() for bar in ax.patches]
+    rises = [max(loss - panel.data.intact, 0) for loss in panel.data.losses.values()]
+    assert lengths == pytest.approx(rises) and ax.get_xlim()[0] == 0 and ax.get_xlim()[1] >= max(rises)
+
+
 @pytest.mark.parametrize(("outlier", "clip", "keep"), [("nothing", None, ()), ("both", 6.0, (OUTLIER,))])
 @pytest.mark.parametrize("block", [0, 512])
 def test_losses_and_levels_are_those_of_a_quantised_copy(handle, outlier, clip, keep, block):
